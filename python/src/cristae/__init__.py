@@ -1,0 +1,1 @@
+"""Deep-learning segmentation of electron microscopy."""
