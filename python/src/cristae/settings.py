@@ -1,0 +1,129 @@
+"""Where Cristae keeps its things, and how much it takes.
+
+Examples
+--------
+>>> Home(Path("data")).models.as_posix()
+'data/models'
+>>> Limits().max_block_bytes
+2097152
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+API_VERSION = 1
+OLDEST_API_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of everything of one owner: volumes, models, jobs, token, the running server's address.
+
+    Parameters
+    ----------
+    root
+        The folder; it is made when the first thing is written.
+    """
+
+    root: Path
+
+    @classmethod
+    def find(cls, chosen: str | Path | None = None) -> "Home":
+        r"""Return the home that was chosen, else CRISTAE_HOME, else the platform's folder for a user's data.
+
+        That is ``$XDG_DATA_HOME/cristae`` or ``~/.local/share/cristae`` on Linux, ``~/Library/Application
+        Support/cristae`` on macOS and ``%LOCALAPPDATA%\cristae\cristae`` on Windows.
+        """
+        named = chosen or os.environ.get("CRISTAE_HOME") or platformdirs.user_data_dir("cristae")
+        return cls(Path(named).expanduser().absolute())
+
+    @property
+    def volumes(self) -> Path:
+        """Sealed volumes, one folder each."""
+        return self.root / "volumes"
+
+    @property
+    def staging(self) -> Path:
+        """Half-made things; nothing in here is ever shown."""
+        return self.root / "staging"
+
+    @property
+    def models(self) -> Path:
+        """The library of models, one folder each."""
+        return self.root / "models"
+
+    @property
+    def jobs(self) -> Path:
+        """One folder for each job: checkpoints, ledger, the worker's log."""
+        return self.root / "jobs"
+
+    @property
+    def journal_file(self) -> Path:
+        """The SQLite journal of all jobs and their events."""
+        return self.root / "journal.sqlite"
+
+    @property
+    def token_file(self) -> Path:
+        """The secret that every call carries; readable by the owner only."""
+        return self.root / "token"
+
+    @property
+    def server_file(self) -> Path:
+        """The address of the running server; absent when none runs."""
+        return self.root / "server.json"
+
+    @property
+    def launcher_file(self) -> Path:
+        """The command that last started a server on this home; stays when the server ends."""
+        return self.root / "launcher.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the one server that runs on this home."""
+        return self.root / "server.lock"
+
+    @property
+    def log_file(self) -> Path:
+        """What the server did and what went wrong, for its owner."""
+        return self.root / "server.log"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a server takes of each thing; a request at a limit passes, one beyond it gets a sentence.
+
+    Sizes are bytes, times are seconds. ``stop_grace_s`` is how long a server that a plugin started waits
+    after that ImageJ is gone and no job runs.
+    """
+
+    max_message_bytes: int = 4 * MIB
+    max_block_bytes: int = 2 * MIB
+    max_inflight_bytes: int = 16 * MIB
+    max_streams: int = 128
+    max_calls: int = 256
+    max_string_length: int = 1024
+    max_name_length: int = 120
+    max_unit_length: int = 32
+    max_detail_bytes: int = 2048
+    max_voxels: int = 2**41
+    max_channels: int = 64
+    max_classes: int = 254
+    max_open_uploads: int = 32
+    max_open_jobs: int = 1000
+    max_training_volumes: int = 64
+    max_settings: int = 64
+    max_page_size: int = 200
+    max_training_minutes: float = 60.0 * 24 * 14
+    max_training_steps: int = 10_000_000
+    keepalive_s: float = 30.0
+    unary_deadline_s: float = 30.0
+    staging_kept_s: float = 7 * 24 * 3600.0
+    free_floor_bytes: int = 2 * GIB
+    free_floor_fraction: float = 0.05
+    stop_grace_s: float = 120.0
