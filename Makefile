@@ -1,0 +1,46 @@
+# What to type: make demo | test | check | bench | run | jar | docs | setup | clean. Each sets up first what is missing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := demo
+.PHONY: demo test setup check bench run jar docs clean
+
+PYTHON := .venv/bin/python
+JAR := fiji-plugin/target/.built
+CONTRACT := $(wildcard proto/cristae/v1/*.proto)
+PLUGIN := fiji-plugin/pom.xml $(shell find fiji-plugin/src/main -type f 2>/dev/null)
+
+demo: setup
+	$(PYTHON) scripts/demo.py
+
+test: setup
+	scripts/with-display.sh $(PYTHON) -m pytest
+	scripts/with-display.sh mvn --batch-mode --no-transfer-progress --file fiji-plugin/pom.xml verify
+
+check: setup
+	scripts/check.sh
+
+bench: setup
+	for script in benchmarks/[a-z]*.py; do $(PYTHON) "$$script" || exit; done
+
+run: .setup/python
+	.venv/bin/cristae serve
+
+jar: $(JAR)
+
+docs: setup
+	$(PYTHON) scripts/document.py
+	scripts/with-display.sh $(PYTHON) scripts/pictures.py
+
+setup: .setup/python $(JAR)
+
+clean:
+	rm -rf build fiji-plugin/target .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.setup/system: scripts/setup-system.sh
+	scripts/setup-system.sh && mkdir -p .setup && touch $@
+
+.setup/python: pyproject.toml python/hatch_build.py scripts/setup.sh $(wildcard python/requirements*.txt) $(CONTRACT)
+	scripts/setup.sh && touch $@
+
+$(JAR): .setup/system $(PLUGIN) $(CONTRACT)
+	@echo "[setup] Building the Fiji plugin ..."
+	mvn --batch-mode --quiet --file fiji-plugin/pom.xml -DskipTests package && touch $@
