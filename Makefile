@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 JAR := fiji-plugin/target/.built
+MAVEN := mvn --batch-mode --no-transfer-progress --file fiji-plugin/pom.xml
 CONTRACT := $(wildcard proto/cristae/v1/*.proto)
 PLUGIN := fiji-plugin/pom.xml $(shell find fiji-plugin/src/main -type f 2>/dev/null)
 
@@ -13,7 +14,7 @@ demo: setup
 
 test: setup
 	scripts/with-display.sh $(PYTHON) -m pytest
-	scripts/with-display.sh mvn --batch-mode --no-transfer-progress --file fiji-plugin/pom.xml verify
+	scripts/with-display.sh $(MAVEN) verify
 
 check: setup
 	scripts/check.sh
@@ -41,6 +42,8 @@ clean:
 .setup/python: pyproject.toml python/hatch_build.py scripts/setup.sh $(wildcard python/requirements*.txt) $(CONTRACT)
 	scripts/setup.sh && touch $@
 
+# The ij.jar that the plugin was built against lies in target/imagej, for the demo and the tests.
 $(JAR): .setup/system $(PLUGIN) $(CONTRACT)
 	@echo "[setup] Building the Fiji plugin ..."
-	mvn --batch-mode --quiet --file fiji-plugin/pom.xml -DskipTests package && touch $@
+	$(MAVEN) --quiet -DskipTests package dependency:copy-dependencies \
+	    -DincludeArtifactIds=ij -Dmdep.stripVersion=true -DoutputDirectory=target/imagej && touch $@

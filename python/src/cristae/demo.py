@@ -1,0 +1,186 @@
+"""The demonstration: learn the left part of a bundled FIB-SEM sample, segment its right, and look.
+
+The sample is ``examples/gala`` (fly brain, 10 nm voxels, every neuron labelled; its licence is beside it).
+The macro ``examples/demo.ijm``, which ``make demo`` runs in ImageJ, cuts the same two parts.
+"""
+
+import colorsys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from cristae.errors import NotFound
+
+type Objects = NDArray[np.unsignedinteger]
+
+LEARN = slice(0, 120)
+"""Columns (x) that the model learns from; the ten behind them stay unused, so that the parts do not touch."""
+HELD_OUT = slice(130, 200)
+"""Columns (x) that the model has never seen."""
+CAPTIONS = ("image", "by a person", "by Cristae")
+
+
+def sample_folder() -> Path:
+    """Tell where the sample lies: inside an installed package, or beside it in a checkout.
+
+    Raises
+    ------
+    NotFound
+        If the package was installed without it.
+
+    Examples
+    --------
+    >>> sorted(file.name for file in sample_folder().glob("*.tif"))
+    ['neurons.tif', 'raw.tif']
+    """
+    here = Path(__file__).parent
+    for folder in (here / "sample", *(parent / "examples" / "gala" for parent in here.parents[2:3])):
+        if (folder / "raw.tif").is_file():
+            return folder
+    raise NotFound(
+        "the sample is not installed: expected raw.tif and neurons.tif in the package; install cristae again."
+    )
+
+
+def cut_sample(columns: slice, folder: Path) -> tuple[Path, Path]:
+    """Write some columns of the sample as ``raw.tif`` and ``neurons.tif`` into a folder, calibration kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in ("raw.tif", "neurons.tif"):
+        part = tifffile.imread(sample_folder() / name)[:, :, columns]
+        tifffile.imwrite(
+            folder / name,
+            part,
+            imagej=True,
+            resolution=(0.1, 0.1),
+            metadata={"axes": "ZYX", "spacing": 10.0, "unit": "nm"},
+        )
+        written.append(folder / name)
+    return written[0], written[1]
+
+
+def run(folder: Path, *, minutes: float, say: Callable[[str], None] = print) -> None:
+    """Train, segment and score without Fiji, through the same rooms that the server uses.
+
+    Parameters
+    ----------
+    folder
+        Where the parts of the sample, the model library, the labels and the picture are written.
+    minutes
+        How long to train; 2.5 gives a good result on two CPU cores.
+    say
+        Gets one line at a time.
+    """
+    from cristae import door
+
+    raw, neurons = cut_sample(LEARN, folder / "learn")
+    unseen, truth = cut_sample(HELD_OUT, folder / "held-out")
+    say(f"Training on the left part of {sample_folder()} for {minutes:g} minutes ...")
+    door.train(raw, neurons, model="neurons", target="instances", minutes=minutes, home=folder / "home")
+    say("Segmenting the right part, which the model has not seen ...")
+    labels = folder / "raw-neurons.tif"
+    door.predict(unseen, labels, model="neurons", kind="instances", home=folder / "home", overwrite=True)
+    report(unseen, truth, labels, folder / "demo.png", say=say)
+
+
+def report(
+    raw: Path, truth: Path, labels: Path, picture: Path, *, say: Callable[[str], None] = print
+) -> dict[str, float]:
+    """Score the labels against the truth, draw the picture, and say both."""
+    from cristae import door
+
+    scores = door.evaluate(labels, truth, target="instances")
+    write_picture(tifffile.imread(raw), tifffile.imread(truth), tifffile.imread(labels), picture)
+    say(f"boundary Dice {scores['boundary_dice']:.3f}")
+    say(f"adapted Rand error {scores['adapted_rand_error']:.3f}")
+    say(f"labels  {labels}")
+    say(f"picture {picture}")
+    return scores
+
+
+def write_picture(
+    raw: NDArray[np.uint8],
+    truth: Objects,
+    labels: Objects,
+    path: Path,
+) -> None:
+    """Draw the middle section, side by side: the image, the objects of a person and those of the model.
+
+    Parameters
+    ----------
+    raw, truth, labels
+        (z, y, x), of one shape; voxels of 10 nm. An object of the model has the colour of the person's object
+        that it covers best.
+    path
+        The PNG to write.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    middle = raw.shape[0] // 2
+    grey = raw[middle]
+    true, found = _numbered_alike(truth[middle], labels[middle])
+    scale, gap, top, bottom = 4, 12, 40, 34
+    height, width = (scale * length for length in grey.shape)
+    size = (width, height)
+    page = Image.new("RGB", (3 * width + 4 * gap, top + height + bottom), "white")
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(18)
+    background = Image.fromarray(_stretched(grey)).resize(size, Image.Resampling.BICUBIC).convert("RGB")
+    for index, objects in enumerate((None, true, found)):
+        left = gap + index * (width + gap)
+        panel = background
+        if objects is not None:
+            colours = Image.fromarray(_coloured(objects)).resize(size, Image.Resampling.NEAREST)
+            panel = Image.blend(background, colours, 0.55)
+        page.paste(panel, (left, top))
+        draw.text((left + width // 2, top // 2), CAPTIONS[index], "black", font, anchor="mm")
+    bar = 20 * scale  # 20 voxels of 10 nm
+    draw.rectangle((gap, top + height + 14, gap + bar, top + height + 19), "black")
+    draw.text((gap + bar + 10, top + height + 17), "200 nm", "black", ImageFont.load_default(15), anchor="lm")
+    page.save(path, optimize=True)
+
+
+def _stretched(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Spread the grey values so that one voxel in a hundred is black and one is white."""
+    low, high = np.percentile(grey, (1, 99))
+    spread: NDArray[np.uint8] = np.clip((grey - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
+    return spread
+
+
+def _coloured(objects: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Give every id a colour far from those of its neighbours in number; 0 is black."""
+    ids = range(1, int(objects.max()) + 1)
+    table = [
+        (0.0, 0.0, 0.0),
+        *(colorsys.hsv_to_rgb(id_ * 0.618034 % 1, 0.55 + 0.2 * (id_ % 3), 1.0) for id_ in ids),
+    ]
+    painted: NDArray[np.uint8] = (255 * np.array(table)).astype(np.uint8)[objects]
+    return painted
+
+
+def _numbered_alike(truth: Objects, found: Objects) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Renumber both 1...n, so that a found object has the number of the true one that it covers best.
+
+    Examples
+    --------
+    >>> true, found = _numbered_alike(np.array([[0, 40, 40, 7]]), np.array([[3, 9, 9, 5]]))
+    >>> true.tolist(), found.tolist()
+    ([[0, 2, 2, 1]], [[3, 2, 2, 1]])
+    """
+    true_ids = np.union1d(truth, 0)
+    true = np.searchsorted(true_ids, truth)
+    pairs, counts = np.unique(np.stack([found.ravel(), true.ravel()]), axis=1, return_counts=True)
+    number = {0: 0}
+    for index in np.argsort(-counts, kind="stable"):
+        found_id, true_number = pairs[:, index].tolist()
+        if found_id not in number and true_number not in number.values():
+            number[found_id] = true_number
+    found_ids, inverse = np.unique(found, return_inverse=True)
+    for found_id in found_ids.tolist():
+        number.setdefault(found_id, max(len(true_ids) - 1, *number.values()) + 1)
+    return true, np.array([number[id_] for id_ in found_ids.tolist()], dtype=np.intp)[inverse].reshape(
+        found.shape
+    )
