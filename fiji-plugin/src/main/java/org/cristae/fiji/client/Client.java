@@ -1,0 +1,191 @@
+package org.cristae.fiji.client;
+
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.StatusRuntimeException;
+import io.grpc.netty.NettyChannelBuilder;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.GetServerRequest;
+import org.cristae.v1.GetServerResponse;
+import org.cristae.v1.JobsGrpc;
+import org.cristae.v1.ModelsGrpc;
+import org.cristae.v1.ServerGrpc;
+import org.cristae.v1.VolumesGrpc;
+
+/**
+ * A connection to one Cristae server. Safe for use from many threads; lives until it is closed.
+ *
+ * <p>Every unary call has a deadline of 30 s, is repeated with a growing pause while the server is
+ * not there (every call of the contract is safe to repeat), and ends in a {@link ServerException}
+ * with a sentence for the person.
+ */
+public final class Client implements AutoCloseable {
+  /** The version of the contract in {@code proto/cristae/v1} that this client speaks. */
+  public static final int API_VERSION = 1;
+
+  static final int DEADLINE_S = 30;
+  private static final int MAX_MESSAGE_BYTES = 8 << 20;
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+  private final ServerAddress address;
+  private final ManagedChannel channel;
+  private final Patience patience;
+
+  /**
+   * Prepares a connection; nothing is sent yet.
+   *
+   * @param address where the server listens
+   * @param token gives the bearer token; asked at each call, so that a new token is used at once
+   * @param patience how long calls are repeated while the server does not answer
+   */
+  public Client(ServerAddress address, Supplier<String> token, Patience patience) {
+    this.address = address;
+    this.patience = patience;
+    NettyChannelBuilder builder =
+        NettyChannelBuilder.forAddress(address.host(), address.port())
+            .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+            .keepAliveTime(30, TimeUnit.SECONDS)
+            .keepAliveTimeout(20, TimeUnit.SECONDS)
+            .intercept(new BearerToken(token));
+    this.channel = (address.isEncrypted() ? builder : builder.usePlaintext()).build();
+  }
+
+  /** Where the server listens. */
+  public ServerAddress address() {
+    return address;
+  }
+
+  /**
+   * Asks who answers, and checks that both sides speak a common version of the contract.
+   *
+   * @throws ServerException if nobody answers, the token is wrong, or one side is too old
+   */
+  public GetServerResponse server() throws ServerException {
+    GetServerRequest request =
+        GetServerRequest.newBuilder().setClient("cristae-fiji " + Version.text()).build();
+    GetServerResponse server = call(() -> serverStub().getServer(request));
+    if (API_VERSION > server.getApiVersion() && server.getApiVersion() > 0) {
+      throw new ServerException(
+          ErrorCode.ERROR_CODE_UNSUPPORTED,
+          "This plugin ("
+              + Version.text()
+              + ") is newer than the Cristae server at "
+              + address
+              + " ("
+              + server.getVersion()
+              + "). Update the server.");
+    }
+    if (API_VERSION < server.getOldestApiVersion()) {
+      throw new ServerException(
+          ErrorCode.ERROR_CODE_UNSUPPORTED,
+          "This plugin ("
+              + Version.text()
+              + ") is too old for the Cristae server at "
+              + address
+              + " ("
+              + server.getVersion()
+              + "). Update the plugin.");
+    }
+    return server;
+  }
+
+  /** A unary call, to be made and repeated by {@link #call}. */
+  interface Call<T> {
+    T run();
+  }
+
+  /** Makes a unary call with the contract's rules for repeating and for errors. */
+  <T> T call(Call<T> call) throws ServerException {
+    Patience.Wait wait = patience.start();
+    boolean tokenRead = false;
+    while (true) {
+      try {
+        return call.run();
+      } catch (StatusRuntimeException e) {
+        ServerException failure = ServerException.of(e, address.toString());
+        if (failure.isUnauthenticated() && !tokenRead) {
+          tokenRead = true; // the interceptor reads the token again
+        } else if (!failure.isPassing() || !wait.pause()) {
+          throw failure;
+        }
+      }
+    }
+  }
+
+  /** How long a broken stream or call is tried again. */
+  Patience patience() {
+    return patience;
+  }
+
+  private ServerGrpc.ServerBlockingStub serverStub() {
+    return ServerGrpc.newBlockingStub(channel).withDeadlineAfter(DEADLINE_S, TimeUnit.SECONDS);
+  }
+
+  JobsGrpc.JobsBlockingStub jobs() {
+    return JobsGrpc.newBlockingStub(channel).withDeadlineAfter(DEADLINE_S, TimeUnit.SECONDS);
+  }
+
+  /** For the watching of events: no deadline. */
+  JobsGrpc.JobsBlockingStub jobStreams() {
+    return JobsGrpc.newBlockingStub(channel);
+  }
+
+  ModelsGrpc.ModelsBlockingStub models() {
+    return ModelsGrpc.newBlockingStub(channel).withDeadlineAfter(DEADLINE_S, TimeUnit.SECONDS);
+  }
+
+  VolumesGrpc.VolumesBlockingStub volumes() {
+    return VolumesGrpc.newBlockingStub(channel).withDeadlineAfter(DEADLINE_S, TimeUnit.SECONDS);
+  }
+
+  /** For the fetching of blocks: no deadline. */
+  VolumesGrpc.VolumesBlockingStub volumeStreams() {
+    return VolumesGrpc.newBlockingStub(channel);
+  }
+
+  /** For the sending of blocks: no deadline. */
+  VolumesGrpc.VolumesStub uploads() {
+    return VolumesGrpc.newStub(channel);
+  }
+
+  /** Ends the connection; calls that are under way fail. */
+  @Override
+  public void close() {
+    channel.shutdownNow();
+    try {
+      channel.awaitTermination(2, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Adds the token to every call. */
+  private static final class BearerToken implements ClientInterceptor {
+    private final Supplier<String> token;
+
+    BearerToken(Supplier<String> token) {
+      this.token = token;
+    }
+
+    @Override
+    public <Q, A> ClientCall<Q, A> interceptCall(
+        MethodDescriptor<Q, A> method, CallOptions options, Channel next) {
+      return new SimpleForwardingClientCall<Q, A>(next.newCall(method, options)) {
+        @Override
+        public void start(Listener<A> listener, Metadata headers) {
+          headers.put(AUTHORIZATION, "Bearer " + token.get());
+          super.start(listener, headers);
+        }
+      };
+    }
+  }
+}
