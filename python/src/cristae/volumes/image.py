@@ -1,0 +1,97 @@
+"""What can be read box by box: the one face of files, stores and arrays."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.volumes.spec import DTYPES, VoxelSize, check_shape
+
+type Voxels = NDArray[Any]
+
+
+@runtime_checkable
+class Image(Protocol):
+    """An image that can be read by boxes, whatever holds it."""
+
+    @property
+    def shape_czyx(self) -> tuple[int, int, int, int]:
+        """Channels, sections, rows, columns."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """One of uint8, uint16, uint32, float32, in native byte order."""
+        ...
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """None if it is not known."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader assumed or changed, a sentence each; show them to the person."""
+        ...
+
+    def read(self, box_zyx: Box) -> Voxels:
+        """Return the voxels (c, z, y, x) of a box of all channels, a fresh array."""
+        ...
+
+
+class ArrayImage:
+    """An array in memory as an image.
+
+    Parameters
+    ----------
+    voxels
+        2D (y, x), 3D (z, y, x) or 4D (c, z, y, x), of any byte order; booleans count as uint8.
+    voxel_size
+        None if it is not known.
+    name
+        For people.
+
+    Examples
+    --------
+    >>> image = ArrayImage(np.arange(12, dtype=np.uint8).reshape(3, 4))
+    >>> image.shape_czyx
+    (1, 1, 3, 4)
+    >>> image.read(Box((0, 1, 1), (1, 3, 3))).tolist()
+    [[[[5, 6], [9, 10]]]]
+    """
+
+    def __init__(
+        self, voxels: Voxels, voxel_size: VoxelSize | None = None, name: str = "", notes: tuple[str, ...] = ()
+    ) -> None:
+        if not 2 <= voxels.ndim <= 4:
+            raise InvalidInput(f"The array has {voxels.ndim} axes; give (y, x), (z, y, x) or (c, z, y, x).")
+        if voxels.dtype == np.bool_:
+            voxels = voxels.view(np.uint8)
+        if voxels.dtype.name not in DTYPES:
+            raise InvalidInput(
+                f"The array holds {voxels.dtype.name}; convert it to one of {', '.join(DTYPES)}."
+            )
+        self._voxels = voxels.reshape((1,) * (4 - voxels.ndim) + voxels.shape)
+        self.shape_czyx = check_shape(self._voxels.shape)
+        self.dtype: np.dtype[Any] = np.dtype(voxels.dtype.name)
+        self.voxel_size = voxel_size
+        self.name = name
+        self.notes = notes
+
+    def read(self, box_zyx: Box) -> Voxels:
+        """Return the voxels (c, z, y, x) of a box, a fresh array."""
+        check_box(box_zyx, self.shape_czyx)
+        return np.array(self._voxels[(slice(None), *box_zyx.slices)], self.dtype, order="C")
+
+
+def check_box(box_zyx: Box, shape_czyx: tuple[int, ...]) -> None:
+    """Refuse a box (z, y, x) that is not inside the volume; never wrap around or cut silently."""
+    if len(box_zyx.start) != 3 or not Box.of_shape(shape_czyx[1:]).contains(box_zyx):
+        raise InvalidInput(f"The box {box_zyx} (z, y, x) is not inside the volume of {shape_czyx[1:]}.")
