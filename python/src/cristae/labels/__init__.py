@@ -1,0 +1,23 @@
+"""What label values mean: classes, unknown voxels, annotated sections, objects."""
+
+from cristae.labels.numbering import Numbering, number_classes
+from cristae.labels.objects import BOUNDARY_CLASSES, boundary_classes, objects_from
+from cristae.labels.reading import UNKNOWN, LabelReading, read_labels
+from cristae.labels.scan import as_integers, slabs
+from cristae.labels.shapes import check_same_shape
+from cristae.labels.thickness import ObjectStatistics
+
+__all__ = [
+    "BOUNDARY_CLASSES",
+    "UNKNOWN",
+    "LabelReading",
+    "Numbering",
+    "ObjectStatistics",
+    "as_integers",
+    "boundary_classes",
+    "check_same_shape",
+    "number_classes",
+    "objects_from",
+    "read_labels",
+    "slabs",
+]

@@ -1,0 +1,385 @@
+"""Read a label image: what its values mean, what is unknown, and what a person should be told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.labels import thickness
+from cristae.labels.numbering import Numbering, number_classes
+from cristae.labels.objects import BOUNDARY_CLASSES, boundary_classes
+from cristae.labels.scan import Scan, as_integers, scan
+from cristae.labels.shapes import check_same_shape
+from cristae.labels.thickness import ObjectStatistics
+from cristae.volumes import Image, LabelClass, VoxelSize
+
+UNKNOWN = 255
+"""The training target of voxels that are never trained on, scored or counted."""
+
+MOST_VALUES = 1024
+
+Target = Literal["classes", "instances"]
+EmptySections = Literal["unknown", "background"]
+Purpose = Literal["training", "evaluation"]
+
+
+@dataclass(frozen=True)
+class LabelReading:
+    """What a label image means.
+
+    Attributes
+    ----------
+    target
+        "classes" or "instances".
+    classes
+        The table of the training classes 1...n; for instances :data:`BOUNDARY_CLASSES`.
+    class_of_value
+        Class number of each label value; empty for instances.
+    unknown_value
+        The value of unknown voxels, if any.
+    annotated_sections
+        Indices z of the sections that count; all voxels of the others are unknown.
+    section_count
+        Number of sections of the image.
+    voxel_counts
+        Known voxels per class number, 0 being background; for instances 0 and 1 (all objects).
+    objects
+        Size of the objects, for instances.
+    thickness_voxels
+        Median in-plane thickness of the profiles per class number, in voxels along x; for instances under 1.
+        Classes without voxels are left out.
+    sentences, warnings
+        What was understood, for people.
+    """
+
+    target: Target
+    classes: tuple[LabelClass, ...]
+    class_of_value: Mapping[int, int]
+    unknown_value: int | None
+    annotated_sections: tuple[int, ...]
+    section_count: int
+    voxel_counts: Mapping[int, int]
+    objects: ObjectStatistics | None
+    thickness_voxels: Mapping[int, float]
+    sentences: tuple[str, ...]
+    warnings: tuple[str, ...]
+    voxel_size: VoxelSize | None = None
+
+    def to_classes(self, labels: npt.NDArray[np.generic], z0: int) -> npt.NDArray[np.uint8]:
+        """Turn label values into training targets.
+
+        Parameters
+        ----------
+        labels
+            Values as stored (z, y, x).
+        z0
+            The section of the image that `labels` begins with.
+
+        Returns
+        -------
+        ndarray of uint8
+            (z, y, x): 0 background, 1...n classes, 255 unknown. For instances 1 is interior and 2 boundary;
+            the outermost voxels of the block know no neighbours, so read a margin of one voxel.
+        """
+        values = as_integers(labels)
+        if self.target == "classes":
+            targets = self._translated(values)
+        else:
+            known = self.known(values, z0)
+            targets = boundary_classes(values, self.voxel_size, known)
+            targets[~known] = UNKNOWN
+        for index, section in enumerate(targets, z0):
+            if index not in self._annotated:
+                section[:] = UNKNOWN
+        return targets
+
+    def known(self, labels: npt.NDArray[np.generic], z0: int) -> npt.NDArray[np.bool_]:
+        """Tell which voxels of a block (z, y, x) that begins at section `z0` are known."""
+        values = as_integers(labels)
+        known = np.ones(values.shape, bool) if self.unknown_value is None else values != self.unknown_value
+        for index, section in enumerate(known, z0):
+            if index not in self._annotated:
+                section[:] = False
+        return known
+
+    @cached_property
+    def _annotated(self) -> frozenset[int]:
+        return frozenset(self.annotated_sections)
+
+    @cached_property
+    def _translation(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+        values = sorted(self.class_of_value)
+        return np.array(values, np.int64), np.array([self.class_of_value[v] for v in values], np.uint8)
+
+    @cached_property
+    def _table(self) -> npt.NDArray[np.uint8]:
+        table = np.full(1 << 16, UNKNOWN, np.uint8)
+        for value, number in self.class_of_value.items():
+            if 0 <= value < table.size:
+                table[value] = number
+        return table
+
+    def _translated(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+        if values.dtype in (np.uint8, np.uint16):
+            return np.asarray(self._table[values])
+        known, numbers = self._translation
+        places = np.minimum(np.searchsorted(known, values), known.size - 1)
+        return np.where(known[places] == values, numbers[places], np.uint8(UNKNOWN))
+
+
+def read_labels(
+    labels: Image,
+    image_shape_czyx: Sequence[int],
+    *,
+    target: Target = "classes",
+    unknown: int | None = None,
+    empty_sections: EmptySections | None = None,
+    classes: Sequence[LabelClass] = (),
+    background: int | None = None,
+    purpose: Purpose = "training",
+    z: tuple[int, int] | None = None,
+    voxel_size: VoxelSize | None = None,
+) -> LabelReading:
+    r"""Read a label image section by section and settle what its values mean.
+
+    Memory does not depend on the size of the image. For training, everything that cannot be learned from is
+    refused; for evaluation, empty and one-sided labels are fine.
+
+    Parameters
+    ----------
+    labels
+        One channel, with the sections, rows and columns of the image.
+    image_shape_czyx
+        The shape of the image that the labels belong to.
+    target
+        "classes": every value is a class. "instances": every value is an object.
+    unknown
+        The value of voxels that nobody knows; 0 for strokes on an unknown ground.
+    empty_sections
+        What sections without any label are, while others have some: "unknown" or "background". Default:
+        unknown for training, background for evaluation.
+    classes
+        The person's class table; makes every listed value legal.
+    background
+        The value drawn as background, if the table has no class named so.
+    purpose
+        "training" or "evaluation".
+    z
+        Only these sections, half-open; the others are unknown.
+    voxel_size
+        Default: that of the labels.
+
+    Raises
+    ------
+    InvalidInput
+        With a sentence that says what was found and what to do.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> mask = np.zeros((3, 4, 4), np.uint8)
+    >>> mask[0, :2, :2] = 255
+    >>> reading = read_labels(ArrayImage(mask), (1, 3, 4, 4))
+    >>> print(*reading.sentences, sep="\n")
+    1 of 3 sections carries labels; the 2 others count as not annotated.
+    Class numbers in results: 255 -> 1 'class 1'.
+    One class: 1 'class 1', 25.0 % of the annotated voxels.
+    """
+    if target not in ("classes", "instances"):
+        raise InvalidInput(f"The target {target!r} is not known. Choose classes or instances.")
+    if empty_sections not in (None, "unknown", "background"):
+        raise InvalidInput(f"Empty sections can be unknown or background, not {empty_sections!r}.")
+    check_same_shape(labels.shape_czyx, image_shape_czyx)
+    depth = labels.shape_czyx[1]
+    z = check_range(z, depth)
+    found = scan(labels, unknown=unknown, z=z, most_values=MOST_VALUES if target == "classes" else None)
+    default: EmptySections = "unknown" if purpose == "training" else "background"
+    annotated, sentences = _annotated_sections(found, empty_sections or default)
+    warnings: list[str] = []
+    if unknown is not None and not found.unknowns.any():
+        warnings.append(f"No voxel has the unknown value {unknown}.")
+    if purpose == "training" and not found.labelled.any():
+        raise InvalidInput(_nothing_labelled(found, unknown))
+
+    zeros = 0 if unknown == 0 else int(found.zeros[annotated - found.first_section].sum())
+    numbering = Numbering({}, BOUNDARY_CLASSES)
+    if target == "classes":
+        numbering = number_classes(
+            found.values.tolist(), table=classes, unknown=unknown, background=background
+        )
+        voxels = {0: zeros} | {entry.value: 0 for entry in numbering.classes}
+        for value, count in found.count_of.items():
+            voxels[numbering.class_of_value[value]] += count
+        if purpose == "training":
+            _refuse_one_class(voxels, numbering, found, unknown)
+    else:
+        voxels = {0: zeros, 1: int(found.counts.sum())}
+        if purpose == "training" and found.values.size == 1 and zeros == 0:
+            raise InvalidInput(
+                f"There is one object ({found.values[0]}) and no background, so there is no boundary to "
+                f"learn. "
+                "Label at least two touching objects, or leave background around the one."
+            )
+
+    reading = LabelReading(
+        target=target,
+        classes=numbering.classes,
+        class_of_value=numbering.class_of_value,
+        unknown_value=unknown,
+        annotated_sections=tuple(annotated.tolist()),
+        section_count=depth,
+        voxel_counts=voxels,
+        objects=None,
+        thickness_voxels={},
+        sentences=(),
+        warnings=(*warnings, *numbering.warnings),
+        voxel_size=voxel_size or labels.voxel_size,
+    )
+    thicknesses = _thicknesses(labels, reading)
+    objects = None
+    if target == "instances":
+        count = found.values.size
+        volume = float(np.median(found.counts)) if count else 0.0
+        objects = ObjectStatistics(count, volume, thicknesses.get(1, 0.0))
+    sentences += numbering.sentences
+    sentences += _contents(reading, objects, thicknesses, int(found.unknowns[annotated - z[0]].sum()))
+    return replace(reading, objects=objects, thickness_voxels=thicknesses, sentences=tuple(sentences))
+
+
+def check_range(z: tuple[int, int] | None, depth: int, what: str = "image") -> tuple[int, int]:
+    """Return a half-open range of sections, refusing what lies outside of the `depth` sections.
+
+    Examples
+    --------
+    >>> check_range(None, 5), check_range((1, 3), 5)
+    ((0, 5), (1, 3))
+    """
+    if z is None:
+        return 0, depth
+    start, stop = z
+    if not 0 <= start < stop <= depth:
+        raise InvalidInput(
+            f"The sections {start}:{stop} are not in the {what}, which has the sections 0:{depth} "
+            "(half-open, counted from 0)."
+        )
+    return start, stop
+
+
+def _annotated_sections(found: Scan, empty_sections: EmptySections) -> tuple[npt.NDArray[np.intp], list[str]]:
+    count, labelled = found.labelled.size, int(found.labelled.sum())
+    all_sections = np.arange(count) + found.first_section
+    if labelled in (0, count):
+        return all_sections, [f"All {count} sections carry labels."] if labelled and count > 1 else []
+    carry = "carries" if labelled == 1 else "carry"
+    others = "1 other counts" if count - labelled == 1 else f"{count - labelled} others count"
+    said = f"{labelled} of {count} sections {carry} labels; the {others}"
+    if empty_sections == "background":
+        return all_sections, [f"{said} as background."]
+    return np.flatnonzero(found.labelled) + found.first_section, [f"{said} as not annotated."]
+
+
+def _nothing_labelled(found: Scan, unknown: int | None) -> str:
+    if unknown not in (None, 0) and found.unknowns.any():
+        return (
+            f"The labels are empty: every voxel is 0 or {unknown}, which was named as unknown. "
+            f"If {unknown} is the class (a 0/255 mask), leave out unknown={unknown}; else draw at least one "
+            f"object."
+        )
+    return "The labels are empty: every voxel is 0. Draw at least one object, or choose the label image."
+
+
+def _refuse_one_class(
+    voxels: Mapping[int, int], numbering: Numbering, found: Scan, unknown: int | None
+) -> None:
+    there = [number for number, count in voxels.items() if count]
+    if len(there) != 1:
+        return
+    only = "background" if there == [0] else f"the class {numbering.classes[there[0] - 1].name!r}"
+    if there == [0]:
+        advice = "Draw at least one other class too."
+    elif unknown == 0:
+        advice = (
+            "Draw some background as a second class and name it 'background', or, if 0 is background, leave "
+            "out "
+            "unknown=0."
+        )
+    elif not found.labelled.all():
+        advice = (
+            "If the sections without labels are background, say so (--empty-sections background); else "
+            "leave some "
+            "background in the labelled ones."
+        )
+    else:
+        advice = "Leave some background (0), or draw a second class."
+    raise InvalidInput(
+        f"Only one class is there: every known voxel is {only}, so there is nothing to tell apart. {advice}"
+    )
+
+
+def _thicknesses(labels: Image, reading: LabelReading) -> dict[int, float]:
+    rows, columns = thickness.central_part(*labels.shape_czyx[2:])
+    found: dict[int, list[npt.NDArray[np.float64]]] = {}
+    for z in thickness.spread(reading.annotated_sections):
+        box = Box((z, rows.start, columns.start), (z + 1, rows.stop, columns.stop))
+        values = as_integers(labels.read(box)[0])
+        if reading.target == "instances":
+            ids = np.where(reading.known(values, z), values, 0)[0]
+            found.setdefault(1, []).append(thickness.profile_thicknesses(ids))
+            continue
+        targets = reading.to_classes(values, z)[0]
+        for number in range(1, len(reading.classes) + 1):
+            if reading.voxel_counts.get(number):
+                found.setdefault(number, []).append(
+                    thickness.profile_thicknesses((targets == number).view(np.uint8))
+                )
+    joined = {number: np.concatenate(parts) for number, parts in found.items()}
+    return {number: round(float(np.median(all_)), 2) for number, all_ in joined.items() if all_.size}
+
+
+def _contents(
+    reading: LabelReading, objects: ObjectStatistics | None, thicknesses: Mapping[int, float], unknowns: int
+) -> list[str]:
+    known = sum(reading.voxel_counts.values())
+    sentences = []
+    if objects is not None:
+        sentences.append(
+            f"{objects.count:,} object{'' if objects.count == 1 else 's'}"
+            + (
+                f", half of them larger than {objects.median_volume_voxels:,.0f} voxels; "
+                f"their profiles are about {objects.median_thickness_voxels:.0f} voxels thick."
+                if objects.count
+                else "."
+            )
+        )
+    else:
+        shares = [
+            f"{entry.value} {entry.name!r}, {_percent(reading.voxel_counts[entry.value], known)}"
+            for entry in reading.classes
+            if reading.voxel_counts[entry.value]
+        ]
+        if len(shares) == 1:
+            sentences.append(f"One class: {shares[0]} of the annotated voxels.")
+        elif shares:
+            sentences.append(f"{len(shares)} classes: {'; '.join(shares)} of the annotated voxels.")
+        if reading.unknown_value == 0 and 0 not in reading.class_of_value.values() and shares:
+            sentences.append(
+                "No class is the background: every voxel of a result gets one of the classes. To have one as "
+                "background, name it 'background'."
+            )
+    if unknowns:
+        sentences.append(
+            f"{_percent(unknowns, known + unknowns)} of the voxels there are unknown (value "
+            f"{reading.unknown_value}) "
+            "and never counted."
+        )
+    return sentences
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / whole if whole else 0.0
+    return f"{share:.1f} %" if share >= 0.1 or part == 0 else f"{share:.2g} %"
