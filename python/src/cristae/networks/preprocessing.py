@@ -1,0 +1,264 @@
+"""From grey values to what a network sees, the same for training and for every tile of a prediction.
+
+Nothing here may depend on the tile, or two tilings of one image would give two results. So grey values are
+normalised with statistics of something that does not change: the training data (frozen in the model), or the
+whole section, or the whole image. Beyond the ends of the volume its own voxels are mirrored, wherever the
+tile lies.
+
+:class:`Preprocessing` is the part of a model record, :class:`Frame` is one image seen through it.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.networks.statistics import ReadableImage, Statistics, image_statistics, section_statistics
+
+Triple = tuple[int, int, int]
+Float32 = NDArray[np.float32]
+
+NORMALISATIONS = ("training", "section", "image")
+_LIMIT = 8.0
+"""Normalised grey values beyond are cut: a hot pixel must not shine through a whole network."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How grey values become the input of a network; stored in the model record.
+
+    Parameters
+    ----------
+    dims
+        2: the network sees sections, 3: volumes.
+    normalisation
+        "training": with ``statistics``. "section": each section by its own, for serial sections, whose
+        brightness and contrast jump. "image": by those of a fixed sample of the whole image.
+    statistics
+        Mean and standard deviation of the training data, one number a channel.
+    downsample_zyx
+        Voxels that are averaged into one along each axis.
+    context
+        With ``dims=2``: neighbour sections on each side that the network sees as further channels.
+
+    Examples
+    --------
+    >>> preprocessing = Preprocessing(2, "section", Statistics((100.0,), (20.0,)), (1, 2, 2), context=1)
+    >>> preprocessing.input_channels(image_channels=1)
+    3
+    """
+
+    dims: int
+    normalisation: str
+    statistics: Statistics
+    downsample_zyx: Triple = (1, 1, 1)
+    context: int = 0
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in NORMALISATIONS:
+            raise InvalidInput(
+                f"The normalisation is one of {', '.join(NORMALISATIONS)}, not {self.normalisation!r}."
+            )
+        if len(self.statistics.mean) != len(self.statistics.std) or not self.statistics.mean:
+            raise InvalidInput(
+                "The model's grey value statistics need one mean and one deviation for each channel."
+            )
+        if not all(np.isfinite(self.statistics.mean)) or not all(0 < s < np.inf for s in self.statistics.std):
+            raise InvalidInput(
+                "The model's grey value statistics must be finite, its deviations greater than 0."
+            )
+        if any(not 1 <= d <= 16 for d in self.downsample_zyx) or not 0 <= self.context <= 16:
+            raise InvalidInput("The model's reduction must lie in 1 to 16, its context in 0 to 16 sections.")
+        if (
+            self.dims not in (2, 3)
+            or (self.dims == 2 and self.downsample_zyx[0] != 1)
+            or (self.dims == 3 and self.context)
+        ):
+            raise InvalidInput(
+                "A model sees sections (2, not reduced along z) or volumes (3, without context sections)."
+            )
+
+    def input_channels(self, image_channels: int) -> int:
+        """Return how many channels the network's input has for an image of so many channels."""
+        return image_channels * (2 * self.context + 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, as :meth:`from_dict` takes them."""
+        record = asdict(self)
+        record["downsample_zyx"] = list(self.downsample_zyx)
+        record["statistics"] = {"mean": list(self.statistics.mean), "std": list(self.statistics.std)}
+        return record
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "Preprocessing":
+        """Read what :meth:`to_dict` wrote; anything else raises :class:`InvalidInput`."""
+        try:
+            z, y, x = (int(d) for d in record["downsample_zyx"])
+            mean, std = (tuple(float(v) for v in record["statistics"][name]) for name in ("mean", "std"))
+            dims, context, kind = int(record["dims"]), int(record["context"]), str(record["normalisation"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(f"The model's preprocessing is damaged: {error!r}.") from error
+        return cls(dims, kind, Statistics(mean, std), (z, y, x), context)
+
+
+class Frame:
+    """One image as a network sees it: mirrored at its ends, normalised, reduced, with its neighbour sections.
+
+    The image is thought to be continued to ``padded_shape_zyx``, a multiple of ``step_zyx`` on each axis.
+    Boxes are in voxels of the image, start and stop at multiples of the step, and a prediction throws away
+    what lies beyond the image's shape. Frames may be read from several threads if the image may.
+
+    Parameters
+    ----------
+    image
+        The image; its channels must be those of the training data.
+    preprocessing
+        How the model wants it.
+    stride_zyx
+        The network's :func:`~cristae.networks.unet.total_stride`.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> image = ArrayImage(np.arange(15, dtype=np.uint8).reshape(1, 3, 5))
+    >>> frame = Frame(image, Preprocessing(2, "training", Statistics((7.0,), (1.0,)), (1, 2, 2)), (1, 2, 2))
+    >>> frame.padded_shape_zyx, frame.step_zyx
+    ((1, 4, 8), (1, 4, 4))
+    >>> frame.read(Box((0, 0, 0), (1, 4, 4))).shape  # n, c, y, x on the reduced grid
+    (1, 1, 2, 2)
+    """
+
+    def __init__(self, image: ReadableImage, preprocessing: Preprocessing, stride_zyx: Sequence[int]) -> None:
+        channels = image.shape_czyx[0]
+        if channels != len(preprocessing.statistics.mean):
+            raise InvalidInput(
+                f"The image has {channels} channel(s), the model was trained on "
+                f"{len(preprocessing.statistics.mean)}. Choose an image with the same channels or another model."
+            )
+        self.image = image
+        self.preprocessing = preprocessing
+        self.shape_zyx: Triple = image.shape_czyx[1:]
+        self.step_zyx: Triple = _triple(
+            s * d for s, d in zip(stride_zyx, preprocessing.downsample_zyx, strict=True)
+        )
+        self.padded_shape_zyx: Triple = _triple(
+            -(-n // step) * step for n, step in zip(self.shape_zyx, self.step_zyx, strict=True)
+        )
+        self._lock = threading.Lock()
+        self._sections: dict[int, Statistics] = {}
+        self._image_statistics: Statistics | None = None
+
+    def halo_zyx(self, network_halo_zyx: Sequence[int]) -> Triple:
+        """Return the network's halo in voxels of the image, rounded up to the step."""
+        return _triple(
+            -(-(h * d) // step) * step
+            for h, d, step in zip(
+                network_halo_zyx, self.preprocessing.downsample_zyx, self.step_zyx, strict=True
+            )
+        )
+
+    def read(self, box_zyx: Box) -> Float32:
+        """Return the network's input for a box, (z, c, y, x) with ``dims=2``, (1, c, z, y, x) with 3.
+
+        With context sections the channels are those of section z - context, ..., z + context, in this order.
+        """
+        context = self.preprocessing.context
+        box = Box(
+            (box_zyx.start[0] - context, *box_zyx.start[1:]), (box_zyx.stop[0] + context, *box_zyx.stop[1:])
+        )
+        prepared = self._read_normalised(box)
+        if self.preprocessing.dims == 3:
+            return prepared[None]
+        sections = box_zyx.shape[0]
+        windows = [prepared[:, offset : offset + sections] for offset in range(2 * context + 1)]
+        return np.ascontiguousarray(np.concatenate(windows).swapaxes(0, 1))
+
+    def _read_normalised(self, box_zyx: Box) -> Float32:
+        """Return (c, z, y, x) of a box that may reach beyond the image, normalised and reduced."""
+        raw, sections = read_mirrored(self.image, box_zyx)
+        mean, std = self._statistics_of(sections)
+        values = raw.astype(np.float32)
+        values -= mean
+        values /= std
+        np.nan_to_num(values, copy=False, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT)
+        np.clip(values, -_LIMIT, _LIMIT, out=values)
+        return mean_pooled(values, self.preprocessing.downsample_zyx)
+
+    def _statistics_of(self, sections: NDArray[np.intp]) -> tuple[Float32, Float32]:
+        """Return mean and deviation for these sections, ready to broadcast against (c, z, y, x)."""
+        if self.preprocessing.normalisation == "section":
+            with self._lock:
+                for z in set(sections.tolist()) - set(self._sections):
+                    self._sections[z] = section_statistics(self.image, z)
+                found = [self._sections[z] for z in sections.tolist()]
+            return _broadcast([s.mean for s in found]), _broadcast([s.std for s in found])
+        statistics = self.preprocessing.statistics
+        if self.preprocessing.normalisation == "image":
+            with self._lock:
+                self._image_statistics = self._image_statistics or image_statistics(self.image)
+            statistics = self._image_statistics
+        return _broadcast([statistics.mean]), _broadcast([statistics.std])
+
+
+def _broadcast(sections: list[tuple[float, ...]]) -> Float32:
+    """Turn one tuple of channels for each section into (c, z, 1, 1)."""
+    return np.array(sections, dtype=np.float32).T[:, :, None, None]
+
+
+def read_mirrored(image: ReadableImage, box_zyx: Box) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Read a box that may reach beyond the image, where its voxels are mirrored.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        The voxels, (c, z, y, x), and the number of each section in the image, (z,).
+    """
+    indices = [
+        mirrored(start, stop, length)
+        for start, stop, length in zip(box_zyx.start, box_zyx.stop, image.shape_czyx[1:], strict=True)
+    ]
+    inside = Box(tuple(int(i.min()) for i in indices), tuple(int(i.max()) + 1 for i in indices))
+    values = image.read(inside)
+    for axis, (index, first) in enumerate(zip(indices, inside.start, strict=True), start=1):
+        if len(index) != values.shape[axis] or index[0] != first or (np.diff(index) != 1).any():
+            values = np.take(values, index - first, axis=axis)
+    return values, indices[0]
+
+
+def mirrored(start: int, stop: int, length: int) -> NDArray[np.intp]:
+    """Return the indices inside 0...length-1 that stand for start...stop-1 when the ends are mirrors.
+
+    The last voxel is not repeated, as in NumPy's padding mode "reflect".
+
+    Examples
+    --------
+    >>> mirrored(-2, 5, 4).tolist()
+    [2, 1, 0, 1, 2, 3, 2]
+    >>> mirrored(-1, 2, 1).tolist()
+    [0, 0, 0]
+    """
+    if length == 1:
+        return np.zeros(stop - start, dtype=np.intp)
+    period = 2 * (length - 1)
+    index = np.arange(start, stop, dtype=np.intp) % period
+    return np.minimum(index, period - index)
+
+
+def mean_pooled(values: Float32, factors_zyx: Sequence[int]) -> Float32:
+    """Average blocks of ``factors_zyx`` voxels of (c, z, y, x), whose axes are multiples of them."""
+    for axis, factor in enumerate(factors_zyx, start=1):
+        if factor > 1:
+            shape = values.shape
+            split = values.reshape(*shape[:axis], shape[axis] // factor, factor, *shape[axis + 1 :])
+            values = split.mean(axis=axis + 1, dtype=np.float32)
+    return values
+
+
+def _triple(values: Any) -> Triple:
+    z, y, x = (int(v) for v in values)
+    return z, y, x

@@ -1,0 +1,75 @@
+"""Mean and deviation of grey values, of a section or of a whole image, in bounded memory."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.geometry import Box
+
+_BAND_VOXELS = 2**23
+"""A section is read in bands of about so many voxels."""
+
+
+class ReadableImage(Protocol):
+    """What this room needs of an image; every :class:`cristae.volumes.Image` has it."""
+
+    @property
+    def shape_czyx(self) -> tuple[int, int, int, int]:
+        """Number of voxels along c, z, y, x."""
+
+    def read(self, box_zyx: Box) -> NDArray[Any]:
+        """Return the voxels of a box, (c, z, y, x)."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of the grey values, one number a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def section_statistics(image: ReadableImage, z: int) -> Statistics:
+    """Return the statistics of one whole section, read in bands.
+
+    Voxels of exactly 0 do not count (unless there are no others): aligned sections have black corners, which
+    say nothing about the tissue. NaN and infinities do not count either.
+    """
+    _, _, height, width = image.shape_czyx
+    rows = max(1, _BAND_VOXELS // width)
+    bands = (Box((z, y, 0), (z + 1, min(y + rows, height), width)) for y in range(0, height, rows))
+    return gathered_statistics(image.read(band) for band in bands)
+
+
+def image_statistics(image: ReadableImage) -> Statistics:
+    """Return the statistics of a fixed sample of the image: at most 64 boxes of 8 x 128 x 128 voxels."""
+    axes = []
+    for length, size in zip(image.shape_czyx[1:], (8, 128, 128), strict=True):
+        size = min(size, length)
+        count = min(4, -(-length // size))
+        axes.append([(round(start), round(start) + size) for start in np.linspace(0, length - size, count)])
+    boxes = (Box((z[0], y[0], x[0]), (z[1], y[1], x[1])) for z in axes[0] for y in axes[1] for x in axes[2])
+    return gathered_statistics(image.read(box) for box in boxes)
+
+
+def gathered_statistics(blocks: Iterable[NDArray[Any]]) -> Statistics:
+    """Return the statistics of the voxels of blocks (c, z, y, x) that are neither 0 nor NaN nor infinite."""
+    count: Any = 0
+    total: Any = 0.0
+    squares: Any = 0.0
+    for block in blocks:
+        values = block.reshape(block.shape[0], -1).astype(np.float64)
+        usable = np.isfinite(values) & (values != 0)
+        values[~usable] = 0
+        count = count + usable.sum(axis=1)
+        total = total + values.sum(axis=1)
+        squares = squares + np.square(values).sum(axis=1)
+    count = np.maximum(count, 1)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    # A constant section has no contrast to normalise: it becomes zero, not infinite.
+    deviation = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-30), deviation, 1.0)
+    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()))
