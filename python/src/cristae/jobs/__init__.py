@@ -1,0 +1,1 @@
+"""Jobs: the journal, the supervisor and the processes that do the work."""

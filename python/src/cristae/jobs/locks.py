@@ -1,0 +1,107 @@
+"""Locks between processes that the operating system takes back when their holder dies, however it dies."""
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from cristae.errors import Busy
+
+
+class FileLock:
+    """An exclusive lock on a file; the file says who holds it.
+
+    Parameters
+    ----------
+    path
+        The lock file. It stays when the lock is given back: removing it would let two processes lock two
+        files of one name.
+    what
+        What the lock protects, for the sentence: "This home".
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with FileLock(Path(folder) / "lock", "This home"):
+    ...         pass
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        self._path, self._what = path, what
+        self._file: IO[bytes] | None = None
+
+    def acquire(self, wait_s: float = 0.0) -> None:
+        """Take the lock; try again for ``wait_s`` seconds if another process holds it.
+
+        Raises
+        ------
+        Busy
+            If another process still holds it; the sentence names that process.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + wait_s
+        file = open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: PTH123, SIM115
+        while not _try_lock(file):
+            if time.monotonic() >= deadline:
+                holder = _read_holder(file)
+                file.close()
+                raise Busy(f"{self._what} is in use by the process {holder}; end that one first.")
+            time.sleep(0.05)
+        file.seek(_HOLDER_AT)
+        file.truncate()
+        file.write(f"{os.getpid()}\n".encode())
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back; doing so twice is the same as once."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+# Windows keeps others from reading the locked byte, so the holder's name stands behind it.
+_HOLDER_AT = 1
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def _read_holder(file: IO[bytes]) -> str:
+    for _ in range(20):  # the holder may be between taking the lock and writing its name
+        with contextlib.suppress(OSError):
+            file.seek(_HOLDER_AT)
+            holder = file.read(20).decode("ascii", "replace").strip("\0 \n")
+            if holder.isdigit():
+                return holder
+        time.sleep(0.02)
+    return "that took it first"

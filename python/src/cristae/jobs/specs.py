@@ -1,0 +1,116 @@
+"""What a job is to do, frozen when it is submitted.
+
+A spec names things by digests and names only. It travels as plain JSON: into the journal, and to the worker
+on the first line of its standard input.
+
+Examples
+--------
+>>> spec = PredictionSpec(model_name="mito", image_volume_id="a" * 64)
+>>> spec_from_json(spec_to_json(spec)) == spec
+True
+>>> spec.needs_models()
+('mito',)
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from cristae.errors import CorruptData
+from cristae.volumes.classes import LabelClass
+
+Kind = Literal["training", "prediction"]
+
+
+@dataclass(frozen=True)
+class LabelledVolume:
+    """An image with its labels, by digest."""
+
+    image_volume_id: str
+    labels_volume_id: str
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """A training, as ``TrainingSpec`` of the contract has it.
+
+    ``budget`` is ("preset", "quick"), ("minutes", 3.0) or ("steps", 600); ranges of sections are half-open.
+    """
+
+    model_name: str
+    volumes: tuple[LabelledVolume, ...]
+    target: str = "classes"
+    classes: tuple[LabelClass, ...] = ()
+    unknown_value: int | None = None
+    empty_sections: Literal["unknown", "background"] = "unknown"
+    budget: tuple[str, str | float | int] = ("preset", "quick")
+    z: tuple[int, int] | None = None
+    validation_z: tuple[int, int] | None = None
+    start_from: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    device: str = ""
+
+    kind: Kind = field(default="training", init=False)
+
+    def needs_volumes(self) -> tuple[str, ...]:
+        """Digests of the volumes that must stay until the job has ended."""
+        return tuple(
+            digest for pair in self.volumes for digest in (pair.image_volume_id, pair.labels_volume_id)
+        )
+
+    def needs_models(self) -> tuple[str, ...]:
+        """Names of the models that must stay until the job has ended."""
+        return (self.start_from,) if self.start_from else ()
+
+
+@dataclass(frozen=True)
+class PredictionSpec:
+    """A prediction, as ``PredictionSpec`` of the contract has it."""
+
+    model_name: str
+    image_volume_id: str
+    output: str = "labels"
+    device: str = ""
+
+    kind: Kind = field(default="prediction", init=False)
+
+    def needs_volumes(self) -> tuple[str, ...]:
+        """Digests of the volumes that must stay until the job has ended."""
+        return (self.image_volume_id,)
+
+    def needs_models(self) -> tuple[str, ...]:
+        """Names of the models that must stay until the job has ended."""
+        return (self.model_name,)
+
+
+Spec = TrainingSpec | PredictionSpec
+
+
+def spec_to_json(spec: Spec) -> str:
+    """Return the spec as one line of JSON; equal specs give equal lines."""
+    return json.dumps(asdict(spec), sort_keys=True, separators=(",", ":"))
+
+
+def spec_from_json(line: str) -> Spec:
+    """Return the spec of a line that :func:`spec_to_json` wrote.
+
+    Raises
+    ------
+    CorruptData
+        If the line is something else.
+    """
+    try:
+        record: dict[str, Any] = json.loads(line)
+        kind = record.pop("kind")
+        if kind == "prediction":
+            return PredictionSpec(**record)
+        if kind != "training":
+            raise ValueError(kind)
+        record["volumes"] = tuple(LabelledVolume(**pair) for pair in record["volumes"])
+        record["classes"] = tuple(LabelClass(**row) for row in record["classes"])
+        for name in ("budget", "z", "validation_z"):
+            record[name] = tuple(record[name]) if record[name] is not None else None
+        return TrainingSpec(**record)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CorruptData("A job's spec in the journal cannot be read; submit the job again.") from error
