@@ -4,6 +4,7 @@ from cristae.volumes.blocks import BlockGrid, block_shape_for
 from cristae.volumes.classes import LabelClass
 from cristae.volumes.digest import array_digest, block_digest, volume_digest
 from cristae.volumes.image import ArrayImage, Image
+from cristae.volumes.opening import open_image
 from cristae.volumes.spec import DTYPES, VolumeSpec, VoxelSize
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "array_digest",
     "block_digest",
     "block_shape_for",
+    "open_image",
     "volume_digest",
 ]
