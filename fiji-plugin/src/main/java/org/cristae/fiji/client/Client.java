@@ -24,7 +24,7 @@ import org.cristae.v1.VolumesGrpc;
  * A connection to one Cristae server. Safe for use from many threads; lives until it is closed.
  *
  * <p>Every unary call has a deadline of 30 s, is repeated with a growing pause while the server is
- * not there (every call of the contract is safe to repeat), and ends in a {@link ServerException}
+ * not there (every call of the contract is safe to repeat), and ends in a {@link CristaeException}
  * with a sentence for the person.
  */
 public final class Client implements AutoCloseable {
@@ -67,14 +67,14 @@ public final class Client implements AutoCloseable {
   /**
    * Asks who answers, and checks that both sides speak a common version of the contract.
    *
-   * @throws ServerException if nobody answers, the token is wrong, or one side is too old
+   * @throws CristaeException if nobody answers, the token is wrong, or one side is too old
    */
-  public GetServerResponse server() throws ServerException {
+  public GetServerResponse server() throws CristaeException {
     GetServerRequest request =
         GetServerRequest.newBuilder().setClient("cristae-fiji " + Version.text()).build();
     GetServerResponse server = call(() -> serverStub().getServer(request));
     if (API_VERSION > server.getApiVersion() && server.getApiVersion() > 0) {
-      throw new ServerException(
+      throw new CristaeException(
           ErrorCode.ERROR_CODE_UNSUPPORTED,
           "This plugin ("
               + Version.text()
@@ -85,7 +85,7 @@ public final class Client implements AutoCloseable {
               + "). Update the server.");
     }
     if (API_VERSION < server.getOldestApiVersion()) {
-      throw new ServerException(
+      throw new CristaeException(
           ErrorCode.ERROR_CODE_UNSUPPORTED,
           "This plugin ("
               + Version.text()
@@ -104,14 +104,14 @@ public final class Client implements AutoCloseable {
   }
 
   /** Makes a unary call with the contract's rules for repeating and for errors. */
-  <T> T call(Call<T> call) throws ServerException {
+  <T> T call(Call<T> call) throws CristaeException {
     Patience.Wait wait = patience.start();
     boolean tokenRead = false;
     while (true) {
       try {
         return call.run();
       } catch (StatusRuntimeException e) {
-        ServerException failure = ServerException.of(e, address.toString());
+        CristaeException failure = CristaeException.of(e, address.toString());
         if (failure.isUnauthenticated() && !tokenRead) {
           tokenRead = true; // the interceptor reads the token again
         } else if (!failure.isPassing() || !wait.pause()) {

@@ -20,9 +20,9 @@ public final class ServerAddress {
    * Reads {@code host:port} (plain, for this machine or an SSH tunnel) or {@code https://host:port}
    * (encrypted).
    *
-   * @throws ServerException if {@code text} is neither
+   * @throws CristaeException if {@code text} is neither
    */
-  public static ServerAddress parse(String text) throws ServerException {
+  public static ServerAddress parse(String text) throws CristaeException {
     String trimmed = text.trim();
     boolean encrypted = trimmed.startsWith("https://");
     String rest = trimmed.replaceFirst("^https?://", "").replaceFirst("/$", "");
@@ -34,7 +34,7 @@ public final class ServerAddress {
     } catch (URISyntaxException e) {
       // told below
     }
-    throw new ServerException(
+    throw new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,
         "\""
             + text

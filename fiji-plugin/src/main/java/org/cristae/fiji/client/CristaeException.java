@@ -8,7 +8,7 @@ import org.cristae.v1.ErrorCode;
 /**
  * A failure that is told to the person: the message is one readable sentence, never a stack trace.
  */
-public final class ServerException extends Exception {
+public final class CristaeException extends Exception {
   private static final long serialVersionUID = 1L;
 
   /** Names the kind of failure in the trailing metadata of a failed call. */
@@ -19,25 +19,25 @@ public final class ServerException extends Exception {
   private final Status.Code status;
 
   /** A failure of kind {@code code}, told by {@code sentence}. */
-  public ServerException(ErrorCode code, String sentence) {
+  public CristaeException(ErrorCode code, String sentence) {
     this(code, Status.Code.UNKNOWN, sentence, null);
   }
 
   /** A failure of kind {@code code}, told by {@code sentence}, that came from {@code cause}. */
-  public ServerException(ErrorCode code, String sentence, Throwable cause) {
+  public CristaeException(ErrorCode code, String sentence, Throwable cause) {
     this(code, Status.Code.UNKNOWN, sentence, cause);
   }
 
-  private ServerException(ErrorCode code, Status.Code status, String sentence, Throwable cause) {
+  private CristaeException(ErrorCode code, Status.Code status, String sentence, Throwable cause) {
     super(sentence, cause);
     this.code = code;
     this.status = status;
   }
 
   /** What a failed call means, in words that say what to do. {@code address} is the server's. */
-  static ServerException of(StatusRuntimeException failure, String address) {
+  static CristaeException of(StatusRuntimeException failure, String address) {
     Status status = failure.getStatus();
-    return new ServerException(
+    return new CristaeException(
         codeOf(failure), status.getCode(), sentenceOf(status, address), failure);
   }
 

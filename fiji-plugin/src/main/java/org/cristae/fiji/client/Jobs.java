@@ -1,0 +1,150 @@
+package org.cristae.fiji.client;
+
+import io.grpc.Context;
+import io.grpc.StatusRuntimeException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Consumer;
+import org.cristae.v1.CancelJobRequest;
+import org.cristae.v1.GetJobRequest;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobEvent;
+import org.cristae.v1.JobState;
+import org.cristae.v1.ListJobsRequest;
+import org.cristae.v1.ListJobsResponse;
+import org.cristae.v1.ListModelsRequest;
+import org.cristae.v1.ListModelsResponse;
+import org.cristae.v1.Model;
+import org.cristae.v1.PredictionSpec;
+import org.cristae.v1.SubmitPredictionRequest;
+import org.cristae.v1.SubmitTrainingRequest;
+import org.cristae.v1.TrainingSpec;
+import org.cristae.v1.WatchJobRequest;
+
+/** Submits, lists, watches and cancels jobs, and lists the models that they made. */
+public final class Jobs {
+  private final Client client;
+
+  /** The jobs of the server that {@code client} is connected to. */
+  public Jobs(Client client) {
+    this.client = client;
+  }
+
+  /** Queues a training under a new random id; a repeated call over a bad line is the same job. */
+  public Job submit(TrainingSpec training) throws CristaeException {
+    SubmitTrainingRequest request =
+        SubmitTrainingRequest.newBuilder().setJobId(newId()).setTraining(training).build();
+    return client.call(() -> client.jobs().submitTraining(request));
+  }
+
+  /** Queues a prediction under a new random id; a repeated call over a bad line is the same job. */
+  public Job submit(PredictionSpec prediction) throws CristaeException {
+    SubmitPredictionRequest request =
+        SubmitPredictionRequest.newBuilder().setJobId(newId()).setPrediction(prediction).build();
+    return client.call(() -> client.jobs().submitPrediction(request));
+  }
+
+  private static String newId() {
+    return UUID.randomUUID().toString();
+  }
+
+  /** A job as it stands. */
+  public Job get(String jobId) throws CristaeException {
+    GetJobRequest request = GetJobRequest.newBuilder().setJobId(jobId).build();
+    return client.call(() -> client.jobs().getJob(request));
+  }
+
+  /** All jobs, newest first, at most {@code limit}. */
+  public List<Job> list(int limit) throws CristaeException {
+    List<Job> jobs = new ArrayList<>();
+    String page = "";
+    do {
+      ListJobsRequest request = ListJobsRequest.newBuilder().setPage(page).build();
+      ListJobsResponse answer = client.call(() -> client.jobs().listJobs(request));
+      jobs.addAll(answer.getJobsList());
+      page = answer.getNextPage();
+    } while (!page.isEmpty() && jobs.size() < limit);
+    return jobs.size() > limit ? jobs.subList(0, limit) : jobs;
+  }
+
+  /** All models, newest first. */
+  public List<Model> models() throws CristaeException {
+    List<Model> models = new ArrayList<>();
+    String page = "";
+    do {
+      ListModelsRequest request = ListModelsRequest.newBuilder().setPage(page).build();
+      ListModelsResponse answer = client.call(() -> client.models().listModels(request));
+      models.addAll(answer.getModelsList());
+      page = answer.getNextPage();
+    } while (!page.isEmpty());
+    return models;
+  }
+
+  /** Asks a job to end. */
+  public Job cancel(String jobId) throws CristaeException {
+    CancelJobRequest request = CancelJobRequest.newBuilder().setJobId(jobId).build();
+    return client.call(() -> client.jobs().cancelJob(request));
+  }
+
+  /** True if a job in this state will not change any more. */
+  public static boolean isEnd(JobState state) {
+    return state == JobState.JOB_STATE_DONE
+        || state == JobState.JOB_STATE_FAILED
+        || state == JobState.JOB_STATE_CANCELLED;
+  }
+
+  /**
+   * Hands every event of a job to {@code listener}, each once and in order, until the job ended. A
+   * broken connection is made again from the last event seen.
+   *
+   * @param detach ends the watching; the job itself goes on
+   * @return the job in its end state
+   * @throws CristaeException if the server is gone for longer than the client's patience, or after
+   *     {@code detach}
+   */
+  public Job watch(String jobId, Consumer<JobEvent> listener, Cancellation detach)
+      throws CristaeException {
+    long seen = 0;
+    Patience.Wait wait = client.patience().start();
+    while (true) {
+      Context.CancellableContext context = Context.current().withCancellation();
+      Context before = context.attach();
+      Runnable abort = detach.onCancel(() -> context.cancel(null));
+      try {
+        Iterator<JobEvent> events =
+            client
+                .jobStreams()
+                .watchJob(
+                    WatchJobRequest.newBuilder().setJobId(jobId).setAfterSequence(seen).build());
+        while (events.hasNext()) {
+          JobEvent event = events.next();
+          wait.reset();
+          if (event.getSequence() > seen) {
+            seen = event.getSequence();
+            listener.accept(event);
+          }
+        }
+      } catch (StatusRuntimeException e) {
+        detach.check();
+        CristaeException failure = CristaeException.of(e, client.address().toString());
+        if (!failure.isPassing() || !wait.pause()) {
+          throw failure;
+        }
+        continue;
+      } finally {
+        detach.forget(abort);
+        context.detach(before);
+        context.cancel(null);
+      }
+      Job job = get(jobId);
+      if (isEnd(job.getState())) {
+        return job;
+      }
+      if (!wait.pause()) {
+        return job;
+      }
+    }
+  }
+}

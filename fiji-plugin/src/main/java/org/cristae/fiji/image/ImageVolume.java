@@ -1,0 +1,205 @@
+package org.cristae.fiji.image;
+
+import ij.ImagePlus;
+import ij.ImageStack;
+import ij.process.ImageProcessor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import org.cristae.fiji.client.BlockGrid;
+import org.cristae.fiji.client.BlockSource;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.DataType;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.LabelClass;
+import org.cristae.v1.VolumeSpec;
+import org.cristae.v1.VoxelSize;
+
+/**
+ * An ImageJ image as a volume in the order c, z, y, x. Planes are read one by one when they are
+ * needed, from virtual stacks too; at most 64 MiB or one plane are kept. The image is never
+ * changed.
+ */
+public final class ImageVolume implements BlockSource {
+  private static final int MAX_NAME_LENGTH = 120;
+
+  private final String title;
+  private final ImageStack stack;
+  private final PlaneOrder order;
+  private final VolumeSpec spec;
+  private final BlockGrid grid;
+  private final boolean nanAllowed;
+  private final Object[] slab;
+  private int slabChannel = -1;
+  private int slabSection = -1;
+
+  private ImageVolume(
+      ImagePlus image, VoxelSize voxelSize, List<LabelClass> classes, boolean nanAllowed)
+      throws CristaeException {
+    this.title = image.getTitle();
+    this.order = PlaneOrder.of(image);
+    this.stack = image.getStack();
+    this.nanAllowed = nanAllowed;
+    DataType type = type(image);
+    this.grid =
+        BlockGrid.of(order.channels(), order.sections(), image.getHeight(), image.getWidth(), type);
+    this.slab = new Object[(int) grid.blockShape().getZ()];
+    VolumeSpec.Builder builder =
+        VolumeSpec.newBuilder()
+            .setShape(grid.shape())
+            .setBlockShape(grid.blockShape())
+            .setDataType(type)
+            .setName(title.length() > MAX_NAME_LENGTH ? title.substring(0, MAX_NAME_LENGTH) : title)
+            .addAllClasses(classes);
+    if (voxelSize != null) {
+      builder.setVoxelSize(voxelSize);
+    } else {
+      VoxelSizes.of(image.getCalibration()).ifPresent(builder::setVoxelSize);
+    }
+    this.spec = builder.build();
+  }
+
+  /**
+   * An image to segment or to learn from.
+   *
+   * @param voxelSize taken instead of the image's calibration; null for the calibration
+   * @throws CristaeException if it is an RGB image or a time series of stacks
+   */
+  public static ImageVolume image(ImagePlus image, VoxelSize voxelSize) throws CristaeException {
+    return new ImageVolume(image, voxelSize, java.util.Collections.emptyList(), true);
+  }
+
+  /**
+   * An image of labels: whole numbers, NaN is refused when it is read.
+   *
+   * @param classes the class table; may be empty
+   * @throws CristaeException if it is an RGB image, has channels or is a time series of stacks
+   */
+  public static ImageVolume labels(ImagePlus labels, VoxelSize voxelSize, List<LabelClass> classes)
+      throws CristaeException {
+    ImageVolume volume = new ImageVolume(labels, voxelSize, classes, false);
+    if (volume.order.channels() > 1) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          "The labels \""
+              + labels.getTitle()
+              + "\" have "
+              + volume.order.channels()
+              + " channels; labels have one. Choose one with Image > Duplicate, or, if these are"
+              + " slices, correct the dimensions in Image > Properties.");
+    }
+    return volume;
+  }
+
+  private static DataType type(ImagePlus image) throws CristaeException {
+    switch (image.getBitDepth()) {
+      case 8:
+        return DataType.DATA_TYPE_UINT8;
+      case 16:
+        return DataType.DATA_TYPE_UINT16;
+      case 32:
+        return DataType.DATA_TYPE_FLOAT32;
+      default:
+        throw new CristaeException(
+            ErrorCode.ERROR_CODE_INVALID_INPUT,
+            "\""
+                + image.getTitle()
+                + "\" is an RGB colour image. Cristae takes 8-bit, 16-bit and 32-bit images: convert"
+                + " it with Image > Type > 8-bit, or split its colours with Image > Color > Make"
+                + " Composite.");
+    }
+  }
+
+  @Override
+  public VolumeSpec spec() {
+    return spec;
+  }
+
+  /** Which plane is which section. */
+  public PlaneOrder order() {
+    return order;
+  }
+
+  @Override
+  public byte[] read(BlockGrid.Block block) throws CristaeException {
+    load(block);
+    int width = (int) spec.getShape().getX();
+    byte[] bytes = new byte[block.bytes()];
+    ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    for (int z = 0; z < block.depth; z++) {
+      for (int y = 0; y < block.height; y++) {
+        int start = (block.y + y) * width + block.x;
+        copyRow(slab[z], start, block.width, out);
+      }
+    }
+    return bytes;
+  }
+
+  private static void copyRow(Object plane, int start, int count, ByteBuffer out) {
+    if (plane instanceof byte[]) {
+      out.put((byte[]) plane, start, count);
+    } else if (plane instanceof short[]) {
+      out.asShortBuffer().put((short[]) plane, start, count);
+      out.position(out.position() + 2 * count);
+    } else {
+      out.asFloatBuffer().put((float[]) plane, start, count);
+      out.position(out.position() + 4 * count);
+    }
+  }
+
+  /** Reads the planes that the block's slab needs, unless they are here. */
+  private void load(BlockGrid.Block block) throws CristaeException {
+    if (block.c == slabChannel && block.z == slabSection) {
+      return;
+    }
+    slabChannel = -1;
+    for (int z = 0; z < block.depth; z++) {
+      slab[z] = plane(order.plane(block.c, block.z + z));
+    }
+    slabChannel = block.c;
+    slabSection = block.z;
+  }
+
+  private Object plane(int number) throws CristaeException {
+    ImageProcessor processor = stack.getProcessor(number);
+    Object pixels = processor == null ? null : processor.getPixels();
+    boolean expected =
+        spec.getDataType() == DataType.DATA_TYPE_UINT8
+            ? pixels instanceof byte[]
+            : spec.getDataType() == DataType.DATA_TYPE_UINT16
+                ? pixels instanceof short[]
+                : pixels instanceof float[];
+    if (!expected
+        || processor.getWidth() != spec.getShape().getX()
+        || processor.getHeight() != spec.getShape().getY()) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          "Plane "
+              + number
+              + " of \""
+              + title
+              + "\" could not be read, or has another type or size than the first. If it is a"
+              + " virtual stack, check its files.");
+    }
+    if (!nanAllowed && pixels instanceof float[]) {
+      checkWhole((float[]) pixels, number);
+    }
+    return pixels;
+  }
+
+  private void checkWhole(float[] pixels, int number) throws CristaeException {
+    for (float value : pixels) {
+      if (value != Math.rint(value) || Float.isInfinite(value)) { // NaN differs from itself
+        throw new CristaeException(
+            ErrorCode.ERROR_CODE_INVALID_INPUT,
+            "The labels \""
+                + title
+                + "\" contain "
+                + (Float.isNaN(value) ? "NaN" : String.valueOf(value))
+                + " in plane "
+                + number
+                + "; labels are whole numbers: 0 is background, 1, 2, ... are classes or objects.");
+      }
+    }
+  }
+}
