@@ -1,0 +1,131 @@
+"""Which device computes, and how many voxels it takes at once."""
+
+from collections.abc import Callable
+
+import psutil
+import torch
+
+from cristae.errors import InvalidInput, OutOfMemory
+from cristae.networks import UNetConfig
+
+# Larger tiles waste less on the halo, but a CPU's caches and a person's patience with Cancel end the gain.
+MOST_VOXELS_ON_CPU = 1 << 20
+MOST_VOXELS_ON_GPU = 1 << 23
+# Of the free memory, for the activations; the rest is for the other buffers and for other programs.
+SHARE_OF_CPU_MEMORY = 0.25
+SHARE_OF_GPU_MEMORY = 0.7
+BYTES_OF_A_FLOAT = 4
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device of this name; ``"auto"`` (or empty) takes the first GPU, else the CPU.
+
+    Parameters
+    ----------
+    name
+        "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises
+    ------
+    InvalidInput
+        The name is not a device, or this machine does not have it. Another device is never taken instead.
+
+    Examples
+    --------
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
+    if name in ("", "auto"):
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type == "cpu":
+        return torch.device("cpu")
+    if device.type != "cuda":
+        raise InvalidInput(f"'{name}' is not a device that Cristae computes on. Use auto, cpu, or cuda:0.")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = device.index or 0
+    if index >= count:
+        found = f"{count} of them" if count else "none"
+        raise InvalidInput(
+            f"The device '{name}' was asked for, but this machine has no such GPU (found {found}). Use cpu."
+        )
+    return torch.device("cuda", index)
+
+
+def describe(device: torch.device) -> str:
+    """Name the device for people: "the GPU NVIDIA H100 (cuda:0)", "the CPU (2 threads)"."""
+    if device.type == "cuda":
+        return f"the GPU {torch.cuda.get_device_name(device)} ({device})"
+    return f"the CPU ({torch.get_num_threads()} threads)"
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return the memory that is free on the device now."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def voxels_at_once(config: UNetConfig, device: torch.device) -> int:
+    """Estimate how many input voxels of the network fit on the device in one tile.
+
+    The widest moment of a U-Net is its finest level, in the decoder: the skip, the upsampled features, both
+    side by side, and two copies while a convolution runs; and the logits.
+    """
+    upscale = config.upscale_zyx[0] * config.upscale_zyx[1] * config.upscale_zyx[2]
+    numbers_a_voxel = 7 * config.features[0] + 3 * config.out_channels * upscale + config.in_channels
+    share, most = (
+        (SHARE_OF_GPU_MEMORY, MOST_VOXELS_ON_GPU)
+        if device.type == "cuda"
+        else (SHARE_OF_CPU_MEMORY, MOST_VOXELS_ON_CPU)
+    )
+    return max(1, min(most, int(share * free_bytes(device) / (BYTES_OF_A_FLOAT * numbers_a_voxel))))
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Tell whether the device's memory did not suffice (CUDA), or the allocator refused (CPU)."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def smaller_until_it_fits[Result](
+    voxels: int, attempt: Callable[[int], Result], *, least: int, on_smaller: Callable[[int], None]
+) -> Result:
+    """Call ``attempt(voxels)``; while the memory does not suffice, halve the voxels, down to `least`.
+
+    Parameters
+    ----------
+    voxels
+        To start with.
+    attempt
+        What may run out of the device's memory.
+    least
+        Below this it is hopeless.
+    on_smaller
+        Told the new number of voxels before every further attempt.
+
+    Raises
+    ------
+    OutOfMemory
+        Not even the smallest tile fits.
+    """
+    while True:
+        try:
+            return attempt(voxels)
+        except (RuntimeError, torch.OutOfMemoryError) as error:
+            if not ran_out_of_memory(error):
+                raise
+        # Behind the handler, so that the traceback no longer holds the tensors of the failed attempt.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if voxels // 2 < least:
+            raise OutOfMemory(
+                "The device's memory does not suffice for the smallest tile of this model. "
+                "Close other programs that use it, or predict on the CPU (--device cpu)."
+            )
+        voxels //= 2
+        on_smaller(voxels)

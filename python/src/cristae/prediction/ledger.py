@@ -1,0 +1,120 @@
+"""The ledger: which tiles are written already, so that a prediction that was killed goes on where it was.
+
+A file of JSON lines. The first says what is being predicted; every further one names a tile that is in the
+output. A line that a crash cut in half does not count.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+SCHEMA = 1
+
+type Triple = tuple[int, int, int]
+
+
+class Ledger:
+    """Notes finished tiles on disk.
+
+    Parameters
+    ----------
+    path
+        The file; it is made if it is not there. None keeps no ledger.
+    work
+        What is being predicted: plain JSON values. If the file tells of other work, it starts anew.
+    tile_zyx
+        The shape of a tile; the numbers of tiles mean something for this shape only.
+
+    Attributes
+    ----------
+    done
+        The numbers of the tiles that earlier attempts have finished.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "tiles.jsonl"
+    >>> with Ledger(path, {"model": "m"}, (8, 64, 64)) as ledger:
+    ...     ledger.note(3)
+    >>> Ledger(path, {"model": "m"}, (8, 64, 64)).done
+    frozenset({3})
+    >>> Ledger.tile_of(path, {"model": "m"})
+    (8, 64, 64)
+    """
+
+    def __init__(self, path: Path | None, work: Mapping[str, Any], tile_zyx: Triple) -> None:
+        self._path = path
+        self._header = _header(work, tile_zyx)
+        self._file: int | None = None
+        self.done: frozenset[int] = frozenset(self._read())
+
+    def _read(self) -> set[int]:
+        if self._path is None or not self._path.exists():
+            return set()
+        lines = self._path.read_bytes().split(b"\n")[
+            :-1
+        ]  # behind the last newline lies nothing, or half a line
+        try:
+            if not lines or json.loads(lines[0]) != self._header:
+                return set()
+            return {int(json.loads(line)["done"]) for line in lines[1:]}
+        except (ValueError, KeyError, TypeError):
+            return set()
+
+    @staticmethod
+    def tile_of(path: Path | None, work: Mapping[str, Any]) -> Triple | None:
+        """Return the tile that an earlier attempt at this work used; None if there was none.
+
+        The free memory may be another one now, and with another tile nothing that is done could be told.
+        """
+        try:
+            header = json.loads(_lines(path)[0])
+            z, y, x = (int(side) for side in header["tile_zyx"])
+        except (IndexError, KeyError, TypeError, ValueError):
+            return None
+        return (z, y, x) if header == _header(work, (z, y, x)) else None
+
+    def __enter__(self) -> Self:
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Written anew, so that half a line at the end can never run into the next one.
+            lines = [self._header, *({"done": number} for number in sorted(self.done))]
+            fresh = self._path.with_name(self._path.name + ".new")
+            with fresh.open("wb") as file:
+                file.write(b"".join(_line(line) for line in lines))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+        return self
+
+    def note(self, number: int) -> None:
+        """Note that this tile is in the output; on disk when this returns."""
+        if self._file is not None:
+            os.write(self._file, _line({"done": number}))
+            os.fsync(self._file)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _header(work: Mapping[str, Any], tile_zyx: Triple) -> dict[str, Any]:
+    return {"ledger": SCHEMA, "work": json.loads(json.dumps(work)), "tile_zyx": list(tile_zyx)}
+
+
+def _lines(path: Path | None) -> list[bytes]:
+    """Return the whole lines of the file; behind the last newline lies nothing, or half a line."""
+    if path is None or not path.exists():
+        return []
+    return path.read_bytes().split(b"\n")[:-1]
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,85 @@
+"""Read ahead, compute, write behind: the device never waits for the disk, and memory stays bounded."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from cristae.errors import Cancelled
+
+# One unit being computed, one read and one waiting to be written keep every stage busy; more would only cost
+# memory.
+DEPTH = 2
+
+
+def run_pipeline[Unit, Read, Result](
+    units: Iterable[Unit],
+    *,
+    read: Callable[[Unit], Read],
+    compute: Callable[[Unit, Read], Result],
+    write: Callable[[Unit, Result], None],
+    should_stop: Callable[[], bool] = lambda: False,
+    depth: int = DEPTH,
+) -> None:
+    """Carry every unit through ``read``, ``compute`` and ``write``, in order, the three side by side.
+
+    ``read`` and ``write`` run on one thread each, ``compute`` on the caller's. At most ``depth`` units are
+    read ahead and ``depth`` wait to be written.
+
+    Parameters
+    ----------
+    units
+        What is to be done; drawn lazily.
+    read, compute, write
+        The three stages.
+    should_stop
+        Asked before every unit.
+
+    Raises
+    ------
+    Cancelled
+        If ``should_stop()`` said so; what was computed until then has been written.
+    Exception
+        What a stage raised, the first one; no further unit is begun.
+
+    Examples
+    --------
+    >>> written = []
+    >>> run_pipeline([1, 2, 3], read=lambda n: n * 10, compute=lambda n, ten: ten + n,
+    ...              write=lambda n, result: written.append(result))
+    >>> written
+    [11, 22, 33]
+    """
+    waiting = iter(units)
+    ahead: deque[tuple[Unit, Future[Read]]] = deque()
+    behind: deque[Future[None]] = deque()
+
+    with ThreadPoolExecutor(1, "read-ahead") as reader, ThreadPoolExecutor(1, "write-behind") as writer:
+
+        def read_ahead() -> None:
+            while len(ahead) < depth:
+                for unit in waiting:
+                    ahead.append((unit, reader.submit(read, unit)))
+                    break
+                else:
+                    return
+
+        try:
+            read_ahead()
+            while ahead:
+                if should_stop():
+                    raise Cancelled("The prediction was cancelled.")
+                unit, reading = ahead.popleft()
+                data = reading.result()
+                del reading
+                read_ahead()
+                result = compute(unit, data)
+                del data
+                while len(behind) >= depth:
+                    behind.popleft().result()
+                behind.append(writer.submit(write, unit, result))
+                del result
+            while behind:
+                behind.popleft().result()
+        finally:
+            for _, reading in ahead:
+                reading.cancel()

@@ -1,0 +1,330 @@
+"""From an image and a model to a result: the one entry of prediction."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.errors import InvalidInput
+from cristae.events import Event, Note, Progress
+from cristae.geometry import Box, Tile
+from cristae.networks import Frame
+from cristae.prediction.devices import describe, smaller_until_it_fits, voxels_at_once
+from cristae.prediction.ledger import Ledger
+from cristae.prediction.pipeline import run_pipeline
+from cristae.prediction.predictor import Kind, Model, Predictor, load_predictor
+from cristae.prediction.resampling import ResampledImage, model_grid, write_back
+from cristae.prediction.tiling import Tiling, Triple, tiling
+from cristae.volumes import Image, LabelClass
+
+type OutputKind = Literal["labels", "probabilities", "instances"]
+TELL_EVERY_S = 0.25
+
+
+class Output(Protocol):
+    """Where a result goes: a file, a volume of the store, or an array."""
+
+    def write(self, box_zyx: Box, voxels: NDArray[Any]) -> None:
+        """Write the voxels (c, z, y, x) of a box."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a kind of result looks like: channels, type of number, and the table of its classes."""
+
+    channels: int
+    dtype: str
+    classes: tuple[LabelClass, ...]
+
+
+def form_of(record: Mapping[str, Any], kind: str) -> Form:
+    """Tell what a result of this kind looks like, so that the output can be made.
+
+    Parameters
+    ----------
+    record
+        The model's record.
+    kind
+        "labels", "probabilities" or "instances".
+
+    Raises
+    ------
+    InvalidInput
+        The model cannot give this kind of result.
+    """
+    outputs = output_kinds(record)
+    if kind not in outputs:
+        raise InvalidInput(f"This model gives {' or '.join(outputs)}, not {kind}.")
+    if kind == "instances":
+        return Form(1, "uint32", ())
+    classes = tuple(LabelClass(int(c["value"]), str(c["name"]), int(c["rgb"])) for c in record["classes"])
+    return Form(1 if kind == "labels" else int(record["network"]["out_channels"]), "uint8", classes)
+
+
+def output_kinds(record: Mapping[str, Any]) -> tuple[OutputKind, ...]:
+    """Return what a model can give, the usual one first.
+
+    Examples
+    --------
+    >>> output_kinds({"target": "classes"})
+    ('labels', 'probabilities')
+    """
+    if record["target"] == "instances":
+        return ("instances", "labels", "probabilities")
+    return ("labels", "probabilities")
+
+
+def predict(
+    model: Model | Predictor,
+    image: Image,
+    output: Output,
+    *,
+    kind: OutputKind = "labels",
+    device: str = "auto",
+    tile_shape_zyx: Triple | None = None,
+    grid_offset_zyx: Triple = (0, 0, 0),
+    ledger: Path | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Predict a whole image into an output, tile by tile.
+
+    Memory does not grow with the image, except for "instances", which for now hold the whole volume. The
+    result does not depend on the tiles. The output is not sealed; that is for the caller.
+
+    Parameters
+    ----------
+    model
+        A package of the library, or what :func:`load_predictor` made of it.
+    image
+        With the channels that the model was trained on. If its voxel size differs from the model's by more
+        than 10 %, it is seen on the model's grid, and the result is brought back.
+    output
+        Of the image's shape, in the form that :func:`form_of` tells.
+    kind
+        "labels", "probabilities" or "instances".
+    device
+        "auto", "cpu", "cuda:0"; never silently another one. Not used if `model` is on a device already.
+    tile_shape_zyx, grid_offset_zyx
+        The tile and where the cuts lie, in voxels; by default chosen for device and image.
+    ledger
+        A file that notes finished tiles. With the same file and **the same, still half-filled output** a
+        restart does only what is missing. ("instances" start again.)
+    on_event
+        Gets progress and notes.
+    should_stop
+        Asked before every tile.
+
+    Raises
+    ------
+    Cancelled
+        `should_stop` said so.
+    InvalidInput
+        Channels, kind or device do not fit.
+    OutOfMemory
+        Not even the smallest tile fits on the device.
+    """
+    predictor = model if isinstance(model, Predictor) else load_predictor(model, device)
+    form_of(predictor.record, kind)
+    if kind == "instances":
+        from cristae.prediction.instances import predict_objects
+
+        objects = predict_objects(
+            predictor,
+            image,
+            tile_shape_zyx=tile_shape_zyx,
+            grid_offset_zyx=grid_offset_zyx,
+            on_event=on_event,
+            should_stop=should_stop,
+        )
+        output.write(Box.of_shape(image.shape_czyx[1:]), objects[None])
+        return
+    predict_tiles(
+        predictor,
+        image,
+        output,
+        kind=kind,
+        tile_shape_zyx=tile_shape_zyx,
+        grid_offset_zyx=grid_offset_zyx,
+        ledger=ledger,
+        on_event=on_event,
+        should_stop=should_stop,
+    )
+
+
+def predict_tiles(
+    predictor: Predictor,
+    image: Image,
+    output: Output,
+    *,
+    kind: Kind,
+    tile_shape_zyx: Triple | None = None,
+    grid_offset_zyx: Triple = (0, 0, 0),
+    ledger: Path | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Predict labels or probabilities; see :func:`predict`."""
+    frame = _frame_of(image, predictor, on_event)
+    work = {
+        "model": predictor.digest,
+        "shape_czyx": list(image.shape_czyx),
+        "grid_zyx": list(frame.shape_zyx),
+        "kind": kind,
+        "offset_zyx": list(grid_offset_zyx),
+    }
+    if tile_shape_zyx is None:
+        tile_shape_zyx = Ledger.tile_of(ledger, work)
+    cut = _fitting_tiling(predictor, frame, tile_shape_zyx, grid_offset_zyx, on_event)
+    size = " x ".join(map(str, cut.tile_zyx))
+    on_event(
+        Note(
+            f"Predicting on {describe(predictor.device)}, {len(cut.tiles)} tiles of {size} voxels (z, y, x)."
+        )
+    )
+    with Ledger(ledger, work, cut.tile_zyx) as notes:
+        run = _Run(predictor, frame, image, output, kind, notes, len(cut.tiles), on_event)
+        todo = [(number, tile) for number, tile in enumerate(cut.tiles) if number not in notes.done]
+        if len(todo) < len(cut.tiles):
+            on_event(
+                Note(
+                    f"{len(cut.tiles) - len(todo)} of {len(cut.tiles)} tiles were finished before the "
+                    f"interruption."
+                )
+            )
+        run_pipeline(todo, read=run.read, compute=run.compute, write=run.write, should_stop=should_stop)
+    if run.bad_voxels:
+        on_event(
+            Note(
+                f"{run.bad_voxels} voxels of the image are not numbers (NaN or infinite); "
+                "they were taken for the mean grey value.",
+                is_warning=True,
+            )
+        )
+
+
+def _frame_of(image: Image, predictor: Predictor, on_event: Callable[[Event], None]) -> Frame:
+    """See the image on the model's grid, and say so if that is another one."""
+    model_nm = predictor.record.get("voxel_size_nm")
+    grid_zyx = model_grid(image.shape_czyx[1:], image.voxel_size, model_nm)
+    if model_nm is not None and image.voxel_size is None:
+        on_event(
+            Note(
+                f"The image does not say its voxel size; it is taken for that of the model, {_nm(model_nm)}.",
+                is_warning=True,
+            )
+        )
+    if grid_zyx == image.shape_czyx[1:]:
+        return Frame(image, predictor.preprocessing, predictor.stride_zyx)
+    assert image.voxel_size is not None  # noqa: S101 - the grid differs only if it is known
+    on_event(
+        Note(
+            f"The image has voxels of {_nm(image.voxel_size.zyx_nm)}, the model was trained on "
+            f"{_nm(model_nm)}: "
+            "the image is resampled for the network, and the result brought back."
+        )
+    )
+    return Frame(ResampledImage(image, grid_zyx), predictor.preprocessing, predictor.stride_zyx)
+
+
+def _nm(zyx_nm: Any) -> str:
+    return " x ".join(f"{side:g}" for side in zyx_nm) + " nm (z, y, x)"
+
+
+def _fitting_tiling(
+    predictor: Predictor,
+    frame: Frame,
+    tile_shape_zyx: Triple | None,
+    grid_offset_zyx: Triple,
+    on_event: Callable[[Event], None],
+) -> Tiling:
+    """Cut the volume into the largest tiles that the device takes; on a GPU that is tried out."""
+    reduction = int(np.prod(frame.preprocessing.downsample_zyx))
+
+    def attempt(voxels: int) -> Tiling:
+        cut = tiling(
+            frame.shape_zyx,
+            frame.step_zyx,
+            frame.halo_zyx(predictor.halo_zyx),
+            most_voxels=voxels,
+            tile_shape_zyx=tile_shape_zyx,
+            grid_offset_zyx=grid_offset_zyx,
+        )
+        if predictor.device.type == "cuda":
+            _try_out(predictor, frame, cut.tile_zyx)
+        return cut
+
+    return smaller_until_it_fits(
+        voxels_at_once(predictor.config, predictor.device) * reduction,
+        attempt,
+        least=int(np.prod(frame.step_zyx)),
+        on_smaller=lambda voxels: on_event(
+            Note(
+                f"The memory of {predictor.device} did not suffice; trying tiles of at most {voxels} voxels."
+            )
+        ),
+    )
+
+
+def _try_out(predictor: Predictor, frame: Frame, tile_zyx: Triple) -> None:
+    """Run the network once on zeros of the shape of a tile: it runs out of memory here, or it never will."""
+    z, y, x = (
+        side // factor for side, factor in zip(tile_zyx, frame.preprocessing.downsample_zyx, strict=True)
+    )
+    channels = predictor.config.in_channels
+    shape = (z, channels, y, x) if predictor.config.dims == 2 else (1, channels, z, y, x)
+    predictor.predict(np.zeros(shape, np.float32), "probabilities", Box.of_shape(tile_zyx))
+
+
+class _Run:
+    """The three stages of one prediction, and what they tell."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        frame: Frame,
+        image: Image,
+        output: Output,
+        kind: Kind,
+        ledger: Ledger,
+        tile_count: int,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._predictor, self._frame, self._image, self._output = predictor, frame, image, output
+        self._kind, self._ledger, self._on_event = kind, ledger, on_event
+        self._count, self._written, self._before = tile_count, 0, len(ledger.done)
+        self._started_s = self._told_s = time.monotonic()
+        self._may_be_bad = image.dtype.kind == "f"
+        self.bad_voxels = 0
+
+    def read(self, unit: tuple[int, Tile]) -> NDArray[np.float32]:
+        _, tile = unit
+        if self._may_be_bad:
+            voxels = self._frame.image.read(tile.write_box)
+            self.bad_voxels += int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
+        return self._frame.read(tile.read_box)
+
+    def compute(self, unit: tuple[int, Tile], prepared: NDArray[np.float32]) -> NDArray[np.uint8]:
+        _, tile = unit
+        return self._predictor.predict(prepared, self._kind, tile.write_in_read)
+
+    def write(self, unit: tuple[int, Tile], result: NDArray[np.uint8]) -> None:
+        number, tile = unit
+        back = write_back(result, tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
+        if back is not None:
+            self._output.write(*back)
+        self._ledger.note(number)
+        self._written += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        done, now_s = self._before + self._written, time.monotonic()
+        if done < self._count and now_s - self._told_s < TELL_EVERY_S:
+            return
+        self._told_s = now_s
+        left_s = (now_s - self._started_s) / self._written * (self._count - done)
+        self._on_event(Progress("Predicting", done / self._count, left_s, f"tile {done} of {self._count}"))

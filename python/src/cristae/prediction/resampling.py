@@ -1,0 +1,169 @@
+"""An image of another voxel size than the model's, seen on the model's grid; and the way back.
+
+Both grids cover the same block of tissue. Everything is computed from positions in the whole volume, never in
+a tile, so that the tiles cannot be seen.
+"""
+
+from collections.abc import Sequence
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.geometry import Box
+from cristae.volumes import Image, VoxelSize
+
+Triple = tuple[int, int, int]
+
+# Up to this difference of a voxel's side the network is used as it is: training augments the scale by more.
+TOLERANCE = 0.1
+
+
+def model_grid(
+    shape_zyx: Sequence[int], image_nm: VoxelSize | None, model_nm: Sequence[float] | None
+) -> Triple:
+    """Return the shape of an image on the grid of the model.
+
+    A side of the voxels that differs by at most 10 % counts as the same.
+
+    Examples
+    --------
+    >>> model_grid((10, 100, 100), VoxelSize(50, 4.6, 4.6), (50, 9.2, 9.2))
+    (10, 50, 50)
+    >>> model_grid((10, 100, 100), None, (50, 9.2, 9.2))
+    (10, 100, 100)
+    """
+    z, y, x = shape_zyx
+    if image_nm is None or model_nm is None:
+        return z, y, x
+    ratios = [have / want for have, want in zip(image_nm.zyx_nm, model_nm, strict=True)]
+    z, y, x = (
+        length if max(ratio, 1 / ratio) <= 1 + TOLERANCE or length == 1 else max(1, round(length * ratio))
+        for length, ratio in zip(shape_zyx, ratios, strict=True)
+    )
+    return z, y, x
+
+
+class ResampledImage:
+    """An image on another grid over the same tissue.
+
+    Linear interpolation; averages where the new grid is coarser.
+
+    Parameters
+    ----------
+    image
+        The image as it is.
+    shape_zyx
+        Voxels along each axis of the new grid.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> half = ResampledImage(ArrayImage(np.array([[0, 10, 20, 30]], np.uint8)), (1, 1, 2))
+    >>> half.read(Box((0, 0, 0), (1, 1, 2))).round().tolist()
+    [[[[7.0, 23.0]]]]
+    """
+
+    def __init__(self, image: Image, shape_zyx: Sequence[int]) -> None:
+        z, y, x = shape_zyx
+        self._image = image
+        self.shape_czyx = (image.shape_czyx[0], z, y, x)
+        self.dtype: np.dtype[Any] = np.dtype(np.float32)
+        self.name = image.name
+        self.notes = image.notes
+        self.voxel_size = _of_the_new_grid(image, shape_zyx)
+
+    def read(self, box_zyx: Box) -> NDArray[np.float32]:
+        """Return the interpolated voxels (c, z, y, x) of a box on the new grid."""
+        axes = [
+            weights(start, stop, old, new)
+            for start, stop, old, new in zip(
+                box_zyx.start, box_zyx.stop, self._image.shape_czyx[1:], self.shape_czyx[1:], strict=True
+            )
+        ]
+        source = Box(
+            tuple(first for first, _ in axes), tuple(first + matrix.shape[1] for first, matrix in axes)
+        )
+        values = self._image.read(source).astype(np.float32)
+        for axis, (_, matrix) in enumerate(axes, start=1):
+            if matrix.shape[0] != matrix.shape[1] or not np.array_equal(matrix, np.eye(len(matrix))):
+                values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
+        return np.ascontiguousarray(values)
+
+
+def _of_the_new_grid(image: Image, shape_zyx: Sequence[int]) -> VoxelSize | None:
+    if image.voxel_size is None:
+        return None
+    old = zip(image.voxel_size.zyx_nm, image.shape_czyx[1:], shape_zyx, strict=True)
+    z_nm, y_nm, x_nm = (side_nm * before / now for side_nm, before, now in old)
+    return VoxelSize(z_nm, y_nm, x_nm, image.voxel_size.display_unit)
+
+
+def weights(start: int, stop: int, old: int, new: int) -> tuple[int, NDArray[np.float32]]:
+    """Return how new voxels `start` to `stop` of one axis are made of old ones.
+
+    A tent over each new voxel's centre, as wide as the coarser of the two voxels, cut at the ends of the
+    volume.
+
+    Returns
+    -------
+    tuple of int and numpy.ndarray
+        The first old voxel that counts, and the weights (new voxel, old voxel); every row sums to 1.
+
+    Examples
+    --------
+    >>> first, tent = weights(0, 2, 2, 4)
+    >>> first, tent.tolist()
+    (0, [[1.0, 0.0], [0.75, 0.25]])
+    """
+    scale = old / new
+    reach = max(scale, 1.0)
+    centres = (np.arange(start, stop) + 0.5) * scale - 0.5
+    first = max(0, floor(centres[0] - reach) + 1)
+    last = min(old - 1, ceil(centres[-1] + reach) - 1)
+    places = np.arange(first, last + 1)
+    tent = np.maximum(0.0, 1.0 - np.abs(centres[:, None] - places) / reach)
+    return first, (tent / tent.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def write_back(
+    result: NDArray[Any], box_zyx: Box, new_zyx: Sequence[int], old_zyx: Sequence[int]
+) -> tuple[Box, Any] | None:
+    """Bring a result on the model's grid back to the image's.
+
+    Every voxel takes the value of the model voxel in which its centre lies.
+
+    Parameters
+    ----------
+    result
+        (c, z, y, x) of `box_zyx`.
+    box_zyx
+        On the model's grid of `new_zyx` voxels. Boxes that partition it give boxes that partition the image.
+    old_zyx
+        The image's shape.
+
+    Returns
+    -------
+    tuple or None
+        The box on the image's grid and its values; None if no voxel's centre lies in the box.
+
+    Examples
+    --------
+    >>> box, values = write_back(np.array([[[[1, 2]]]]), Box((0, 0, 0), (1, 1, 2)), (1, 1, 2), (1, 1, 4))
+    >>> str(box), values.tolist()
+    ('[0:1, 0:1, 0:4]', [[[[1, 1, 2, 2]]]])
+    """
+    starts, stops = [], []
+    for axis, (start, stop, new, old) in enumerate(
+        zip(box_zyx.start, box_zyx.stop, new_zyx, old_zyx, strict=True), start=1
+    ):
+        first, behind = (ceil(edge * old / new - 0.5) for edge in (start, stop))
+        if behind <= first:
+            return None
+        if old != new:
+            index = ((np.arange(first, behind) + 0.5) * new / old).astype(int) - start
+            result = np.take(result, np.clip(index, 0, stop - start - 1), axis=axis)
+        starts.append(first)
+        stops.append(behind)
+    return Box(tuple(starts), tuple(stops)), result

@@ -1,0 +1,156 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from cristae.errors import Cancelled, InvalidInput
+from cristae.events import Event, Note, Progress
+from cristae.geometry import Box
+from cristae.networks import Frame, build
+from cristae.prediction import Predictor, load_predictor, predict
+from cristae.prediction.instances import InMemory
+from cristae.volumes import ArrayImage
+
+
+def predicted(predictor: Predictor, voxels: NDArray[np.generic], **choices: Any) -> NDArray[np.uint8]:
+    kind = choices.get("kind", "labels")
+    image = ArrayImage(voxels)
+    output = InMemory((predictor.channels if kind == "probabilities" else 1, *image.shape_czyx[1:]))
+    output.voxels[:] = 99
+    predict(predictor, image, output, **choices)
+    return output.voxels
+
+
+def test_the_label_image_does_not_depend_on_tile_size_or_grid_offset(
+    predictor: Predictor, tissue: NDArray[np.uint8]
+) -> None:
+    whole = predicted(predictor, tissue)
+    assert len(np.unique(whole)) == 3  # it would be easy to agree on one class
+    for tile, offset in [
+        ((13, 64, 64), (0, 0, 0)),
+        ((8, 48, 64), (0, 0, 0)),
+        ((8, 48, 64), (2, 8, 16)),
+        ((4, 64, 40), (1, 4, 4)),
+    ]:
+        assert np.array_equal(
+            predicted(predictor, tissue, tile_shape_zyx=tile, grid_offset_zyx=offset), whole
+        )
+
+
+def test_probabilities_differ_by_at_most_the_rounding_whatever_the_tile(
+    predictor: Predictor, tissue: NDArray[np.uint8]
+) -> None:
+    whole = predicted(predictor, tissue, kind="probabilities").astype(int)
+    tiled = predicted(predictor, tissue, kind="probabilities", tile_shape_zyx=(8, 48, 48)).astype(int)
+    assert np.abs(whole - tiled).max() <= 1
+    assert np.abs(whole.sum(axis=0) - 255).max() <= 2
+    assert np.array_equal(whole.argmax(axis=0).shape, tissue.shape)
+
+
+def test_tiles_agree_with_the_untiled_network_as_it_was_trained(
+    predictor: Predictor, tissue: NDArray[np.uint8], random_model: type
+) -> None:
+    kind = "sections" if predictor.config.dims == 2 else "volume"
+    model = random_model(kind)
+    plain = build(model.record["network"]).eval()
+    plain.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights().items()})
+    frame = Frame(ArrayImage(tissue), predictor.preprocessing, predictor.stride_zyx)
+    with torch.no_grad():
+        logits = plain(torch.from_numpy(frame.read(Box.of_shape(frame.padded_shape_zyx))))
+    untiled = (logits.transpose(0, 1) if kind == "sections" else logits[0]).argmax(dim=0).numpy()
+    z, y, x = tissue.shape
+    assert np.array_equal(
+        predicted(predictor, tissue, tile_shape_zyx=(8, 48, 48))[0], untiled[:z, :y, :x].astype(np.uint8)
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 3, 200), (1, 75, 91), (2, 2, 2), (40, 5, 7)])
+def test_a_single_section_and_an_image_smaller_than_a_tile_are_predicted(
+    predictor: Predictor, shape: tuple[int, int, int]
+) -> None:
+    voxels = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    labels = predicted(predictor, voxels)
+    assert labels.shape == (1, *shape)
+    assert labels.max() < 3
+    assert np.array_equal(labels, predicted(predictor, voxels, tile_shape_zyx=(4, 40, 48)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_the_number_type_of_the_image_does_not_matter(
+    predictor: Predictor, tissue: NDArray[np.uint8], dtype: type
+) -> None:
+    small = tissue[:4, :40, :40]
+    assert np.array_equal(predicted(predictor, small.astype(dtype)), predicted(predictor, small))
+
+
+def test_voxels_that_are_no_numbers_are_counted_and_told(
+    tissue: NDArray[np.uint8], random_model: type
+) -> None:
+    voxels = tissue[:4, :60, :60].astype(np.float32)
+    voxels[1, 2, 3] = np.nan
+    voxels[2, 50, 50:53] = np.inf
+    told: list[Event] = []
+    output = InMemory((1, *voxels.shape))
+    predict(
+        random_model("volume"), ArrayImage(voxels), output, tile_shape_zyx=(4, 48, 48), on_event=told.append
+    )
+    warnings = [event.sentence for event in told if isinstance(event, Note) and event.is_warning]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("4 voxels of the image are not numbers")
+    assert output.voxels.max() < 3
+
+
+def test_a_constant_image_gives_labels_not_an_error(predictor: Predictor) -> None:
+    assert predicted(predictor, np.full((3, 30, 30), 200, np.uint8)).shape == (1, 3, 30, 30)
+
+
+def test_an_image_with_other_channels_than_the_training_is_refused(predictor: Predictor) -> None:
+    with pytest.raises(InvalidInput, match=r"2 channel\(s\), the model was trained on 1"):
+        predicted(predictor, np.zeros((2, 3, 30, 30), np.uint8))
+
+
+def test_a_kind_of_result_that_the_model_cannot_give_is_refused(predictor: Predictor) -> None:
+    with pytest.raises(InvalidInput, match="gives labels or probabilities, not instances"):
+        predicted(predictor, np.zeros((3, 30, 30), np.uint8), kind="instances")
+
+
+def test_a_device_that_is_not_there_is_refused_and_never_replaced(random_model: type) -> None:
+    with pytest.raises(InvalidInput, match="no such GPU"):
+        load_predictor(random_model("volume"), "cuda:57")
+    with pytest.raises(InvalidInput, match="not a device"):
+        load_predictor(random_model("volume"), "toaster")
+
+
+def test_progress_comes_to_one_and_never_goes_back(predictor: Predictor, tissue: NDArray[np.uint8]) -> None:
+    told: list[Event] = []
+    predicted(predictor, tissue, tile_shape_zyx=(4, 40, 40), on_event=told.append)
+    fractions = [event.fraction for event in told if isinstance(event, Progress)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert isinstance(told[0], Note)
+    assert "the CPU" in told[0].sentence
+
+
+def test_cancelling_stops_between_tiles_and_keeps_what_is_done(
+    predictor: Predictor, tissue: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    """Stopped after three tiles and started again, a prediction equals the unbroken one and does only the "
+    "rest."""
+    choices: Any = {"tile_shape_zyx": (4, 40, 40), "ledger": tmp_path / "tiles.jsonl"}
+    unbroken = predicted(predictor, tissue, tile_shape_zyx=(4, 40, 40))
+    image, output = ArrayImage(tissue), InMemory((1, *tissue.shape))
+    asked = iter(range(100))
+    with pytest.raises(Cancelled):
+        predict(predictor, image, output, should_stop=lambda: next(asked) >= 3, **choices)
+    assert not np.array_equal(output.voxels, unbroken)
+    done = (tmp_path / "tiles.jsonl").read_text().count('"done"')
+    assert done == 3
+    before = output.voxels.copy()
+    told: list[Event] = []
+    predict(predictor, image, output, on_event=told.append, **choices)
+    assert np.array_equal(output.voxels, unbroken)
+    assert any("3 of" in event.sentence for event in told if isinstance(event, Note))
+    assert not np.array_equal(before, unbroken)
