@@ -37,13 +37,13 @@ clean:
 	rm -rf build fiji-plugin/target .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .setup/system: scripts/setup-system.sh
-	scripts/setup-system.sh && mkdir -p .setup && touch $@
+	@scripts/setup-system.sh && mkdir -p .setup && touch $@
 
 .setup/python: pyproject.toml python/hatch_build.py scripts/setup.sh $(wildcard python/requirements*.txt) $(CONTRACT)
-	scripts/setup.sh && touch $@
+	@scripts/setup.sh && touch $@
 
 # The ij.jar that the plugin was built against lies in target/imagej, for the demo and the tests.
 $(JAR): .setup/system $(PLUGIN) $(CONTRACT)
 	@echo "[setup] Building the Fiji plugin ..."
-	$(MAVEN) --quiet -DskipTests package dependency:copy-dependencies \
+	@$(MAVEN) --quiet -DskipTests package dependency:copy-dependencies \
 	    -DincludeArtifactIds=ij -Dmdep.stripVersion=true -DoutputDirectory=target/imagej && touch $@

@@ -3,6 +3,7 @@
 With a display ImageJ stays open at the end; without one it runs under Xvfb.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -18,28 +19,33 @@ from cristae import demo
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "fiji-plugin" / "target"
-OUT = ROOT / "build" / "demo"
 PATIENCE_S = 600
 
 
 def main() -> int:
     """Run the demonstration; 0 if labels came back."""
-    shutil.rmtree(OUT, ignore_errors=True)
-    (OUT / "ImageJ" / "plugins").mkdir(parents=True)
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument(
+        "--macro", type=Path, default=ROOT / "examples" / "demo.ijm", help="another macro to run"
+    )
+    arguments.add_argument(
+        "--out", type=Path, default=ROOT / "build" / "demo", help="where everything is written; emptied first"
+    )
+    chosen = arguments.parse_args()
+    macro, out = chosen.macro.absolute(), chosen.out.absolute()
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "ImageJ" / "plugins").mkdir(parents=True)
     for jar in BUILT.glob("cristae_fiji-*.jar"):
-        shutil.copy(jar, OUT / "ImageJ" / "plugins")
+        shutil.copy(jar, out / "ImageJ" / "plugins")
     started_s = time.monotonic()
-    with server(OUT / "home") as address, imagej() as process:
-        say(
-            f"The server listens on {address}; ImageJ runs examples/demo.ijm (training takes 2.5 minutes) ..."
-        )
-        labels = OUT / "right-neurons.tif"
-        if not finished(process):
-            say("ImageJ did not come to the end of the macro; what it wrote stands above.")
+    with server(out) as address, imagej(macro, out) as process:
+        say(f"The server listens on {address}; ImageJ runs {macro.name}; training takes minutes ...")
+        if not finished(process, out):
+            say(f"ImageJ did not come to the end of the macro. What it said stands above; logs are in {out}.")
             return 1
-        raw, truth = demo.cut_sample(demo.HELD_OUT, OUT / "held-out")
+        raw, truth = demo.cut_sample(demo.HELD_OUT, out / "held-out")
         say(f"Done in {time.monotonic() - started_s:.0f} s. The right part, which the model had not seen:")
-        demo.report(raw, truth, labels, OUT / "demo.png")
+        demo.report(raw, truth, out / "right-neurons.tif", out / "demo.png", say=say)
         if has_display():
             say("ImageJ stays open; quit it to end the demonstration.")
             process.wait()
@@ -57,8 +63,9 @@ def has_display() -> bool:
 
 
 @contextmanager
-def server(home: Path) -> Iterator[str]:
+def server(out: Path) -> Iterator[str]:
     """Run the server in a home folder of its own, and yield its address."""
+    home = out / "home"
     command = [
         sys.executable,
         "-m",
@@ -69,13 +76,13 @@ def server(home: Path) -> Iterator[str]:
         "--stop-with",
         str(os.getpid()),
     ]
-    with (OUT / "server.log").open("wb") as log:
+    with (out / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         deadline_s = time.monotonic() + 60
         while not (home / "server.json").is_file():
             if process.poll() is not None or time.monotonic() > deadline_s:
-                raise SystemExit(f"The server did not start; see {OUT / 'server.log'}.")
+                raise SystemExit(f"The server did not start; see {out / 'server.log'}.")
             time.sleep(0.1)
         yield json.loads((home / "server.json").read_text())["address"]
     finally:
@@ -84,20 +91,19 @@ def server(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def imagej() -> Iterator["subprocess.Popen[bytes]"]:
-    """Start ImageJ with the macro. Its preferences lie in build/demo, not in the user's folder."""
-    macro, words = str(ROOT / "examples" / "demo.ijm"), f"{demo.sample_folder()}{os.sep}|{OUT}{os.sep}"
-    command = ["java", f"-Duser.home={OUT}", f"-Dplugins.dir={OUT / 'ImageJ'}"]
+def imagej(macro: Path, out: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start ImageJ with the macro. Its preferences lie in the output folder, not in the user's."""
+    folders = f"{demo.sample_folder()}{os.sep}|{out}{os.sep}"
+    command = ["java", f"-Duser.home={out}", f"-Dplugins.dir={out / 'ImageJ'}"]
     command += ["-cp", str(BUILT / "imagej" / "ij.jar"), "ij.ImageJ"]
     if has_display():
         # -port0: never hand the macro over to an ImageJ that happens to be open.
-        marker = json.dumps(str(OUT / "done"))
-        evaluated = f"runMacro({json.dumps(macro)}, {json.dumps(words)}); File.saveString('', {marker});"
-        command += ["-port0", "-eval", evaluated]
+        words = (json.dumps(text) for text in (str(macro), folders, str(out / "done")))
+        command += ["-port0", "-eval", "runMacro({}, {}); File.saveString('', {});".format(*words)]
     else:
         # -batch: errors go to the terminal, not into a dialog that nobody sees; ImageJ ends with the macro.
-        command = [str(ROOT / "scripts" / "with-display.sh"), *command, "-batch", macro, words]
-    environment = {**os.environ, "CRISTAE_HOME": str(OUT / "home")}
+        command = [str(ROOT / "scripts" / "with-display.sh"), *command, "-batch", str(macro), folders]
+    environment = {**os.environ, "CRISTAE_HOME": str(out / "home")}
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield process
@@ -107,12 +113,12 @@ def imagej() -> Iterator["subprocess.Popen[bytes]"]:
         process.wait(30)
 
 
-def finished(process: "subprocess.Popen[bytes]") -> bool:
+def finished(process: "subprocess.Popen[bytes]", out: Path) -> bool:
     """Wait for the macro; tell whether it saved its labels."""
     deadline_s = time.monotonic() + PATIENCE_S
-    while process.poll() is None and not (OUT / "done").is_file() and time.monotonic() < deadline_s:
+    while process.poll() is None and not (out / "done").is_file() and time.monotonic() < deadline_s:
         time.sleep(0.2)
-    return (OUT / "right-neurons.tif").is_file()
+    return (out / "right-neurons.tif").is_file()
 
 
 if __name__ == "__main__":
