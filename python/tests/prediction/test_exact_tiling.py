@@ -142,6 +142,7 @@ def test_cancelling_stops_between_tiles_and_keeps_what_is_done(
     choices: Any = {"tile_shape_zyx": (4, 40, 40), "ledger": tmp_path / "tiles.jsonl"}
     unbroken = predicted(predictor, tissue, tile_shape_zyx=(4, 40, 40))
     image, output = ArrayImage(tissue), InMemory((1, *tissue.shape))
+    output.resumed = True
     asked = iter(range(100))
     with pytest.raises(Cancelled):
         predict(predictor, image, output, should_stop=lambda: next(asked) >= 3, **choices)

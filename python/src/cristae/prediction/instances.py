@@ -93,6 +93,7 @@ class InMemory:
     """An output in memory, (c, z, y, x), uint8."""
 
     def __init__(self, shape_czyx: tuple[int, ...]) -> None:
+        self.resumed = False
         self.voxels: NDArray[np.uint8] = np.zeros(shape_czyx, np.uint8)
 
     def write(self, box_zyx: Box, voxels: NDArray[Any]) -> None:

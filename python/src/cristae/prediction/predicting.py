@@ -26,7 +26,11 @@ TELL_EVERY_S = 0.25
 
 
 class Output(Protocol):
-    """Where a result goes: a file, a volume of the store, or an array."""
+    """Where a result goes; every :class:`cristae.volumes.Output` is one."""
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it still holds what an earlier attempt wrote."""
 
     def write(self, box_zyx: Box, voxels: NDArray[Any]) -> None:
         """Write the voxels (c, z, y, x) of a box."""
@@ -112,7 +116,7 @@ def predict(
     tile_shape_zyx, grid_offset_zyx
         The tile and where the cuts lie, in voxels; by default chosen for device and image.
     ledger
-        A file that notes finished tiles. With the same file and **the same, still half-filled output** a
+        A file that notes finished tiles. With the same file and an output that was resumed a
         restart does only what is missing. ("instances" start again.)
     on_event
         Gets progress and notes.
@@ -177,6 +181,8 @@ def predict_tiles(
         "kind": kind,
         "offset_zyx": list(grid_offset_zyx),
     }
+    if ledger is not None and not output.resumed:
+        ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
     if tile_shape_zyx is None:
         tile_shape_zyx = Ledger.tile_of(ledger, work)
     cut = _fitting_tiling(predictor, frame, tile_shape_zyx, grid_offset_zyx, on_event)

@@ -1,0 +1,86 @@
+"""The command line: ``cristae COMMAND ...``.
+
+This module only finds the command and turns the way it ends into an exit code; the commands are in
+:mod:`cristae.commands`. Nothing here or at the top of a command imports torch or grpc, so that ``cristae
+--help`` and
+``cristae serve`` start at once.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from cristae.commands import COMMANDS
+from cristae.commands.endings import FAILED, ending
+
+DESCRIPTION = "Segment electron-microscopy images and volumes with networks that you train yourself."
+EPILOG = """\
+A first round, from the labelled stack to the segmented one:
+
+  cristae train stack.tif stack-labels.tif --model mito
+  cristae predict other.tif other-mito.tif --model mito
+  cristae evaluate other-mito.tif other-truth.tif
+
+`cristae COMMAND --help` explains a command and shows an example of it.
+exit codes: 0 done; 1 failed, with one sentence on stderr; 2 wrong usage; 130 ended by Ctrl-C, 143 by a TERM
+signal.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line.
+
+    Examples
+    --------
+    >>> parser().parse_args(["models", "list"]).command
+    'models'
+    """
+    from cristae import __version__
+
+    whole = argparse.ArgumentParser(
+        prog="cristae",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    whole.add_argument("--version", action="version", version=f"cristae {__version__}")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"cristae.commands.{name}").add_to(commands)
+    return whole
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        The words behind ``cristae``; default: those of this process.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed (one sentence was written to stderr), 130 or 143 ended by a signal. Wrong usage
+        leaves with
+        ``SystemExit(2)``, as argparse does.
+    """
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`cristae jobs | head`): nothing failed, and Python must not try
+        # to flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (Exception, KeyboardInterrupt) as failure:
+        return ending(failure, arguments)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

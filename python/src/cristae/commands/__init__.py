@@ -1,0 +1,4 @@
+"""The commands of the command line, one file each; every one has ``add_to(commands)``."""
+
+# In the order in which `cristae --help` shows them.
+COMMANDS = ("train", "predict", "evaluate", "serve", "jobs", "models", "volumes", "doctor", "demo")

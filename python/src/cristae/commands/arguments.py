@@ -1,0 +1,173 @@
+"""Words that several commands share, and how they are read."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cristae.settings import Home
+
+
+type Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def new_command(
+    commands: Commands, name: str, *, summary: str, description: str, example: str
+) -> argparse.ArgumentParser:
+    """Add a command with its summary, its description and an example; every command knows ``--home``."""
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=f"example:\n{example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_home(command)
+    return command
+
+
+def add_action(
+    actions: Commands,
+    name: str,
+    summary: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    operand: str | None = None,
+) -> None:
+    """Add an action below a command, such as ``models show NAME``; the operand is ``arguments.name``."""
+    action = actions.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
+    )
+    if operand is not None:
+        action.add_argument("name", metavar=operand)
+    add_home(action)
+    add_json(action)
+    action.set_defaults(run=run)
+
+
+def add_home(command: argparse.ArgumentParser) -> None:
+    """Add ``--home``."""
+    command.add_argument(
+        "--home",
+        metavar="FOLDER",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="where models, volumes and jobs are kept (default: CRISTAE_HOME, else the user data folder)",
+    )
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    command.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print one JSON object on stdout, for scripts",
+    )
+
+
+def add_device(command: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    command.add_argument(
+        "--device",
+        default="auto",
+        metavar="auto|cpu|cuda:0",
+        help="where to compute; auto takes the GPU if there is one, and says so (default: auto)",
+    )
+
+
+def home_of(arguments: argparse.Namespace) -> "Home":
+    """Find the home folder that the command line, the environment or the platform names."""
+    from cristae.settings import Home
+
+    return Home.find(getattr(arguments, "home", None))
+
+
+def wants_json(arguments: argparse.Namespace) -> bool:
+    """Tell whether ``--json`` was given."""
+    return bool(getattr(arguments, "json", False))
+
+
+def section_range(text: str) -> tuple[int, int]:
+    """Read ``A:B``, half-open, from 0.
+
+    Examples
+    --------
+    >>> section_range("0:8")
+    (0, 8)
+    """
+    parts = text.split(":")
+    try:
+        start, stop = (int(part) for part in parts)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a range of sections such as 0:8") from None
+    if not 0 <= start < stop:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' has no section in it; sections count from 0 and B is behind the last"
+        )
+    return start, stop
+
+
+def voxel_size(text: str) -> tuple[float, float, float]:
+    """Read ``Z,Y,X`` in nanometres.
+
+    Examples
+    --------
+    >>> voxel_size("50,4.6,4.6")
+    (50.0, 4.6, 4.6)
+    """
+    try:
+        z_nm, y_nm, x_nm = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not Z,Y,X in nanometres, such as 50,4.6,4.6") from None
+    if not all(0 < side_nm < 1e9 for side_nm in (z_nm, y_nm, x_nm)):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' has a side that is not between 0 and a metre; the unit is the nanometre"
+        )
+    return z_nm, y_nm, x_nm
+
+
+def setting(text: str) -> tuple[str, str]:
+    """Read ``KEY=VALUE``.
+
+    Examples
+    --------
+    >>> setting("patch_zyx=32,96,96")
+    ('patch_zyx', '32,96,96')
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
+    return key.strip(), value.strip()
+
+
+def positive_number(text: str) -> float:
+    """Read a number above 0.
+
+    Examples
+    --------
+    >>> positive_number("2.5")
+    2.5
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return number
+
+
+def positive_count(text: str) -> int:
+    """Read a whole number above 0.
+
+    Examples
+    --------
+    >>> positive_count("600")
+    600
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)

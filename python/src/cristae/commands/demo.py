@@ -1,0 +1,43 @@
+"""``cristae demo``: the whole way, from a labelled sample to a segmented one."""
+
+import argparse
+from pathlib import Path
+
+from cristae.commands.arguments import Commands, new_command, positive_number
+
+DESCRIPTION = """\
+Train on the left part of the bundled FIB-SEM sample, segment its right part, score it against the truth and
+draw both, without Fiji. (`make demo` in the repository does the same from a macro in ImageJ.)
+"""
+EXAMPLE = """\
+  cristae demo --minutes 2.5 --folder cristae-demo
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    command = new_command(
+        commands,
+        "demo",
+        summary="train, segment and score a bundled sample",
+        description=DESCRIPTION,
+        example=EXAMPLE,
+    )
+    command.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("cristae-demo"),
+        help="where to write everything (default: cristae-demo)",
+    )
+    command.add_argument(
+        "--minutes", metavar="M", type=positive_number, default=2.5, help="how long to train (default: 2.5)"
+    )
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demonstration."""
+    from cristae import demo
+
+    demo.run(arguments.folder, minutes=arguments.minutes)
+    return 0

@@ -1,0 +1,168 @@
+"""``cristae doctor``: does everything work here, and what is missing."""
+
+import argparse
+import json
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+from cristae.commands.arguments import Commands, add_json, home_of, new_command, wants_json
+from cristae.commands.tables import size
+from cristae.errors import CristaeError
+from cristae.settings import Home, Limits
+
+DESCRIPTION = """\
+Look at everything that Cristae needs on this machine: Python, libraries, devices, the home folder, the
+server. Ends with 1 if something that it cannot do without is missing.
+"""
+EXAMPLE = """\
+  cristae doctor --json
+"""
+LIBRARIES = ("torch", "numpy", "zarr", "grpcio", "tifffile", "h5py")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; ``state`` is "ok", "note" or "problem"."""
+
+    subject: str
+    state: str
+    sentence: str
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    command = new_command(
+        commands,
+        "doctor",
+        summary="see whether everything works here",
+        description=DESCRIPTION,
+        example=EXAMPLE,
+    )
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look and tell."""
+    home = home_of(arguments)
+    looks: tuple[Callable[[], Finding], ...] = (
+        _python,
+        _libraries,
+        _devices,
+        lambda: _home(home),
+        lambda: _space(home),
+        lambda: _models(home),
+        lambda: _server(home),
+        _java,
+    )
+    findings = [_looked(look) for look in looks]
+    is_well = all(finding.state != "problem" for finding in findings)
+    if wants_json(arguments):
+        print(json.dumps({"ok": is_well, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            print(f"{finding.state:8}{finding.subject}: {finding.sentence}")
+    return 0 if is_well else 1
+
+
+def _looked(look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except CristaeError as problem:
+        return Finding(_subject(look), "problem", problem.sentence)
+    except (ImportError, OSError) as problem:
+        return Finding(_subject(look), "problem", f"{problem}.")
+
+
+def _subject(look: Callable[[], Finding]) -> str:
+    return getattr(look, "__name__", "").strip("_").replace("<lambda>", "home")
+
+
+def _python() -> Finding:
+    return Finding("python", "ok", f"{platform.python_version()} in {sys.prefix}, on {platform.platform()}.")
+
+
+def _libraries() -> Finding:
+    from cristae import __version__
+
+    return Finding(
+        "libraries",
+        "ok",
+        f"cristae {__version__}, " + ", ".join(f"{name} {version(name)}" for name in LIBRARIES) + ".",
+    )
+
+
+def _devices() -> Finding:
+    import torch
+
+    from cristae.prediction.devices import choose_device, describe
+
+    device = choose_device("auto")
+    if device.type == "cuda":
+        return Finding("device", "ok", f"Cristae computes on {describe(device)}.")
+    if shutil.which("nvidia-smi"):
+        return Finding(
+            "device",
+            "problem",
+            f"There is an NVIDIA driver, but torch {torch.__version__} sees no GPU. Install the CUDA build "
+            f"of torch.",
+        )
+    return Finding(
+        "device", "note", f"No GPU was found; Cristae computes on {describe(device)}, which takes longer."
+    )
+
+
+def _home(home: Home) -> Finding:
+    home.root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=home.root):
+        pass
+    return Finding("home", "ok", f"{home.root} can be written.")
+
+
+def _space(home: Home) -> Finding:
+    disk = shutil.disk_usage(home.root)
+    limits = Limits()
+    floor = min(limits.free_floor_bytes, int(disk.total * limits.free_floor_fraction))
+    if disk.free < floor:
+        return Finding(
+            "disk", "problem", f"{size(disk.free)} are free, and Cristae stops below {size(floor)}."
+        )
+    return Finding("disk", "ok", f"{size(disk.free)} of {size(disk.total)} are free.")
+
+
+def _models(home: Home) -> Finding:
+    from cristae.models import ModelLibrary
+
+    library = ModelLibrary(home.models)
+    readable, there = len(library.list()), len(library.names())
+    if readable < there:
+        return Finding("models", "problem", f"{there - readable} of {there} models cannot be read.")
+    return Finding("models", "ok", f"{there} in the library.")
+
+
+def _server(home: Home) -> Finding:
+    try:
+        record = json.loads(home.server_file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Finding("server", "note", "None runs on this home. Fiji starts one, or `cristae serve`.")
+    except ValueError:
+        return Finding("server", "problem", f"{home.server_file} is damaged; end the server and delete it.")
+    import psutil
+
+    if not psutil.pid_exists(int(record.get("pid", -1))):
+        return Finding("server", "note", "None runs on this home; the last one was killed.")
+    return Finding("server", "ok", f"Version {record.get('version')} listens on {record.get('address')}.")
+
+
+def _java() -> Finding:
+    java = shutil.which("java")
+    return (
+        Finding("java", "ok", f"{java}.")
+        if java
+        else Finding("java", "note", "None on the path; Fiji brings its own.")
+    )

@@ -1,0 +1,76 @@
+"""How a command ends when it does not end well: a sentence, an exit code, a log."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from cristae.errors import Cancelled, CristaeError
+
+DONE = 0
+FAILED = 1
+INTERRUPTED = 130
+
+
+def ending(failure: BaseException, arguments: argparse.Namespace) -> int:
+    """Say in one sentence on stderr why the command ended, and return the exit code.
+
+    Parameters
+    ----------
+    failure
+        What was raised. A :class:`CristaeError` carries its sentence; of anything else the stack trace goes
+        to a file.
+    arguments
+        The parsed command line, for the home folder.
+    """
+    if isinstance(failure, Cancelled):
+        from cristae.commands.stopping import exit_code
+
+        return _say(failure.sentence, exit_code())
+    if isinstance(failure, CristaeError):
+        return _say(failure.sentence, FAILED)
+    if isinstance(failure, KeyboardInterrupt):
+        return _say("Interrupted.", INTERRUPTED)
+    if isinstance(failure, OSError) and failure.filename is not None:
+        return _say(f"{failure.filename}: {failure.strerror or failure}.", FAILED)
+    if isinstance(failure, MemoryError):
+        return _say(
+            "The memory of this machine did not suffice. Close other programs, or use a smaller image.",
+            FAILED,
+        )
+    log = write_log(failure, arguments)
+    kind = type(failure).__name__
+    return _say(f"Something unexpected happened ({kind}). Please report it with the file {log}.", FAILED)
+
+
+def write_log(failure: BaseException, arguments: argparse.Namespace) -> Path:
+    """Write the stack trace into the home folder, or into the temporary one, and return the file."""
+    from cristae import __version__
+
+    text = "\n".join(
+        [
+            f"cristae {__version__}, Python {sys.version}, {sys.platform}",
+            f"command: {sys.argv[1:]}",
+            "".join(traceback.format_exception(failure)),
+        ]
+    )
+    name = f"{getattr(arguments, 'command', 'cristae')}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    try:
+        from cristae.commands.arguments import home_of
+
+        folder = home_of(arguments).root / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / name
+        log.write_text(text, encoding="utf-8")
+    except (CristaeError, OSError, ImportError):
+        log = Path(tempfile.gettempdir()) / name
+        log.write_text(text, encoding="utf-8")
+    return log
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"cristae: {' '.join(sentence.split())}", file=sys.stderr)
+    return code

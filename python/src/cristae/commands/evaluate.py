@@ -1,0 +1,94 @@
+"""``cristae evaluate``: a prediction against the truth, in numbers."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from cristae.commands.arguments import Commands, add_json, new_command, section_range, wants_json
+from cristae.commands.tables import table
+
+DESCRIPTION = """\
+Compare a predicted label image with the true one. Both are read from any format that `cristae train` reads.
+Every section counts, unless --empty-sections unknown leaves those out in which the truth has no label.
+"""
+EXAMPLE = """\
+  cristae evaluate stack-mito.tif stack-truth.tif --z 40:48 --json
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    command = new_command(
+        commands,
+        "evaluate",
+        summary="compare a prediction with the truth",
+        description=DESCRIPTION,
+        example=EXAMPLE,
+    )
+    add = command.add_argument
+    add("prediction", metavar="PREDICTION", type=Path, help="the predicted label image")
+    add("truth", metavar="TRUTH", type=Path, help="the true label image, of the same shape")
+    add(
+        "--target",
+        choices=("classes", "masks", "instances"),
+        default="classes",
+        help="classes: voxel metrics of every class; instances: metrics of objects (default: classes)",
+    )
+    add(
+        "--unknown",
+        metavar="VALUE",
+        type=int,
+        help="the value in TRUTH that means 'not known'; such voxels do not count",
+    )
+    add("--z", metavar="A:B", type=section_range, help="score these sections only; from 0, B excluded")
+    add(
+        "--empty-sections",
+        choices=("unknown", "background"),
+        default="background",
+        help="what a section of TRUTH without labels means (default: background)",
+    )
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score and print."""
+    from cristae import door
+
+    scores = door.evaluate(
+        arguments.prediction,
+        arguments.truth,
+        target=arguments.target,
+        unknown=arguments.unknown,
+        empty_sections=arguments.empty_sections,
+        z=arguments.z,
+    )
+    print(json.dumps(scores, allow_nan=False) if wants_json(arguments) else for_people(scores))
+    return 0
+
+
+def for_people(scores: dict[str, Any]) -> str:
+    """Return scores as a table: a row for every class, or for every metric of objects.
+
+    Examples
+    --------
+    >>> print(for_people({"adapted_rand_error": 0.125, "f1_50": None}))
+    adapted_rand_error  0.1250
+    f1_50               not defined
+    """
+    if "classes" not in scores:
+        width = max(map(len, scores))
+        return "\n".join(f"{name.ljust(width)}  {_number(value)}" for name, value in scores.items())
+    rows = {**scores["classes"], "mean": scores["mean"]}
+    names = list(next(iter(rows.values())))
+    return table(
+        ["class", *names],
+        [[label, *(_number(row.get(name)) for name in names)] for label, row in rows.items()],
+    )
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "not defined"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

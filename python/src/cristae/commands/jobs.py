@@ -1,0 +1,132 @@
+"""``cristae jobs``: what the server does and did."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from cristae.commands.arguments import Commands, add_action, add_json, home_of, new_command, wants_json
+from cristae.commands.reporting import duration
+from cristae.commands.tables import moment, table
+from cristae.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from cristae.jobs.journal import Journal
+    from cristae.jobs.records import JobRecord
+
+DESCRIPTION = """\
+List, show and cancel the jobs of the server of this home folder. The list is read from the journal, so no
+server need run; to cancel, it must. A job is named by its id; the first characters are enough.
+"""
+EXAMPLE = """\
+  cristae jobs
+  cristae jobs show 1b4e28ba
+  cristae jobs cancel 1b4e28ba
+"""
+SHORT = 8
+LEAST = 4
+SHOWN = 200
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    command = new_command(
+        commands, "jobs", summary="list, show and cancel jobs", description=DESCRIPTION, example=EXAMPLE
+    )
+    add_json(command)
+    actions = command.add_subparsers(metavar="list | show ID | cancel ID")
+    add_action(actions, "list", f"list the newest {SHOWN} jobs (default)", list_jobs)
+    add_action(actions, "show", "show one job and what it told", show_job, operand="ID")
+    add_action(actions, "cancel", "ask the running server to end a job", cancel_job, operand="ID")
+    command.set_defaults(run=list_jobs)
+
+
+def list_jobs(arguments: argparse.Namespace) -> int:
+    """Print the jobs."""
+    jobs = [] if (journal := _journal(arguments)) is None else journal.newest(SHOWN)
+    if wants_json(arguments):
+        print(json.dumps({"jobs": [_facts(job) for job in jobs]}))
+        return 0
+    if not jobs:
+        print("There are no jobs.")
+        return 0
+    rows = [
+        [j.job_id[:SHORT], j.kind, j.title, j.state.lower(), _how_far(j), moment(j.created_s)] for j in jobs
+    ]
+    print(table(["id", "kind", "title", "state", "progress", "submitted"], rows))
+    return 0
+
+
+def show_job(arguments: argparse.Namespace) -> int:
+    """Print one job and its notes."""
+    from cristae.events import Note, PlanMade
+
+    journal, job = _find(arguments)
+    bodies = [event.body for event in journal.events(job.job_id, count=job.last_sequence + 1)]
+    notes = [body.sentence for body in bodies if isinstance(body, Note)]
+    plan = next((list(body.sentences) for body in bodies if isinstance(body, PlanMade)), [])
+    if wants_json(arguments):
+        print(json.dumps({**_facts(job), "plan": plan, "notes": notes}))
+        return 0
+    print(f"{job.job_id}: {job.title}, {job.kind}, {job.state.lower()}, attempt {job.attempt}")
+    print(f"submitted {moment(job.created_s)}" + (f", ended {moment(job.ended_s)}" if job.ended_s else ""))
+    print("\n".join([_how_far(job), *(f"  - {sentence}" for sentence in plan), *notes]))
+    return 0
+
+
+def cancel_job(arguments: argparse.Namespace) -> int:
+    """Ask the server to end a job."""
+    from cristae.service.client import cancel
+
+    _, job = _find(arguments)
+    state = job.state.value if job.state.is_end else cancel(home_of(arguments), job.job_id)
+    if wants_json(arguments):
+        print(json.dumps({"job_id": job.job_id, "state": state}))
+    else:
+        print(f"The job {job.job_id[:SHORT]} ({job.title}) is {state.lower()}.")
+    return 0
+
+
+def _journal(arguments: argparse.Namespace) -> "Journal | None":
+    from cristae.jobs.journal import Journal
+
+    path = home_of(arguments).journal_file
+    return Journal(path) if path.exists() else None
+
+
+def _find(arguments: argparse.Namespace) -> "tuple[Journal, JobRecord]":
+    wanted = arguments.name.lower()
+    if len(wanted) < LEAST:
+        raise InvalidInput(f"'{wanted}' is too short for a job; give at least {LEAST} characters of its id.")
+    journal = _journal(arguments)
+    found = [] if journal is None else [j for j in journal.newest(10**9) if j.job_id.startswith(wanted)]
+    if journal is None or not found:
+        raise NotFound(f"There is no job '{wanted}'. `cristae jobs` lists those that are there.")
+    if len(found) > 1:
+        raise InvalidInput(f"'{wanted}' could be {len(found)} jobs; give more characters of the id.")
+    return journal, found[0]
+
+
+def _how_far(job: "JobRecord") -> str:
+    if job.error is not None:
+        return job.error.sentence
+    if job.state.is_end or job.progress is None:
+        return ""
+    left = job.progress.seconds_left
+    return f"{job.progress.fraction * 100:.0f} %" + ("" if left is None else f", about {duration(left)} left")
+
+
+def _facts(job: "JobRecord") -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "title": job.title,
+        "state": job.state.value,
+        "attempt": job.attempt,
+        "created_s": job.created_s,
+        "started_s": job.started_s,
+        "ended_s": job.ended_s,
+        "fraction": None if job.progress is None else job.progress.fraction,
+        "error": None if job.error is None else {"code": job.error.code, "sentence": job.error.sentence},
+        "model": None if job.result is None else job.result.model_name or None,
+        "outputs": {} if job.result is None else dict(job.result.outputs),
+    }

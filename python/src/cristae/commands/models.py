@@ -1,0 +1,103 @@
+"""``cristae models``: the models of the home folder."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cristae.commands.arguments import Commands, add_action, add_json, home_of, new_command, wants_json
+from cristae.commands.tables import moment, table
+from cristae.errors import NotFound
+
+if TYPE_CHECKING:
+    from cristae.models import ModelLibrary, ModelPackage
+
+DESCRIPTION = "List, show and delete the models in the home folder."
+EXAMPLE = """\
+  cristae models
+  cristae models show mito --json
+  cristae models delete mito
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    command = new_command(
+        commands, "models", summary="list, show and delete models", description=DESCRIPTION, example=EXAMPLE
+    )
+    add_json(command)
+    actions = command.add_subparsers(metavar="list | show NAME | delete NAME")
+    add_action(actions, "list", "list all models, newest first (default)", list_models)
+    add_action(actions, "show", "show one model: classes, figures, plan", show_model, operand="NAME")
+    add_action(actions, "delete", "delete one model", delete_model, operand="NAME")
+    command.set_defaults(run=list_models)
+
+
+def list_models(arguments: argparse.Namespace) -> int:
+    """Print the models."""
+    models = _library(arguments).list()
+    if wants_json(arguments):
+        print(json.dumps({"models": [_facts(model) for model in models]}))
+        return 0
+    if not models:
+        print("There are no models yet. `cristae train` makes one.")
+        return 0
+    rows = [[m.name, m.record["target"], _classes(m.record), moment(m.created_s)] for m in models]
+    print(table(["name", "target", "classes", "made"], rows))
+    return 0
+
+
+def show_model(arguments: argparse.Namespace) -> int:
+    """Print one model."""
+    model = _library(arguments).find(arguments.name)
+    if wants_json(arguments):
+        print(json.dumps({**_facts(model), "record": dict(model.record)}))
+        return 0
+    record = model.record
+    voxel = record["voxel_size_nm"]
+    print(f"{model.name}, {record['target']}: {_classes(record)}")
+    print(f"made {moment(model.created_s)} by cristae {record['cristae_version']}, in {model.path}")
+    print(
+        "voxels of "
+        + (" x ".join(f"{side:g}" for side in voxel) + " nm (z, y, x)" if voxel else "unknown size")
+    )
+    for name, value in sorted(record["metrics"].items()):
+        print(f"  {name}: {value:.4f}" if isinstance(value, float) else f"  {name}: {value}")
+    for sentence in record["plan"]["sentences"]:
+        print(f"  - {sentence}")
+    return 0
+
+
+def delete_model(arguments: argparse.Namespace) -> int:
+    """Delete one model."""
+    if not _library(arguments).delete(arguments.name):
+        raise NotFound(
+            f"There is no model '{arguments.name}', so nothing was deleted. `cristae models` lists them."
+        )
+    if wants_json(arguments):
+        print(json.dumps({"deleted": arguments.name}))
+    else:
+        print(f"The model '{arguments.name}' is deleted.")
+    return 0
+
+
+def _library(arguments: argparse.Namespace) -> "ModelLibrary":
+    from cristae.models import ModelLibrary
+
+    return ModelLibrary(home_of(arguments).models)
+
+
+def _facts(model: "ModelPackage") -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "path": str(model.path),
+        "digest": model.digest,
+        "created_s": model.created_s,
+        "target": model.record["target"],
+        "classes": model.record["classes"],
+        "metrics": model.record["metrics"],
+    }
+
+
+def _classes(record: Mapping[str, Any]) -> str:
+    return ", ".join(f"{entry['value']} {entry['name']}".strip() for entry in record["classes"])

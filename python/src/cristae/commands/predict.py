@@ -1,0 +1,82 @@
+"""``cristae predict``: from an image and a model to a label image."""
+
+import argparse
+import json
+from pathlib import Path
+
+from cristae.commands.arguments import Commands, add_device, add_json, new_command, voxel_size, wants_json
+from cristae.commands.reporting import reporter
+from cristae.commands.stopping import polite_stop
+
+DESCRIPTION = """\
+Predict an image with a model, without a server, tile by tile: the image may be far larger than the memory.
+RAW is a TIFF file (also ImageJ and OME-TIFF), a folder of slices, OME-Zarr or HDF5 (file.h5:key); OUT is
+written by its suffix: .tif, .tiff, .zarr, .ome.zarr, .h5 or .hdf5. OUT appears when it is complete, never
+half-made.
+"""
+EXAMPLE = """\
+  cristae predict stack.tif stack-mito.tif --model mito
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    command = new_command(
+        commands, "predict", summary="predict an image with a model", description=DESCRIPTION, example=EXAMPLE
+    )
+    add = command.add_argument
+    add("raw", metavar="RAW", type=Path, help="the image")
+    add("out", metavar="OUT", type=Path, help="the file or folder to write")
+    add(
+        "--model",
+        metavar="NAME",
+        required=True,
+        help="a model's name in the library, or the path of its package",
+    )
+    add(
+        "--output",
+        choices=("labels", "probabilities", "instances", "uncertainty"),
+        help="what to write: class labels; probabilities, 0 to 255 in one channel a class; one id per object "
+        "(default: instances for a model trained on instances, else labels)",
+    )
+    add(
+        "--engine",
+        choices=("auto", "torch", "openvino"),
+        default="auto",
+        help="what computes (default: auto)",
+    )
+    add(
+        "--voxel-size",
+        metavar="Z,Y,X",
+        type=voxel_size,
+        help="in nanometres, if the file does not say it or says it wrongly",
+    )
+    add("--overwrite", action="store_true", help="replace OUT if it is there")
+    add_device(command)
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict and tell where the result is."""
+    from cristae import door
+
+    with reporter() as show, polite_stop() as stopped:
+        door.predict(
+            arguments.raw,
+            arguments.out,
+            model=arguments.model,
+            kind=arguments.output,
+            engine=arguments.engine,
+            device=arguments.device,
+            voxel_size_nm=arguments.voxel_size,
+            overwrite=arguments.overwrite,
+            home=getattr(arguments, "home", None),
+            on_event=show,
+            should_stop=stopped.is_set,
+        )
+    if wants_json(arguments):
+        print(json.dumps({"out": str(arguments.out), "model": arguments.model}))
+    else:
+        print(f"Written: {arguments.out}")
+    return 0

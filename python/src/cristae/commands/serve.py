@@ -1,0 +1,66 @@
+"""``cristae serve``: the server that Fiji and macros talk to."""
+
+import argparse
+from pathlib import Path
+
+from cristae.commands.arguments import Commands, home_of, new_command
+
+DESCRIPTION = """\
+Run the server until Ctrl-C. It listens on this machine only, and every call needs the token in the home
+folder. From another machine reach it through an SSH tunnel; beyond loopback it listens only with a TLS
+certificate.
+"""
+EXAMPLE = """\
+  cristae serve --port 50051
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    command = new_command(
+        commands,
+        "serve",
+        summary="run the server that Fiji talks to",
+        description=DESCRIPTION,
+        example=EXAMPLE,
+    )
+    add = command.add_argument
+    add("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    add("--port", type=port, default=0, help="the port to listen on (default: 0, any free one)")
+    add(
+        "--tls-certificate",
+        metavar="FILE",
+        type=Path,
+        help="the certificate chain (PEM), to listen beyond loopback",
+    )
+    add("--tls-key", metavar="FILE", type=Path, help="its private key (PEM)")
+    add("--stop-with", metavar="PID", type=int, help="end when this process has ended and no job runs")
+    command.set_defaults(run=run)
+
+
+def port(text: str) -> int:
+    """Read the number of a port.
+
+    Examples
+    --------
+    >>> port("50051")
+    50051
+    """
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port; ports are 0 to 65535")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until the end."""
+    from cristae.service import serve
+
+    serve(
+        home_of(arguments),
+        host=arguments.host,
+        port=arguments.port,
+        tls_certificate=arguments.tls_certificate,
+        tls_key=arguments.tls_key,
+        stop_with=arguments.stop_with,
+    )
+    return 0

@@ -1,0 +1,294 @@
+"""The door: train, predict and evaluate on arrays and files, without a server.
+
+Only what a function needs is imported, and only when it is called: ``import cristae`` is quick.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cristae.events import Event
+    from cristae.models import ModelPackage
+    from cristae.prediction import OutputKind
+    from cristae.volumes import Image, LabelClass
+
+type Source = "str | Path | NDArray[Any] | Image | Any"
+"""A path of any format that Cristae reads, a NumPy or Zarr array (z, y, x), (y, x) or (c, z, y, x), or an "
+"image."""
+
+
+def train(
+    raw: Source,
+    labels: Source,
+    *,
+    model: str,
+    also: Sequence[tuple[Source, Source]] = (),
+    target: str = "classes",
+    unknown: int | None = None,
+    empty_sections: Literal["unknown", "background"] = "unknown",
+    classes: "Sequence[LabelClass]" = (),
+    budget: str | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    z: tuple[int, int] | None = None,
+    validation_z: tuple[int, int] | None = None,
+    voxel_size_nm: tuple[float, float, float] | None = None,
+    start_from: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    home: str | Path | None = None,
+    on_event: "Callable[[Event], None]" = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> "ModelPackage":
+    """Train a model and put it into the library.
+
+    Parameters
+    ----------
+    raw, labels
+        An image and its labels, of the same shape. Labels: 0 is background, 1...n are classes; for instances
+        one id per object.
+    model
+        The name of the model to make. A model of that name is replaced when the training ends well.
+    also
+        Further images with their labels.
+    target
+        "classes" or "instances".
+    unknown
+        The label value that means "not known"; such voxels are never trained on.
+    empty_sections
+        What sections without labels mean while others have some.
+    classes
+        Names and colours of the classes.
+    budget, minutes, steps
+        How long to train, one of them: "quick" (default), "standard" or "best"; at most so many minutes; so
+        many steps.
+    z, validation_z
+        Half-open ranges of sections of the first image to train on and to validate on.
+    voxel_size_nm
+        (z, y, x) in nanometres, instead of what the files say.
+    start_from
+        The name or path of a model whose weights are the start.
+    settings
+        Choices of the plan, by name.
+    seed
+        For another random start.
+    device
+        "auto", "cpu" or "cuda:0".
+    home
+        The home folder; default: CRISTAE_HOME, else the user data folder.
+    on_event
+        Gets the plan, progress and notes.
+    should_stop
+        Asked between steps; True ends the training. If `raw` and `labels` are files, the same call goes on
+        from the checkpoint later.
+
+    Returns
+    -------
+    ModelPackage
+        The model in the library.
+
+    Raises
+    ------
+    CristaeError
+        A subclass that tells what is wrong with labels, settings or machine, and what to do.
+
+    Examples
+    --------
+    >>> cristae.train("stack.tif", "labels.tif", model="mito", minutes=10)  # doctest: +SKIP
+    """
+    from cristae.door.later import refuse_masks
+    from cristae.door.resume import training_folder
+    from cristae.door.sources import as_image
+    from cristae.events import Note, PlanMade
+    from cristae.models import ModelLibrary, check_model_name
+    from cristae.prediction import choose_device, describe
+    from cristae.settings import Home
+    from cristae.training import Budget, TrainingRequest, inspect_and_plan
+    from cristae.training import train as train_network
+    from cristae.volumes import VoxelSize
+
+    refuse_masks(target)
+    check_model_name(model)
+    place = Home.find(home)
+    library = ModelLibrary(place.models)
+    pairs = [(raw, labels), *also]
+    request = TrainingRequest(
+        pairs=[(as_image(image), as_image(truth)) for image, truth in pairs],
+        model_name=model,
+        target=target,
+        unknown=unknown,
+        empty_sections=empty_sections,
+        classes=tuple(classes),
+        budget=Budget(budget or "quick", minutes, steps),
+        z=z,
+        validation_z=validation_z,
+        voxel_size=None if voxel_size_nm is None else VoxelSize(*voxel_size_nm),
+        start_from=None if start_from is None else library.find(start_from),
+        settings=dict(settings or {}),
+        seed=seed,
+    )
+    chosen = choose_device(device)
+    on_event(Note(f"Training on {describe(chosen)}."))
+    plan = inspect_and_plan(request, str(chosen))
+    on_event(PlanMade(plan.sentences, plan.settings))
+    choices = {
+        "model": model,
+        "target": target,
+        "unknown": unknown,
+        "empty_sections": empty_sections,
+        "budget": [budget, minutes, steps],
+        "sections": [z, validation_z],
+        "start_from": None if request.start_from is None else request.start_from.digest,
+        "plan": dict(plan.settings),
+        "seed": seed,
+    }
+    with training_folder(
+        place.root / "work", [source for pair in pairs for source in pair], choices
+    ) as folder:
+        trained = train_network(request, plan, folder=folder, on_event=on_event, should_stop=should_stop)
+        return library.add(trained.record, trained.weights)
+
+
+def predict(
+    raw: Source,
+    out: str | Path | None = None,
+    *,
+    model: "str | Path | ModelPackage",
+    kind: "OutputKind | None" = None,
+    engine: str = "auto",
+    device: str = "auto",
+    voxel_size_nm: tuple[float, float, float] | None = None,
+    overwrite: bool = False,
+    home: str | Path | None = None,
+    on_event: "Callable[[Event], None]" = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> "NDArray[Any] | Path":
+    """Predict an image with a model.
+
+    Parameters
+    ----------
+    raw
+        The image.
+    out
+        The file or folder to write, by its suffix (.tif, .zarr, .h5); it appears when it is complete. None
+        returns an array instead.
+    model
+        A model's name in the library, the path of a package, or a package.
+    kind
+        "labels", "probabilities" or "instances"; default: "instances" for a model that was trained on
+        instances, else "labels".
+    engine
+        "auto" or "torch".
+    device
+        "auto", "cpu" or "cuda:0".
+    voxel_size_nm
+        (z, y, x) in nanometres, instead of what the file says.
+    overwrite
+        Replace `out` if it is there.
+    home
+        The home folder; default: CRISTAE_HOME, else the user data folder.
+    on_event
+        Gets progress and notes.
+    should_stop
+        Asked before every tile; True ends the prediction.
+
+    Returns
+    -------
+    numpy.ndarray or pathlib.Path
+        Without `out`: labels or instances of the image's shape without channels, probabilities with a leading
+        axis of classes (0 to 255). With `out`: its path.
+
+    Raises
+    ------
+    CristaeError
+        A subclass that tells what is wrong and what to do.
+
+    Examples
+    --------
+    >>> labels = cristae.predict(stack, model="mito")  # doctest: +SKIP
+    """
+    from cristae.door.later import refuse_engine, refuse_output
+    from cristae.door.results import Run, check_target
+    from cristae.door.sources import as_image
+    from cristae.events import Note
+    from cristae.models import ModelLibrary
+    from cristae.prediction import load_predictor, output_kinds
+    from cristae.settings import Home
+
+    refuse_engine(engine)
+    refuse_output(kind)
+    if out is not None:
+        check_target(Path(out), overwrite=overwrite)
+    library = ModelLibrary(Home.find(home).models)
+    package = library.find(str(model)) if isinstance(model, str | Path) else model
+    image = as_image(raw, voxel_size_nm)
+    for sentence in image.notes:
+        on_event(Note(sentence))
+    wanted = kind or output_kinds(package.record)[0]
+    predictor = load_predictor(package, device)
+    run = Run(predictor, image, wanted, on_event, should_stop)
+    if out is None:
+        voxels = run.to_array()
+        is_flat = getattr(raw, "ndim", 3) == 2
+        spatial = voxels[:, 0] if is_flat else voxels
+        return spatial if wanted == "probabilities" else spatial[0]
+    run.to_file(Path(out), overwrite=overwrite)
+    return Path(out)
+
+
+def evaluate(
+    prediction: Source,
+    truth: Source,
+    *,
+    target: str = "classes",
+    unknown: int | None = None,
+    empty_sections: Literal["unknown", "background"] = "background",
+    z: tuple[int, int] | None = None,
+) -> dict[str, Any]:
+    """Compare a predicted label image with the true one.
+
+    Parameters
+    ----------
+    prediction, truth
+        Label images of the same shape.
+    target
+        "classes" or "instances".
+    unknown
+        The value in `truth` that means "not known"; such voxels do not count.
+    empty_sections
+        What a section of `truth` without labels means.
+    z
+        Half-open range of sections to score.
+
+    Returns
+    -------
+    dict
+        For classes ``{"classes": {"1": {"iou", "dice", ...}}, "mean": {...}}``, for instances
+        ``{"adapted_rand_error", "vi_split", "vi_merge", ...}``; numbers or None, never NaN.
+
+    Raises
+    ------
+    CristaeError
+        The shapes differ, or nothing can be scored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.array([[[0, 0, 1, 1]]], np.uint8)
+    >>> evaluate(np.array([[[0, 1, 1, 1]]], np.uint8), truth)["classes"]["1"]["precision"]
+    0.6666666666666666
+    """
+    from cristae.door.later import refuse_masks
+    from cristae.door.sources import as_image
+    from cristae.evaluation import evaluate_classes, evaluate_instances
+
+    refuse_masks(target)
+    score = evaluate_instances if target == "instances" else evaluate_classes
+    found: dict[str, Any] = score(
+        as_image(prediction), as_image(truth), unknown=unknown, empty_sections=empty_sections, z=z
+    )
+    return found

@@ -1,0 +1,64 @@
+"""The folder of a training: an interrupted one waits there until the same call comes again."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cristae.jobs.locks import FileLock
+
+
+@contextmanager
+def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, Any]) -> Iterator[Path]:
+    """Lend a folder for checkpoints; it is emptied when the training has ended well, and kept otherwise.
+
+    Parameters
+    ----------
+    root
+        Holds the folders of all trainings.
+    sources
+        Paths or arrays. Only a training on paths can be told from another one later; one on arrays gets a
+        temporary folder.
+    choices
+        Everything else that makes this training another one, plain JSON values.
+
+    Raises
+    ------
+    Busy
+        The same training runs in another process.
+    """
+    if not all(isinstance(source, str | Path) for source in sources):
+        with tempfile.TemporaryDirectory(prefix="cristae-") as temporary:
+            yield Path(temporary)
+        return
+    name = f"train-{key([Path(source) for source in sources], choices)}"
+    with FileLock(root / f"{name}.lock", "This very training"):
+        folder = root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def key(paths: Sequence[Path], choices: Mapping[str, Any]) -> str:
+    """Name a training by its files (path, size, time of change) and its choices: 16 hex digits.
+
+    Examples
+    --------
+    >>> key([], {"seed": 0}) == key([], {"seed": 0}), key([], {"seed": 0}) == key([], {"seed": 1})
+    (True, False)
+    """
+    files = [[str(path.absolute()), *_state(path)] for path in paths]
+    text = json.dumps([files, choices], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _state(path: Path) -> list[int]:
+    try:
+        found = path.stat()
+    except OSError:  # "file.h5:key", or not there: opening it says what is wrong
+        return []
+    return [found.st_size, found.st_mtime_ns]

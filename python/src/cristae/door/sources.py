@@ -1,0 +1,85 @@
+"""Paths and arrays as images."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.volumes import Image, VoxelSize, open_image
+from cristae.volumes.conversion import as_image as converted
+
+
+def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = None) -> Image:
+    """Return a path, an array or an image as an image.
+
+    Parameters
+    ----------
+    source
+        A path (``file.h5:key`` names a data set), a NumPy array, anything with ``shape``, ``dtype`` and
+        slices such as a Zarr array (it stays on disk), or an image.
+    voxel_size_nm
+        (z, y, x) in nanometres, instead of what the source says.
+
+    Raises
+    ------
+    InvalidInput
+        The source is nothing of these, or cannot be read.
+
+    Examples
+    --------
+    >>> as_image(np.zeros((4, 5), np.int64), (50, 4, 4)).voxel_size.zyx_nm
+    (50.0, 4.0, 4.0)
+    """
+    if isinstance(source, str | Path):
+        image = open_image(source if isinstance(source, Path) else Path(source))
+    elif isinstance(source, Image):
+        image = source
+    elif all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
+        image = converted(ArraySource(source))
+    else:
+        raise InvalidInput(f"{type(source).__name__} is not an image. Give a path, or a NumPy or Zarr array.")
+    return image if voxel_size_nm is None else Recalibrated(image, voxel_size_nm)
+
+
+class ArraySource:
+    """An array of any number type in memory or on disk; only the slices that are asked for are loaded."""
+
+    def __init__(self, array: Any) -> None:
+        shape = tuple(int(length) for length in array.shape)
+        if not 2 <= len(shape) <= 4:
+            raise InvalidInput(f"The array has {len(shape)} axes; give (y, x), (z, y, x) or (c, z, y, x).")
+        if 0 in shape:
+            raise InvalidInput(f"The array of shape {shape} holds nothing.")
+        self._array = array
+        self._missing = 4 - len(shape)
+        c, z, y, x = (1,) * self._missing + shape
+        self.shape_czyx = (c, z, y, x)
+        self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
+        self.voxel_size: VoxelSize | None = None
+        self.name = str(getattr(array, "name", "") or "")
+        self.notes: tuple[str, ...] = ()
+
+    def read(self, box_zyx: Box) -> NDArray[Any]:
+        """Return the voxels (c, z, y, x) of a box, a fresh array."""
+        index = (slice(None), *box_zyx.slices)[self._missing :]
+        voxels = np.asarray(self._array[index])
+        return np.array(voxels, self.dtype).reshape(self.shape_czyx[0], *box_zyx.shape)
+
+
+class Recalibrated:
+    """An image with another voxel size."""
+
+    def __init__(self, image: Image, voxel_size_nm: tuple[float, float, float]) -> None:
+        self._image = image
+        self.shape_czyx = image.shape_czyx
+        self.dtype = image.dtype
+        self.voxel_size: VoxelSize | None = VoxelSize(*voxel_size_nm)
+        self.name = image.name
+        self.notes = image.notes
+
+    def read(self, box_zyx: Box) -> NDArray[Any]:
+        """Return the voxels (c, z, y, x) of a box, a fresh array."""
+        return self._image.read(box_zyx)

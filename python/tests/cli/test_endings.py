@@ -1,0 +1,119 @@
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cristae import cli
+from cristae.commands import stopping
+from cristae.commands.endings import ending
+from cristae.errors import Cancelled, InvalidInput
+
+
+def ended(failure: BaseException, home: Path) -> int:
+    return ending(failure, argparse.Namespace(command="train", home=home))
+
+
+def test_a_failure_is_one_sentence_on_stderr_and_code_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(InvalidInput("The labels are\n  empty. Draw something."), tmp_path) == 1
+    assert capsys.readouterr().err == "cristae: The labels are empty. Draw something.\n"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError, match="secret") as refused:
+        (tmp_path / "secret").read_text()
+    assert ended(refused.value, tmp_path) == 1
+    assert "secret: No such file" in capsys.readouterr().err
+
+
+def test_the_unexpected_leaves_a_log_and_no_stack_trace_on_the_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("deep inside")
+
+    with pytest.raises(ZeroDivisionError) as unexpected:
+        fail()
+    assert ended(unexpected.value, tmp_path) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "Traceback" not in told
+    (log,) = (tmp_path / "logs").iterdir()
+    assert str(log) in told
+    assert "ZeroDivisionError: deep inside" in log.read_text()
+
+
+def test_a_home_that_cannot_be_written_does_not_hide_the_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert ended(ZeroDivisionError("x"), tmp_path / "file") == 1
+    told = capsys.readouterr().err
+    log = Path(told.rpartition(" file ")[2].strip().rstrip("."))
+    assert "ZeroDivisionError: x" in log.read_text()
+    log.unlink()
+
+
+def test_the_first_control_c_asks_and_the_second_ends_at_once() -> None:
+    with stopping.polite_stop() as stopped:
+        signal.raise_signal(signal.SIGINT)
+        assert stopped.is_set()
+        assert stopping.exit_code() == 130
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_term_signal_is_as_polite_and_tells_so_by_its_code(tmp_path: Path) -> None:
+    with stopping.polite_stop() as stopped:
+        signal.raise_signal(signal.SIGTERM)
+        assert stopped.is_set()
+    assert ended(Cancelled("The training was cancelled; run it again to go on."), tmp_path) == 143
+
+
+def test_the_handlers_of_the_program_are_back_afterwards() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with stopping.polite_stop():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_another_thread_nothing_is_touched() -> None:
+    seen: list[bool] = []
+
+    def work() -> None:
+        with stopping.polite_stop() as stopped:
+            seen.append(stopped.is_set())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [False]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a Windows pipe breaks in another way")
+def test_a_reader_that_goes_away_is_no_failure_with_a_trace(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cristae.cli", "models", "--home", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        deadline = time.monotonic() + 30
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_an_unknown_model_is_refused_with_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["models", "show", "mito", "--home", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "no model" in told

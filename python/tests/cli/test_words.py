@@ -1,0 +1,112 @@
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from cristae import cli
+from cristae.commands import COMMANDS
+
+
+def usage_error(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f"cristae {command}" in text.partition("example:")[2]
+    assert "--home" in text
+
+
+def test_the_example_of_every_command_is_one_that_the_command_takes() -> None:
+    for command in COMMANDS:
+        module = importlib.import_module(f"cristae.commands.{command}")
+        for line in module.EXAMPLE.strip().splitlines():
+            assert cli.parser().parse_args(line.split()[1:]).command == command
+
+
+def test_training_takes_exactly_the_words_that_are_promised() -> None:
+    words = (
+        "train raw.tif labels.tif --model mito --also b.tif c.tif --also d.zarr e.zarr --target instances "
+        "--unknown 255 "
+        "--steps 600 --z 0:8 --validation-z 8:10 --voxel-size 50,4.6,4.6 --start-from old --empty-sections "
+        "background "
+        "--set patch_zyx=1,256,256 --set features=16 --seed 3"
+    )
+    taken = cli.parser().parse_args(words.split())
+    assert [[str(path) for path in pair] for pair in taken.also] == [["b.tif", "c.tif"], ["d.zarr", "e.zarr"]]
+    assert taken.steps == 600
+    assert (taken.z, taken.validation_z) == ((0, 8), (8, 10))
+    assert taken.voxel_size == (50.0, 4.6, 4.6)
+    assert dict(taken.set) == {"patch_zyx": "1,256,256", "features": "16"}
+    assert (taken.unknown, taken.seed, taken.empty_sections) == (255, 3, "background")
+
+
+def test_prediction_and_evaluation_take_the_words_that_are_promised() -> None:
+    taken = cli.parser().parse_args(
+        [
+            "predict",
+            "raw.tif",
+            "out.zarr",
+            "--model",
+            "mito",
+            "--output",
+            "probabilities",
+            "--engine",
+            "torch",
+            "--device",
+            "cuda:0",
+        ]
+    )
+    assert (taken.output, taken.engine, taken.device) == ("probabilities", "torch", "cuda:0")
+    taken = cli.parser().parse_args(
+        ["evaluate", "p.tif", "t.tif", "--target", "instances", "--unknown", "0", "--z", "10:12", "--json"]
+    )
+    assert (taken.target, taken.unknown, taken.z, taken.json) == ("instances", 0, (10, 12), True)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("train raw.tif", "required"),
+        ("train raw.tif labels.tif", "--model"),
+        ("train raw.tif labels.tif --model m --z 8", "not a range of sections such as 0:8"),
+        ("train raw.tif labels.tif --model m --z 8:8", "no section in it"),
+        ("train raw.tif labels.tif --model m --minutes 0", "not a number above 0"),
+        ("train raw.tif labels.tif --model m --minutes 3 --steps 5", "not allowed with"),
+        ("train raw.tif labels.tif --model m --steps 1.5", "not a whole number above 0"),
+        ("train raw.tif labels.tif --model m --voxel-size 4.6", "not Z,Y,X in nanometres"),
+        ("train raw.tif labels.tif --model m --voxel-size 50,0,4", "nanometre"),
+        ("train raw.tif labels.tif --model m --set patch", "not KEY=VALUE"),
+        ("train raw.tif labels.tif --model m --target voxels", "invalid choice"),
+        ("predict raw.tif out.tif", "--model"),
+        ("serve --port 99999", "not a port"),
+        ("models rename a", "invalid choice"),
+        ("paint", "invalid choice"),
+        ("", "required"),
+    ],
+)
+def test_wrong_usage_ends_with_two_and_says_what_is_wrong(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told in usage_error(capsys, *words.split())
+
+
+def test_neither_help_nor_the_door_waits_for_torch_or_grpc() -> None:
+    program = (
+        "import sys, cristae, cristae.cli\n"
+        "cristae.cli.parser()\n"
+        "heavy = {'torch', 'grpc', 'zarr', 'scipy', 'skimage', 'tifffile', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
