@@ -138,7 +138,7 @@ class Frame:
         if channels != len(preprocessing.statistics.mean):
             raise InvalidInput(
                 f"The image has {channels} channel(s), the model was trained on "
-                f"{len(preprocessing.statistics.mean)}. Choose an image with the same channels or another model."
+                f"{len(preprocessing.statistics.mean)}. Choose an image with the same channels."
             )
         self.image = image
         self.preprocessing = preprocessing

@@ -1,0 +1,83 @@
+"""Batches: from the places of patches to tensors, and the fixed patches of the validation."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cristae.geometry import Box
+from cristae.networks import Frame, Preprocessing, UNetConfig, total_stride
+from cristae.training.regions import Region
+from cristae.training.sampling import PatchSampler, validation_boxes
+
+type Arrays = tuple[NDArray[np.float32], NDArray[np.uint8]]
+
+
+class PatchReader:
+    """Reads patches of the regions as the network sees them.
+
+    Parameters
+    ----------
+    regions
+        The annotated images.
+    preprocessing, network
+        Of the plan.
+    """
+
+    def __init__(self, regions: Sequence[Region], preprocessing: Preprocessing, network: UNetConfig) -> None:
+        self.regions = regions
+        self._dims = network.dims
+        self._frames = [Frame(region.image, preprocessing, total_stride(network)) for region in regions]
+
+    def read(self, region: int, box: Box, *, validation: bool = False) -> Arrays:
+        """Return input (n, c, [z,] y, x) and targets (n, [z,] y, x) of a box of a region; n is 1, or z in 2D."""
+        targets = self.regions[region].targets(box, validation=validation)
+        return self._frames[region].read(box), targets if self._dims == 2 else targets[None]
+
+
+def training_batches(
+    reader: PatchReader, sampler: PatchSampler, batch: int, first_step: int
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Yield step, input and targets for ever, from a step on; the next batch is read while this one is in use."""
+
+    def prepared(step: int) -> Arrays:
+        patches = []
+        for place in sampler.draw(step, batch):
+            stop = tuple(s + p for s, p in zip(place.start_zyx, sampler.patch_zyx, strict=True))
+            patches.append(reader.read(place.region, Box(place.start_zyx, stop)))
+        inputs, targets = zip(*patches, strict=True)
+        return np.concatenate(inputs), np.concatenate(targets)
+
+    with ThreadPoolExecutor(1, "batches") as pool:
+        step, coming = first_step, pool.submit(prepared, first_step)
+        while True:
+            inputs, targets = coming.result()
+            coming = pool.submit(prepared, step + 1)
+            yield step, torch.from_numpy(inputs), torch.from_numpy(targets)
+            step += 1
+
+
+def validation_batches(
+    reader: PatchReader, patch_zyx: Sequence[int], step_zyx: Sequence[int], most_voxels: int, classes: int
+) -> list[tuple[Tensor, Tensor]]:
+    """Return the fixed patches of the held-out boxes, input and targets, some million voxels at most.
+
+    The patches are no larger than the held-out box with some context around it.
+    """
+    found: list[tuple[Tensor, Tensor]] = []
+    with_block = [i for i, region in enumerate(reader.regions) if region.held_out is not None]
+    for index in with_block:
+        region = reader.regions[index]
+        assert region.held_out is not None  # noqa: S101 - just chosen so
+        sizes = []
+        for size, held, step in zip(patch_zyx, region.held_out.shape, step_zyx, strict=True):
+            with_context = held + 4 * step if step > 1 else held
+            sizes.append(min(size, -(-with_context // step) * step))
+        most = max(1, most_voxels // len(with_block) // int(np.prod(sizes)))
+        for box in validation_boxes(region, sizes, most, classes):
+            inputs, targets = reader.read(index, box, validation=True)
+            found.append((torch.from_numpy(inputs), torch.from_numpy(targets)))
+    return found

@@ -1,0 +1,171 @@
+"""What the annotated data are like: every choice of a plan follows from these figures, none from a person's guess."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.geometry import Box
+from cristae.labels import LabelReading
+from cristae.labels.thickness import spread
+from cristae.networks import Statistics
+from cristae.networks.statistics import gathered_statistics, section_statistics
+from cristae.training.regions import Region
+from cristae.volumes import Image, VoxelSize
+
+_CENTRE = 512
+"""Similarity of sections is measured on the central rows and columns."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """The annotated data in figures.
+
+    Attributes
+    ----------
+    shapes_zyx
+        Of each image.
+    channels
+        Of every image.
+    annotated_sections
+        Number in all images together.
+    annotated_span
+        The longest run from the first to the last annotated section of one image.
+    known_voxels
+        Annotated voxels.
+    class_shares
+        Share of each class 0...n among them.
+    thickness_voxels
+        Median thickness of the profiles of each class 1...n, in voxels in-plane, where measured.
+    anisotropy
+        Distance of sections by distance of columns.
+    anisotropy_is_estimated
+        True if no voxel size was known.
+    statistics
+        Grey values of the annotated sections.
+    section_jump
+        How much the mean grey value jumps from section to section, in standard deviations.
+    """
+
+    shapes_zyx: tuple[tuple[int, int, int], ...]
+    channels: int
+    annotated_sections: int
+    annotated_span: int
+    known_voxels: int
+    class_shares: tuple[float, ...]
+    thickness_voxels: Mapping[int, float]
+    anisotropy: float
+    anisotropy_is_estimated: bool
+    statistics: Statistics
+    section_jump: float
+
+
+def take_fingerprint(regions: Sequence[Region], classes: int, voxel_size: VoxelSize | None) -> Fingerprint:
+    """Measure the annotated part of all images, section by section in bounded memory.
+
+    Parameters
+    ----------
+    regions
+        The images with their labels.
+    classes
+        Number of classes with the background.
+    voxel_size
+        If known.
+    """
+    counts = np.zeros(classes, np.int64)
+    for region in regions:
+        for _, targets in region.slabs():
+            counts += np.bincount(targets.ravel(), minlength=256)[:classes]
+    statistics, jump = _grey_values(regions)
+    deepest = max(regions, key=lambda region: region.shape_zyx[0])
+    estimated = voxel_size is None and deepest.shape_zyx[0] > 1
+    if voxel_size is not None:
+        anisotropy = voxel_size.z_nm / (voxel_size.y_nm * voxel_size.x_nm) ** 0.5
+    else:
+        anisotropy = estimate_anisotropy(deepest.image, deepest.reading.annotated_sections)
+    return Fingerprint(
+        shapes_zyx=tuple(region.shape_zyx for region in regions),
+        channels=regions[0].image.shape_czyx[0],
+        annotated_sections=sum(len(region.reading.annotated_sections) for region in regions),
+        annotated_span=max(region.annotated_box.shape[0] for region in regions),
+        known_voxels=int(counts.sum()),
+        class_shares=tuple((counts / max(1, counts.sum())).tolist()),
+        thickness_voxels=_thickness([region.reading for region in regions]),
+        anisotropy=float(anisotropy),
+        anisotropy_is_estimated=estimated,
+        statistics=statistics,
+        section_jump=jump,
+    )
+
+
+def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float]:
+    """Return the statistics of the annotated sections, at most eight of each image, and the jumps between them."""
+    sections, jumps = [], []
+    for region in regions:
+        chosen = spread(region.reading.annotated_sections)
+        own = [section_statistics(region.image, z) for z in chosen]
+        sections += [region.image.read(Box((z, 0, 0), (z + 1, *_centre(region.shape_zyx)))) for z in chosen]
+        means = np.array([s.mean for s in own])
+        if len(own) >= 3:
+            jumps.append(float((means.std(axis=0) / np.array([s.std for s in own]).mean(axis=0)).max()))
+    return gathered_statistics(sections), max(jumps, default=0.0)
+
+
+def _centre(shape_zyx: tuple[int, int, int]) -> tuple[int, int]:
+    return min(shape_zyx[1], 4 * _CENTRE), min(shape_zyx[2], 4 * _CENTRE)
+
+
+def _thickness(readings: Sequence[LabelReading]) -> dict[int, float]:
+    """Return the median thickness of each class; of several images the smallest, so that none is lost."""
+    found: dict[int, float] = {}
+    for reading in readings:
+        for number, value in reading.thickness_voxels.items():
+            if number > 0:
+                found[number] = min(value, found.get(number, value))
+    return found
+
+
+def estimate_anisotropy(image: Image, sections: Sequence[int]) -> float:
+    """Estimate the distance of sections by that of columns, from how fast the image changes along z and in-plane.
+
+    Neighbouring sections are compared, and the in-plane shift is looked for that changes the section as much. Between
+    1 and 32; 1 if there is only one section or nothing to compare.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> from scipy.ndimage import gaussian_filter
+    >>> fine = gaussian_filter(np.random.default_rng(0).normal(size=(48, 96, 96)).astype(np.float32), 4)
+    >>> round(estimate_anisotropy(ArrayImage(fine), range(48)))
+    1
+    >>> round(estimate_anisotropy(ArrayImage(fine[::5].copy()), range(10)))
+    5
+    """
+    depth, height, width = image.shape_czyx[1:]
+    pairs = [z for z in spread(tuple(sections)) if z + 1 < depth]
+    if not pairs or width < 8:
+        return 1.0
+    top, left = max(0, (height - _CENTRE) // 2), max(0, (width - _CENTRE) // 2)
+    along_z, shifts = [], range(0, min(33, width // 2))
+    in_plane: list[list[float]] = [[] for _ in shifts]
+    for z in pairs:
+        box = Box((z, top, left), (z + 2, min(height, top + _CENTRE), min(width, left + _CENTRE)))
+        two = np.nan_to_num(image.read(box)[0].astype(np.float64), posinf=0.0, neginf=0.0)
+        along_z.append(_similarity(two[0], two[1]))
+        for shift in shifts:
+            sideways = _similarity(two[0][:, shift:], two[0][:, : two.shape[2] - shift])
+            downwards = _similarity(two[0][shift:], two[0][: two.shape[1] - shift])
+            in_plane[shift].append((sideways + downwards) / 2 if two.shape[1] > 2 * shift else sideways)
+    curve, level = np.minimum.accumulate([np.mean(values) for values in in_plane]), float(np.mean(along_z))
+    if level >= curve[0]:
+        return 1.0
+    # The curve falls from 1 at shift 0; between two whole shifts a straight line will do.
+    return float(np.clip(np.interp(-level, -curve, np.arange(len(curve))), 1.0, 32.0))
+
+
+def _similarity(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+    spread_of_both = float(one.std() * two.std())
+    if spread_of_both == 0 or one.size == 0:
+        return 0.0
+    return float(((one - one.mean()) * (two - two.mean())).mean() / spread_of_both)

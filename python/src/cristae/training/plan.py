@@ -1,0 +1,368 @@
+"""The plan of a training: every choice, why it was made, and how to make another one."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from cristae.errors import InvalidInput
+from cristae.networks import Preprocessing, Statistics, UNetConfig
+from cristae.training.fingerprint import Fingerprint
+from cristae.training.request import Budget
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Every choice of a plan that a person may change with ``--set NAME=VALUE``.
+
+    Attributes
+    ----------
+    dimensions
+        2: the network sees sections, 3: it sees volumes.
+    context
+        Neighbour sections on each side that a 2D network sees.
+    downsample_zyx
+        Voxels that are averaged into one before the network sees them.
+    normalisation
+        "training", "section" or "image": whose statistics the grey values are normalised with.
+    levels, features
+        Depth of the network and its feature maps on the finest level.
+    patch_zyx
+        Voxels of the image in a training patch.
+    batch
+        Patches in a step.
+    learning_rate, weight_decay, clip
+        Of the optimiser, and the largest norm of a gradient.
+    rare_share
+        Share of the patches that are drawn around foreground classes.
+    augmentation
+        Strength of the changes of grey values: 1 as designed, 0 none.
+    validation
+        Share of the annotated data held out to validate on, 0 to 0.5.
+    patience
+        The training ends early when nothing has improved for this share of its budget.
+    precision
+        "auto", "float32" or "bfloat16".
+    """
+
+    dimensions: int
+    context: int
+    downsample_zyx: Triple
+    normalisation: str
+    levels: int
+    features: int
+    patch_zyx: Triple
+    batch: int
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    clip: float = 5.0
+    rare_share: float = 0.5
+    augmentation: float = 1.0
+    validation: float = 0.12
+    patience: float = 0.5
+    precision: str = "auto"
+
+
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "dimensions": (2, 3),
+    "context": (0, 8),
+    "downsample_zyx": (1, 8),
+    "levels": (1, 7),
+    "features": (1, 256),
+    "patch_zyx": (1, 4096),
+    "batch": (1, 256),
+    "learning_rate": (1e-7, 1.0),
+    "weight_decay": (0, 1),
+    "clip": (1e-3, 1e6),
+    "rare_share": (0, 1),
+    "augmentation": (0, 2),
+    "validation": (0, 0.5),
+    "patience": (0.05, 1),
+}
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "normalisation": ("training", "section", "image"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training will do.
+
+    Attributes
+    ----------
+    choices
+        Every choice.
+    network
+        The network.
+    preprocessing
+        What it sees.
+    seconds, steps
+        The budget: one of them is None.
+    sentences
+        What was found and chosen, and why, for people.
+    """
+
+    choices: Choices
+    network: UNetConfig
+    preprocessing: Preprocessing
+    seconds: float | None
+    steps: int | None
+    sentences: tuple[str, ...]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Every choice as ``--set`` takes it."""
+        return {name: _written(value) for name, value in asdict(self.choices).items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "settings": self.settings,
+            "network": self.network.to_dict(),
+            "preprocessing": self.preprocessing.to_dict(),
+            "seconds": self.seconds,
+            "steps": self.steps,
+            "sentences": list(self.sentences),
+        }
+
+
+def apply_settings(choices: Choices, settings: Mapping[str, str]) -> Choices:
+    """Return the choices with a person's own ones.
+
+    Raises
+    ------
+    InvalidInput
+        For names that are not known and values that cannot be.
+
+    Examples
+    --------
+    >>> ours = Choices(2, 1, (1, 2, 2), "section", 4, 16, (1, 512, 512), 8)
+    >>> apply_settings(ours, {"batch": "4", "patch_zyx": "1,256,256"}).patch_zyx
+    (1, 256, 256)
+    """
+    types = {field.name: field.type for field in fields(Choices)}
+    changes: dict[str, Any] = {}
+    for name, text in settings.items():
+        if name not in types:
+            raise InvalidInput(f"There is no setting {name!r}. The settings are {', '.join(sorted(types))}.")
+        changes[name] = _read(name, str(text).strip(), types[name])
+    return replace(choices, **changes)
+
+
+def _read(name: str, text: str, kind: Any) -> Any:
+    if kind is str:
+        if text not in _WORDS[name]:
+            raise InvalidInput(f"The setting {name} is one of {', '.join(_WORDS[name])}, not {text!r}.")
+        return text
+    low, high = _LIMITS[name]
+    try:
+        numbers = [float(part) for part in text.split(",")] if kind is Triple else [float(text)]
+    except ValueError:
+        numbers = []
+    whole = kind is not float
+    wanted = 3 if kind is Triple else 1
+    fits = all(math.isfinite(n) and low <= n <= high and (not whole or n == int(n)) for n in numbers)
+    if len(numbers) != wanted or not fits:
+        what = "three whole numbers z,y,x" if kind is Triple else "a whole number" if whole else "a number"
+        raise InvalidInput(f"The setting {name} is {what} from {low:g} to {high:g}, not {text!r}.")
+    if kind is Triple:
+        return tuple(int(n) for n in numbers)
+    return int(numbers[0]) if whole else numbers[0]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(str(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def make_plan(
+    found: Fingerprint,
+    *,
+    target: str,
+    classes: int,
+    budget: Budget,
+    settings: Mapping[str, str],
+    on_gpu: bool,
+    label_sentences: tuple[str, ...] = (),
+) -> Plan:
+    """Make the plan that follows from the fingerprint.
+
+    Parameters
+    ----------
+    found
+        The fingerprint.
+    target
+        "classes" or "instances".
+    classes
+        Number of classes with the background.
+    budget
+        How long.
+    settings
+        A person's own choices; they win.
+    on_gpu
+        GPUs take wider networks and larger batches.
+    label_sentences
+        What was said about the labels; they come first.
+    """
+    dimensions, context, seen = _dimensions(found)
+    dimensions = (
+        int(settings.get("dimensions", dimensions))
+        if settings.get("dimensions") in ("2", "3")
+        else dimensions
+    )
+    context = context if dimensions == 2 else 0
+    downsample, scaled = _downsample(found, dimensions, target)
+    ours = Choices(
+        dimensions=dimensions,
+        context=context,
+        downsample_zyx=downsample,
+        normalisation="section" if dimensions == 2 or found.section_jump > 0.25 else "training",
+        levels=4 if dimensions == 2 else 3,
+        features=32 if on_gpu else 16,
+        patch_zyx=(1, 1, 1),
+        batch=1,
+        rare_share=_rare_share(found),
+    )
+    ours = apply_settings(ours, {k: v for k, v in settings.items() if k not in ("patch_zyx", "batch")})
+    if ours.dimensions == 2 and ours.downsample_zyx[0] != 1:
+        raise InvalidInput(
+            "A network that sees sections cannot average along z: set downsample_zyx to 1,y,x."
+        )
+    kernels, strides = _topology(ours, found.anisotropy)
+    total = [math.prod(stride[axis] for stride in strides) for axis in range(3)]
+    step: Triple = tuple(t * d for t, d in zip(total, ours.downsample_zyx, strict=True))  # type: ignore[assignment]
+    patch, batch = _patch(found, ours, step, on_gpu)
+    ours = replace(ours, patch_zyx=patch, batch=batch)
+    ours = apply_settings(ours, {k: v for k, v in settings.items() if k in ("patch_zyx", "batch")})
+    rounded: Triple = tuple(-(-p // s) * s for p, s in zip(ours.patch_zyx, step, strict=True))  # type: ignore[assignment]
+    ours = replace(ours, patch_zyx=rounded)
+
+    preprocessing = Preprocessing(
+        ours.dimensions,
+        ours.normalisation,
+        Statistics(found.statistics.mean, found.statistics.std),
+        ours.downsample_zyx,
+        ours.context if ours.dimensions == 2 else 0,
+    )
+    network = UNetConfig(
+        dims=ours.dimensions,
+        in_channels=preprocessing.input_channels(found.channels),
+        out_channels=classes,
+        features=tuple(min(ours.features * 2**level, 320) for level in range(ours.levels)),
+        kernels_zyx=kernels,
+        strides_zyx=strides,
+        upscale_zyx=ours.downsample_zyx,
+    )
+    sentences = (*label_sentences, *seen, *scaled, *_told(ours, budget, found))
+    return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
+
+
+def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:
+    """Return the dimensions of the network, its context sections, and why."""
+    depth = max(shape[0] for shape in found.shapes_zyx)
+    ratio = found.anisotropy
+    if depth == 1:
+        return 2, 0, ("A single section: the network works in 2D.",)
+    said = (
+        f"The voxel size is not known; from how fast the image changes, sections lie about {ratio:.1f} times as "
+        "far apart as columns"
+        if found.anisotropy_is_estimated
+        else f"Sections lie {ratio:.1f} times as far apart as columns"
+    )
+    if ratio > 3:
+        return 2, 1, (f"{said}: the network works on sections and sees their neighbours.",)
+    if found.annotated_sections < 4 or found.annotated_sections * 8 < found.annotated_span:
+        few = "a few sections only are annotated: the network works on sections and sees their neighbours."
+        return 2, 1, (f"{said}, but {few}",)
+    if min(shape[0] for shape in found.shapes_zyx) < 8:
+        return 2, 1, (f"{said}, but there are few: the network works on sections and sees their neighbours.",)
+    return 3, 0, (f"{said}: the network works in 3D.",)
+
+
+def _downsample(found: Fingerprint, dimensions: int, target: str) -> tuple[Triple, tuple[str, ...]]:
+    """Return the reduction to the working voxel size: only where the thinnest class stays wide enough."""
+    if target == "instances" or not found.thickness_voxels:
+        return (1, 1, 1), ("The network works at full resolution, because boundaries are thin.",) * (
+            target == "instances"
+        )
+    thinnest = min(found.thickness_voxels.values())
+    smallest = min(min(shape[1:]) for shape in found.shapes_zyx)
+    factor = 1
+    # Below about 8 voxels across, the shape of an object is lost; a large image is needed to make it worth while.
+    if thinnest >= 16 and smallest >= 128:
+        factor = 4 if thinnest >= 64 and smallest >= 1024 else 2
+    if factor == 1:
+        return (1, 1, 1), (f"The objects are about {thinnest:.0f} voxels thick: full resolution.",)
+    depth = min(shape[0] for shape in found.shapes_zyx)
+    along_z = factor if dimensions == 3 and found.anisotropy * 1.5 < factor and depth >= 64 else 1
+    return (along_z, factor, factor), (
+        f"The objects are about {thinnest:.0f} voxels thick: the network sees {factor} x {factor} voxels as one and "
+        "answers for each of them.",
+    )
+
+
+def _rare_share(found: Fingerprint) -> float:
+    """Return how many patches are drawn around foreground: more if a class is rare."""
+    rarest = min((share for share in found.class_shares[1:] if share > 0), default=1.0)
+    return 0.5 if rarest < 0.1 else 0.25 if rarest < 0.25 else 0.0
+
+
+def _topology(ours: Choices, anisotropy: float) -> tuple[tuple[Triple, ...], tuple[Triple, ...]]:
+    """Return kernels and strides: in-plane first, along z as soon as the spacings match."""
+    if ours.dimensions == 2:
+        return ((1, 3, 3),) * ours.levels, ((1, 2, 2),) * (ours.levels - 1)
+    spacing = anisotropy * ours.downsample_zyx[0] / ours.downsample_zyx[1]
+    kernels: list[Triple] = []
+    strides: list[Triple] = []
+    for level in range(ours.levels):
+        kernels.append((3 if spacing < 2 else 1, 3, 3))
+        if level < ours.levels - 1:
+            together = spacing < 1.5
+            strides.append((2 if together else 1, 2, 2))
+            spacing = spacing if together else spacing / 2
+    return tuple(kernels), tuple(strides)
+
+
+def _patch(found: Fingerprint, ours: Choices, step: Triple, on_gpu: bool) -> tuple[Triple, int]:
+    """Return patch (voxels of the image) and batch: about half a million network voxels a step, more on a GPU."""
+    smallest = [min(shape[axis] for shape in found.shapes_zyx) for axis in range(3)]
+    if ours.dimensions == 2:
+        wanted = (1, 256, 256)
+    else:
+        wanted = (32 if found.anisotropy < 1.5 else 16, 64, 64)
+        if on_gpu:
+            wanted = (wanted[0] * 2, 128, 128)
+    patch = [
+        min(-(-w * d // s) * s, -(-n // s) * s)
+        for w, d, s, n in zip(wanted, ours.downsample_zyx, step, smallest, strict=True)
+    ]
+    voxels = math.prod(p // d for p, d in zip(patch, ours.downsample_zyx, strict=True))
+    budget = 2**19 if ours.dimensions == 2 else 2**18
+    batch = max(1, min(16, round(budget * (2 if on_gpu else 1) / voxels)))
+    return (patch[0], patch[1], patch[2]), max(batch, 2 if ours.dimensions == 2 else 1)
+
+
+def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
+    size = " x ".join(str(n) for n in ours.patch_zyx)
+    seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
+    rare = f", {ours.rare_share:.0%} of them around labelled objects." if ours.rare_share else "."
+    length = (
+        f"The training takes {budget.steps} steps."
+        if budget.steps is not None
+        else f"The training takes {(budget.seconds or 0) / 60:g} minutes"
+        + (
+            " at most, and ends when nothing improves any more."
+            if budget.preset == "best" and not budget.minutes
+            else "."
+        )
+    )
+    jumps = (
+        ("Brightness jumps between sections: each is normalised by itself.",)
+        if found.section_jump > 0.25 and ours.normalisation == "section"
+        else ()
+    )
+    return (*jumps, seen + rare, length)

@@ -1,0 +1,191 @@
+"""The annotated part of an image: where it is, what is held out of it, and its training targets box by box."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.geometry import Box
+from cristae.labels import UNKNOWN, LabelReading
+from cristae.volumes import Image
+from cristae.volumes.image import Voxels
+
+_SLAB_VOXELS = 2**24
+"""Labels are scanned in slabs of about so many voxels."""
+
+
+class HeldImage:
+    """An image of which one box lies in memory; the rest is read when asked for."""
+
+    def __init__(self, image: Image, box_zyx: Box) -> None:
+        self.image = image
+        self.shape_czyx = image.shape_czyx
+        self.box = box_zyx
+        self._voxels = image.read(box_zyx)
+
+    def read(self, box_zyx: Box) -> Voxels:
+        """Return the voxels (c, z, y, x) of a box; do not write into them."""
+        if self.box.contains(box_zyx):
+            return self._voxels[(slice(None), *box_zyx.relative_to(self.box).slices)]
+        return self.image.read(box_zyx)
+
+
+@dataclass
+class Region:
+    """One image with its labels.
+
+    Parameters
+    ----------
+    image, labels
+        Of equal z, y, x.
+    reading
+        What the label values mean.
+    held_out
+        The box that serves for validation.
+    gap_zyx
+        Voxels around it that serve for nothing.
+    """
+
+    image: Image
+    labels: Image
+    reading: LabelReading
+    held_out: Box | None = None
+    gap_zyx: tuple[int, int, int] = (0, 0, 0)
+    _held: tuple[Box, NDArray[np.uint8]] | None = field(default=None, repr=False)
+
+    @property
+    def shape_zyx(self) -> tuple[int, int, int]:
+        """Sections, rows, columns."""
+        return self.image.shape_czyx[1:]
+
+    @property
+    def annotated_box(self) -> Box:
+        """From the first annotated section to the last."""
+        sections = self.reading.annotated_sections
+        return Box((sections[0], 0, 0), (sections[-1] + 1, *self.shape_zyx[1:]))
+
+    def hold_in_memory(self) -> None:
+        """Keep the image and the targets of the annotated sections, with their neighbours, in memory."""
+        box = self.annotated_box
+        margin = box.grown((2, 0, 0)).clipped(Box.of_shape(self.shape_zyx))
+        if not isinstance(self.image, HeldImage):
+            self.image = HeldImage(self.image, margin)  # type: ignore[assignment]
+        targets = np.empty(box.shape, np.uint8)
+        for slab in self._slabs():
+            targets[slab.relative_to(box).slices] = self._computed(slab)
+        self._held = (box, targets)
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """How much :meth:`hold_in_memory` would keep."""
+        box = self.annotated_box
+        return box.size * (1 + self.image.shape_czyx[0] * self.image.dtype.itemsize)
+
+    def targets(self, box_zyx: Box, *, validation: bool = False) -> NDArray[np.uint8]:
+        """Return the targets of a box that may reach beyond the image, (z, y, x).
+
+        Beyond the image they are unknown. For training the held-out box and its gap are unknown; for validation
+        everything but the held-out box is.
+        """
+        result = np.full(box_zyx.shape, UNKNOWN, np.uint8)
+        inside = box_zyx.intersection(self.held_out if validation and self.held_out else self.annotated_box)
+        if inside is None:
+            return result
+        part = result[inside.relative_to(box_zyx).slices]
+        part[...] = self._read(inside)
+        if not validation and self.held_out is not None:
+            kept_away = inside.intersection(self.held_out.grown(self.gap_zyx))
+            if kept_away is not None:
+                result[kept_away.relative_to(box_zyx).slices] = UNKNOWN
+        return result
+
+    def slabs(self, *, validation: bool = False) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+        """Yield the targets of the annotated sections, some sections at a time."""
+        for slab in self._slabs():
+            yield slab, self.targets(slab, validation=validation)
+
+    def _read(self, box_zyx: Box) -> NDArray[np.uint8]:
+        if self._held is not None:
+            box, targets = self._held
+            return targets[box_zyx.relative_to(box).slices]
+        return self._computed(box_zyx)
+
+    def _computed(self, box_zyx: Box) -> NDArray[np.uint8]:
+        # A boundary is known by its neighbours: one voxel more to each side.
+        wide = box_zyx.grown((1, 1, 1)).clipped(Box.of_shape(self.shape_zyx))
+        targets = self.reading.to_classes(self.labels.read(wide)[0], wide.start[0])
+        return targets[box_zyx.relative_to(wide).slices]
+
+    def _slabs(self) -> Iterator[Box]:
+        box = self.annotated_box
+        depth = max(1, _SLAB_VOXELS // (box.shape[1] * box.shape[2]))
+        for z in range(box.start[0], box.stop[0], depth):
+            yield Box((z, *box.start[1:]), (min(z + depth, box.stop[0]), *box.stop[1:]))
+
+
+def class_profiles(region: Region, classes: int) -> list[NDArray[np.int64]]:
+    """Count the voxels of each class along z, y and x: three arrays (classes, length) over the annotated box."""
+    box = region.annotated_box
+    profiles = [np.zeros((classes, length), np.int64) for length in box.shape]
+    for slab, targets in region.slabs():
+        for number in range(classes):
+            there = targets == number
+            first = slab.start[0] - box.start[0]
+            per_row = there.sum(axis=2)
+            profiles[0][number, first : first + slab.shape[0]] += per_row.sum(axis=1)
+            profiles[1][number] += per_row.sum(axis=0)
+            profiles[2][number] += there.sum(axis=(0, 1))
+    return profiles
+
+
+def choose_held_out(
+    profiles: list[NDArray[np.int64]], box: Box, share: float, gap_zyx: tuple[int, int, int]
+) -> Box | None:
+    """Choose a block at one end of the annotated box for validation.
+
+    It should look like the rest: all classes on both sides, in about the same shares. Stacks of many sections give
+    sections, others a strip of rows or columns.
+
+    Parameters
+    ----------
+    profiles
+        As :func:`class_profiles` gives them.
+    box
+        The annotated box.
+    share
+        How much to hold out, 0 to 0.5.
+    gap_zyx
+        Voxels between the block and the rest.
+
+    Returns
+    -------
+    Box or None
+        None if the box is too small, or no block has every class on both sides.
+    """
+    best: tuple[float, Box] | None = None
+    total = profiles[0].sum(axis=1)
+    there = total > 0
+    for axis in (0, 1, 2):
+        length = box.shape[axis]
+        size = max(1, round(share * length))
+        if size < (3 if axis == 0 else 24) or length - size - gap_zyx[axis] < length // 2:
+            continue
+        for at_end in (True, False):
+            held = profiles[axis][:, length - size :] if at_end else profiles[axis][:, :size]
+            cut = size + gap_zyx[axis]
+            rest = profiles[axis][:, : length - cut] if at_end else profiles[axis][:, cut:]
+            inside, outside = held.sum(axis=1), rest.sum(axis=1)
+            if ((inside == 0) & there).any() or ((outside == 0) & there).any() or total.sum() == 0:
+                continue
+            unlike = float(np.abs(inside / inside.sum() - total / total.sum()).sum())
+            start, stop = list(box.start), list(box.stop)
+            if at_end:
+                start[axis] = stop[axis] - size
+            else:
+                stop[axis] = start[axis] + size
+            if best is None or unlike < best[0]:
+                best = (unlike, Box(tuple(start), tuple(stop)))
+        if axis == 0 and best is not None:
+            break  # sections apart from the rest are the most honest test of what will happen on other sections
+    return None if best is None else best[1]

@@ -1,0 +1,161 @@
+"""Which patches a training step sees: balanced between the classes, only where something is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.geometry import Box
+from cristae.labels import UNKNOWN
+from cristae.training.regions import Region
+
+_PLACES = 20_000
+"""So many voxels of each class are remembered for each region."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a patch lies: the number of its region, and its first voxel there (may be negative)."""
+
+    region: int
+    start_zyx: tuple[int, int, int]
+
+
+class PatchSampler:
+    """Draws the places of patches.
+
+    A share of the patches is drawn around voxels of the rarer classes, each class as often as the others; the rest around
+    any known voxel. The patch lies somewhere around the voxel, inside the image if it fits.
+
+    Parameters
+    ----------
+    regions
+        The annotated images.
+    classes
+        Number of classes with the background.
+    patch_zyx
+        Patch in voxels of the image.
+    rare_share
+        How many of the patches are drawn around foreground classes, 0 to 1.
+    seed
+        Of the whole run; step t always sees the same patches, also after a restart.
+    """
+
+    def __init__(
+        self,
+        regions: Sequence[Region],
+        classes: int,
+        patch_zyx: Sequence[int],
+        rare_share: float,
+        seed: int,
+    ) -> None:
+        self.patch_zyx = tuple(patch_zyx)
+        self.rare_share = rare_share
+        self.seed = seed
+        self._regions = regions
+        self._places: list[list[NDArray[np.int32]]] = []  # [region][class]: (n, 3)
+        self._weights = np.zeros((len(regions), classes))
+        generator = np.random.default_rng([seed, 0])
+        for index, region in enumerate(regions):
+            kept, counts = _remembered_voxels(region, classes, generator)
+            self._places.append(kept)
+            self._weights[index] = counts
+        self.counts: NDArray[np.float64] = self._weights.sum(axis=0)
+
+    def draw(self, step: int, count: int) -> list[Place]:
+        """Return the places of the patches of a step, counted from 1."""
+        generator = np.random.default_rng([self.seed, step])
+        present = np.flatnonzero(self.counts[1:]) + 1
+        places = []
+        for number in range(count):
+            # Shares are kept within each batch, as far as whole numbers can: less noise than coins.
+            rare = (number + generator.random()) / count < self.rare_share and present.size > 0
+            cls = (
+                int(generator.choice(present))
+                if rare
+                else int(generator.choice(self.counts.size, p=self.counts / self.counts.sum()))
+            )
+            weights = self._weights[:, cls]
+            region = int(generator.choice(len(weights), p=weights / weights.sum()))
+            voxels = self._places[region][cls]
+            voxel = voxels[generator.integers(len(voxels))]
+            places.append(Place(region, self._start(region, voxel, generator)))
+        return places
+
+    def _start(
+        self, region: int, voxel: NDArray[np.int32], generator: np.random.Generator
+    ) -> tuple[int, int, int]:
+        start = []
+        for at, size, length in zip(
+            voxel.tolist(), self.patch_zyx, self._regions[region].shape_zyx, strict=True
+        ):
+            first = at - int(generator.integers(size // 8, size - size // 8))
+            slack = length - size  # a patch larger than the image is centred on it, and mirrored beyond
+            start.append(min(max(first, 0), slack) if slack >= 0 else slack // 2)
+        z, y, x = start
+        return z, y, x
+
+
+def _remembered_voxels(
+    region: Region, classes: int, generator: np.random.Generator
+) -> tuple[list[NDArray[np.int32]], NDArray[np.int64]]:
+    """Return some voxels of each class, evenly drawn from the whole region, and the number of all."""
+    kept: list[list[NDArray[np.int32]]] = [[] for _ in range(classes)]
+    counts = np.zeros(classes, np.int64)
+    slabs = list(region.slabs())
+    for slab, targets in slabs:
+        for number in range(classes):
+            flat = np.flatnonzero(targets == number)
+            if not flat.size:
+                continue
+            counts[number] += flat.size
+            share = max(64, _PLACES // len(slabs))
+            if flat.size > share:
+                flat = generator.choice(flat, share, replace=False)
+            voxels = np.stack(np.unravel_index(flat, targets.shape), axis=1).astype(np.int32)
+            kept[number].append(voxels + np.array(slab.start, np.int32))
+    return [np.concatenate(k) if k else np.zeros((0, 3), np.int32) for k in kept], counts
+
+
+def validation_boxes(region: Region, patch_zyx: Sequence[int], most: int, classes: int) -> list[Box]:
+    """Choose patches that cover the held-out box, or the part of it that carries labels.
+
+    Parameters
+    ----------
+    region
+        With a held-out box.
+    patch_zyx
+        Size of the patches in voxels.
+    most
+        So many at most; the ones with the most different known classes first, spread over the block.
+    classes
+        Number of classes with the background.
+    """
+    assert region.held_out is not None  # noqa: S101 - asked for by the caller
+    axes = []
+    for start, stop, size, length in zip(
+        region.held_out.start, region.held_out.stop, patch_zyx, region.shape_zyx, strict=True
+    ):
+        count = -(-(stop - start) // size)
+        starts = (
+            np.linspace(start, max(start, stop - size), count) if count > 1 else [(start + stop - size) / 2]
+        )
+        slack = length - size
+        axes.append([min(max(round(s), 0), slack) if slack >= 0 else slack // 2 for s in starts])
+    found: list[tuple[int, int, Box]] = []
+    for z in axes[0]:
+        for y in axes[1]:
+            for x in axes[2]:
+                box = Box((z, y, x), (z + patch_zyx[0], y + patch_zyx[1], x + patch_zyx[2]))
+                targets = region.targets(box, validation=True)
+                histogram = np.bincount(targets.ravel(), minlength=UNKNOWN + 1)[:classes]
+                if histogram.any():
+                    found.append((int((histogram[1:] > 0).sum()), len(found), box))
+    rich = sorted(found, key=lambda entry: (-entry[0], entry[1]))
+    if len(rich) > most:  # of equally rich ones every k-th, so that they are spread
+        best = [entry for entry in rich if entry[0] == rich[0][0]]
+        rest = [entry for entry in rich if entry[0] != rich[0][0]]
+        picks = np.linspace(0, len(best) - 1, min(most, len(best))).round().astype(int)
+        rich = [best[i] for i in picks] + rest
+    return [box for _, _, box in rich[:most]]

@@ -1,0 +1,285 @@
+"""The loop: one story from fresh weights to the averaged ones that predict best."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cristae.errors import Cancelled, CristaeError, OutOfMemory
+from cristae.events import Event, Metrics, Note, Progress
+from cristae.networks import UNet
+from cristae.networks.devices import bfloat16_pays, memory_format
+from cristae.training.augmentation import Augmentation
+from cristae.training.averaging import WeightAverage
+from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from cristae.training.data import PatchReader, training_batches
+from cristae.training.losses import training_loss
+from cristae.training.plan import Plan
+from cristae.training.sampling import PatchSampler
+from cristae.training.schedule import Schedule, learning_rate
+from cristae.training.validation import validate
+from cristae.volumes import LabelClass
+
+_CHECKPOINT_EVERY_S = 60.0
+_TOLD_EVERY_S = 1.0
+_VALIDATIONS = 20
+_CLEARLY_BETTER = 0.01
+"""Weights from before the end are taken only if their Dice is better by this: less is chance."""
+
+
+class TrainingDiverged(CristaeError):
+    """The loss is no number any more."""
+
+    code = "INTERNAL"
+
+
+@dataclass
+class Trainer:
+    """One training, from its first step or its last checkpoint to the end.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    network
+        With its first weights.
+    reader, sampler
+        The training patches.
+    validation
+        Fixed patches, input and targets; may be empty.
+    classes
+        The class table, without background.
+    device
+        Where to compute.
+    folder, work
+        Where checkpoints go, and what tells this training from others.
+    on_event, should_stop
+        As for :func:`cristae.training.train`.
+    """
+
+    plan: Plan
+    network: UNet
+    reader: PatchReader
+    sampler: PatchSampler
+    augmentation: Augmentation
+    validation: Sequence[tuple[Tensor, Tensor]]
+    classes: Sequence[LabelClass]
+    device: torch.device
+    folder: Path
+    work: str
+    on_event: Callable[[Event], None]
+    should_stop: Callable[[], bool]
+    best_values: dict[str, float] = field(default_factory=dict)
+    best_step: int = 0
+
+    def __post_init__(self) -> None:
+        choices = self.plan.choices
+        self._format = memory_format(self.plan.network.dims, self.device)
+        self.network.to(self.device).to(memory_format=self._format)
+        self.schedule = Schedule(self.plan.seconds, self.plan.steps)
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=choices.learning_rate, weight_decay=choices.weight_decay
+        )
+        self._average = WeightAverage(self.network)
+        self._best: dict[str, Tensor] = {}
+        self._mixed = choices.precision == "bfloat16" or (
+            choices.precision == "auto" and bfloat16_pays(self.plan.network.dims, self.device)
+        )
+        self._last_validation = 0
+        self._saved_at = self._told_at = time.monotonic()
+
+    def run(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Train, and return the weights that predict best with their figures on the validation part."""
+        self._resume()
+        schedule = self.schedule
+        batches = training_batches(self.reader, self.sampler, self.plan.choices.batch, schedule.step + 1)
+        losses: list[Tensor] = []
+        try:
+            for step, x, targets in batches:
+                if schedule.progress >= 1 or self._nothing_improves():
+                    break
+                if self.should_stop():
+                    self._save()
+                    raise Cancelled("The training was cancelled. Started again, it goes on from here.")
+                losses.append(self._step(step, x, targets))
+                schedule.step = step
+                self._average.update(self.network, step)
+                self._tell(losses)
+                if self._validation_is_due():
+                    self._validate(losses)
+                    losses.clear()
+                if time.monotonic() - self._saved_at >= _CHECKPOINT_EVERY_S:
+                    self._save()
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(
+                f"The device's memory did not suffice for a step of {self.plan.choices.batch} patches. "
+                "Set a smaller batch or patch_zyx."
+            ) from error
+        finally:
+            batches.close()
+        if self._last_validation < schedule.step:
+            self._validate(losses)
+        self._save()
+        return self._result()
+
+    def _step(self, step: int, x: Tensor, targets: Tensor) -> Tensor:
+        generator = torch.Generator().manual_seed(self.sampler.seed * 1_000_003 + step)
+        x, targets = self._moved(x, targets)
+        x, targets = self.augmentation(x, targets, generator)
+        x = x.contiguous(memory_format=self._format)
+        choices = self.plan.choices
+        rate = learning_rate(self.schedule.progress, choices.learning_rate)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
+            logits = self.network(x)
+        loss = training_loss(logits, targets)
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), choices.clip)
+        self._optimiser.step()
+        return loss.detach()
+
+    def _moved(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        return x.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
+
+    def _tell(self, losses: Sequence[Tensor]) -> None:
+        now = time.monotonic()
+        if now - self._told_at < _TOLD_EVERY_S and self.schedule.step > 1:
+            return
+        self._told_at = now
+        loss = float(losses[-1])
+        if not torch.isfinite(losses[-1]):
+            raise TrainingDiverged(
+                f"The training went astray at step {self.schedule.step}: its loss is no number any more. Train again "
+                "with a lower learning rate (--set learning_rate=0.0005)."
+            )
+        step, steps = self.schedule.step, self.schedule.expected_steps
+        about = "" if self.plan.steps is not None else "about "
+        detail = f"step {step} of {about}{steps}, loss {loss:.2f}"
+        if "dice" in self.best_values:
+            detail += f", Dice {self.best_values['dice']:.3f}"
+        self.on_event(Progress("Training", self.schedule.progress, self.schedule.seconds_left, detail))
+
+    def _validation_is_due(self) -> bool:
+        """Every 5 %, but never so often that validation takes more than a tenth of the computing."""
+        voxels = sum(x.numel() for x, _ in self.validation)
+        patch = self.plan.choices.patch_zyx
+        step_voxels = self.plan.choices.batch * patch[0] * patch[1] * patch[2]
+        step_voxels //= max(1, _product(self.plan.choices.downsample_zyx))
+        cost = voxels / (
+            3 * self.plan.network.in_channels * step_voxels
+        )  # in steps: forward is a third of one
+        every = max(self.schedule.expected_steps / _VALIDATIONS, 10 * cost, 1)
+        return self.schedule.step - self._last_validation >= every
+
+    def _validate(self, losses: Sequence[Tensor]) -> None:
+        schedule = self.schedule
+        self._last_validation = schedule.step
+        rate = learning_rate(schedule.progress, self.plan.choices.learning_rate)
+        values = {"learning_rate": rate}
+        if losses:
+            values["loss"] = float(torch.stack(list(losses)).mean())
+        if self.validation:
+            found = self._figures(self._average.tensors)
+            values |= found
+            better = found.get("dice", 0.0) - self.best_values.get("dice", -1.0)
+            if better > 0:
+                self._best = {name: tensor.clone() for name, tensor in self._average.tensors.items()}
+                self.best_values, self.best_step = found, schedule.step
+        self.on_event(Metrics(schedule.step, values))
+
+    def _figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
+        training = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        self.network.load_state_dict(dict(weights))
+        moved = (self._moved(x.contiguous(memory_format=self._format), t) for x, t in self.validation)
+        values = validate(self.network, moved, self.classes)
+        self.network.load_state_dict(training)
+        return values
+
+    def _nothing_improves(self) -> bool:
+        if not self.validation or self.best_step == 0:
+            return False
+        waited = (self.schedule.step - self.best_step) / max(1, self.schedule.expected_steps)
+        if waited < self.plan.choices.patience:
+            return False
+        self.on_event(Note(f"Nothing has improved since step {self.best_step}: the training ends early."))
+        return True
+
+    def _result(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Return the last average, or the best one if that was clearly better."""
+        last = self._average.tensors
+        if not self.validation:
+            return last, {}
+        values = self._figures(last)
+        if self._best and self.best_values["dice"] > values.get("dice", 0.0) + _CLEARLY_BETTER:
+            self.on_event(Note(f"The weights of step {self.best_step} predicted best; they are the model."))
+            return self._best, self.best_values
+        return last, values
+
+    def _save(self) -> None:
+        self._saved_at = time.monotonic()
+        names = [name for name, _ in self.network.named_parameters()]
+        moments = {
+            f"optimiser.{names[index]}.{key}": value
+            for index, state in self._optimiser.state_dict()["state"].items()
+            for key, value in state.items()
+        }
+        tensors = moments | {
+            f"{part}.{name}": tensor
+            for part, held in (
+                ("network", self.network.state_dict()),
+                ("average", self._average.tensors),
+                ("best", self._best),
+            )
+            for name, tensor in held.items()
+        }
+        numbers = {
+            "step": self.schedule.step,
+            "spent_s": self.schedule.elapsed_s,
+            "last_validation": self._last_validation,
+            "best_values": self.best_values,
+            "best_step": self.best_step,
+        }
+        save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
+
+    def _resume(self) -> None:
+        found = load_checkpoint(self.folder, self.work)
+        if found is None:
+            self.schedule = Schedule(self.plan.seconds, self.plan.steps)
+            return
+        numbers = found.numbers
+        self.network.load_state_dict(_part(found.tensors, "network", self.device))
+        self._average.tensors = _part(found.tensors, "average", self.device)
+        self._best = _part(found.tensors, "best", self.device)
+        self._load_moments(_part(found.tensors, "optimiser", self.device))
+        step = int(numbers["step"])
+        self.schedule = Schedule(
+            self.plan.seconds, self.plan.steps, step, float(numbers["spent_s"]), first_step=step
+        )
+        self._last_validation = int(numbers["last_validation"])
+        self.best_values, self.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
+        self.on_event(Note(f"The training goes on from step {step}."))
+
+    def _load_moments(self, moments: Mapping[str, Tensor]) -> None:
+        state: dict[int, dict[str, Any]] = {}
+        for index, (name, _) in enumerate(self.network.named_parameters()):
+            own = {k.removeprefix(f"{name}."): v for k, v in moments.items() if k.startswith(f"{name}.")}
+            if own:
+                state[index] = own
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _part(tensors: Mapping[str, Tensor], part: str, device: torch.device) -> dict[str, Tensor]:
+    return {k.removeprefix(f"{part}."): v.to(device) for k, v in tensors.items() if k.startswith(f"{part}.")}
+
+
+def _product(values: Sequence[int]) -> int:
+    z, y, x = values
+    return z * y * x

@@ -1,0 +1,292 @@
+"""From a request to a model: read the labels, make the plan, train, write the record."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+from cristae.errors import InvalidInput
+from cristae.events import Event, Note, PlanMade
+from cristae.geometry import Box
+from cristae.labels import UNKNOWN, read_labels
+from cristae.networks import halo, total_stride
+from cristae.networks.devices import choose_device, describe
+from cristae.training.augmentation import Augmentation
+from cristae.training.checkpoint import fingerprint_of
+from cristae.training.data import PatchReader, validation_batches
+from cristae.training.fingerprint import estimate_anisotropy, take_fingerprint
+from cristae.training.plan import Plan, make_plan
+from cristae.training.regions import Region, choose_held_out, class_profiles
+from cristae.training.request import TrainedModel, TrainingRequest
+from cristae.training.sampling import PatchSampler
+from cristae.training.starting import first_network
+from cristae.training.trainer import Trainer
+from cristae.volumes import VoxelSize
+
+_SHARE_OF_MEMORY = 0.25
+_LEAST_HELD_OUT = 4096
+"""Fewer voxels than this say nothing about a model."""
+
+
+def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
+    """Look at images and labels, and say what a training would do.
+
+    Parameters
+    ----------
+    request
+        What is asked.
+    device
+        "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises
+    ------
+    InvalidInput
+        The labels cannot be learned from, or a setting is not known.
+    """
+    chosen = choose_device(device)
+    regions = _regions(request)
+    found = take_fingerprint(regions, _class_count(regions), _voxel_size(request))
+    said = [sentence for region in regions for sentence in region.reading.sentences]
+    plan = make_plan(
+        found,
+        target=request.target,
+        classes=_class_count(regions),
+        budget=request.budget,
+        settings=request.settings,
+        on_gpu=chosen.type == "cuda",
+        label_sentences=tuple(dict.fromkeys(said)),
+    )
+    first_network(plan.network, request.seed, request.start_from)  # refuses a model that does not fit
+    return replace(plan, sentences=(*plan.sentences, f"It runs on {describe(chosen)}."))
+
+
+def train(
+    request: TrainingRequest,
+    plan: Plan,
+    *,
+    folder: Path,
+    on_event: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    device: str = "auto",
+) -> TrainedModel:
+    """Train a model.
+
+    A training that was cancelled or killed goes on from its last checkpoint when this is called again with the same
+    request, plan and folder. On a CPU, with a budget of steps, it ends with the same weights as one in a single go.
+
+    Parameters
+    ----------
+    request, plan
+        What is asked, and what :func:`inspect_and_plan` made of it.
+    folder
+        For checkpoints.
+    on_event
+        Told :class:`~cristae.events.PlanMade`, Progress, Metrics and Notes.
+    should_stop
+        Asked before every step; True saves a checkpoint and raises :class:`~cristae.errors.Cancelled`.
+    device
+        "auto", "cpu", "cuda" or "cuda:N".
+
+    Returns
+    -------
+    TrainedModel
+        Record and weights, ready for :meth:`cristae.models.ModelLibrary.add`.
+    """
+    chosen = choose_device(device)
+    on_event(PlanMade(plan.sentences, plan.settings))
+    regions = _regions(request)
+    classes = regions[0].reading.classes
+    for warning in dict.fromkeys(w for region in regions for w in region.reading.warnings):
+        on_event(Note(warning, is_warning=True))
+    free = psutil.virtual_memory().available * _SHARE_OF_MEMORY
+    if sum(region.bytes_in_memory for region in regions) <= free:
+        for region in regions:
+            region.hold_in_memory()
+    for note in _hold_out(regions, request, plan):
+        on_event(note)
+
+    network, told = first_network(plan.network, request.seed, request.start_from)
+    for sentence in told:
+        on_event(Note(sentence))
+    reader = PatchReader(regions, plan.preprocessing, plan.network)
+    sampler = PatchSampler(
+        regions, len(classes) + 1, plan.choices.patch_zyx, plan.choices.rare_share, request.seed
+    )
+    down = plan.choices.downsample_zyx
+    step = tuple(s * d for s, d in zip(total_stride(plan.network), down, strict=True))
+    patch_voxels = plan.choices.batch * int(np.prod(plan.choices.patch_zyx))
+    validation = validation_batches(reader, plan.choices.patch_zyx, step, 3 * patch_voxels, len(classes) + 1)
+    if not validation:
+        on_event(
+            Note("Too little is annotated to hold a part out: the model is not validated.", is_warning=True)
+        )
+    spacing = _spacing(request, regions)
+    trainer = Trainer(
+        plan=plan,
+        network=network,
+        reader=reader,
+        sampler=sampler,
+        augmentation=Augmentation(
+            plan.network.dims,
+            regions[0].image.shape_czyx[0],
+            turn_in_depth=plan.network.dims == 3 and spacing < 1.5,
+            strength=plan.choices.augmentation,
+        ),
+        validation=validation,
+        classes=classes,
+        device=chosen,
+        folder=folder,
+        work=fingerprint_of(_identity(request, plan)),
+        on_event=on_event,
+        should_stop=should_stop,
+    )
+    weights, values = trainer.run()
+    arrays = {name: tensor.cpu().contiguous().numpy() for name, tensor in weights.items()}
+    return TrainedModel(_record(request, plan, regions, trainer, values), arrays)
+
+
+def _regions(request: TrainingRequest) -> list[Region]:
+    """Read the labels of every pair, and refuse what does not go together."""
+    if not request.pairs:
+        raise InvalidInput("There is no image to train on. Give an image with its labels.")
+    size = _voxel_size(request)
+    regions: list[Region] = []
+    for index, (image, labels) in enumerate(request.pairs):
+        z = request.z if index == 0 else None
+        if index == 0 and z is not None and request.validation_z is not None:
+            z = (min(z[0], request.validation_z[0]), max(z[1], request.validation_z[1]))
+        reading = read_labels(
+            labels,
+            image.shape_czyx,
+            target=request.target,
+            unknown=request.unknown,
+            empty_sections=request.empty_sections,
+            classes=request.classes,
+            z=z,
+            voxel_size=size or _estimated_size(image),
+        )
+        regions.append(Region(image, labels, reading))
+    channels = {region.image.shape_czyx[0] for region in regions}
+    if len(channels) > 1:
+        raise InvalidInput(
+            f"The images have different numbers of channels: {sorted(channels)}. Use alike ones."
+        )
+    tables = {tuple(cls.value for cls in region.reading.classes) for region in regions}
+    if len(tables) > 1:
+        raise InvalidInput(
+            "The label images have different classes. Name the classes, so that a value means the same in all."
+        )
+    return regions
+
+
+def _voxel_size(request: TrainingRequest) -> VoxelSize | None:
+    image, labels = request.pairs[0]
+    return request.voxel_size or image.voxel_size or labels.voxel_size
+
+
+def _estimated_size(image: Any) -> VoxelSize:
+    """Return a voxel size of the right proportions, where none is known."""
+    return VoxelSize(estimate_anisotropy(image, range(image.shape_czyx[1])), 1.0, 1.0)
+
+
+def _spacing(request: TrainingRequest, regions: Sequence[Region]) -> float:
+    size = _voxel_size(request) or _estimated_size(regions[0].image)
+    return size.z_nm / size.y_nm
+
+
+def _class_count(regions: Sequence[Region]) -> int:
+    return len(regions[0].reading.classes) + 1
+
+
+def _hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -> list[Note]:
+    """Hold a block of each region out for validation, or the sections that were asked for."""
+    notes: list[Note] = []
+    down = plan.choices.downsample_zyx
+    in_depth = plan.network.dims == 3
+    gap = (4 * down[0] if in_depth else 1, 8 * down[1], 8 * down[2])
+    for index, region in enumerate(regions):
+        region.gap_zyx = gap
+        if index == 0 and request.validation_z is not None:
+            start, stop = request.validation_z
+            if not 0 <= start < stop <= region.shape_zyx[0]:
+                raise InvalidInput(
+                    f"The validation sections {start}:{stop} are not in the image, which has the sections "
+                    f"0:{region.shape_zyx[0]} (half-open, counted from 0)."
+                )
+            region.held_out = Box((start, 0, 0), (stop, *region.shape_zyx[1:]))
+            region.gap_zyx = (0, 0, 0)  # the person chose the sections to train on as well
+            targets = region.targets(region.held_out, validation=True)
+            if (targets == UNKNOWN).all():
+                raise InvalidInput(f"The validation sections {start}:{stop} carry no labels.")
+        elif plan.choices.validation > 0:
+            counts = class_profiles(region, _class_count(regions))
+            region.held_out = choose_held_out(counts, region.annotated_box, plan.choices.validation, gap)
+        held = region.held_out
+        if held is None:
+            continue
+        if held.size < _LEAST_HELD_OUT and request.validation_z is None:
+            region.held_out = None
+            continue
+        name = f" of {region.image.name}" if len(regions) > 1 and region.image.name else ""
+        z, y, x = (f"{a}:{b}" for a, b in zip(held.start, held.stop, strict=True))
+        notes.append(Note(f"Validated on z {z}, y {y}, x {x}{name}, which is not trained on."))
+    return notes
+
+
+def _identity(request: TrainingRequest, plan: Plan) -> dict[str, Any]:
+    """Return what makes a training this one: a checkpoint of another one is not taken over."""
+    return {
+        "plan": {k: v for k, v in plan.to_dict().items() if k != "sentences"},
+        "seed": request.seed,
+        "target": request.target,
+        "z": request.z,
+        "validation_z": request.validation_z,
+        "start_from": request.start_from.name if request.start_from else None,
+        "images": [[list(image.shape_czyx), image.name] for image, _ in request.pairs],
+        "digests": [list(pair) for pair in request.digests],
+        "version": version("cristae"),
+    }
+
+
+def _record(
+    request: TrainingRequest,
+    plan: Plan,
+    regions: Sequence[Region],
+    trainer: Trainer,
+    values: Mapping[str, float],
+) -> dict[str, Any]:
+    size = _voxel_size(request)
+    schedule = trainer.schedule
+    down = plan.choices.downsample_zyx
+    return {
+        "schema": 1,
+        "name": request.model_name,
+        "created_s": time.time(),
+        "cristae_version": version("cristae"),
+        "target": request.target,
+        "classes": [asdict(cls) for cls in regions[0].reading.classes],
+        "channels": regions[0].image.shape_czyx[0],
+        "voxel_size_nm": list(size.zyx_nm) if size else None,
+        "display_unit": size.display_unit if size else "",
+        "working_voxel": {"downsample_zyx": list(down)},
+        "network": plan.network.to_dict(),
+        "preprocessing": plan.preprocessing.to_dict(),
+        "halo_zyx": [h * d for h, d in zip(halo(plan.network), down, strict=True)],
+        "plan": {"sentences": list(plan.sentences), "settings": plan.settings},
+        "metrics": dict(values),
+        "training": {
+            "steps": schedule.step,
+            "seconds": round(schedule.elapsed_s, 1),
+            "seed": request.seed,
+            "torch_version": torch.__version__,
+        },
+        "data": [{"image_digest": image, "labels_digest": labels} for image, labels in request.digests],
+        "outputs": ["labels", "probabilities", *(["instances"] if request.target == "instances" else [])],
+        "job_id": request.job_id,
+    }

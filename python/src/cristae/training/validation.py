@@ -1,0 +1,75 @@
+"""How good the network is on the part that it never trained on, in the field's figures."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from cristae.labels import UNKNOWN
+from cristae.training.losses import training_loss
+from cristae.volumes import LabelClass
+
+
+class ConfusionCounts:
+    """Counts of true and predicted voxels of each class; unknown ones do not count.
+
+    Examples
+    --------
+    >>> counts = ConfusionCounts(classes=2)
+    >>> counts.add(torch.tensor([[1, 1, 0, 0]]), torch.tensor([[1, 0, 0, 255]], dtype=torch.uint8))
+    >>> counts.dice()[1], counts.iou()[1]
+    (0.6666666666666666, 0.5)
+    """
+
+    def __init__(self, classes: int) -> None:
+        self._classes = classes
+        self._table = torch.zeros(classes, classes, dtype=torch.int64)  # truth, predicted
+
+    def add(self, predicted: Tensor, targets: Tensor) -> None:
+        """Count predictions (class numbers) and targets (uint8, 255 unknown) of equal shape."""
+        known = targets != UNKNOWN
+        pairs = targets[known].long() * self._classes + predicted[known].long()
+        self._table += torch.bincount(pairs, minlength=self._classes**2).view(self._classes, -1).cpu()
+
+    def dice(self) -> list[float | None]:
+        """Return Dice of each class 0...n; None where neither truth nor prediction has a voxel."""
+        hits, truth, predicted = self._sums()
+        return [2 * h / (t + p) if t + p else None for h, t, p in zip(hits, truth, predicted, strict=True)]
+
+    def iou(self) -> list[float | None]:
+        """Return intersection over union of each class 0...n; None where neither has a voxel."""
+        hits, truth, predicted = self._sums()
+        return [h / (t + p - h) if t + p else None for h, t, p in zip(hits, truth, predicted, strict=True)]
+
+    def _sums(self) -> tuple[list[int], list[int], list[int]]:
+        return self._table.diagonal().tolist(), self._table.sum(1).tolist(), self._table.sum(0).tolist()
+
+
+@torch.inference_mode()
+def validate(
+    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], classes: Sequence[LabelClass]
+) -> dict[str, float]:
+    """Return the figures of a network on inputs and targets.
+
+    Returns
+    -------
+    dict
+        "validation_loss"; "dice" and "iou", the means over the foreground classes; and for more than one class
+        "dice.NAME" and "iou.NAME" of each. Without a figure (no such voxel) the entry is missing.
+    """
+    counts = ConfusionCounts(len(classes) + 1)
+    losses: list[float] = []
+    network.eval()
+    for x, targets in batches:
+        logits = network(x)
+        losses.append(float(training_loss(logits, targets)))
+        counts.add(logits.argmax(dim=1), targets)
+    values = {"validation_loss": sum(losses) / max(1, len(losses))}
+    for name, figures in (("dice", counts.dice()), ("iou", counts.iou())):
+        there = [figure for figure in figures[1:] if figure is not None]
+        if there:
+            values[name] = sum(there) / len(there)
+        if len(classes) > 1:
+            named = zip(classes, figures[1:], strict=True)
+            values |= {f"{name}.{cls.name}": figure for cls, figure in named if figure is not None}
+    return values
