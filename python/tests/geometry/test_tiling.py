@@ -51,7 +51,8 @@ def test_all_read_boxes_have_the_same_shape(cut):
 @given(cuts())
 def test_no_cut_with_fewer_tiles_exists(cut):
     shape, tile_shape, halo, _ = cut
-    # k tiles in a row write at most k (tile - 2 halo) + 2 halo voxels, since only the outer two save a halo each.
+    # k tiles in a row write at most k (tile - 2 halo) + 2 halo voxels, since only the outer two save a halo
+    # each.
     fewest = [
         1 if length <= tile else math.ceil((length - 2 * margin) / (tile - 2 * margin))
         for length, tile, margin in zip(shape, tile_shape, halo, strict=True)

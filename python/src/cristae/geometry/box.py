@@ -36,7 +36,8 @@ class Box:
     stop: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        # Indices come from NumPy and from messages too; plain ints neither overflow nor surprise a JSON writer.
+        # Indices come from NumPy and from messages too; plain ints neither overflow nor surprise a JSON
+        # writer.
         object.__setattr__(self, "start", tuple(int(value) for value in self.start))
         object.__setattr__(self, "stop", tuple(int(value) for value in self.stop))
         if len(self.start) != len(self.stop):
@@ -112,7 +113,7 @@ class Box:
 
 
 def grid(shape: Sequence[int], block_shape: Sequence[int]) -> Iterator[Box]:
-    """Yield the boxes of a regular grid in C order; the last ones of an axis are cut at the end of the volume.
+    """Yield the boxes of a regular grid in C order; the last ones of an axis are cut.
 
     Examples
     --------

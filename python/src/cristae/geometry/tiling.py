@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 from cristae.errors import InvalidInput
 from cristae.geometry.box import Box
@@ -17,8 +17,8 @@ class Tile:
     read_box
         What is read, inside the volume.
     write_box
-        What may be written: inside `read_box`, and at least the halo away from each of its faces that is not a face of
-        the volume.
+        What may be written: inside `read_box`, and at least the halo away from each of its faces that is not
+        a face of the volume.
     """
 
     read_box: Box
@@ -38,9 +38,10 @@ def tiles(
 ) -> list[Tile]:
     """Cut a volume into the fewest tiles whose write boxes partition it.
 
-    A voxel near a face that the tile shares with the volume loses nothing: the network would see the same border in one
-    run over the whole volume.  So no halo is kept there, and the last tile is moved inside, which makes all read boxes
-    equal in shape (length 24, tile 10, halo 2; ``=`` is written, ``.`` is read only, ``|`` is the volume's face)::
+    A voxel near a face that the tile shares with the volume loses nothing: the network would see the same
+    border in one run over the whole volume.  So no halo is kept there, and the last tile is moved inside,
+    which makes all read boxes equal in shape (length 24, tile 10, halo 2; ``=`` is written, ``.`` is read
+    only, ``|`` is the volume's face)::
 
         |========..                first: no halo at the face, writes tile - halo = 8
                ..======..          in between: halo on both sides, writes tile - 2 halo = 6
@@ -52,11 +53,13 @@ def tiles(
     shape_zyx
         Voxels of the volume along each axis.  (Any number of axes will do.)
     tile_shape_zyx
-        Voxels that are read at once.  An axis on which the volume is not longer than this gets one tile without halo.
+        Voxels that are read at once.  An axis on which the volume is not longer than this gets one tile
+        without halo.
     halo_zyx
         Context in voxels that a written voxel needs on each side.
     offset_zyx
-        Moves the inner cuts towards the origin by so many voxels (modulo the step); for tests that tiling is invisible.
+        Moves the inner cuts towards the origin by so many voxels (modulo the step); for tests that tiling is
+        invisible.
 
     Returns
     -------
@@ -70,8 +73,8 @@ def tiles(
 
     Notes
     -----
-    If the lengths of volume, tile, halo and offset are all multiples of m, so is every start of a read box: pad the
-    volume to a multiple of a network's stride, and each tile sees the same pooling grid.
+    If the lengths of volume, tile, halo and offset are all multiples of m, so is every start of a read box:
+    pad the volume to a multiple of a network's stride, and each tile sees the same pooling grid.
 
     Examples
     --------
@@ -115,7 +118,7 @@ def _cut_axis(length: int, tile: int, halo: int, offset: int) -> list[tuple[_Int
         cuts.append(cuts[-1] + step)
     cuts.append(length)
     intervals = []
-    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, stop in pairwise(cuts):
         read_start = min(max(start - halo, 0), length - tile)
         intervals.append(((read_start, read_start + tile), (start, stop)))
     return intervals

@@ -6,6 +6,10 @@ from cristae.volumes.digest import array_digest, block_digest, volume_digest
 from cristae.volumes.image import ArrayImage, Image
 from cristae.volumes.opening import open_image
 from cristae.volumes.spec import DTYPES, VolumeSpec, VoxelSize
+from cristae.volumes.store import VolumeStore
+from cristae.volumes.stored import StoredVolume
+from cristae.volumes.upload import Upload
+from cristae.volumes.writer import Output, VolumeWriter
 
 __all__ = [
     "DTYPES",
@@ -13,7 +17,12 @@ __all__ = [
     "BlockGrid",
     "Image",
     "LabelClass",
+    "Output",
+    "StoredVolume",
+    "Upload",
     "VolumeSpec",
+    "VolumeStore",
+    "VolumeWriter",
     "VoxelSize",
     "array_digest",
     "block_digest",

@@ -85,8 +85,8 @@ def order_axes(name: str, axes: str, shape: tuple[int, ...]) -> AxisOrder:
     if unnamed:
         stated = ", ".join(f"{axis} = {length}" for axis, length in kept)
         raise InvalidInput(
-            f"{name} has the axes {stated}; Cristae reads channels, sections, rows and columns. Save one time "
-            "point at a time (in ImageJ: Image > Duplicate... with one frame)."
+            f"{name} has the axes {stated}; Cristae reads channels, sections, rows and columns. Save one "
+            "time point at a time (in ImageJ: Image > Duplicate... with one frame)."
         )
     return AxisOrder(
         (

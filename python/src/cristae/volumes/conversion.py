@@ -56,7 +56,8 @@ def as_image(source: Source) -> Image:
         return ConvertedImage(source, "float32", (note,))
     if dtype.kind not in "iu":
         raise InvalidInput(
-            f"{source.name or 'The image'} holds voxels of type {dtype}; save it with one of {', '.join(DTYPES)}."
+            f"{source.name or 'The image'} holds voxels of type {dtype}; save it with one of "
+            f"{', '.join(DTYPES)}."
         )
     return _from_integers(source)
 
@@ -85,11 +86,11 @@ def _from_integers(source: Source) -> Image:
     if lowest >= 0 and highest <= np.iinfo(f"uint{min(8 * dtype.itemsize, 32)}").max:
         return ConvertedImage(source, f"uint{min(8 * dtype.itemsize, 32)}")
     if max(-lowest, highest) <= _EXACT_IN_FLOAT32:
-        note = f"The file holds {dtype.name} with negative values; they are read as float32, which is exact here."
+        note = f"The file holds {dtype.name} with negative values, read as float32 without loss."
         return ConvertedImage(source, "float32", (note,))
     raise InvalidInput(
-        f"{source.name or 'The image'} holds {dtype.name} from {lowest} to {highest}, which neither uint32 nor "
-        "float32 holds exactly; renumber the labels or rescale the grey values first."
+        f"{source.name or 'The image'} holds {dtype.name} from {lowest} to {highest}, which neither uint32 "
+        "nor float32 holds exactly; renumber the labels or rescale the grey values first."
     )
 
 

@@ -1,8 +1,9 @@
 """TIFF, ImageJ TIFF and OME-TIFF as images.
 
-Voxels that lie in one piece are mapped for the time of a read, so that memory stays that of the box; others are decoded page
-by page.  Every declared size is checked against the file before a voxel is read: a file of 600 bytes can ask for 37 GiB,
-and tifffile reports a file that was cut off only to its log and then shows fewer sections.
+Voxels that lie in one piece are mapped for the time of a read, so that memory stays that of the box; others
+are decoded page by page.  Every declared size is checked against the file before a voxel is read: a file of
+600 bytes can ask for 37 GiB, and tifffile reports a file that was cut off only to its log and then shows
+fewer sections.
 """
 
 import logging
@@ -73,8 +74,8 @@ class TiffImage:
         if self._start is not None:
             if self._start + series.nbytes > size:
                 raise InvalidInput(
-                    f"{self.name} should hold {series.nbytes} bytes of voxels but has only {size} bytes; it was "
-                    "cut off. Copy or save it again."
+                    f"{self.name} should hold {series.nbytes} bytes of voxels but has only {size} bytes; it "
+                    "was cut off. Copy or save it again."
                 )
             self._stored = series.dtype.newbyteorder(self._file.byteorder)
             self._stored_shape = tuple(int(length) for length in series.shape)
@@ -82,12 +83,14 @@ class TiffImage:
             return
         if series.nbytes > size * _MOST_COMPRESSED:
             raise InvalidInput(
-                f"{self.name} has {size} bytes but asks for {series.nbytes} bytes of voxels; that is no real image."
+                f"{self.name} has {size} bytes but asks for {series.nbytes} bytes of voxels; that is no real "
+                "image."
             )
         self._pages = series.pages
         if order.page_count != len(self._pages):
             raise InvalidInput(
-                f"{self.name} should hold {order.page_count} sections but has {len(self._pages)}; save it again."
+                f"{self.name} should hold {order.page_count} sections but has {len(self._pages)}; save it "
+                "again."
             )
         for number, page in enumerate(self._pages):
             _check_page(self.name, number, page, size)
@@ -116,7 +119,7 @@ class TiffImage:
                 self._recent.move_to_end(number)
                 return self._recent[number]
             with _damage_noticed(self._path):
-                plane = cast(Voxels, self._pages[number].asarray()).reshape(self.shape_czyx[2:])
+                plane = np.asarray(cast(Any, self._pages[number]).asarray()).reshape(self.shape_czyx[2:])
             self._recent[number] = plane
             while len(self._recent) > 1 and len(self._recent) * plane.nbytes > _PAGE_CACHE_BYTES:
                 self._recent.popitem(last=False)
@@ -187,7 +190,7 @@ def _voxel_size(file: tifffile.TiffFile) -> VoxelSize | None:
 
 
 def _imagej_voxel_size(file: tifffile.TiffFile) -> VoxelSize | None:
-    """Read ImageJ's calibration: a unit, pixels per unit in x and y, and the spacing, which is 1 if not stated."""
+    """Read ImageJ's calibration: a unit, pixels per unit, and a spacing that is 1 if not stated."""
     metadata = file.imagej_metadata or {}
     tags = file.pages.first.tags
     lengths = []

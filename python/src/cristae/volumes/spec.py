@@ -126,6 +126,10 @@ class VolumeSpec:
             raise InvalidInput(
                 f"The name has {len(self.name)} characters; at most {MAX_NAME_LENGTH} are allowed."
             )
+        try:
+            self.name.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInput("The name holds characters that are no text; choose another one.") from error
         if len(self.classes) > MAX_CLASSES:
             raise LimitExceeded(
                 f"The class table has {len(self.classes)} entries; at most {MAX_CLASSES} are allowed."

@@ -17,11 +17,11 @@ _NM_PER_UNIT = {
 
 
 def nm_per_unit(unit: str) -> float | None:
-    """Return the length of a unit in nanometres, or None if it is not a length ("pixel", "", ...).
+    r"""Return the length of a unit in nanometres, or None if it is not a length ("pixel", "", ...).
 
     Examples
     --------
-    >>> nm_per_unit("micron"), nm_per_unit("\\\\u00B5m"), nm_per_unit("pixel")
+    >>> nm_per_unit("micron"), nm_per_unit("\u00B5m"), nm_per_unit("pixel")
     (1000.0, 1000.0, None)
     """
     return _NM_PER_UNIT.get(plain_unit(unit).lower())
@@ -45,8 +45,8 @@ def voxel_size_in(unit: str, z: float, y: float, x: float) -> VoxelSize | None:
         return None
     try:
         # Rounded to a billionth, since "0.0046 micron" shall be 4.6 nm and not 4.6000000000000005.
-        lengths = [float(f"{length * factor:.9g}") for length in (z, y, x)]
-        return VoxelSize(*lengths, display_unit=plain_unit(unit))
+        z_nm, y_nm, x_nm = (float(f"{length * factor:.9g}") for length in (z, y, x))
+        return VoxelSize(z_nm, y_nm, x_nm, plain_unit(unit))
     except InvalidInput:
         return None
 

@@ -1,0 +1,116 @@
+"""One block as one chunk file: voxels, then the CRC-32C of what comes before it.
+
+Uploads are stored as they come (``bytes`` + ``crc32c``): the file of a whole block is its voxels and four
+bytes more.  Results are compressed (``bytes`` + ``zstd`` + ``crc32c``).  zarr-python reads both.  Blocks at
+the end of an axis are padded with zeros to the shape of the others, as Zarr wants it.
+"""
+
+from collections.abc import Buffer
+from enum import Enum
+from typing import Any
+
+import google_crc32c
+import imagecodecs
+import numpy as np
+
+from cristae.errors import CorruptData
+from cristae.geometry import Box
+from cristae.volumes.image import Voxels
+from cristae.volumes.spec import VolumeSpec
+
+CRC_BYTES = 4
+_RESIDUE = 0x48674BC7
+"""The CRC-32C of any bytes followed by their own CRC-32C, little-endian."""
+_ZSTD_LEVEL = 1
+
+
+class ChunkFormat(Enum):
+    """How the voxels of a chunk are stored."""
+
+    PLAIN = "plain"
+    ZSTD = "zstd"
+
+
+def crc32c(data: bytes | Voxels) -> int:
+    """Return the CRC-32C (Castagnoli) of some bytes.
+
+    Examples
+    --------
+    >>> hex(crc32c(b"123456789"))
+    '0xe3069283'
+    """
+    return int(google_crc32c.value(data))
+
+
+def chunk_name(coordinates: tuple[int, ...]) -> str:
+    """Return the path of a chunk below its array's folder."""
+    return "c/" + "/".join(map(str, coordinates))
+
+
+def crc_bytes(crc: int) -> bytes:
+    """Return a checksum as it stands at the end of a chunk file."""
+    return crc.to_bytes(CRC_BYTES, "little")
+
+
+def encode(spec: VolumeSpec, block: Voxels, chunk_format: ChunkFormat) -> tuple[Buffer, bytes]:
+    """Return the body of a chunk file and its checksum.
+
+    Parameters
+    ----------
+    spec
+        The volume.
+    block
+        The voxels (c, z, y, x) of one block, cut at the end of the volume.
+    chunk_format
+        How to store them.
+    """
+    stored = np.dtype(spec.dtype).newbyteorder("<")
+    if block.shape != spec.block_shape_czyx:
+        padded = np.zeros(spec.block_shape_czyx, stored)
+        padded[Box.of_shape(block.shape).slices] = block
+        block = padded
+    whole = np.ascontiguousarray(block, stored)
+    if chunk_format is ChunkFormat.PLAIN:
+        return whole.reshape(-1).view(np.uint8).data, crc_bytes(crc32c(whole))
+    packed = bytes(imagecodecs.zstd_encode(whole.tobytes(), level=_ZSTD_LEVEL))
+    return packed, crc_bytes(crc32c(packed))
+
+
+def checked_body(data: bytes, box: Box) -> bytes:
+    """Return a chunk file without its checksum, or say that it is damaged."""
+    if len(data) < CRC_BYTES or crc32c(data) != _RESIDUE:
+        raise damaged(box)
+    return data[:-CRC_BYTES]
+
+
+def decode(spec: VolumeSpec, data: bytes, chunk_format: ChunkFormat, box: Box) -> Voxels:
+    """Return the voxels (c, z, y, x) of a chunk file, padded, in native byte order, not to be written to."""
+    body = checked_body(data, box)
+    expected = spec.blocks.full_block_bytes
+    if chunk_format is ChunkFormat.ZSTD:
+        try:
+            # The size of the result is fixed beforehand: a chunk cannot ask for more memory than a block.
+            body = bytes(imagecodecs.zstd_decode(body, out=expected))
+        except (RuntimeError, ValueError) as error:
+            raise damaged(box) from error
+    if len(body) != expected:
+        raise damaged(box)
+    stored: np.dtype[Any] = np.dtype(spec.dtype).newbyteorder("<")
+    voxels = np.frombuffer(body, stored).reshape(spec.block_shape_czyx)
+    return voxels.astype(stored.newbyteorder("="), copy=False)
+
+
+def damaged(box: Box) -> CorruptData:
+    """Return the failure that names the box of a damaged chunk."""
+    return CorruptData(
+        f"The stored voxels of the box {box} (c, z, y, x) are damaged: their checksum is wrong. Send the "
+        "image again, or compute the result again; nothing was invented in their place."
+    )
+
+
+def missing(box: Box) -> CorruptData:
+    """Return the failure that names the box of a missing chunk."""
+    return CorruptData(
+        f"The stored voxels of the box {box} (c, z, y, x) are missing. Send the image again, or compute the "
+        "result again; nothing was invented in their place."
+    )

@@ -1,0 +1,217 @@
+"""A result on its way into the store or into a file: boxes in any order, resumable after a kill."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from cristae.errors import Busy, InvalidInput
+from cristae.geometry import Box
+from cristae.volumes import chunks
+from cristae.volumes.chunks import ChunkFormat
+from cristae.volumes.durable import check_free_space, full_disk_told, remove_folder, replace_file
+from cristae.volumes.image import Voxels, check_box
+from cristae.volumes.locking import FileLock
+from cristae.volumes.sealing import digest_of, write_metadata
+from cristae.volumes.spec import VolumeSpec
+from cristae.volumes.stored import ChunkFiles, StoredVolume
+
+DIGEST_NOTE = "digest"
+"""Written into staging just before the volume gets its name, for a process that is killed right after."""
+
+
+class Output(Protocol):
+    """Where a result is written box by box."""
+
+    @property
+    def shape_czyx(self) -> tuple[int, int, int, int]:
+        """Channels, sections, rows, columns."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The number type that is written."""
+        ...
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it continues what an earlier process left behind; if not, every box must be written."""
+        ...
+
+    def write(self, box_zyx: Box, voxels: Voxels) -> None:
+        """Write a box; `voxels` is (c, z, y, x), or (z, y, x) if there is one channel."""
+        ...
+
+    def seal(self) -> object:
+        """Finish: after this, and not before, the result is there under its name."""
+        ...
+
+    def discard(self) -> None:
+        """Throw it away."""
+        ...
+
+
+class VolumeWriter:
+    """Writes a result as a compressed OME-Zarr volume.  Made by `VolumeStore.create` and `create_output`.
+
+    A written box survives the end of the process.  Boxes that cover whole blocks (or all of a block that
+    lies in the volume) are fast and may be written from several threads; others read the block, change it
+    and write it again. The same box may be written again.  Voxels of a block that was written only in part
+    are 0.
+
+    Parameters
+    ----------
+    folder
+        Its folder in staging.
+    spec
+        What is written.
+    publish
+        Gives the finished volume its final name and opens it.
+    resumed
+        Whether the folder holds what an earlier process wrote.
+    sealed
+        The finished volume, if that process came as far as that.
+    free_floor_bytes
+        What must stay free on the disk; None for the default.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        spec: VolumeSpec,
+        publish: Callable[[Path, str], StoredVolume],
+        *,
+        resumed: bool,
+        sealed: StoredVolume | None = None,
+        free_floor_bytes: int | None = None,
+    ) -> None:
+        self.id = folder.name
+        self.spec = spec
+        self.resumed = resumed
+        self._folder = folder
+        self._volume = folder / "volume"
+        self._publish = publish
+        self._floor = free_floor_bytes
+        self._files = ChunkFiles(self._volume, spec, ChunkFormat.ZSTD)
+        self._partial = threading.Lock()
+        self._sealed = sealed
+        self._file_lock = FileLock(
+            folder / "lock", "Another process writes this result; wait until it has ended."
+        )
+        os.utime(folder)  # Not stale: somebody cares.
+
+    @property
+    def shape_czyx(self) -> tuple[int, int, int, int]:
+        """Channels, sections, rows, columns."""
+        return self.spec.shape_czyx
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The number type that is written."""
+        return np.dtype(self.spec.dtype)
+
+    def write(self, box_zyx: Box, voxels: Voxels) -> None:
+        """Write a box.
+
+        Parameters
+        ----------
+        box_zyx
+            Where, inside the volume.
+        voxels
+            (c, z, y, x), or (z, y, x) if there is one channel, of the volume's number type.
+
+        Raises
+        ------
+        InvalidInput
+            The box, the shape or the number type does not fit.
+        DiskFull
+            Write the box again when there is space.
+        """
+        voxels = fitting(voxels, box_zyx, self.shape_czyx, self.dtype)
+        check_free_space(self._folder, voxels.nbytes, self._floor)
+        wanted = Box((0, *box_zyx.start), (self.shape_czyx[0], *box_zyx.stop))
+        blocks = self.spec.blocks
+        for index in blocks.touching(wanted):
+            block = blocks.box(index)
+            common = block.clipped(wanted)
+            part = voxels[common.relative_to(wanted).slices]
+            if common == block:
+                self._store(index, part)
+                continue
+            with self._partial:
+                whole = np.zeros(block.shape, self.dtype)
+                if Path(self._files.path(index)).exists():
+                    whole[...] = self._files.read_padded(index)[Box.of_shape(block.shape).slices]
+                whole[common.relative_to(block).slices] = part
+                self._store(index, whole)
+
+    def seal(self, on_digest: Callable[[str], None] = lambda digest: None) -> StoredVolume:
+        """Verify that every block was written, make it safe against power loss, and give it its name.
+
+        Parameters
+        ----------
+        on_digest
+            Gets the digest right before the volume appears under it: what it notes tells a later process,
+            even if this one is killed on the way, where its result is.
+
+        Raises
+        ------
+        Busy
+            Blocks were never written.
+        CorruptData
+            The disk does not give back what was written.
+        """
+        if self._sealed is not None:
+            self._end()
+            return self._sealed
+        missing = sum(not Path(self._files.path(index)).exists() for index in range(self.spec.blocks.count))
+        if missing:
+            raise Busy(f"{missing} of {self.spec.blocks.count} blocks of the result were not written yet.")
+        digest, stored_bytes = digest_of(self._files)
+        with full_disk_told():
+            write_metadata(self._volume, self._files, digest, stored_bytes)
+            replace_file(self._folder / DIGEST_NOTE, digest.encode())
+            self._sealed = self._publish(self._volume, digest)
+        self._end()
+        return self._sealed
+
+    def discard(self) -> None:
+        """Throw the result away; after `seal` this does nothing."""
+        if self._sealed is None:
+            self._end()
+
+    def close(self) -> None:
+        """Let go of it; it stays in staging and can be opened again under its id."""
+        self._file_lock.release()
+
+    def _end(self) -> None:
+        self._file_lock.release()
+        remove_folder(self._folder, self._folder.parent)
+
+    def _store(self, index: int, block: Voxels) -> None:
+        path = Path(self._files.path(index))
+        with full_disk_told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Renamed into place: a kill leaves the old chunk or the new one, so what a ledger calls written
+            # stays so.
+            replace_file(path, *chunks.encode(self.spec, block, ChunkFormat.ZSTD))
+
+
+def fitting(
+    voxels: Voxels, box_zyx: Box, shape_czyx: tuple[int, int, int, int], dtype: np.dtype[Any]
+) -> Voxels:
+    """Return what is to be written as (c, z, y, x), or refuse what does not fit."""
+    check_box(box_zyx, shape_czyx)
+    if voxels.ndim == 3 and shape_czyx[0] == 1:
+        voxels = voxels[np.newaxis]
+    expected = (shape_czyx[0], *box_zyx.shape)
+    if voxels.shape != expected:
+        raise InvalidInput(
+            f"Voxels of shape {voxels.shape} were given for a box of shape {expected} (c, z, y, x)."
+        )
+    if voxels.dtype.newbyteorder("=") != dtype:
+        raise InvalidInput(f"Voxels of type {voxels.dtype} were given, but the result holds {dtype}.")
+    return voxels

@@ -1,0 +1,14 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from cristae.volumes import VolumeStore
+
+# Test modules are imported without packages; this lets them share `sending`.
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return VolumeStore(tmp_path / "home", free_floor_bytes=0)
