@@ -8,11 +8,14 @@ Examples
 2097152
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from cristae.errors import InvalidInput
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -98,7 +101,8 @@ class Home:
 class Limits:
     """How much a server takes of each thing; a request at a limit passes, one beyond it gets a sentence.
 
-    Sizes are bytes, times are seconds. ``stop_grace_s`` is how long a server that a plugin started waits
+    Sizes are bytes, times are seconds. ``free_floor_bytes`` must stay free on the disk (None: 2 GiB or 5 %
+    of it, whichever is less). ``stop_grace_s`` is how long a server that a plugin started waits
     after that ImageJ is gone and no job runs.
     """
 
@@ -124,6 +128,22 @@ class Limits:
     keepalive_s: float = 30.0
     unary_deadline_s: float = 30.0
     staging_kept_s: float = 7 * 24 * 3600.0
-    free_floor_bytes: int = 2 * GIB
-    free_floor_fraction: float = 0.05
+    free_floor_bytes: int | None = None
     stop_grace_s: float = 120.0
+
+    @classmethod
+    def from_environment(cls) -> "Limits":
+        """Return the limits, with those changed that CRISTAE_LIMITS names in a JSON object.
+
+        The server and its workers read it, so that both know the same limits.
+
+        Raises
+        ------
+        InvalidInput
+            If the variable is no such object.
+        """
+        text = os.environ.get("CRISTAE_LIMITS", "{}")
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(f"CRISTAE_LIMITS is not a JSON object of known limits: {error}.") from error

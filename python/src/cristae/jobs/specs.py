@@ -39,7 +39,7 @@ class TrainingSpec:
 
     model_name: str
     volumes: tuple[LabelledVolume, ...]
-    target: str = "classes"
+    target: Literal["classes", "instances"] = "classes"
     classes: tuple[LabelClass, ...] = ()
     unknown_value: int | None = None
     empty_sections: Literal["unknown", "background"] = "unknown"
@@ -70,7 +70,7 @@ class PredictionSpec:
 
     model_name: str
     image_volume_id: str
-    output: str = "labels"
+    output: Literal["labels", "instances", "probabilities"] = "labels"
     device: str = ""
 
     kind: Kind = field(default="prediction", init=False)
@@ -114,3 +114,14 @@ def spec_from_json(line: str) -> Spec:
         return TrainingSpec(**record)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptData("A job's spec in the journal cannot be read; submit the job again.") from error
+
+
+def staging_id(job_id: str) -> str:
+    """Return the id under which the half-made volume of a job is staged.
+
+    Examples
+    --------
+    >>> staging_id("01234567-89ab-4def-8123-456789abcdef")
+    '0123456789ab4def8123456789abcdef'
+    """
+    return job_id.replace("-", "")

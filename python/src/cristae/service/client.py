@@ -1,19 +1,382 @@
-"""The little that the command line asks of a running server."""
+"""A client for the server: typed and synchronous, for scripts, the command line, tests and benchmarks."""
 
 import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
 
+import google_crc32c
 import grpc
+import numpy as np
 import psutil
 
-from cristae.errors import CristaeError, NotFound, Unsupported
-from cristae.settings import Home
-from cristae.v1 import jobs_pb2, jobs_pb2_grpc
+from cristae.errors import (
+    AlreadyExists,
+    Busy,
+    Cancelled,
+    CorruptData,
+    CristaeError,
+    DiskFull,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    OutOfMemory,
+    Unsupported,
+)
+from cristae.geometry import Box
+from cristae.service.messages import shape_czyx, spec_message, volume_spec
+from cristae.service.status import ERROR_KEY
+from cristae.settings import MIB, Home, Limits
+from cristae.v1 import (
+    jobs_pb2,
+    jobs_pb2_grpc,
+    models_pb2,
+    models_pb2_grpc,
+    server_pb2,
+    server_pb2_grpc,
+    volumes_pb2,
+    volumes_pb2_grpc,
+)
+from cristae.volumes import Image, VolumeSpec, block_digest, volume_digest
 
 DEADLINE_S = 30.0
+ENDS = (jobs_pb2.JOB_STATE_DONE, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED)
+
+_ERRORS: dict[str, type[CristaeError]] = {
+    kind.code: kind
+    for kind in (
+        AlreadyExists,
+        Busy,
+        Cancelled,
+        CorruptData,
+        DiskFull,
+        InvalidInput,
+        LimitExceeded,
+        NotFound,
+        OutOfMemory,
+        Unsupported,
+    )
+}
+_TRY_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+_IN_FLIGHT_BLOCKS = 16
 
 
 class ServerRefusedError(CristaeError):
     """The server's own sentence, or that it did not answer."""
+
+
+class UnavailableError(ServerRefusedError):
+    """No answer, though the call was repeated."""
+
+    code = "UNAVAILABLE"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens, and the token that it wants."""
+
+    target: str
+    token: str
+
+    @classmethod
+    def of_home(cls, home: Home) -> "Address":
+        """Return the address of the server that runs on a home.
+
+        Raises
+        ------
+        NotFound
+            If none runs there.
+        Unsupported
+            If it listens with TLS, where only the clients that know its certificate may call.
+        """
+        try:
+            record = json.loads(home.server_file.read_text(encoding="utf-8"))
+            token = home.token_file.read_text(encoding="ascii").strip()
+            runs = psutil.pid_exists(int(record["pid"]))
+        except (OSError, ValueError, KeyError):
+            runs = False
+        if not runs:
+            raise NotFound(f"No server runs on {home.root}. Start one with `cristae serve`.")
+        if record.get("tls"):
+            raise Unsupported("The server listens with TLS; use Fiji (Plugins > Cristae > Jobs).")
+        return cls(record["address"], token)
+
+
+class Client:
+    """A connection to one server.
+
+    Calls that can be repeated are repeated while the server cannot be reached, for at most ``patience_s``
+    seconds.
+
+    Parameters
+    ----------
+    address
+        Where the server is, or a function that tells it anew before every try: a server that was started
+        again listens elsewhere.
+    patience_s
+        How long to try.
+
+    Examples
+    --------
+    Train on arrays and fetch the labels of another image::
+
+        with Client(lambda: Address.of_home(Home.find())) as client:
+            raw, truth = client.upload(ArrayImage(raw)), client.upload(ArrayImage(labels))
+            job = client.submit_training(jobs_pb2.TrainingSpec(...))
+            for event in client.watch(job.job_id): ...
+    """
+
+    def __init__(self, address: Address | Callable[[], Address], *, patience_s: float = 30.0) -> None:
+        self._where = address if callable(address) else lambda: address
+        self._patience_s = patience_s
+        self._channel: grpc.Channel | None = None
+        self._address: Address | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    # Server, models, jobs
+
+    def server(self) -> server_pb2.GetServerResponse:
+        """Ask who answers."""
+        request = server_pb2.GetServerRequest(client="cristae-python")
+        answer: server_pb2.GetServerResponse = self._call(server_pb2_grpc.ServerStub, "GetServer", request)
+        return answer
+
+    def models(self) -> list[models_pb2.Model]:
+        """Return all models, newest first."""
+        return self._pages(models_pb2_grpc.ModelsStub, "ListModels", models_pb2.ListModelsRequest, "models")
+
+    def delete_model(self, name: str) -> None:
+        """Delete a model."""
+        self._call(models_pb2_grpc.ModelsStub, "DeleteModel", models_pb2.DeleteModelRequest(name=name))
+
+    def volumes(self) -> list[volumes_pb2.Volume]:
+        """Return all volumes, newest first."""
+        kind = volumes_pb2.ListVolumesRequest
+        return self._pages(volumes_pb2_grpc.VolumesStub, "ListVolumes", kind, "volumes")
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Delete a volume."""
+        request = volumes_pb2.DeleteVolumeRequest(volume_id=volume_id)
+        self._call(volumes_pb2_grpc.VolumesStub, "DeleteVolume", request)
+
+    def jobs(self) -> list[jobs_pb2.Job]:
+        """Return all jobs, newest first."""
+        return self._pages(jobs_pb2_grpc.JobsStub, "ListJobs", jobs_pb2.ListJobsRequest, "jobs")
+
+    def job(self, job_id: str) -> jobs_pb2.Job:
+        """Return one job."""
+        request = jobs_pb2.GetJobRequest(job_id=job_id)
+        job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "GetJob", request)
+        return job
+
+    def cancel(self, job_id: str) -> jobs_pb2.Job:
+        """Ask a job to end, and return it as it stands then."""
+        request = jobs_pb2.CancelJobRequest(job_id=job_id)
+        job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "CancelJob", request)
+        return job
+
+    def submit_training(self, spec: jobs_pb2.TrainingSpec, job_id: str = "") -> jobs_pb2.Job:
+        """Queue a training under a new id, or under ``job_id``."""
+        request = jobs_pb2.SubmitTrainingRequest(job_id=job_id or str(uuid.uuid4()), training=spec)
+        job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "SubmitTraining", request)
+        return job
+
+    def submit_prediction(self, spec: jobs_pb2.PredictionSpec, job_id: str = "") -> jobs_pb2.Job:
+        """Queue a prediction under a new id, or under ``job_id``."""
+        request = jobs_pb2.SubmitPredictionRequest(job_id=job_id or str(uuid.uuid4()), prediction=spec)
+        job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "SubmitPrediction", request)
+        return job
+
+    def watch(self, job_id: str, after: int = 0) -> Iterator[jobs_pb2.JobEvent]:
+        """Yield the events of a job to its end, each once, through broken connections."""
+        ended = False
+        while not ended:
+            try:
+                request = jobs_pb2.WatchJobRequest(job_id=job_id, after_sequence=after)
+                for event in self._stream(jobs_pb2_grpc.JobsStub, "WatchJob", request):
+                    after = event.sequence
+                    ended = event.state.state in ENDS
+                    yield event
+                return
+            except UnavailableError:
+                self._reconnect()
+                self.server()
+
+    def wait(self, job_id: str) -> jobs_pb2.Job:
+        """Wait for the end of a job and return it."""
+        for _ in self.watch(job_id):
+            pass
+        return self.job(job_id)
+
+    # Volumes
+
+    def upload(self, image: Image, classes: tuple[Any, ...] = ()) -> str:
+        """Send an image, go on after breaks, and return its volume id; what is there is not sent again."""
+        spec = VolumeSpec(
+            shape_czyx=image.shape_czyx,
+            dtype=image.dtype.name,
+            voxel_size=image.voxel_size,
+            name=image.name,
+            classes=classes,
+        )
+        digest = volume_digest(
+            spec, (block_digest(block_bytes(image, spec, index)) for index in range(spec.blocks.count))
+        )
+        request = volumes_pb2.OpenUploadRequest(spec=spec_message(spec), digest=digest)
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            status = self._call(volumes_pb2_grpc.VolumesStub, "OpenUpload", request)
+            if status.HasField("sealed"):
+                return str(status.sealed.volume_id)
+            try:
+                self._send(image, spec, status)
+                seal = volumes_pb2.SealUploadRequest(upload_id=status.upload_id)
+                self._call(volumes_pb2_grpc.VolumesStub, "SealUpload", seal)
+                return digest
+            except (UnavailableError, NotFound):
+                if time.monotonic() > deadline:
+                    raise
+                self._reconnect()
+
+    def _send(self, image: Image, spec: VolumeSpec, status: volumes_pb2.UploadStatus) -> None:
+        blocks = spec.blocks
+        first = next(
+            (i for i in range(blocks.count) if blocks.offset(i) >= status.committed_bytes), blocks.count
+        )
+        if first == blocks.count:
+            return
+        requests = (
+            write_request(image, spec, status.upload_id, index) for index in range(first, blocks.count)
+        )
+        for _ in self._stream(volumes_pb2_grpc.VolumesStub, "WriteBlocks", requests):
+            pass
+
+    def download(self, volume_id: str) -> "np.ndarray[Any, np.dtype[Any]]":
+        """Fetch a volume (c, z, y, x)."""
+        request = volumes_pb2.GetVolumeRequest(volume_id=volume_id)
+        volume = self._call(volumes_pb2_grpc.VolumesStub, "GetVolume", request)
+        spec = replace(volume_spec(volume.spec, Limits()))
+        voxels = np.empty(shape_czyx(volume.spec.shape), spec.dtype)
+        wanted = 0
+        while wanted < spec.blocks.count:
+            read = volumes_pb2.ReadBlocksRequest(volume_id=volume_id, first_block=wanted)
+            try:
+                for block in self._stream(volumes_pb2_grpc.VolumesStub, "ReadBlocks", read):
+                    if google_crc32c.value(block.voxels) != block.crc32c:
+                        raise CorruptData("A block was damaged on its way; fetch the volume again.")
+                    box = spec.blocks.box(block.index)
+                    part = np.frombuffer(block.voxels, np.dtype(spec.dtype).newbyteorder("<"))
+                    voxels[box.slices] = part.reshape(box.shape)
+                    wanted = block.index + 1
+            except UnavailableError:
+                self._reconnect()
+                self.server()
+        return voxels
+
+    # Calls
+
+    def _stub(self, kind: Any) -> Any:
+        if self._channel is None:
+            self._address = self._where()
+            self._channel = grpc.insecure_channel(
+                self._address.target,
+                options=[
+                    ("grpc.max_receive_message_length", 4 * MIB),
+                    ("grpc.keepalive_time_ms", 30_000),
+                    ("grpc.keepalive_timeout_ms", 20_000),
+                ],
+            )
+        return kind(self._channel)
+
+    def _metadata(self) -> list[tuple[str, str]]:
+        assert self._address is not None  # noqa: S101 - set with the channel
+        return [("authorization", f"Bearer {self._address.token}")]
+
+    def _reconnect(self) -> None:
+        self.close()
+
+    def _call(self, kind: Any, method: str, request: Any) -> Any:
+        deadline, pause = time.monotonic() + self._patience_s, 0.05
+        while True:
+            try:
+                call = getattr(self._stub(kind), method)
+                return call(request, metadata=self._metadata(), timeout=DEADLINE_S)
+            except (grpc.RpcError, NotFound) as failure:
+                error = failure if isinstance(failure, NotFound) else error_of(failure)
+                tries = isinstance(error, UnavailableError) or failure is error
+                if not tries or time.monotonic() > deadline:
+                    raise error from None
+            self._reconnect()
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def _stream(self, kind: Any, method: str, request: Any) -> Iterator[Any]:
+        try:
+            call = getattr(self._stub(kind), method)(request, metadata=self._metadata())
+        except grpc.RpcError as failure:
+            raise error_of(failure) from None
+        try:
+            yield from call
+        except grpc.RpcError as failure:
+            raise error_of(failure) from None
+        finally:
+            call.cancel()
+
+    def _pages(self, kind: Any, method: str, request: Any, field: str) -> list[Any]:
+        items: list[Any] = []
+        page = ""
+        while True:
+            answer = self._call(kind, method, request(page=page))
+            items += getattr(answer, field)
+            page = answer.next_page
+            if not page:
+                return items
+
+
+def error_of(failure: grpc.RpcError) -> CristaeError:
+    """Return the failure of a call as the error that the server raised."""
+    if not isinstance(failure, grpc.Call):
+        return UnavailableError("The server cannot be reached.")
+    details = failure.details() or "The server did not answer. Try again."
+    if failure.code() in _TRY_AGAIN:
+        return UnavailableError(details)
+    metadata = failure.trailing_metadata() or ()
+    code = next((str(value) for key, value in metadata if key == ERROR_KEY), "")
+    return _ERRORS.get(code, ServerRefusedError)(details)
+
+
+def block_bytes(image: Image, spec: VolumeSpec, index: int) -> bytes:
+    """Return the bytes of one block of an image, as they travel."""
+    box = spec.blocks.box(index)
+    voxels = image.read(Box(box.start[1:], box.stop[1:]))[box.start[0] : box.stop[0]]
+    return np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("<")).tobytes()
+
+
+def write_request(
+    image: Image, spec: VolumeSpec, upload_id: str, index: int
+) -> volumes_pb2.WriteBlocksRequest:
+    """Return one block of an image as the message that sends it."""
+    voxels = block_bytes(image, spec, index)
+    block = volumes_pb2.Block(
+        index=index, offset=spec.blocks.offset(index), crc32c=google_crc32c.value(voxels), voxels=voxels
+    )
+    return volumes_pb2.WriteBlocksRequest(upload_id=upload_id, block=block)
 
 
 def cancel(home: Home, job_id: str) -> str:
@@ -22,33 +385,10 @@ def cancel(home: Home, job_id: str) -> str:
     Raises
     ------
     NotFound
-        No server runs on this home.
-    Unsupported
-        It listens with TLS, where only the clients that know its certificate may call.
-    ServerRefusedError
+        No server runs on this home, or it has no such job.
+    CristaeError
         It said no, or nothing.
     """
-    try:
-        record = json.loads(home.server_file.read_text(encoding="utf-8"))
-        token = home.token_file.read_text(encoding="ascii").strip()
-        is_running = psutil.pid_exists(int(record["pid"]))
-    except (OSError, ValueError, KeyError):
-        is_running = False
-    if not is_running:
-        raise NotFound(
-            f"No server runs on {home.root}, so nothing runs that could be cancelled. "
-            "Start it with `cristae serve`, then cancel; it takes its jobs up again."
-        )
-    if record.get("tls"):
-        raise Unsupported("The server listens with TLS; cancel the job in Fiji (Plugins > Cristae > Jobs).")
-    with grpc.insecure_channel(record["address"]) as channel:
-        try:
-            job = jobs_pb2_grpc.JobsStub(channel).CancelJob(
-                jobs_pb2.CancelJobRequest(job_id=job_id),
-                metadata=[("authorization", f"Bearer {token}")],
-                timeout=DEADLINE_S,
-            )
-        except grpc.RpcError as refusal:
-            details = refusal.details() if isinstance(refusal, grpc.Call) else None
-            raise ServerRefusedError(details or "The server did not answer. Try again.") from refusal
-    return jobs_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_")
+    address = Address.of_home(home)
+    with Client(address) as client:
+        return jobs_pb2.JobState.Name(client.cancel(job_id).state).removeprefix("JOB_STATE_")

@@ -1,0 +1,168 @@
+"""The gate in front of every call: token, sizes, and a status for whatever goes wrong.
+
+One interceptor wraps every method of every service, so that none can be added without it. It takes the
+request as bytes and parses it itself: a stranger's bytes are not even looked at, and broken ones get a clean
+status.
+"""
+
+import hmac
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from cristae.errors import CristaeError, InvalidInput, LimitExceeded
+from cristae.service.limits import check_sizes
+from cristae.service.status import ERROR_KEY, known_failure, sentence_for_client, status_of
+from cristae.settings import Limits
+
+_log = logging.getLogger(__name__)
+
+type _Handler = grpc.RpcMethodHandler[Any, Any]
+type _Details = grpc.HandlerCallDetails
+
+STRANGER = (
+    "The token is missing or wrong. It is in the file 'token' in the server's home folder; "
+    "copy it into the settings of the client."
+)
+MISTAKE = "The server made a mistake; its log has the details. Try again, and report it if it stays."
+
+
+class Gate(grpc.aio.ServerInterceptor):
+    """The interceptor.
+
+    Parameters
+    ----------
+    token
+        What every call must carry as ``authorization: Bearer TOKEN``.
+    home
+        Cut out of sentences.
+    limits
+        How large requests may be, and how many streams may be open at a time.
+    """
+
+    def __init__(self, token: str, home: Path, limits: Limits) -> None:
+        self._expected = f"Bearer {token}".encode()
+        self._home, self._limits = home, limits
+        self._streams = 0
+
+    async def intercept_service(
+        self, continuation: Callable[[_Details], Awaitable[_Handler | None]], details: _Details
+    ) -> _Handler | None:
+        """Return the wrapped method, or one that turns the caller away."""
+        if not self._is_friend(details):
+            return grpc.stream_stream_rpc_method_handler(_turn_away)
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        parse, method = handler.request_deserializer, details.method
+        assert parse is not None  # noqa: S101 - generated code always has one
+        if handler.request_streaming and handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                self._both_streaming(method, handler.stream_stream, parse),
+                response_serializer=handler.response_serializer,
+            )
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(method, handler.unary_stream, parse),
+                response_serializer=handler.response_serializer,
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._plain(method, handler.unary_unary, parse),
+            response_serializer=handler.response_serializer,
+        )
+
+    def _is_friend(self, details: _Details) -> bool:
+        given = [value for key, value in details.invocation_metadata or () if key == "authorization"]
+        said = given[0] if len(given) == 1 else b""
+        return hmac.compare_digest(said.encode() if isinstance(said, str) else said, self._expected)
+
+    def _plain(self, method: str, behaviour: Any, parse: Callable[[bytes], Message]) -> Any:
+        async def call(data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            try:
+                return await behaviour(self._checked(data, parse), context)
+            except Exception as error:
+                await self._fail(error, method, context)
+
+        return call
+
+    def _streaming(self, method: str, behaviour: Any, parse: Callable[[bytes], Message]) -> Any:
+        async def call(data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+            try:
+                request = self._checked(data, parse)
+                with _Counted(self):
+                    async for answer in behaviour(request, context):
+                        yield answer
+            except Exception as error:
+                await self._fail(error, method, context)
+
+        return call
+
+    def _both_streaming(self, method: str, behaviour: Any, parse: Callable[[bytes], Message]) -> Any:
+        async def call(
+            requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]
+        ) -> AsyncIterator[Any]:
+            async def checked() -> AsyncIterator[Message]:
+                async for data in requests:
+                    yield self._checked(data, parse)
+
+            try:
+                with _Counted(self):
+                    async for answer in behaviour(checked(), context):
+                        yield answer
+            except Exception as error:
+                await self._fail(error, method, context)
+
+        return call
+
+    def _checked(self, data: bytes, parse: Callable[[bytes], Message]) -> Message:
+        try:
+            request = parse(data)
+        except DecodeError as error:
+            raise InvalidInput(
+                "The request cannot be read. Is the client of another version? Update the older side."
+            ) from error
+        check_sizes(request, self._limits)
+        return request
+
+    async def _fail(self, error: Exception, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        known = known_failure(error)
+        if known is None:
+            _log.error("%s failed", method, exc_info=error)
+            known = CristaeError(MISTAKE)
+        sentence = sentence_for_client(known.sentence, self._home, self._limits)
+        await context.abort(status_of(known), sentence, ((ERROR_KEY, known.code),))
+
+    def enter_stream(self) -> None:
+        """Count one more open stream."""
+        if self._streams >= self._limits.max_streams:
+            raise LimitExceeded(
+                f"{self._limits.max_streams} streams are open, which is the limit of this server. "
+                "Close a window that watches a job, then try again."
+            )
+        self._streams += 1
+
+    def leave_stream(self) -> None:
+        """Count one less."""
+        self._streams -= 1
+
+
+class _Counted:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def __enter__(self) -> None:
+        self._gate.enter_stream()
+
+    def __exit__(self, *_: object) -> None:
+        self._gate.leave_stream()
+
+
+async def _turn_away(requests: object, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, STRANGER)
+    yield

@@ -1,0 +1,90 @@
+"""What all services share: store, library, jobs, and threads for work that would hold up others."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from cristae.errors import Busy
+from cristae.jobs.journal import Journal
+from cristae.jobs.supervisor import Supervisor
+from cristae.models import ModelLibrary
+from cristae.service.devices import Devices
+from cristae.settings import Home, Limits
+from cristae.volumes import VolumeStore
+
+
+class House:
+    """The rooms of one server.
+
+    Attributes
+    ----------
+    changing
+        Held while something is deleted, and while a job that needs it is queued: neither may fall between the
+        other's check and deed.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        limits: Limits,
+        store: VolumeStore,
+        library: ModelLibrary,
+        journal: Journal,
+        supervisor: Supervisor,
+        devices: Devices,
+    ) -> None:
+        self.home, self.limits = home, limits
+        self.store, self.library = store, library
+        self.journal, self.supervisor, self.devices = journal, supervisor, devices
+        self.changing = asyncio.Lock()
+        self._quick = ThreadPoolExecutor(4, "quick")
+        self._blocks = ThreadPoolExecutor(8, "blocks")
+        self._long = ThreadPoolExecutor(2, "long")
+        self._joined: dict[str, asyncio.Future[Any]] = {}
+
+    async def quick[**P, T](self, work: Callable[P, T], *args: P.args, **names: P.kwargs) -> T:
+        """Do something that reads or writes a little."""
+        return await asyncio.get_running_loop().run_in_executor(self._quick, partial(work, *args, **names))
+
+    async def block[**P, T](self, work: Callable[P, T], *args: P.args, **names: P.kwargs) -> T:
+        """Read or write one block."""
+        return await asyncio.get_running_loop().run_in_executor(self._blocks, partial(work, *args, **names))
+
+    async def long[**P, T](self, work: Callable[P, T], *args: P.args, **names: P.kwargs) -> T:
+        """Do something that looks at a whole volume."""
+        return await asyncio.get_running_loop().run_in_executor(self._long, partial(work, *args, **names))
+
+    async def joined[T](self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something long once, however often it is asked for meanwhile.
+
+        A client that gives up after its deadline and asks again joins the work that goes on.
+        """
+        task: asyncio.Future[T] | None = self._joined.get(key)
+        if task is None:
+            task = asyncio.ensure_future(work())
+            self._joined[key] = task
+            task.add_done_callback(lambda done: self._forget(key, done))
+        return await asyncio.shield(task)
+
+    def _forget(self, key: str, task: asyncio.Future[Any]) -> None:
+        self._joined.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # everyone who asked may have gone; then nobody else looks at it
+
+    async def refuse_if_needed(self, *, volume: str = "", model: str = "") -> None:
+        """Raise Busy if a job that waits or runs needs this volume or model."""
+        for job in await self.quick(self.journal.open_jobs):
+            if (volume and volume in job.spec.needs_volumes()) or (
+                model and model in job.spec.needs_models()
+            ):
+                what = "image" if volume else f"model '{model}'"
+                raise Busy(
+                    f"The job '{job.title}' still needs this {what}. Wait until it has ended, or cancel it."
+                )
+
+    def close(self) -> None:
+        """End the threads, after what they do now."""
+        for pool in (self._quick, self._blocks, self._long):
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,253 @@
+"""Jobs and models between the contract's messages and the program's own words."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from cristae.errors import InvalidInput, LimitExceeded
+from cristae.events import Metrics, Note, PlanMade, Progress
+from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
+from cristae.jobs.specs import LabelledVolume, PredictionSpec, TrainingSpec
+from cristae.service.messages import (
+    check_digest,
+    check_name,
+    class_messages,
+    classes,
+)
+from cristae.settings import Limits
+from cristae.v1 import common_pb2, jobs_pb2, models_pb2
+
+PRESETS = ("quick", "standard", "best")
+TARGETS: tuple[Literal["classes", "instances"], ...] = ("classes", "instances")
+OUTPUTS: tuple[Literal["labels", "instances", "probabilities"], ...] = (
+    "labels",
+    "instances",
+    "probabilities",
+)
+
+
+def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpec:
+    """Return what is to be trained, or refuse what can never work.
+
+    Raises
+    ------
+    InvalidInput
+        The sentence says what to change.
+    LimitExceeded
+        If there are too many volumes, classes or settings.
+    """
+    if not 1 <= len(message.volumes) <= limits.max_training_volumes:
+        raise LimitExceeded(
+            f"{len(message.volumes)} labelled volumes were given; "
+            f"1 to {limits.max_training_volumes} are taken."
+        )
+    if len(message.settings) > limits.max_settings:
+        raise LimitExceeded(
+            f"{len(message.settings)} settings were given; at most {limits.max_settings} are taken."
+        )
+    asked = message.target or "classes"
+    target = next((known for known in TARGETS if known == asked), None)
+    if target is None:
+        raise InvalidInput(f"The target {asked!r} is not known; this server trains {' and '.join(TARGETS)}.")
+    return TrainingSpec(
+        model_name=check_name(message.model_name, limits, "The model's name"),
+        volumes=tuple(
+            LabelledVolume(
+                check_digest(pair.image_volume_id, "The image's volume id"),
+                check_digest(pair.labels_volume_id, "The labels' volume id"),
+            )
+            for pair in message.volumes
+        ),
+        target=target,
+        classes=classes(message.classes, limits),
+        unknown_value=message.unknown_value if message.HasField("unknown_value") else None,
+        empty_sections="background" if message.empty_sections_are_background else "unknown",
+        budget=_budget(message, limits),
+        z=_sections(message, "z"),
+        validation_z=_sections(message, "validation_z"),
+        start_from=message.start_from,
+        settings=dict(message.settings),
+        seed=message.seed if message.HasField("seed") else None,
+        device=message.device,
+    )
+
+
+def _budget(message: jobs_pb2.TrainingSpec, limits: Limits) -> tuple[str, str | float | int]:
+    budget = message.budget
+    match budget.WhichOneof("limit"):
+        case "preset":
+            if budget.preset not in PRESETS:
+                raise InvalidInput(f"The budget {budget.preset!r} is not known; choose {', '.join(PRESETS)}.")
+            return "preset", budget.preset
+        case "minutes":
+            if not (math.isfinite(budget.minutes) and 0 < budget.minutes <= limits.max_training_minutes):
+                raise InvalidInput(
+                    f"The budget must be more than 0 and at most {limits.max_training_minutes:.0f} minutes."
+                )
+            return "minutes", budget.minutes
+        case "steps":
+            if not 1 <= budget.steps <= limits.max_training_steps:
+                raise InvalidInput(f"The budget must be 1 to {limits.max_training_steps} steps.")
+            return "steps", budget.steps
+    return "preset", "quick"
+
+
+def _sections(message: jobs_pb2.TrainingSpec, name: Literal["z", "validation_z"]) -> tuple[int, int] | None:
+    if not message.HasField(name):
+        return None
+    chosen = getattr(message, name)
+    if not chosen.start < chosen.stop < 2**31:
+        raise InvalidInput(
+            f"The sections {chosen.start}:{chosen.stop} are none; give START:STOP, STOP behind."
+        )
+    return chosen.start, chosen.stop
+
+
+def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> PredictionSpec:
+    """Return what is to be predicted, or refuse what can never work."""
+    asked = message.output or "labels"
+    output = next((known for known in OUTPUTS if known == asked), None)
+    if output is None:
+        raise InvalidInput(f"The output {asked!r} is not known; this server makes {', '.join(OUTPUTS)}.")
+    return PredictionSpec(
+        model_name=check_name(message.model_name, limits, "The model's name"),
+        image_volume_id=check_digest(message.image_volume_id, "The image's volume id"),
+        output=output,
+        device=message.device,
+    )
+
+
+def job_message(job: JobRecord) -> jobs_pb2.Job:
+    """Return a job as a message."""
+    message = jobs_pb2.Job(
+        job_id=job.job_id,
+        kind=f"JOB_KIND_{job.kind.upper()}",
+        state=f"JOB_STATE_{job.state}",
+        title=job.title,
+        created_s=job.created_s,
+        started_s=job.started_s,
+        ended_s=job.ended_s,
+        attempt=job.attempt,
+        last_sequence=job.last_sequence,
+        progress=None if job.progress is None else _progress(job.progress),
+        error=None if job.error is None else _error(job.error),
+        result=None if job.result is None else _result(job.result),
+    )
+    if isinstance(job.spec, TrainingSpec):
+        message.training.CopyFrom(_training_message(job.spec))
+    else:
+        message.prediction.CopyFrom(
+            jobs_pb2.PredictionSpec(
+                model_name=job.spec.model_name,
+                image_volume_id=job.spec.image_volume_id,
+                output=job.spec.output,
+                device=job.spec.device,
+            )
+        )
+    return message
+
+
+def _training_message(spec: TrainingSpec) -> jobs_pb2.TrainingSpec:
+    limit, value = spec.budget
+    ranges = {
+        name: jobs_pb2.SectionRange(start=chosen[0], stop=chosen[1])
+        for name, chosen in (("z", spec.z), ("validation_z", spec.validation_z))
+        if chosen is not None
+    }
+    return jobs_pb2.TrainingSpec(
+        model_name=spec.model_name,
+        volumes=[
+            jobs_pb2.LabelledVolume(
+                image_volume_id=pair.image_volume_id, labels_volume_id=pair.labels_volume_id
+            )
+            for pair in spec.volumes
+        ],
+        target=spec.target,
+        classes=class_messages(spec.classes),
+        unknown_value=spec.unknown_value,
+        empty_sections_are_background=spec.empty_sections == "background",
+        budget=jobs_pb2.Budget(**{limit: value}),  # type: ignore[arg-type]
+        start_from=spec.start_from,
+        settings=spec.settings,
+        seed=spec.seed,
+        device=spec.device,
+        **ranges,
+    )
+
+
+def event_message(event: JobEvent) -> jobs_pb2.JobEvent:
+    """Return an event as a message."""
+    message = jobs_pb2.JobEvent(sequence=event.sequence, time_s=event.time_s)
+    match event.body:
+        case StateChange() as change:
+            message.state.CopyFrom(
+                jobs_pb2.JobStateChange(
+                    state=f"JOB_STATE_{change.state}",
+                    attempt=change.attempt,
+                    error=None if change.error is None else _error(change.error),
+                    result=None if change.result is None else _result(change.result),
+                )
+            )
+        case Progress() as progress:
+            message.progress.CopyFrom(_progress(progress))
+        case Metrics() as metrics:
+            message.metrics.CopyFrom(jobs_pb2.Metrics(step=metrics.step, values=dict(metrics.values)))
+        case Note() as note:
+            message.message.CopyFrom(jobs_pb2.Message(is_warning=note.is_warning, sentence=note.sentence))
+        case PlanMade() as plan:
+            message.plan.CopyFrom(jobs_pb2.PlanMade(sentences=plan.sentences, settings=dict(plan.settings)))
+    return message
+
+
+def _progress(progress: Progress) -> jobs_pb2.Progress:
+    return jobs_pb2.Progress(
+        stage=progress.stage,
+        fraction=progress.fraction,
+        seconds_left=progress.seconds_left,
+        detail=progress.detail,
+    )
+
+
+def _error(error: JobError) -> jobs_pb2.JobError:
+    name = f"ERROR_CODE_{error.code}"
+    known = name in common_pb2.ErrorCode.keys()  # noqa: SIM118 - an enum's wrapper, not a dict
+    return jobs_pb2.JobError(
+        code=name if known else "ERROR_CODE_INTERNAL",
+        sentence=error.sentence,
+    )
+
+
+def _result(result: JobResult) -> jobs_pb2.JobResult:
+    return jobs_pb2.JobResult(
+        model_name=result.model_name,
+        outputs=[jobs_pb2.OutputVolume(output=output, volume_id=digest) for output, digest in result.outputs],
+    )
+
+
+def model_message(name: str, digest: str, record: Mapping[str, Any]) -> models_pb2.Model:
+    """Return a model of the library as a message."""
+    voxel = record.get("voxel_size_nm")
+    size = None
+    if voxel is not None:
+        z, y, x = voxel
+        size = common_pb2.VoxelSize(z_nm=z, y_nm=y, x_nm=x, display_unit=record.get("display_unit") or "nm")
+    numbers = (int, float)
+    return models_pb2.Model(
+        name=name,
+        digest=digest,
+        target=record["target"],
+        classes=[
+            common_pb2.LabelClass(value=row["value"], name=row["name"], rgb=row["rgb"])
+            for row in record["classes"]
+        ],
+        channels=record["channels"],
+        voxel_size=size,
+        created_s=record["created_s"],
+        metrics={
+            key: float(value)
+            for key, value in record["metrics"].items()
+            if isinstance(value, numbers) and math.isfinite(value)
+        },
+        plan=record["plan"]["sentences"],
+        outputs=record["outputs"],
+    )

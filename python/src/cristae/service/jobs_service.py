@@ -1,0 +1,163 @@
+"""The service Jobs: submitting, watching and cancelling."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from cristae.errors import InvalidInput
+from cristae.jobs.records import JobRecord, StateChange
+from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
+from cristae.models import check_model_name
+from cristae.service.house import House
+from cristae.service.job_messages import event_message, job_message, prediction_spec, training_spec
+from cristae.service.messages import check_job_id
+from cristae.service.pages import NO_SUCH_PAGE, page_size
+from cristae.service.status import ServerStopsError
+from cristae.v1 import jobs_pb2, jobs_pb2_grpc
+
+type Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Jobs(jobs_pb2_grpc.JobsServicer):
+    """Jobs over the journal and the supervisor."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def SubmitTraining(  # noqa: N802 - the contract's name
+        self, request: jobs_pb2.SubmitTrainingRequest, context: Context
+    ) -> jobs_pb2.Job:
+        """Check the labels, then queue the training."""
+        job_id = check_job_id(request.job_id)
+        spec = training_spec(request.training, self._house.limits)
+
+        async def check() -> str:
+            await self._check_training(spec)
+            return spec.model_name
+
+        return await self._submit(job_id, spec, check)
+
+    async def SubmitPrediction(  # noqa: N802
+        self, request: jobs_pb2.SubmitPredictionRequest, context: Context
+    ) -> jobs_pb2.Job:
+        """Check that the model fits the image, then queue the prediction."""
+        job_id = check_job_id(request.job_id)
+        spec = prediction_spec(request.prediction, self._house.limits)
+
+        async def check() -> str:
+            return await self._house.quick(_check_prediction, self._house, spec)
+
+        return await self._submit(job_id, spec, check)
+
+    async def GetJob(self, request: jobs_pb2.GetJobRequest, context: Context) -> jobs_pb2.Job:  # noqa: N802
+        """Tell about one job."""
+        return job_message(await self._get(request.job_id))
+
+    async def ListJobs(  # noqa: N802
+        self, request: jobs_pb2.ListJobsRequest, context: Context
+    ) -> jobs_pb2.ListJobsResponse:
+        """List jobs, newest first."""
+        if request.page and not (
+            request.page.isascii() and request.page.isdecimal() and len(request.page) < 19
+        ):
+            raise NO_SUCH_PAGE
+        before = int(request.page) if request.page else None
+        size = page_size(request.page_size, self._house.limits)
+        found = await self._house.quick(self._house.journal.newest, size + 1, before)
+        shown = found[:size]
+        return jobs_pb2.ListJobsResponse(
+            jobs=map(job_message, shown), next_page=str(shown[-1].number) if len(found) > size else ""
+        )
+
+    async def WatchJob(  # noqa: N802
+        self, request: jobs_pb2.WatchJobRequest, context: Context
+    ) -> AsyncIterator[jobs_pb2.JobEvent]:
+        """Stream the events of a job."""
+        job = await self._get(request.job_id)
+        ended = job.state.is_end and request.after_sequence >= job.last_sequence
+        async for event in self._house.supervisor.watch(job.job_id, request.after_sequence):
+            ended = isinstance(event.body, StateChange) and event.body.state.is_end
+            yield event_message(event)
+        if not ended:
+            raise ServerStopsError("The server stops; watch again from the last event when it is back.")
+
+    async def CancelJob(self, request: jobs_pb2.CancelJobRequest, context: Context) -> jobs_pb2.Job:  # noqa: N802
+        """Ask a job to end."""
+        return job_message(await self._house.supervisor.cancel(check_job_id(request.job_id)))
+
+    async def _get(self, job_id: str) -> JobRecord:
+        return await self._house.quick(self._house.journal.get, check_job_id(job_id))
+
+    async def _submit(self, job_id: str, spec: Spec, check: Callable[[], Awaitable[str]]) -> jobs_pb2.Job:
+        """Queue a job once ``check`` has returned its title; the same request again is the same job."""
+        known = await self._house.quick(self._house.journal.find, job_id, spec)
+        if known is not None:
+            return job_message(known)
+
+        async def submit() -> JobRecord:
+            devices = await self._house.devices.names()
+            if spec.device and spec.device not in devices:
+                raise InvalidInput(f"There is no device {spec.device!r}; take {' or '.join(devices)}.")
+            title = await check()
+            async with self._house.changing:
+                await self._house.quick(_check_presence, self._house, spec)
+                return await self._house.quick(
+                    self._house.journal.submit, job_id, spec, title, max_open=self._house.limits.max_open_jobs
+                )
+
+        # Two different specs under one id must not join each other's check.
+        job = await self._house.joined(f"submit {job_id} {hash(repr(spec))}", submit)
+        await self._house.supervisor.look()
+        return job_message(job)
+
+    async def _check_training(self, spec: TrainingSpec) -> None:
+        await self._house.quick(_check_training_names, self._house, spec)
+        for number in range(len(spec.volumes)):
+            await self._house.long(_check_labels, self._house, spec, number)
+
+
+def _check_presence(house: House, spec: Spec) -> None:
+    """Raise NotFound if something that the job needs is not there."""
+    for digest in spec.needs_volumes():
+        house.store.open(digest)
+    for name in spec.needs_models():
+        house.library.get(name)
+
+
+def _check_training_names(house: House, spec: TrainingSpec) -> None:
+    check_model_name(spec.model_name)
+    _check_presence(house, spec)
+    if len({house.store.open(pair.image_volume_id).shape_czyx[0] for pair in spec.volumes}) > 1:
+        raise InvalidInput("The images have different numbers of channels; train on images of one kind.")
+
+
+def _check_labels(house: House, spec: TrainingSpec, number: int) -> None:
+    # Loaded here: the label room brings scipy, which a server needs only when someone trains.
+    from cristae.labels import read_labels
+
+    pair = spec.volumes[number]
+    image, labels = house.store.open(pair.image_volume_id), house.store.open(pair.labels_volume_id)
+    read_labels(
+        labels,
+        image.shape_czyx,
+        target=spec.target,
+        unknown=spec.unknown_value,
+        empty_sections=spec.empty_sections,
+        classes=spec.classes,
+        z=spec.z if number == 0 else None,
+        voxel_size=image.voxel_size,
+    )
+
+
+def _check_prediction(house: House, spec: PredictionSpec) -> str:
+    model, image = house.library.get(spec.model_name), house.store.open(spec.image_volume_id)
+    if spec.output not in model.record["outputs"]:
+        able = ", ".join(model.record["outputs"])
+        raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")
+    if image.shape_czyx[0] != model.record["channels"]:
+        raise InvalidInput(
+            f"The image has {image.shape_czyx[0]} channel(s); the model '{model.name}' was trained on "
+            f"{model.record['channels']}. Choose another model, or split the channels."
+        )
+    return f"{image.name or 'image'} with {model.name}"

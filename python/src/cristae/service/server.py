@@ -1,0 +1,270 @@
+"""Starting, running and stopping the server."""
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import psutil
+
+from cristae import __version__
+from cristae.errors import InvalidInput
+from cristae.jobs.journal import Journal
+from cristae.jobs.locks import FileLock
+from cristae.jobs.records import JobRecord
+from cristae.jobs.specs import staging_id
+from cristae.jobs.supervisor import Supervisor
+from cristae.models import ModelLibrary
+from cristae.service.devices import Devices
+from cristae.service.gate import Gate
+from cristae.service.house import House
+from cristae.service.jobs_service import Jobs
+from cristae.service.models_service import Models, Server
+from cristae.service.token import read_or_make_token
+from cristae.service.volumes_service import Volumes
+from cristae.settings import MIB, Home, Limits
+from cristae.v1 import jobs_pb2_grpc, models_pb2_grpc, server_pb2_grpc, volumes_pb2_grpc
+from cristae.volumes import VolumeStore
+from cristae.volumes.durable import write_file_durably
+
+_log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+_GOODBYE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a server is to run; see :func:`serve`."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    stop_with: int | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+def serve(
+    home: Home,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
+    stop_with: int | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Run the server of a home until a signal or its watchdog ends it.
+
+    Parameters
+    ----------
+    home
+        Everything is kept here; one server runs on a home.
+    host, port
+        Where to listen; port 0 takes a free one. Beyond loopback only with TLS.
+    tls_certificate, tls_key
+        PEM files: the server's certificate chain and its private key.
+    stop_with
+        The id of a process: once it has gone and no job runs, the server ends after ``limits.stop_grace_s``.
+    limits
+        How much it takes.
+
+    Raises
+    ------
+    Busy
+        If another server runs on this home; the sentence says which.
+    InvalidInput
+        If it would listen beyond loopback without TLS, or cannot listen there.
+    """
+    options = Options(host, port, tls_certificate, tls_key, stop_with, limits or Limits.from_environment())
+    credentials = _credentials(options)
+    with FileLock(home.lock_file, f"The home {home.root}"), _logging_to(home.log_file):
+        asyncio.run(_run(home, options, credentials))
+
+
+def _credentials(options: Options) -> grpc.ServerCredentials | None:
+    """Return the TLS credentials, None for plain loopback; refuse everything in between."""
+    certificate, key = options.tls_certificate, options.tls_key
+    if (certificate is None) != (key is None):
+        raise InvalidInput("TLS needs both a certificate and its key: --tls-certificate FILE --tls-key FILE.")
+    if certificate is None or key is None:
+        if not _is_loopback(options.host):
+            raise InvalidInput(
+                f"Listening on {options.host} lets other computers in, which needs TLS: give "
+                "--tls-certificate and --tls-key. Or stay on 127.0.0.1 and come through an SSH tunnel."
+            )
+        return None
+    try:
+        return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+    except OSError as error:
+        raise InvalidInput(f"The TLS file {error.filename} cannot be read: {error.strerror}.") from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextlib.contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=4 * MIB, backupCount=3, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("cristae")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+        handler.close()
+
+
+async def _run(home: Home, options: Options, credentials: grpc.ServerCredentials | None) -> None:
+    token = read_or_make_token(home.token_file)
+    journal = Journal(home.journal_file)
+    limits = options.limits
+    store = VolumeStore(
+        home.root, max_open_uploads=limits.max_open_uploads, free_floor_bytes=limits.free_floor_bytes
+    )
+    devices = Devices()
+
+    def clear(job: JobRecord) -> None:
+        store.discard(staging_id(job.job_id))
+
+    supervisor = Supervisor(home, journal, on_end=clear)
+    house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices)
+    server = _build(house, token, options)
+    address = f"[{options.host}]" if ":" in options.host else options.host
+    try:
+        if credentials is None:
+            port = server.add_insecure_port(f"{address}:{options.port}")
+        else:
+            port = server.add_secure_port(f"{address}:{options.port}", credentials)
+    except RuntimeError as error:
+        raise InvalidInput(
+            f"The server cannot listen on {address}:{options.port}; another program may. Choose another port."
+        ) from error
+    end = asyncio.Event()
+    with _ending_on_signals(end):
+        await supervisor.start()
+        await server.start()
+        _announce(home, f"{address}:{port}", tls=credentials is not None)
+        _log.info("Cristae %s listens on %s:%s, process %s", __version__, address, port, os.getpid())
+        background = [asyncio.create_task(_find_devices(devices, supervisor))]
+        background.append(asyncio.create_task(_keep_house(store, options.limits)))
+        if options.stop_with is not None:
+            background.append(asyncio.create_task(_watch_over(options, supervisor, end)))
+        try:
+            await end.wait()
+        finally:
+            _log.info("The server stops")
+            home.server_file.unlink(missing_ok=True)
+            for task in background:
+                task.cancel()
+            await supervisor.stop()
+            await server.stop(_GOODBYE_S)
+            house.close()
+            journal.close()
+
+
+def _build(house: House, token: str, options: Options) -> grpc.aio.Server:
+    limits = options.limits
+    keepalive_ms = int(limits.keepalive_s * 1000)
+    server = grpc.aio.server(
+        interceptors=[Gate(token, house.home.root, limits)],
+        maximum_concurrent_rpcs=limits.max_calls,
+        options=[
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", limits.max_message_bytes),
+            ("grpc.max_send_message_length", limits.max_message_bytes),
+            ("grpc.max_metadata_size", 16 * 1024),
+            ("grpc.keepalive_time_ms", keepalive_ms),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ],
+    )
+    stops = options.stop_with is not None
+    volumes_pb2_grpc.add_VolumesServicer_to_server(Volumes(house), server)
+    jobs_pb2_grpc.add_JobsServicer_to_server(Jobs(house), server)
+    models_pb2_grpc.add_ModelsServicer_to_server(Models(house), server)
+    server_pb2_grpc.add_ServerServicer_to_server(Server(house, stops_with_client=stops), server)
+    return server
+
+
+def _announce(home: Home, address: str, *, tls: bool) -> None:
+    """Tell clients of this home where the server is, and how to start the next one."""
+    command = launch_command()
+    about = {"address": address, "pid": os.getpid(), "version": __version__, "command": command, "tls": tls}
+    write_file_durably(home.launcher_file, json.dumps({"command": command}).encode())
+    write_file_durably(home.server_file, json.dumps(about).encode())
+
+
+def launch_command() -> list[str]:
+    """Return the words that start this Cristae again, to be followed by ``serve`` and its options."""
+    return [sys.executable, "-m", "cristae.cli"]
+
+
+async def _find_devices(devices: Devices, supervisor: Supervisor) -> None:
+    await devices.find()
+    await supervisor.use(await devices.names())
+
+
+async def _keep_house(store: VolumeStore, limits: Limits) -> None:
+    """Throw away uploads that nobody went on with."""
+    while True:
+        await asyncio.to_thread(store.remove_stale, limits.staging_kept_s)
+        await asyncio.sleep(3600.0)
+
+
+async def _watch_over(options: Options, supervisor: Supervisor, end: asyncio.Event) -> None:
+    """End the server some time after the process that wanted it has gone and no job waits or runs."""
+    try:
+        client = psutil.Process(options.stop_with)
+    except psutil.NoSuchProcess:
+        client = None
+    idle_since: float | None = None
+    while not end.is_set():
+        await asyncio.sleep(min(_LOOK_EVERY_S, options.limits.stop_grace_s))
+        # is_running knows the process from a later one with the same id.
+        gone = client is None or not client.is_running() or client.status() == psutil.STATUS_ZOMBIE
+        if not (gone and await supervisor.is_idle()):
+            idle_since = None
+        elif idle_since is None:
+            idle_since = time.monotonic()
+        elif time.monotonic() - idle_since >= options.limits.stop_grace_s:
+            _log.info("The process %s has gone and no job runs", options.stop_with)
+            end.set()
+
+
+@contextlib.contextmanager
+def _ending_on_signals(end: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)
+    before = {
+        number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(end.set)) for number in numbers
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

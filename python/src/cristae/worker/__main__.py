@@ -1,0 +1,111 @@
+"""The worker process: ``python -m cristae.worker --home DIR`` does one job, ``--gpus`` lists the GPUs."""
+
+import argparse
+import errno
+import faulthandler
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from cristae.errors import Cancelled, CristaeError
+from cristae.jobs.locks import FileLock
+from cristae.jobs.protocol import Ending, Order, Stopped
+from cristae.jobs.records import JobError
+from cristae.jobs.specs import TrainingSpec
+from cristae.settings import Home
+from cristae.worker.line import LONGEST_GOODBYE_S, Line
+
+_log = logging.getLogger("cristae.worker")
+
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says and return the exit status."""
+    parser = argparse.ArgumentParser(prog="cristae.worker", description=__doc__)
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--gpus", action="store_true", help="print the GPUs as JSON and end")
+    chosen = parser.parse_args(arguments)
+    if chosen.gpus:
+        from cristae.worker.devices import gpus
+
+        print(json.dumps(gpus()))
+        return 0
+    faulthandler.enable()
+    _end_at_once_when_told()
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    home = Home.find(chosen.home)
+    line = Line.over_standard_streams()
+    order = line.order()
+    _log.info(
+        "Attempt %s at the job %s on %s, process %s", order.attempt, order.job_id, order.device, os.getpid()
+    )
+    lock = FileLock(home.jobs / order.job_id / "lock", "This job")
+    lock.acquire(wait_s=LONGEST_GOODBYE_S + 10.0)  # a worker whose server died may still be saving
+    ending = do(home, order, line)
+    lock.release()
+    line.say(ending)
+    return 0
+
+
+def do(home: Home, order: Order, line: Line) -> Ending:
+    """Do the job of an order and return how it ended; whatever goes wrong becomes a sentence."""
+    try:
+        # Torch and the science are loaded here, under the lock and where a failure is told.
+        if isinstance(order.spec, TrainingSpec):
+            from cristae.worker.training import run_training
+
+            return run_training(home, order, order.spec, line)
+        from cristae.worker.prediction import run_prediction
+
+        return run_prediction(home, order, order.spec, line)
+    except Cancelled:
+        return Stopped()
+    except CristaeError as error:
+        _log.exception("The job failed")
+        return JobError(error.code, error.sentence)
+    except Exception as error:
+        _log.exception("The job failed")
+        return explain(error)
+
+
+def explain(error: Exception) -> JobError:
+    """Return what an exception that nobody raised on purpose means for a person.
+
+    Examples
+    --------
+    >>> explain(OSError(errno.ENOSPC, "No space left on device")).code
+    'DISK_FULL'
+    >>> explain(ZeroDivisionError()).code
+    'INTERNAL'
+    """
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return JobError("DISK_FULL", "The server's disk is full. Free some space, then submit the job again.")
+    # torch.OutOfMemoryError is a RuntimeError; torch is not imported here for its name's sake.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return JobError(
+            "OUT_OF_MEMORY",
+            "The memory of the device did not suffice. Close other programs, or use a smaller patch.",
+        )
+    return JobError(
+        "INTERNAL", "The job failed by a mistake of the program; the job's log on the server has the details."
+    )
+
+
+def _end_at_once_when_told() -> None:
+    # What is made becomes visible only by a rename, so that ending anywhere is safe.
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    # Ctrl-C in a terminal is for the server, which then asks its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stderr.flush()
+    # Not through the interpreter's end: thread pools of libraries may wait there for ever.
+    os._exit(status)

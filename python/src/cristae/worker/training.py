@@ -1,0 +1,82 @@
+"""One training job: from volumes of the store to a model in the library."""
+
+import logging
+from typing import Literal
+
+from cristae.jobs.protocol import Order
+from cristae.jobs.records import JobResult
+from cristae.jobs.specs import TrainingSpec
+from cristae.models import ModelLibrary
+from cristae.settings import Home
+from cristae.training import Budget, TrainingRequest, inspect_and_plan, train
+from cristae.volumes import VolumeStore
+from cristae.worker.line import Line
+
+PRESETS: tuple[Literal["quick", "standard", "best"], ...] = ("quick", "standard", "best")
+
+_log = logging.getLogger(__name__)
+
+
+def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> JobResult:
+    """Train, put the model into the library, and return its name.
+
+    A model that an earlier attempt put there is the result: it is not made twice.
+
+    Raises
+    ------
+    Cancelled
+        If the job was to end; the checkpoint is saved then.
+    CristaeError
+        If it cannot be done.
+    """
+    library = ModelLibrary(home.models)
+    made = library.find_by_job(order.job_id)
+    if made is not None:
+        _log.info("An earlier attempt made the model already")
+        return JobResult(model_name=made.name)
+
+    store = VolumeStore(home.root)
+    digests = [(pair.image_volume_id, pair.labels_volume_id) for pair in spec.volumes]
+    request = TrainingRequest(
+        pairs=[(store.open(image), store.open(labels)) for image, labels in digests],
+        model_name=spec.model_name,
+        target=spec.target,
+        unknown=spec.unknown_value,
+        empty_sections=spec.empty_sections,
+        classes=spec.classes,
+        budget=budget_of(spec),
+        z=spec.z,
+        validation_z=spec.validation_z,
+        start_from=library.get(spec.start_from) if spec.start_from else None,
+        settings=spec.settings,
+        seed=spec.seed or 0,
+        digests=digests,
+        job_id=order.job_id,
+    )
+    plan = inspect_and_plan(request, order.device)
+    trained = train(
+        request,
+        plan,
+        folder=home.jobs / order.job_id / "checkpoints",
+        on_event=line.tell,
+        should_stop=line.should_stop,
+        device=order.device,
+    )
+    record = {**trained.record, "job_id": order.job_id}
+    return JobResult(model_name=library.add(record, trained.weights).name)
+
+
+def budget_of(spec: TrainingSpec) -> Budget:
+    """Return how long to train.
+
+    Examples
+    --------
+    >>> budget_of(TrainingSpec("mito", (), budget=("steps", 600))).steps
+    600
+    """
+    kind, value = spec.budget
+    if kind == "minutes":
+        return Budget(minutes=float(value))
+    if kind == "steps":
+        return Budget(steps=int(value))
+    return Budget(next(preset for preset in PRESETS if preset == value))
