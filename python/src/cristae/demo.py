@@ -7,12 +7,23 @@ The macro ``examples/demo.ijm``, which ``make demo`` runs in ImageJ, cuts the sa
 import colorsys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from cristae.errors import NotFound
+from cristae.events import Event
+
+
+class Follow(TypedDict):
+    """What training and prediction both want to know."""
+
+    home: Path
+    on_event: Callable[[Event], None]
+    should_stop: Callable[[], bool]
+
 
 type Objects = NDArray[np.unsignedinteger]
 
@@ -62,7 +73,13 @@ def cut_sample(columns: slice, folder: Path) -> tuple[Path, Path]:
     return written[0], written[1]
 
 
-def run(folder: Path, *, minutes: float, say: Callable[[str], None] = print) -> None:
+def run(
+    folder: Path,
+    *,
+    minutes: float,
+    on_event: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
     """Train, segment and score without Fiji, through the same rooms that the server uses.
 
     Parameters
@@ -71,34 +88,36 @@ def run(folder: Path, *, minutes: float, say: Callable[[str], None] = print) -> 
         Where the parts of the sample, the model library, the labels and the picture are written.
     minutes
         How long to train; 2.5 gives a good result on two CPU cores.
-    say
-        Gets one line at a time.
+    on_event
+        Gets the plan, progress and notes.
+    should_stop
+        Asked between steps; True ends it.
     """
     from cristae import door
 
+    follow: Follow = {"home": folder / "home", "on_event": on_event, "should_stop": should_stop}
     raw, neurons = cut_sample(LEARN, folder / "learn")
     unseen, truth = cut_sample(HELD_OUT, folder / "held-out")
-    say(f"Training on the left part of {sample_folder()} for {minutes:g} minutes ...")
-    door.train(raw, neurons, model="neurons", target="instances", minutes=minutes, home=folder / "home")
-    say("Segmenting the right part, which the model has not seen ...")
-    labels = folder / "raw-neurons.tif"
-    door.predict(unseen, labels, model="neurons", kind="instances", home=folder / "home", overwrite=True)
-    report(unseen, truth, labels, folder / "demo.png", say=say)
+    print(
+        f"Training on the left part of {sample_folder() / 'raw.tif'} for {minutes:g} minutes ...", flush=True
+    )
+    door.train(raw, neurons, model="neurons", target="instances", minutes=minutes, **follow)
+    print("Segmenting the right part, which the model has not seen ...", flush=True)
+    labels = folder / "right-neurons.tif"
+    door.predict(unseen, labels, model="neurons", overwrite=True, **follow)
+    report(unseen, truth, labels, folder / "demo.png")
 
 
-def report(
-    raw: Path, truth: Path, labels: Path, picture: Path, *, say: Callable[[str], None] = print
-) -> dict[str, float]:
-    """Score the labels against the truth, draw the picture, and say both."""
+def report(raw: Path, truth: Path, labels: Path, picture: Path) -> None:
+    """Score the labels against the truth, draw the picture, and print both."""
     from cristae import door
 
     scores = door.evaluate(labels, truth, target="instances")
     write_picture(tifffile.imread(raw), tifffile.imread(truth), tifffile.imread(labels), picture)
-    say(f"boundary Dice {scores['boundary_dice']:.3f}")
-    say(f"adapted Rand error {scores['adapted_rand_error']:.3f}")
-    say(f"labels  {labels}")
-    say(f"picture {picture}")
-    return scores
+    print(f"boundary Dice {scores['boundary_dice']:.3f}")
+    print(f"adapted Rand error {scores['adapted_rand_error']:.3f}")
+    print(f"labels  {labels}")
+    print(f"picture {picture}", flush=True)
 
 
 def write_picture(

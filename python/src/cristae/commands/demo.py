@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from cristae.commands.arguments import Commands, new_command, positive_number
+from cristae.commands.reporting import reporter
+from cristae.commands.stopping import polite_stop
 
 DESCRIPTION = """\
 Train on the left part of the bundled FIB-SEM sample, segment its right part, score it against the truth and
@@ -39,5 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration."""
     from cristae import demo
 
-    demo.run(arguments.folder, minutes=arguments.minutes)
+    with reporter() as show, polite_stop() as stopped:
+        demo.run(arguments.folder, minutes=arguments.minutes, on_event=show, should_stop=stopped.is_set)
     return 0
