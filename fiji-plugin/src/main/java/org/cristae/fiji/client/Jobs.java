@@ -9,6 +9,7 @@ import java.util.UUID;
 import java.util.function.Consumer;
 import org.cristae.v1.CancelJobRequest;
 import org.cristae.v1.GetJobRequest;
+import org.cristae.v1.GetModelRequest;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
 import org.cristae.v1.JobState;
@@ -80,6 +81,16 @@ public final class Jobs {
       page = answer.getNextPage();
     } while (!page.isEmpty());
     return models;
+  }
+
+  /**
+   * The model of a name.
+   *
+   * @throws CristaeException if there is none; the sentence lists the names that are there
+   */
+  public Model model(String name) throws CristaeException {
+    GetModelRequest request = GetModelRequest.newBuilder().setName(name).build();
+    return client.call(() -> client.models().getModel(request));
   }
 
   /** Asks a job to end. */

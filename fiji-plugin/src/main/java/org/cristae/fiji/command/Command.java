@@ -1,0 +1,80 @@
+package org.cristae.fiji.command;
+
+import ij.IJ;
+import ij.ImagePlus;
+import ij.Macro;
+import ij.plugin.PlugIn;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.ui.StatusBar;
+import org.cristae.fiji.ui.Work;
+import org.cristae.v1.ErrorCode;
+
+/**
+ * A menu entry. Called with options, from a macro, it opens no dialog and blocks until it is done;
+ * failures abort the macro with one sentence. Called without, it opens its dialog.
+ */
+abstract class Command implements PlugIn {
+  private static final long POLL_MS = 100;
+
+  /** Does the command with the options of a macro; blocks until it is done. */
+  abstract void scripted(String options) throws CristaeException;
+
+  /** Asks the person, and returns once the work has begun in a window of its own. */
+  abstract void interactive() throws CristaeException;
+
+  @Override
+  public final void run(String argument) {
+    String options = Macro.getOptions();
+    try {
+      if (options == null || options.trim().isEmpty()) {
+        interactive();
+      } else {
+        scripted(options);
+      }
+    } catch (CristaeException e) {
+      fail(e);
+    }
+  }
+
+  private static void fail(CristaeException failure) {
+    StatusBar.clear("");
+    if (failure.code() == ErrorCode.ERROR_CODE_CANCELLED) {
+      IJ.showStatus("Cristae: cancelled");
+      Macro.abort();
+      return;
+    }
+    if (failure.getCause() != null) {
+      failure.getCause().printStackTrace(); // the console is for whoever helps
+    }
+    IJ.error("Cristae", failure.getMessage());
+  }
+
+  /** Does the work on this thread; Esc cancels it, on the server too. Shows the result. */
+  static void runToEnd(Work work) throws CristaeException {
+    Cancellation cancellation = new Cancellation();
+    Cancellation end = new Cancellation();
+    Thread watch = new Thread(() -> watchEscape(cancellation, end), "Cristae watches Esc");
+    watch.setDaemon(true);
+    watch.start();
+    try {
+      ImagePlus result = work.run(new StatusBar(), cancellation, new Cancellation());
+      StatusBar.clear(work.lastWords());
+      if (result != null) {
+        result.show();
+      }
+    } finally {
+      end.cancel();
+    }
+  }
+
+  private static void watchEscape(Cancellation cancellation, Cancellation end) {
+    while (!end.isCancelled()) {
+      if (IJ.escapePressed()) {
+        cancellation.cancel();
+        return;
+      }
+      IJ.wait((int) POLL_MS);
+    }
+  }
+}

@@ -1,0 +1,189 @@
+package org.cristae.fiji.ui;
+
+import ij.Prefs;
+import ij.plugin.frame.Recorder;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.ErrorCode;
+
+/**
+ * What a person chose in a dialog, or a macro wrote into {@code run("Cristae ...", "key=value
+ * ...")}: the same keys, so that a recorded line replays exactly. Absent and empty are the same.
+ */
+public final class Choices {
+  private final String command;
+  private final List<String> keys;
+  private final Map<String, String> values = new LinkedHashMap<>();
+
+  /**
+   * No choices yet.
+   *
+   * @param command the command's name in macros, for sentences
+   * @param keys the macro keys that it knows, in the order in which they are recorded
+   */
+  public Choices(String command, String... keys) {
+    this.command = command;
+    this.keys = Arrays.asList(keys);
+  }
+
+  /**
+   * Reads the options of a macro: words {@code key=value}, values with spaces as {@code [a b]}.
+   *
+   * @throws CristaeException if a key is not known; the sentence lists those that are
+   */
+  public Choices parse(String options) throws CristaeException {
+    int at = 0;
+    while (at < options.length()) {
+      if (options.charAt(at) == ' ') {
+        at++;
+        continue;
+      }
+      int equals = options.indexOf('=', at);
+      int space = endOf(options, ' ', at);
+      boolean isFlag = equals < 0 || space < equals;
+      String key = options.substring(at, isFlag ? space : equals);
+      if (!keys.contains(key)) {
+        throw new CristaeException(
+            ErrorCode.ERROR_CODE_INVALID_INPUT,
+            command + " does not know \"" + key + "\". It knows: " + String.join(", ", keys) + ".");
+      }
+      if (isFlag) {
+        put(key, "true");
+        at = space;
+      } else {
+        at = equals + 1;
+        int end = valueEnd(options, at);
+        put(key, unquoted(options.substring(at, end)));
+        at = end;
+      }
+    }
+    return this;
+  }
+
+  private static int valueEnd(String options, int start) {
+    if (start < options.length() && options.charAt(start) == '[') {
+      int depth = 0;
+      for (int i = start; i < options.length(); i++) {
+        depth += options.charAt(i) == '[' ? 1 : options.charAt(i) == ']' ? -1 : 0;
+        if (depth == 0) {
+          return i + 1;
+        }
+      }
+    }
+    if (start < options.length() && options.charAt(start) == '\'') {
+      int quote = options.indexOf('\'', start + 1);
+      if (quote > 0) {
+        return quote + 1;
+      }
+    }
+    return endOf(options, ' ', start);
+  }
+
+  private static int endOf(String text, char end, int start) {
+    int index = text.indexOf(end, start);
+    return index < 0 ? text.length() : index;
+  }
+
+  private static String unquoted(String value) {
+    boolean quoted =
+        value.length() > 1
+            && (value.startsWith("[") && value.endsWith("]")
+                || value.startsWith("'") && value.endsWith("'"));
+    return quoted ? value.substring(1, value.length() - 1) : value;
+  }
+
+  /** Chooses; null or an empty text takes a choice back. */
+  public Choices put(String key, String value) {
+    if (value == null || value.trim().isEmpty()) {
+      values.remove(key);
+    } else {
+      values.put(key, value.trim());
+    }
+    return this;
+  }
+
+  /** What was chosen, or {@code otherwise}. */
+  public String get(String key, String otherwise) {
+    return values.getOrDefault(key, otherwise);
+  }
+
+  /** True if something was chosen. */
+  public boolean has(String key) {
+    return values.containsKey(key);
+  }
+
+  /** What was chosen, as one of a few words; {@code allowed[0]} if nothing was. */
+  public String word(String key, String... allowed) throws CristaeException {
+    String value = get(key, allowed[0]);
+    if (!Arrays.asList(allowed).contains(value)) {
+      throw wrong(key, "one of " + String.join(", ", allowed));
+    }
+    return value;
+  }
+
+  /** What was chosen, as a number greater than 0. */
+  public double positive(String key) throws CristaeException {
+    try {
+      double value = Double.parseDouble(get(key, ""));
+      if (value > 0 && !Double.isInfinite(value)) {
+        return value;
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw wrong(key, "a number greater than 0");
+  }
+
+  /** What was chosen, as a whole number from {@code least} on. */
+  public long whole(String key, long least) throws CristaeException {
+    try {
+      long value = Long.parseLong(get(key, ""));
+      if (value >= least) {
+        return value;
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw wrong(key, "a whole number, at least " + least);
+  }
+
+  /** The sentence for a choice that cannot be. */
+  CristaeException wrong(String key, String expected) {
+    return new CristaeException(
+        ErrorCode.ERROR_CODE_INVALID_INPUT,
+        command + ": " + key + "=" + get(key, "") + " should be " + expected + ".");
+  }
+
+  /** Adds the choices to the line that ImageJ's recorder writes for this command. */
+  public void record() {
+    if (Recorder.record) {
+      for (String key : keys) {
+        if (has(key)) {
+          Recorder.recordOption(key, get(key, ""));
+        }
+      }
+    }
+  }
+
+  /** Keeps the choices of these keys for the next time. */
+  public void remember(String... kept) {
+    for (String key : kept) {
+      Prefs.set(preference(key), get(key, ""));
+    }
+  }
+
+  /** Takes the choices of these keys from the last time. */
+  public Choices recall(String... kept) {
+    for (String key : kept) {
+      put(key, Prefs.get(preference(key), ""));
+    }
+    return this;
+  }
+
+  private String preference(String key) {
+    return command.toLowerCase(java.util.Locale.ROOT).replace(' ', '.') + "." + key;
+  }
+}

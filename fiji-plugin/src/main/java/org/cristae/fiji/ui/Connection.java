@@ -1,0 +1,124 @@
+package org.cristae.fiji.ui;
+
+import ij.Prefs;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Patience;
+import org.cristae.fiji.client.Progress;
+import org.cristae.fiji.client.ServerAddress;
+import org.cristae.fiji.launch.HomeFolder;
+import org.cristae.fiji.launch.LocalServer;
+import org.cristae.fiji.launch.ServerCommand;
+
+/**
+ * The server that the person uses: the one at the address that was set, else the one on this
+ * machine, which is started when it is needed. One connection for all commands.
+ */
+public final class Connection {
+  private static final String ADDRESS = "cristae.address";
+  private static final String COMMAND = "cristae.command";
+  private static final Patience FIRST = new Patience(3);
+  private static final Patience LATER = new Patience(60);
+
+  private static final HomeFolder HOME = HomeFolder.ofUser();
+  private static final LocalServer LOCAL = new LocalServer(HOME);
+
+  /** Kept open, since jobs may still use them; changes of the server are rare. */
+  private static final List<Client> RETIRED = new ArrayList<>();
+
+  private static Client current;
+
+  private Connection() {}
+
+  /** The address that was set; empty for the server on this machine. */
+  public static String address() {
+    return Prefs.get(ADDRESS, "");
+  }
+
+  /** The command that was set for the server on this machine; empty for the usual one. */
+  public static String command() {
+    return Prefs.get(COMMAND, "");
+  }
+
+  /** The server on this machine. */
+  public static LocalServer local() {
+    return LOCAL;
+  }
+
+  /**
+   * Sets which server is used from now on.
+   *
+   * @param address {@code host:port}, or empty for the server on this machine
+   * @param token the token of the server at {@code address}; empty leaves the one kept before
+   * @param command starts the program on this machine; empty for the usual one
+   * @throws CristaeException if the address is none, or the token cannot be kept
+   */
+  public static synchronized void choose(String address, String token, String command)
+      throws CristaeException {
+    if (!address.isEmpty()) {
+      ServerAddress.parse(address);
+    }
+    if (!token.isEmpty()) {
+      HOME.keepRemoteToken(token);
+    }
+    Prefs.set(ADDRESS, address);
+    Prefs.set(COMMAND, command);
+    disconnect();
+  }
+
+  /**
+   * A connection to a server that answered just now; a local one is started if need be.
+   *
+   * @throws CristaeException if there is none
+   */
+  public static synchronized Client open(Progress progress, Cancellation cancellation)
+      throws CristaeException {
+    if (current != null && answers(current)) {
+      return current;
+    }
+    disconnect(); // gone, or started again elsewhere: find it below
+    if (address().isEmpty()) {
+      List<String> command =
+          ServerCommand.choose(command(), System.getenv("CRISTAE_COMMAND"), HOME);
+      current = LOCAL.ensure(command, LATER, progress, cancellation);
+    } else {
+      ServerAddress address = ServerAddress.parse(address());
+      try (Client probe = new Client(address, HOME::remoteToken, FIRST)) {
+        probe.server();
+      }
+      current = new Client(address, HOME::remoteToken, LATER);
+    }
+    return current;
+  }
+
+  /** A connection to the server that runs on this machine; null if none does. Starts nothing. */
+  static synchronized Client findLocal() throws CristaeException {
+    if (current == null || !answers(current)) {
+      disconnect();
+      current = LOCAL.find(LATER).orElse(null);
+    }
+    return current;
+  }
+
+  private static boolean answers(Client client) {
+    Supplier<String> token = address().isEmpty() ? HOME::token : HOME::remoteToken;
+    try (Client probe = new Client(client.address(), token, new Patience(0))) {
+      probe.server();
+      return true;
+    } catch (CristaeException e) {
+      return false;
+    }
+  }
+
+  /** Forgets the connection; the server goes on. */
+  public static synchronized void disconnect() {
+    if (current != null) {
+      RETIRED.add(current);
+      current = null;
+    }
+  }
+}

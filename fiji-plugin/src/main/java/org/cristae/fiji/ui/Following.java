@@ -1,0 +1,118 @@
+package org.cristae.fiji.ui;
+
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobEvent;
+import org.cristae.v1.JobState;
+
+/** Follows a job to its end and tells a listener in words. */
+public final class Following {
+  private static final long CANCEL_LIMIT_MS = 20_000;
+
+  private Following() {}
+
+  /**
+   * Follows a job until it is done.
+   *
+   * @param cancellation asks the server to end the job
+   * @param detach leaves the job alone
+   * @return the job in the state DONE
+   * @throws CristaeException if it failed, was cancelled or was left alone
+   */
+  public static Job toEnd(
+      Client client,
+      String jobId,
+      JobListener listener,
+      Cancellation cancellation,
+      Cancellation detach)
+      throws CristaeException {
+    Jobs jobs = new Jobs(client);
+    Runnable cancel = cancellation.onCancel(() -> cancel(jobs, jobId, detach));
+    try {
+      Job job = jobs.watch(jobId, event -> tell(event, listener), detach);
+      if (job.getState() == JobState.JOB_STATE_FAILED) {
+        throw new CristaeException(job.getError().getCode(), job.getError().getSentence());
+      }
+      if (job.getState() != JobState.JOB_STATE_DONE) {
+        throw new CristaeException(ErrorCode.ERROR_CODE_CANCELLED, "Cancelled.");
+      }
+      return job;
+    } finally {
+      cancellation.forget(cancel);
+    }
+  }
+
+  /** Asks for the end, and stops waiting for it if it does not come. */
+  private static void cancel(Jobs jobs, String jobId, Cancellation detach) {
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                jobs.cancel(jobId);
+                Thread.sleep(CANCEL_LIMIT_MS);
+              } catch (CristaeException e) {
+                // the server is gone: nothing to wait for
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+              detach.cancel();
+            },
+            "Cristae cancels a job");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private static void tell(JobEvent event, JobListener listener) {
+    switch (event.getEventCase()) {
+      case PROGRESS:
+        listener.update(
+            event.getProgress().getStage(),
+            event.getProgress().getFraction(),
+            detail(event.getProgress()));
+        break;
+      case METRICS:
+        Map<String, Double> values = new TreeMap<>(event.getMetrics().getValuesMap());
+        listener.figures(event.getMetrics().getStep(), values);
+        break;
+      case MESSAGE:
+        listener.note(event.getMessage().getSentence(), event.getMessage().getIsWarning());
+        break;
+      case PLAN:
+        event.getPlan().getSentencesList().forEach(sentence -> listener.note(sentence, false));
+        break;
+      case STATE:
+        if (event.getState().getState() == JobState.JOB_STATE_QUEUED) {
+          listener.update("Waiting for a device", 0, "");
+        }
+        break;
+      default: // a newer server
+    }
+  }
+
+  private static String detail(org.cristae.v1.Progress progress) {
+    if (!progress.hasSecondsLeft()) {
+      return progress.getDetail();
+    }
+    String left = duration(progress.getSecondsLeft()) + " left";
+    return progress.getDetail().isEmpty() ? left : progress.getDetail() + ", " + left;
+  }
+
+  /** A time in words: "40 s", "12 min", "3 h 5 min". */
+  static String duration(double seconds) {
+    long s = Math.round(seconds);
+    if (s < 90) {
+      return s + " s";
+    }
+    long minutes = Math.round(s / 60.0);
+    return minutes < 90
+        ? minutes + " min"
+        : String.format(Locale.ROOT, "%d h %d min", minutes / 60, minutes % 60);
+  }
+}

@@ -1,0 +1,148 @@
+package org.cristae.fiji.ui;
+
+import ij.IJ;
+import java.awt.BorderLayout;
+import java.awt.Dialog;
+import java.awt.GridBagConstraints;
+import java.awt.GridBagLayout;
+import java.awt.Insets;
+import java.awt.event.KeyEvent;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import javax.swing.JButton;
+import javax.swing.JComboBox;
+import javax.swing.JComponent;
+import javax.swing.JDialog;
+import javax.swing.JLabel;
+import javax.swing.JPanel;
+import javax.swing.JTextField;
+import javax.swing.KeyStroke;
+
+/**
+ * A short modal dialog: what one must choose on top, the rest under "More...". Each field fills one
+ * macro key.
+ */
+final class FormDialog {
+  private final JDialog dialog;
+  private final JPanel basic = new JPanel(new GridBagLayout());
+  private final JPanel more = new JPanel(new GridBagLayout());
+  private final JLabel message = Look.hint(" ");
+  private final Map<String, JComponent> fields = new LinkedHashMap<>();
+  private boolean accepted;
+
+  /** An empty dialog; call on the event thread. */
+  FormDialog(String title) {
+    dialog = new JDialog(IJ.getInstance(), title, Dialog.ModalityType.APPLICATION_MODAL);
+    dialog.setDefaultCloseOperation(JDialog.DISPOSE_ON_CLOSE);
+  }
+
+  /** A field to choose one of a few words; the person may also type if {@code isOpen}. */
+  JComboBox<String> choice(
+      boolean isMore, String key, String label, List<String> items, boolean isOpen, String chosen) {
+    JComboBox<String> box = new JComboBox<>(items.toArray(new String[0]));
+    box.setEditable(isOpen);
+    if (isOpen || items.contains(chosen)) {
+      box.setSelectedItem(chosen);
+    }
+    box.setPrototypeDisplayValue("a title of usual length.tif");
+    add(isMore, key, label, box);
+    return box;
+  }
+
+  /** A field to type into. */
+  JTextField text(boolean isMore, String key, String label, String value, String toolTip) {
+    JTextField field = new JTextField(value, 20);
+    field.setToolTipText(toolTip);
+    add(isMore, key, label, field);
+    return field;
+  }
+
+  /** A grey line below the field before. */
+  void hint(boolean isMore, String text) {
+    JPanel panel = isMore ? more : basic;
+    GridBagConstraints at = new GridBagConstraints();
+    at.gridx = 1;
+    at.gridy = panel.getComponentCount();
+    at.anchor = GridBagConstraints.LINE_START;
+    at.insets = new Insets(0, Look.GAP, Look.GAP, 0);
+    panel.add(Look.hint(text), at);
+  }
+
+  private void add(boolean isMore, String key, String label, JComponent field) {
+    JPanel panel = isMore ? more : basic;
+    fields.put(key, field);
+    field.setName(key);
+    GridBagConstraints at = new GridBagConstraints();
+    at.gridy = panel.getComponentCount();
+    at.gridx = 0;
+    at.anchor = GridBagConstraints.LINE_END;
+    at.insets = new Insets(3, 0, 3, 0);
+    JLabel name = new JLabel(label);
+    name.setLabelFor(field);
+    panel.add(name, at);
+    at.gridx = 1;
+    at.weightx = 1;
+    at.fill = GridBagConstraints.HORIZONTAL;
+    at.insets = new Insets(3, Look.GAP, 3, 0);
+    panel.add(field, at);
+  }
+
+  /** Says something below the fields. */
+  void say(String text) {
+    message.setText(text.isEmpty() ? " " : text);
+  }
+
+  /** Shows the dialog and waits; true if the person pressed OK. */
+  boolean ask(String okText) {
+    JButton ok =
+        Look.button(
+            okText,
+            () -> {
+              accepted = true;
+              dialog.dispose();
+            });
+    JButton cancel = Look.button("Cancel", dialog::dispose);
+    JButton toggle = new JButton("More...");
+    toggle.setVisible(more.getComponentCount() > 0);
+    toggle.addActionListener(
+        event -> {
+          more.setVisible(!more.isVisible());
+          toggle.setText(more.isVisible() ? "Less" : "More...");
+          dialog.pack();
+        });
+    more.setVisible(false);
+
+    JPanel rows = new JPanel(new BorderLayout(0, 0));
+    rows.add(basic, BorderLayout.NORTH);
+    rows.add(more, BorderLayout.CENTER);
+    rows.add(message, BorderLayout.SOUTH);
+    JPanel south = new JPanel(new BorderLayout());
+    south.add(toggle, BorderLayout.WEST);
+    south.add(Look.buttons(cancel, ok), BorderLayout.EAST);
+    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
+    content.add(rows, BorderLayout.CENTER);
+    content.add(south, BorderLayout.SOUTH);
+    dialog.setContentPane(content);
+    dialog.getRootPane().setDefaultButton(ok);
+    dialog
+        .getRootPane()
+        .registerKeyboardAction(
+            event -> dialog.dispose(),
+            KeyStroke.getKeyStroke(KeyEvent.VK_ESCAPE, 0),
+            JComponent.WHEN_IN_FOCUSED_WINDOW);
+    dialog.setResizable(false);
+    Look.show(dialog);
+    return accepted;
+  }
+
+  /** What stands in the field of a key. */
+  String value(String key) {
+    JComponent field = fields.get(key);
+    if (field instanceof JTextField) {
+      return ((JTextField) field).getText().trim();
+    }
+    Object item = ((JComboBox<?>) field).getSelectedItem();
+    return item == null ? "" : item.toString().trim();
+  }
+}

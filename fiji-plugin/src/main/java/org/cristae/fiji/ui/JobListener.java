@@ -1,0 +1,25 @@
+package org.cristae.fiji.ui;
+
+import java.util.Map;
+import org.cristae.fiji.client.Progress;
+
+/** Is told what happens to a job, from any thread. */
+public interface JobListener extends Progress {
+  /** The server has the job under this id; from now on it survives this program. */
+  default void submitted(String jobId) {}
+
+  /**
+   * Something worth telling the person: a sentence of the plan, a warning.
+   *
+   * @param isWarning true if the result may be worse than hoped
+   */
+  default void note(String sentence, boolean isWarning) {}
+
+  /**
+   * New figures of a training.
+   *
+   * @param step the optimiser step, from 1
+   * @param values by name: "loss", "validation_loss", "dice", ...
+   */
+  default void figures(long step, Map<String, Double> values) {}
+}

@@ -1,0 +1,172 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import java.awt.BorderLayout;
+import java.awt.Dimension;
+import java.util.Map;
+import javax.swing.BoxLayout;
+import javax.swing.JButton;
+import javax.swing.JFrame;
+import javax.swing.JLabel;
+import javax.swing.JPanel;
+import javax.swing.JProgressBar;
+import javax.swing.JScrollPane;
+import javax.swing.JTextArea;
+import javax.swing.SwingUtilities;
+import javax.swing.WindowConstants;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.ErrorCode;
+
+/**
+ * A window with one job: stage, progress, plan and curve. Cancel ends the job on the server; Close
+ * leaves it running, to be found again in the list of jobs.
+ */
+public final class JobWindow implements JobListener {
+  private final Work work;
+  private final Cancellation cancellation = new Cancellation();
+  private final Cancellation detach = new Cancellation();
+  private final JFrame frame;
+  private final JLabel stage = new JLabel("Starting ...");
+  private final JLabel detail = Look.hint(" ");
+  private final JProgressBar bar = new JProgressBar(0, 1000);
+  private final JTextArea log = new JTextArea(7, 52);
+  private final CurvePanel curve = new CurvePanel();
+  private final JButton cancel;
+  private boolean hasJob;
+  private boolean ended;
+
+  private JobWindow(Work work) {
+    this.work = work;
+    frame = new JFrame("Cristae: " + work.title());
+    frame.setDefaultCloseOperation(WindowConstants.DO_NOTHING_ON_CLOSE);
+    frame.addWindowListener(
+        new java.awt.event.WindowAdapter() {
+          @Override
+          public void windowClosing(java.awt.event.WindowEvent event) {
+            close();
+          }
+        });
+    cancel = Look.button("Cancel", this::cancel);
+    JButton close = Look.button("Close", this::close);
+    close.setToolTipText("The job goes on; Plugins > Cristae > Cristae Jobs finds it again");
+    log.setEditable(false);
+    log.setLineWrap(true);
+    log.setWrapStyleWord(true);
+    log.setFont(stage.getFont().deriveFont(stage.getFont().getSize2D() - 0.5f));
+    stage.setFont(stage.getFont().deriveFont(java.awt.Font.BOLD));
+    bar.setPreferredSize(new Dimension(420, 18));
+    curve.setVisible(false);
+
+    JPanel top = new JPanel();
+    top.setLayout(new BoxLayout(top, BoxLayout.Y_AXIS));
+    for (javax.swing.JComponent part : new javax.swing.JComponent[] {stage, bar, detail, curve}) {
+      part.setAlignmentX(0);
+      top.add(part);
+      top.add(javax.swing.Box.createVerticalStrut(4));
+    }
+    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
+    content.add(top, BorderLayout.NORTH);
+    content.add(new JScrollPane(log), BorderLayout.CENTER);
+    content.add(Look.buttons(cancel, close), BorderLayout.SOUTH);
+    frame.setContentPane(content);
+  }
+
+  /** Opens a window and does the work on a thread of its own; returns at once. */
+  public static void start(Work work) {
+    Look.onEventThread(
+        () -> {
+          JobWindow window = new JobWindow(work);
+          Look.show(window.frame);
+          Thread thread = new Thread(window::run, "Cristae: " + work.title());
+          thread.setDaemon(true);
+          thread.start();
+        });
+  }
+
+  private void run() {
+    try {
+      ImagePlus result = work.run(this, cancellation, detach);
+      end(work.lastWords(), 1);
+      if (result != null) {
+        result.show();
+      }
+    } catch (CristaeException e) {
+      end(e.code() == ErrorCode.ERROR_CODE_CANCELLED ? "Cancelled." : e.getMessage(), 0);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      e.printStackTrace();
+      end("This went wrong inside the plugin (" + e + "); the console has the details.", 0);
+    } finally {
+      StatusBar.clear("");
+    }
+  }
+
+  private void end(String words, double fraction) {
+    SwingUtilities.invokeLater(
+        () -> {
+          ended = true;
+          stage.setText("<html><body style='width:320px'>" + escaped(words) + "</body></html>");
+          detail.setText(" ");
+          bar.setIndeterminate(false);
+          bar.setValue((int) (fraction * bar.getMaximum()));
+          cancel.setEnabled(false);
+          frame.pack();
+        });
+  }
+
+  private static String escaped(String text) {
+    return text.replace("&", "&amp;").replace("<", "&lt;");
+  }
+
+  private void cancel() {
+    cancel.setEnabled(false);
+    stage.setText("Cancelling ...");
+    new Thread(cancellation::cancel, "Cristae cancels").start();
+  }
+
+  private void close() {
+    frame.dispose();
+    if (!ended) {
+      // Before the server has the job there is nothing that could go on.
+      new Thread(hasJob ? detach::cancel : cancellation::cancel, "Cristae closes").start();
+    }
+  }
+
+  @Override
+  public void submitted(String jobId) {
+    SwingUtilities.invokeLater(() -> hasJob = true);
+  }
+
+  @Override
+  public void update(String text, double fraction, String figures) {
+    SwingUtilities.invokeLater(
+        () -> {
+          if (!ended && cancel.isEnabled()) {
+            stage.setText(text);
+            detail.setText(figures.isEmpty() ? " " : figures);
+            bar.setValue((int) (fraction * bar.getMaximum()));
+          }
+        });
+  }
+
+  @Override
+  public void note(String sentence, boolean isWarning) {
+    SwingUtilities.invokeLater(
+        () -> {
+          log.append((log.getText().isEmpty() ? "" : "\n") + (isWarning ? "! " : "") + sentence);
+          log.setCaretPosition(0);
+        });
+  }
+
+  @Override
+  public void figures(long step, Map<String, Double> values) {
+    SwingUtilities.invokeLater(
+        () -> {
+          if (!curve.isVisible()) {
+            curve.setVisible(true);
+            frame.pack();
+          }
+          curve.add(step, values);
+        });
+  }
+}

@@ -1,0 +1,165 @@
+package org.cristae.fiji.ui;
+
+import java.awt.BorderLayout;
+import java.awt.Dimension;
+import java.util.List;
+import javax.swing.JButton;
+import javax.swing.JFrame;
+import javax.swing.JLabel;
+import javax.swing.JPanel;
+import javax.swing.JScrollPane;
+import javax.swing.JTable;
+import javax.swing.ListSelectionModel;
+import javax.swing.SwingUtilities;
+import javax.swing.WindowConstants;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobKind;
+import org.cristae.v1.JobState;
+
+/** The jobs on the server, also those of an earlier session of ImageJ. */
+public final class JobsWindow {
+  private static final int LIMIT = 200;
+  private static final long REFRESH_MS = 1500;
+  private static final int[] WIDTHS = {230, 90, 80, 70, 70, 100};
+  private static JobsWindow shown;
+
+  private final JFrame frame = new JFrame("Cristae: jobs");
+  private final JobsTable model = new JobsTable();
+  private final JTable table = new JTable(model);
+  private final JLabel status = Look.hint("Asking the server ...");
+  private final JButton follow = Look.button("Follow", this::followSelected);
+  private final JButton result = Look.button("Open Result", this::followSelected);
+  private final JButton cancel = Look.button("Cancel Job", this::cancelSelected);
+
+  private JobsWindow() {
+    frame.setDefaultCloseOperation(WindowConstants.DISPOSE_ON_CLOSE);
+    table.setSelectionMode(ListSelectionModel.SINGLE_SELECTION);
+    table.setFillsViewportHeight(true);
+    table.setShowVerticalLines(false);
+    table.setRowHeight(22);
+    for (int column = 0; column < WIDTHS.length; column++) {
+      table.getColumnModel().getColumn(column).setPreferredWidth(WIDTHS[column]);
+    }
+    table.getSelectionModel().addListSelectionListener(event -> selectionChanged());
+    JScrollPane scroll = new JScrollPane(table);
+    scroll.setPreferredSize(new Dimension(660, 260));
+    JPanel south = new JPanel(new BorderLayout(0, Look.GAP));
+    south.add(status, BorderLayout.NORTH);
+    south.add(
+        Look.buttons(follow, result, cancel, Look.button("Close", frame::dispose)),
+        BorderLayout.EAST);
+    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
+    content.add(scroll, BorderLayout.CENTER);
+    content.add(south, BorderLayout.SOUTH);
+    frame.setContentPane(content);
+    selectionChanged();
+  }
+
+  /** Opens the window, or brings it to the front. */
+  public static void open() {
+    Look.onEventThread(
+        () -> {
+          if (shown == null || !shown.frame.isDisplayable()) {
+            shown = new JobsWindow();
+            Look.show(shown.frame);
+            Thread thread = new Thread(shown::refreshWhileOpen, "Cristae lists jobs");
+            thread.setDaemon(true);
+            thread.start();
+          } else {
+            shown.frame.toFront();
+          }
+        });
+  }
+
+  private void refreshWhileOpen() {
+    while (frame.isDisplayable()) {
+      try {
+        List<Job> jobs =
+            new Jobs(Connection.open((stage, f, d) -> say(stage), new Cancellation())).list(LIMIT);
+        SwingUtilities.invokeLater(() -> show(jobs));
+      } catch (CristaeException e) {
+        say(e.getMessage());
+      }
+      try {
+        Thread.sleep(REFRESH_MS);
+      } catch (InterruptedException e) {
+        return;
+      }
+    }
+  }
+
+  private void say(String text) {
+    SwingUtilities.invokeLater(() -> status.setText(text));
+  }
+
+  private void show(List<Job> jobs) {
+    Job selected = selected();
+    if (model.show(jobs) && selected != null) {
+      int row = model.row(selected.getJobId());
+      if (row >= 0) {
+        table.setRowSelectionInterval(row, row);
+      }
+    }
+    selectionChanged();
+    if (jobs.isEmpty()) {
+      status.setText("No jobs yet: Plugins > Cristae > Cristae Train makes the first.");
+    }
+  }
+
+  private Job selected() {
+    int row = table.getSelectedRow();
+    return row < 0 ? null : model.job(row);
+  }
+
+  private void selectionChanged() {
+    Job job = selected();
+    boolean open = job != null && !Jobs.isEnd(job.getState());
+    follow.setEnabled(open);
+    cancel.setEnabled(open && job.getState() != JobState.JOB_STATE_CANCELLING);
+    result.setEnabled(
+        job != null
+            && job.getState() == JobState.JOB_STATE_DONE
+            && job.getKind() == JobKind.JOB_KIND_PREDICTION);
+    if (job == null) {
+      status.setText(" ");
+    } else if (job.getState() == JobState.JOB_STATE_FAILED) {
+      status.setText(job.getError().getSentence());
+    } else if (job.getState() == JobState.JOB_STATE_DONE
+        && job.getKind() == JobKind.JOB_KIND_TRAINING) {
+      status.setText("The model \"" + job.getResult().getModelName() + "\" is ready.");
+    } else {
+      String text = job.getProgress().getStage() + "  " + job.getProgress().getDetail();
+      status.setText(text.trim().isEmpty() ? " " : text);
+    }
+    status.setToolTipText(status.getText());
+  }
+
+  private void followSelected() {
+    Job job = selected();
+    if (job != null) {
+      JobWindow.start(new Attachment(job));
+    }
+  }
+
+  private void cancelSelected() {
+    Job job = selected();
+    if (job == null) {
+      return;
+    }
+    cancel.setEnabled(false);
+    new Thread(
+            () -> {
+              try {
+                new Jobs(Connection.open((stage, f, d) -> say(stage), new Cancellation()))
+                    .cancel(job.getJobId());
+              } catch (CristaeException e) {
+                say(e.getMessage());
+              }
+            },
+            "Cristae cancels a job")
+        .start();
+  }
+}

@@ -1,0 +1,98 @@
+package org.cristae.fiji.ui;
+
+import java.awt.Color;
+import java.awt.FlowLayout;
+import java.awt.Window;
+import java.lang.reflect.InvocationTargetException;
+import javax.swing.BorderFactory;
+import javax.swing.JButton;
+import javax.swing.JComponent;
+import javax.swing.JLabel;
+import javax.swing.JPanel;
+import javax.swing.SwingUtilities;
+import javax.swing.UIManager;
+import javax.swing.UnsupportedLookAndFeelException;
+import javax.swing.plaf.metal.MetalLookAndFeel;
+import javax.swing.plaf.nimbus.NimbusLookAndFeel;
+
+/** How all windows look: as the system's, or as Fiji's if that has a look of its own. */
+final class Look {
+  static final int GAP = 8;
+
+  private static boolean applied;
+
+  private Look() {}
+
+  /** Runs {@code build} on the event thread and waits for it. */
+  static void onEventThread(Runnable build) {
+    if (SwingUtilities.isEventDispatchThread()) {
+      apply();
+      build.run();
+      return;
+    }
+    try {
+      SwingUtilities.invokeAndWait(
+          () -> {
+            apply();
+            build.run();
+          });
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (InvocationTargetException e) {
+      throw new IllegalStateException(e.getCause());
+    }
+  }
+
+  /** Sets the look once, unless somebody set one before. */
+  private static void apply() {
+    if (applied || !(UIManager.getLookAndFeel() instanceof MetalLookAndFeel)) {
+      return;
+    }
+    applied = true;
+    try {
+      UIManager.setLookAndFeel(UIManager.getSystemLookAndFeelClassName());
+      if (UIManager.getLookAndFeel() instanceof MetalLookAndFeel) {
+        UIManager.setLookAndFeel(new NimbusLookAndFeel());
+      }
+    } catch (UnsupportedLookAndFeelException | ReflectiveOperationException e) {
+      // the plain look does as well
+    }
+  }
+
+  /** Free space around a panel. */
+  static <T extends JComponent> T padded(T panel) {
+    panel.setBorder(BorderFactory.createEmptyBorder(GAP + 4, GAP + 4, GAP + 4, GAP + 4));
+    return panel;
+  }
+
+  /** A row of buttons at the right. */
+  static JPanel buttons(JButton... buttons) {
+    JPanel row = new JPanel(new FlowLayout(FlowLayout.RIGHT, GAP, 0));
+    for (JButton button : buttons) {
+      row.add(button);
+    }
+    return row;
+  }
+
+  /** A button that does something. */
+  static JButton button(String text, Runnable action) {
+    JButton button = new JButton(text);
+    button.addActionListener(event -> action.run());
+    return button;
+  }
+
+  /** A line of explanation, in grey. */
+  static JLabel hint(String text) {
+    JLabel label = new JLabel(text);
+    label.setForeground(Color.GRAY.darker());
+    label.setFont(label.getFont().deriveFont(label.getFont().getSize2D() - 1));
+    return label;
+  }
+
+  /** Puts a window where ImageJ's user looks, and shows it. */
+  static void show(Window window) {
+    window.pack();
+    window.setLocationRelativeTo(null);
+    window.setVisible(true);
+  }
+}

@@ -1,0 +1,108 @@
+package org.cristae.fiji.ui;
+
+import ij.IJ;
+import ij.ImagePlus;
+import ij.WindowManager;
+import java.io.File;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.ErrorCode;
+
+/** Finds the images that ImageJ has open, also those without a window in batch mode. */
+public final class OpenImages {
+  private OpenImages() {}
+
+  /** All open images, in the order in which they were opened. */
+  public static List<ImagePlus> all() {
+    List<ImagePlus> images = new ArrayList<>();
+    int[] ids = WindowManager.getIDList();
+    if (ids != null) {
+      for (int id : ids) {
+        ImagePlus image = WindowManager.getImage(id);
+        if (image != null) {
+          images.add(image);
+        }
+      }
+    }
+    return images;
+  }
+
+  /** The open image of this title; null if there is none. */
+  static ImagePlus titled(String title) {
+    ImagePlus current = WindowManager.getCurrentImage();
+    if (current != null && current.getTitle().equals(title)) {
+      return current;
+    }
+    for (ImagePlus image : all()) {
+      if (image.getTitle().equals(title)) {
+        return image;
+      }
+    }
+    return null;
+  }
+
+  /**
+   * The image named by its title, else by the path of a file, which is opened; the active image if
+   * the name is empty.
+   *
+   * @throws CristaeException if there is none; the sentence lists what is open
+   */
+  public static ImagePlus find(String name) throws CristaeException {
+    ImagePlus image = name.isEmpty() ? WindowManager.getCurrentImage() : titled(name);
+    if (image == null && !name.isEmpty() && new File(name).isFile()) {
+      image = IJ.openImage(name);
+    }
+    if (image != null) {
+      return image;
+    }
+    StringBuilder open = new StringBuilder();
+    for (ImagePlus other : all()) {
+      open.append(open.length() == 0 ? "" : ", ").append(other.getTitle());
+    }
+    throw new CristaeException(
+        ErrorCode.ERROR_CODE_NOT_FOUND,
+        (name.isEmpty() ? "No image is open." : "No image named \"" + name + "\" is open.")
+            + (open.length() == 0 ? " Open one first." : " Open are: " + open + "."));
+  }
+
+  /** True if labels for {@code image} could be in {@code other}: same size, same planes. */
+  static boolean fits(ImagePlus image, ImagePlus other) {
+    return other != image
+        && other.getBitDepth() != 24
+        && other.getNChannels() == 1
+        && other.getWidth() == image.getWidth()
+        && other.getHeight() == image.getHeight()
+        && other.getStackSize() * image.getNChannels() == image.getStackSize();
+  }
+
+  /** The open image that most likely holds the labels of {@code image}; null if none fits. */
+  public static ImagePlus likelyLabels(ImagePlus image) {
+    ImagePlus best = null;
+    int bestScore = -1;
+    for (ImagePlus other : all()) {
+      if (fits(image, other)) {
+        String title = other.getTitle().toLowerCase(Locale.ROOT);
+        int score = title.matches(".*(label|mask|truth|annot|seg|gt).*") ? 2 : 0;
+        score += title.startsWith(stem(image.getTitle()).toLowerCase(Locale.ROOT)) ? 1 : 0;
+        if (score > bestScore) {
+          best = other;
+          bestScore = score;
+        }
+      }
+    }
+    return best;
+  }
+
+  /** A title without its file name's end. */
+  static String stem(String title) {
+    return title.replaceFirst("\\.(?i:tiff?|ome\\.tiff?|zarr|h5|hdf5|png|jpe?g|nrrd|mrc)$", "");
+  }
+
+  /** The title of a result: {@code stack-mito.tif} for {@code stack.tif} and {@code mito}. */
+  static String resultTitle(String source, String model) {
+    String stem = stem(source);
+    return stem + "-" + model + (stem.equals(source) ? "" : ".tif");
+  }
+}

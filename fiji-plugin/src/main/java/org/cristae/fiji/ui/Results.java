@@ -1,0 +1,87 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import ij.WindowManager;
+import java.util.ArrayList;
+import java.util.List;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Download;
+import org.cristae.fiji.client.Progress;
+import org.cristae.fiji.image.ReceivedVolume;
+import org.cristae.fiji.labels.ClassColors;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.Job;
+import org.cristae.v1.LabelClass;
+import org.cristae.v1.OutputVolume;
+import org.cristae.v1.Volume;
+
+/** Brings the result of a prediction into an ImageJ image. */
+public final class Results {
+  private Results() {}
+
+  /**
+   * Fetches what a prediction made, coloured, with calibration, title and properties.
+   *
+   * @param source the image that was segmented; null: an open image of its name is looked for
+   * @return the image, not shown yet
+   * @throws CristaeException if there is none or it cannot be fetched
+   */
+  public static ImagePlus fetch(
+      Client client, Job job, ImagePlus source, Progress progress, Cancellation cancellation)
+      throws CristaeException {
+    if (job.getResult().getOutputsCount() == 0) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_NOT_FOUND, "The job \"" + job.getTitle() + "\" made no image.");
+    }
+    OutputVolume output = job.getResult().getOutputs(0);
+    Volume volume = Download.describe(client, output.getVolumeId());
+    ReceivedVolume received = new ReceivedVolume(volume.getSpec());
+    Download.run(client, volume, received, progress, cancellation);
+    ImagePlus origin = source == null ? openSource(client, job, volume) : source;
+    String name = source == null ? sourceName(client, job) : source.getTitle();
+    String model = job.getPrediction().getModelName();
+    String title = WindowManager.getUniqueName(OpenImages.resultTitle(name, model));
+    ImagePlus image = received.toImage(title, origin);
+    List<LabelClass> classes = volume.getSpec().getClassesList();
+    if (output.getOutput().equals("probabilities")) {
+      image.setDisplayRange(0, 1);
+    } else {
+      boolean named = output.getOutput().equals("labels");
+      ClassColors.apply(image, named ? classes : new ArrayList<>(), received.maximum());
+    }
+    describe(image, job, output, classes);
+    return image;
+  }
+
+  private static String sourceName(Client client, Job job) throws CristaeException {
+    return Download.describe(client, job.getPrediction().getImageVolumeId()).getSpec().getName();
+  }
+
+  private static ImagePlus openSource(Client client, Job job, Volume volume)
+      throws CristaeException {
+    ImagePlus open = OpenImages.titled(sourceName(client, job));
+    boolean same =
+        open != null
+            && open.getWidth() == volume.getSpec().getShape().getX()
+            && open.getHeight() == volume.getSpec().getShape().getY()
+            && open.getStackSize() == open.getNChannels() * volume.getSpec().getShape().getZ();
+    return same ? open : null;
+  }
+
+  /** Writes into the image, and so into its TIFF, where it comes from. */
+  private static void describe(
+      ImagePlus image, Job job, OutputVolume output, List<LabelClass> classes) {
+    image.setProp("cristae.model", job.getPrediction().getModelName());
+    image.setProp("cristae.output", output.getOutput());
+    image.setProp("cristae.job", job.getJobId());
+    List<String> names = new ArrayList<>();
+    for (LabelClass label : classes) {
+      names.add(label.getValue() + "=" + label.getName());
+    }
+    if (!names.isEmpty()) {
+      image.setProp("cristae.classes", String.join(", ", names));
+    }
+  }
+}

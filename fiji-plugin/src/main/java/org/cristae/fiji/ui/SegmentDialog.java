@@ -1,0 +1,105 @@
+package org.cristae.fiji.ui;
+
+import ij.IJ;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.LabelClass;
+import org.cristae.v1.Model;
+
+/** The dialog of "Cristae Segment". */
+public final class SegmentDialog {
+  private static final String[] REMEMBERED = {"model", "output"};
+
+  private SegmentDialog() {}
+
+  /**
+   * Asks the server for its models, then the person; not on the event thread.
+   *
+   * @return the choices; null if the person cancelled
+   * @throws CristaeException if no image is open, no server is there or it has no model
+   */
+  public static Choices ask() throws CristaeException {
+    String image = OpenImages.find("").getTitle();
+    StatusBar status = new StatusBar();
+    List<Model> models = new Jobs(Connection.open(status, new Cancellation())).models();
+    StatusBar.clear("");
+    if (models.isEmpty()) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_NOT_FOUND,
+          "There is no model yet: make one with Plugins > Cristae > Cristae Train.");
+    }
+    Choices choices = Segmentation.choices().recall(REMEMBERED);
+    boolean[] accepted = new boolean[1];
+    Look.onEventThread(() -> accepted[0] = show(image, models, choices));
+    if (!accepted[0]) {
+      return null;
+    }
+    choices.remember(REMEMBERED);
+    IJ.showStatus("");
+    return choices;
+  }
+
+  private static boolean show(String image, List<Model> models, Choices choices) {
+    FormDialog form = new FormDialog("Cristae: segment an image");
+    List<String> titles = new ArrayList<>();
+    OpenImages.all().forEach(open -> titles.add(open.getTitle()));
+    form.choice(false, "image", "Image", titles, false, image);
+    List<String> names = new ArrayList<>();
+    models.forEach(model -> names.add(model.getName()));
+    javax.swing.JComboBox<String> model =
+        form.choice(false, "model", "Model", names, false, choices.get("model", names.get(0)));
+    form.say(about(models.get(Math.max(0, model.getSelectedIndex()))));
+    model.addActionListener(
+        event -> form.say(about(models.get(Math.max(0, model.getSelectedIndex())))));
+    form.choice(
+        true,
+        "output",
+        "Result",
+        Arrays.asList("auto", "labels", "instances", "probabilities"),
+        false,
+        choices.get("output", "auto"));
+    form.hint(true, "auto: single objects if the model was trained for them, else classes");
+    form.text(true, "voxel-size", "Voxel size z,y,x in nm", "", "Instead of the calibration");
+    form.text(true, "device", "Device", "", "cpu, cuda:0; empty: the fastest that is free");
+    if (!form.ask("Segment")) {
+      return false;
+    }
+    for (String key : new String[] {"image", "model", "voxel-size", "device"}) {
+      choices.put(key, form.value(key));
+    }
+    String output = form.value("output");
+    choices.put("output", output.equals("auto") ? "" : output);
+    return true;
+  }
+
+  /** One line about a model: its classes, how good it was, for which voxels. */
+  static String about(Model model) {
+    List<String> classes = new ArrayList<>();
+    for (LabelClass label : model.getClassesList()) {
+      classes.add(label.getName());
+    }
+    StringBuilder text = new StringBuilder();
+    text.append(model.getTarget().equals("instances") ? "Finds objects" : "Finds classes");
+    if (!classes.isEmpty() && !model.getTarget().equals("instances")) {
+      text.setLength(0);
+      text.append("Finds ").append(String.join(", ", classes));
+    }
+    if (model.getMetricsMap().containsKey("dice")) {
+      text.append(String.format("; Dice %.2f", model.getMetricsMap().get("dice")));
+    }
+    if (model.hasVoxelSize()) {
+      text.append(
+          String.format(
+              "; made for %.3g x %.3g x %.3g nm",
+              model.getVoxelSize().getZNm(),
+              model.getVoxelSize().getYNm(),
+              model.getVoxelSize().getXNm()));
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,94 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.client.Upload;
+import org.cristae.fiji.image.ImageVolume;
+import org.cristae.v1.Job;
+import org.cristae.v1.Model;
+import org.cristae.v1.PredictionSpec;
+
+/** One segmentation: the image is sent, a job is submitted and followed, the labels are fetched. */
+public final class Segmentation implements Work {
+  private final ImagePlus source;
+  private final ImageVolume image;
+  private final String model;
+  private final String output;
+  private final String device;
+
+  private Segmentation(
+      ImagePlus source, ImageVolume image, String model, String output, String device) {
+    this.source = source;
+    this.image = image;
+    this.model = model;
+    this.output = output;
+    this.device = device;
+  }
+
+  /** No choices yet. */
+  public static Choices choices() {
+    return new Choices("Cristae Segment", "image", "model", "output", "voxel-size", "device");
+  }
+
+  /**
+   * Checks the choices against the open images; nothing is sent yet.
+   *
+   * @throws CristaeException if something cannot be
+   */
+  public static Segmentation prepare(Choices choices) throws CristaeException {
+    ImagePlus source = OpenImages.find(choices.get("image", ""));
+    if (!choices.has("model")) {
+      throw choices.wrong("model", "the name of a model; Cristae Train makes one");
+    }
+    String output = choices.word("output", "auto", "labels", "instances", "probabilities");
+    return new Segmentation(
+        source,
+        ImageVolume.image(source, TrainingChoices.voxelSize(choices)),
+        choices.get("model", ""),
+        output,
+        choices.get("device", ""));
+  }
+
+  @Override
+  public String title() {
+    return "Segmenting " + source.getTitle() + " with " + model;
+  }
+
+  @Override
+  public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
+      throws CristaeException {
+    if (image.order().isTimeTakenAsSections()) {
+      listener.note(
+          "\"" + source.getTitle() + "\" is a time series; its time points are taken as slices.",
+          false);
+    }
+    Client client = Connection.open(listener, cancellation);
+    Jobs jobs = new Jobs(client);
+    Model found = jobs.model(model);
+    PredictionSpec.Builder spec =
+        PredictionSpec.newBuilder()
+            .setModelName(model)
+            .setOutput(output.equals("auto") ? usualOutput(found) : output)
+            .setDevice(device);
+    spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
+    cancellation.check();
+    Job job = jobs.submit(spec.build());
+    listener.submitted(job.getJobId());
+    Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
+    return Results.fetch(client, done, source, listener, cancellation);
+  }
+
+  private static String usualOutput(Model model) {
+    boolean objects =
+        model.getTarget().equals("instances") && model.getOutputsList().contains("instances");
+    return objects ? "instances" : "labels";
+  }
+
+  @Override
+  public String lastWords() {
+    return title() + " is done.";
+  }
+}

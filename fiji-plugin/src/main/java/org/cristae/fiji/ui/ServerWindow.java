@@ -1,0 +1,197 @@
+package org.cristae.fiji.ui;
+
+import java.awt.BorderLayout;
+import java.awt.GridBagConstraints;
+import java.awt.GridBagLayout;
+import java.awt.Insets;
+import javax.swing.ButtonGroup;
+import javax.swing.JButton;
+import javax.swing.JComponent;
+import javax.swing.JFrame;
+import javax.swing.JLabel;
+import javax.swing.JPanel;
+import javax.swing.JPasswordField;
+import javax.swing.JRadioButton;
+import javax.swing.JTextField;
+import javax.swing.SwingUtilities;
+import javax.swing.WindowConstants;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.Device;
+import org.cristae.v1.GetServerResponse;
+
+/** Which server is used, whether it answers and what it computes on. */
+public final class ServerWindow {
+  private static ServerWindow shown;
+
+  private final JFrame frame = new JFrame("Cristae: server");
+  private final JRadioButton local = new JRadioButton("On this machine, started when needed");
+  private final JRadioButton remote = new JRadioButton("At an address (an SSH tunnel, a server)");
+  private final JTextField command = new JTextField(Connection.command(), 26);
+  private final JTextField address = new JTextField(Connection.address(), 26);
+  private final JPasswordField token = new JPasswordField(26);
+  private final JLabel answer = new JLabel();
+  private final JButton connect = Look.button("Connect", this::connect);
+  private final JButton stop = Look.button("Stop Server", this::stop);
+
+  private ServerWindow() {
+    frame.setDefaultCloseOperation(WindowConstants.DISPOSE_ON_CLOSE);
+    ButtonGroup group = new ButtonGroup();
+    group.add(local);
+    group.add(remote);
+    (Connection.address().isEmpty() ? local : remote).setSelected(true);
+    local.addActionListener(event -> choiceChanged());
+    remote.addActionListener(event -> choiceChanged());
+    command.setToolTipText(
+        "How to start Cristae here; empty: as last time, or cristae on the path");
+    address.setToolTipText("host:port, or https://host:port");
+    token.setToolTipText("The content of the file token in the server's home; empty: as before");
+
+    JPanel form = new JPanel(new GridBagLayout());
+    row(form, 0, null, local);
+    row(form, 1, "Command", command);
+    row(form, 2, null, remote);
+    row(form, 3, "Address", address);
+    row(form, 4, "Token", token);
+    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
+    content.add(form, BorderLayout.NORTH);
+    content.add(answer, BorderLayout.CENTER);
+    content.add(
+        Look.buttons(stop, connect, Look.button("Close", frame::dispose)), BorderLayout.SOUTH);
+    frame.setContentPane(content);
+    frame.getRootPane().setDefaultButton(connect);
+    choiceChanged();
+  }
+
+  private static void row(JPanel form, int row, String label, JComponent field) {
+    GridBagConstraints at = new GridBagConstraints();
+    at.gridy = row;
+    at.anchor = GridBagConstraints.LINE_START;
+    at.insets = new Insets(3, label == null ? 0 : 24, 3, Look.GAP);
+    if (label == null) {
+      at.gridwidth = 2;
+      form.add(field, at);
+      return;
+    }
+    form.add(new JLabel(label), at);
+    at.gridx = 1;
+    at.weightx = 1;
+    at.fill = GridBagConstraints.HORIZONTAL;
+    at.insets = new Insets(3, 0, 3, 0);
+    form.add(field, at);
+  }
+
+  /** Opens the window, or brings it to the front, and asks the server who it is. */
+  public static void open() {
+    Look.onEventThread(
+        () -> {
+          if (shown == null || !shown.frame.isDisplayable()) {
+            shown = new ServerWindow();
+            Look.show(shown.frame);
+          } else {
+            shown.frame.toFront();
+          }
+          shown.look();
+        });
+  }
+
+  private void choiceChanged() {
+    command.setEnabled(local.isSelected());
+    address.setEnabled(remote.isSelected());
+    token.setEnabled(remote.isSelected());
+    stop.setEnabled(Connection.local().isOurs());
+  }
+
+  /** Sets what was chosen, and connects; a local server is started. */
+  private void connect() {
+    String chosenAddress = remote.isSelected() ? address.getText().trim() : "";
+    if (remote.isSelected() && chosenAddress.isEmpty()) {
+      say("Write the address of the server, for example 127.0.0.1:7867.");
+      return;
+    }
+    String chosenToken = new String(token.getPassword()).trim();
+    String chosenCommand = command.getText().trim();
+    inBackground(
+        () -> {
+          Connection.choose(chosenAddress, chosenToken, chosenCommand);
+          Client client =
+              Connection.open((stage, fraction, detail) -> say(stage + " ..."), new Cancellation());
+          return describe(client);
+        });
+  }
+
+  /** Tells who answers, without starting anything. */
+  private void look() {
+    if (Connection.address().isEmpty()) {
+      inBackground(
+          () -> {
+            Client client = Connection.findLocal();
+            return client == null
+                ? "No server runs on this machine. Connect starts it; so does the first command."
+                : describe(client);
+          });
+    } else {
+      inBackground(
+          () -> describe(Connection.open((stage, f, d) -> say(stage), new Cancellation())));
+    }
+  }
+
+  private void stop() {
+    inBackground(
+        () -> {
+          Connection.disconnect();
+          Connection.local().stop();
+          return "The server on this machine was stopped. Its jobs go on when it is started again.";
+        });
+  }
+
+  private static String describe(Client client) throws CristaeException {
+    GetServerResponse server = client.server();
+    StringBuilder text = new StringBuilder();
+    text.append("<b>Connected</b> to ").append(client.address());
+    text.append(", version ").append(server.getVersion());
+    text.append(server.getStopsWithClient() ? "; it ends with ImageJ." : ".");
+    for (Device device : server.getDevicesList()) {
+      text.append("<br>").append(device.getName()).append(": ").append(device.getDescription());
+      text.append(String.format(", %.0f GB", device.getMemoryBytes() / 1e9));
+      text.append(device.getJobId().isEmpty() ? "" : ", busy");
+    }
+    return text.toString();
+  }
+
+  /** Something that is done away from the event thread and ends in a text. */
+  private interface Question {
+    String answer() throws CristaeException;
+  }
+
+  private void inBackground(Question question) {
+    connect.setEnabled(false);
+    say("...");
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                say(question.answer());
+              } catch (CristaeException e) {
+                say("<span style='color:#b00020'>" + e.getMessage() + "</span>");
+              }
+              SwingUtilities.invokeLater(
+                  () -> {
+                    connect.setEnabled(true);
+                    choiceChanged();
+                  });
+            },
+            "Cristae asks the server");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void say(String html) {
+    SwingUtilities.invokeLater(
+        () -> {
+          answer.setText("<html><body style='width:330px'>" + html + "</body></html>");
+          frame.pack();
+        });
+  }
+}

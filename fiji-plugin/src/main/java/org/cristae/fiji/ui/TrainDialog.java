@@ -1,0 +1,162 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import javax.swing.JComboBox;
+import javax.swing.JTextField;
+import org.cristae.fiji.client.CristaeException;
+
+/** The dialog of "Cristae Train". */
+public final class TrainDialog {
+  private static final String[] REMEMBERED = {
+    "task", "budget", "name", "classes", "unknown", "empty-sections"
+  };
+
+  private TrainDialog() {}
+
+  /**
+   * Asks the person; not on the event thread.
+   *
+   * @return the choices; null if the person cancelled
+   * @throws CristaeException if no image is open
+   */
+  public static Choices ask() throws CristaeException {
+    ImagePlus active = OpenImages.find("");
+    Choices choices = TrainingChoices.none().recall(REMEMBERED);
+    boolean[] accepted = new boolean[1];
+    Look.onEventThread(() -> accepted[0] = show(active, choices));
+    if (!accepted[0]) {
+      return null;
+    }
+    choices.remember(REMEMBERED);
+    return choices;
+  }
+
+  private static boolean show(ImagePlus active, Choices choices) {
+    FormDialog form = new FormDialog("Cristae: train a model");
+    List<String> titles = new ArrayList<>();
+    OpenImages.all().forEach(image -> titles.add(image.getTitle()));
+    ImagePlus image = imageFor(active);
+    JComboBox<String> images =
+        form.choice(false, "image", "Image", titles, false, image.getTitle());
+    List<String> sources = new ArrayList<>(titles);
+    sources.add(TrainingChoices.ROIS);
+    JComboBox<String> labels =
+        form.choice(false, "labels", "Labels", sources, false, labelsFor(image));
+    labels.setToolTipText("A label image of the same size, or the ROIs of the ROI Manager");
+    form.choice(
+        false,
+        "task",
+        "Task",
+        Arrays.asList("semantic", "instances"),
+        false,
+        choices.get("task", "semantic"));
+    form.hint(false, "semantic: what kind each voxel is; instances: single objects");
+    JTextField name =
+        form.text(
+            false,
+            "name",
+            "Name of the model",
+            choices.get("name", suggestedName(labelsFor(image))),
+            "A model of this name is replaced when the training ends well");
+    name.selectAll();
+    form.choice(
+        false,
+        "budget",
+        "Time",
+        Arrays.asList("quick", "medium", "best"),
+        true,
+        choices.get("budget", "medium"));
+    form.hint(false, "or a number of minutes");
+    advanced(form, choices);
+    images.addActionListener(
+        event -> {
+          ImagePlus chosen = OpenImages.titled(form.value("image"));
+          if (chosen != null) {
+            labels.setSelectedItem(labelsFor(chosen));
+          }
+        });
+    if (!form.ask("Train")) {
+      return false;
+    }
+    for (String key :
+        new String[] {
+          "image",
+          "labels",
+          "task",
+          "name",
+          "budget",
+          "classes",
+          "unknown",
+          "slices",
+          "validation",
+          "voxel-size",
+          "start-from",
+          "seed",
+          "device"
+        }) {
+      choices.put(key, form.value(key));
+    }
+    String empty = form.value("empty-sections");
+    choices.put("empty-sections", empty.equals("unknown") ? "" : empty);
+    return true;
+  }
+
+  private static void advanced(FormDialog form, Choices choices) {
+    form.text(
+        true, "classes", "Names of classes", choices.get("classes", ""), "For values 1, 2, ...");
+    form.hint(true, "for the values 1, 2, ...: mitochondria,vesicles");
+    form.text(
+        true,
+        "unknown",
+        "Unknown value",
+        choices.get("unknown", ""),
+        "The label value of voxels that nobody labelled; empty: none");
+    form.choice(
+        true,
+        "empty-sections",
+        "Slices without labels",
+        Arrays.asList("unknown", "background"),
+        false,
+        choices.get("empty-sections", "unknown"));
+    form.text(true, "slices", "Slices to train on", "", "1-40: from 1, both ends included");
+    form.text(true, "validation", "Slices to check with", "", "41-50; empty: chosen for you");
+    form.hint(true, "1-40 counts from 1, both ends included; empty means all");
+    form.text(true, "voxel-size", "Voxel size z,y,x in nm", "", "Instead of the calibration");
+    form.text(true, "start-from", "Start from the model", "", "Empty: from scratch");
+    form.text(true, "seed", "Seed", "", "The same number makes the same model");
+    form.text(true, "device", "Device", "", "cpu, cuda:0; empty: the fastest that is free");
+  }
+
+  /** The active image, unless that holds the labels of another one. */
+  private static ImagePlus imageFor(ImagePlus active) {
+    boolean looksLikeLabels =
+        active.getTitle().toLowerCase(java.util.Locale.ROOT).matches(".*(label|mask|truth).*");
+    if (looksLikeLabels) {
+      for (ImagePlus other : OpenImages.all()) {
+        if (OpenImages.fits(other, active)) {
+          return other;
+        }
+      }
+    }
+    return active;
+  }
+
+  private static String labelsFor(ImagePlus image) {
+    ImagePlus likely = OpenImages.likelyLabels(image);
+    return likely == null ? TrainingChoices.ROIS : likely.getTitle();
+  }
+
+  /** A model's name from the title of the labels: "mito" for "stack-mito-labels.tif". */
+  static String suggestedName(String labels) {
+    if (labels.equals(TrainingChoices.ROIS)) {
+      return "model";
+    }
+    String stem = OpenImages.stem(labels).replaceAll("(?i)[-_ ]*(labels?|masks?|truth|gt)$", "");
+    String[] words = stem.split("[-_ ]+");
+    String last = words.length == 0 ? "" : words[words.length - 1];
+    return last.isEmpty() ? "model" : last;
+  }
+}

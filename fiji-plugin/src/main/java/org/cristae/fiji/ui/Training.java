@@ -1,0 +1,144 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import ij.gui.Overlay;
+import ij.gui.Roi;
+import ij.plugin.frame.RoiManager;
+import java.util.Collections;
+import java.util.List;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.client.Upload;
+import org.cristae.fiji.image.ImageVolume;
+import org.cristae.fiji.labels.RoiLabels;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.Job;
+import org.cristae.v1.LabelClass;
+import org.cristae.v1.LabelledVolume;
+import org.cristae.v1.Shape;
+import org.cristae.v1.TrainingSpec;
+import org.cristae.v1.VoxelSize;
+
+/** One training: image and labels are sent, a job is submitted and followed to its end. */
+public final class Training implements Work {
+  private final ImageVolume image;
+  private final ImageVolume labels;
+  private final TrainingSpec.Builder spec;
+
+  private Training(ImageVolume image, ImageVolume labels, TrainingSpec.Builder spec) {
+    this.image = image;
+    this.labels = labels;
+    this.spec = spec;
+  }
+
+  /**
+   * Checks the choices against the open images and draws the ROIs; nothing is sent yet.
+   *
+   * @throws CristaeException if something cannot be
+   */
+  public static Training prepare(Choices choices) throws CristaeException {
+    TrainingSpec.Builder spec = TrainingChoices.spec(choices);
+    VoxelSize voxelSize = TrainingChoices.voxelSize(choices);
+    ImagePlus source = OpenImages.find(choices.get("image", ""));
+    String wanted = choices.get("labels", "");
+    ImagePlus labels;
+    List<LabelClass> classes = spec.getClassesList();
+    if (wanted.equalsIgnoreCase(TrainingChoices.ROIS)) {
+      boolean instances = TrainingChoices.isInstances(choices);
+      RoiLabels drawn = RoiLabels.draw(source, rois(source), instances);
+      labels = drawn.image();
+      spec.setUnknownValue(RoiLabels.unknown(instances));
+      if (classes.isEmpty()) {
+        classes = drawn.classes();
+        spec.addAllClasses(classes);
+      }
+    } else if (wanted.isEmpty()) {
+      throw choices.wrong("labels", "the title of the label image, or ROIs");
+    } else {
+      labels = OpenImages.find(wanted);
+    }
+    ImageVolume imageVolume = ImageVolume.image(source, voxelSize);
+    ImageVolume labelVolume = ImageVolume.labels(labels, voxelSize, Collections.emptyList());
+    checkShapes(source, imageVolume.spec().getShape(), labels, labelVolume.spec().getShape());
+    return new Training(imageVolume, labelVolume, spec);
+  }
+
+  /** The ROIs of the ROI Manager; those of the image's overlay if it has none. */
+  private static Roi[] rois(ImagePlus source) {
+    RoiManager manager = RoiManager.getInstance2();
+    if (manager != null && manager.getCount() > 0) {
+      return manager.getRoisAsArray();
+    }
+    Overlay overlay = source.getOverlay();
+    return overlay == null ? new Roi[0] : overlay.toArray();
+  }
+
+  private static void checkShapes(ImagePlus image, Shape shape, ImagePlus labels, Shape labelShape)
+      throws CristaeException {
+    if (shape.getZ() == labelShape.getZ()
+        && shape.getY() == labelShape.getY()
+        && shape.getX() == labelShape.getX()) {
+      return;
+    }
+    String likely =
+        shape.getX() == labelShape.getY() && shape.getY() == labelShape.getX()
+            ? "One of them is turned: try Image > Transform > Rotate."
+            : shape.getY() == labelShape.getY() && shape.getX() == labelShape.getX()
+                ? "Slices are missing or too many."
+                : "They must be of the same size, voxel by voxel.";
+    throw new CristaeException(
+        ErrorCode.ERROR_CODE_INVALID_INPUT,
+        "The labels \""
+            + labels.getTitle()
+            + "\" are "
+            + words(labelShape)
+            + ", the image \""
+            + image.getTitle()
+            + "\" is "
+            + words(shape)
+            + ". "
+            + likely);
+  }
+
+  private static String words(Shape shape) {
+    return shape.getX() + " x " + shape.getY() + " in " + shape.getZ() + " slices";
+  }
+
+  @Override
+  public String title() {
+    return "Training " + spec.getModelName();
+  }
+
+  @Override
+  public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
+      throws CristaeException {
+    if (image.order().isTimeTakenAsSections()) {
+      listener.note(
+          "\""
+              + image.spec().getName()
+              + "\" is a time series of single slices; its time points are taken as slices.",
+          false);
+    }
+    Client client = Connection.open(listener, cancellation);
+    String imageId = Upload.run(client, image, listener, cancellation).getVolumeId();
+    String labelsId = Upload.run(client, labels, listener, cancellation).getVolumeId();
+    spec.clearVolumes()
+        .addVolumes(
+            LabelledVolume.newBuilder().setImageVolumeId(imageId).setLabelsVolumeId(labelsId));
+    listener.update("Checking the labels", 0, "");
+    cancellation.check();
+    Job job = new Jobs(client).submit(spec.build());
+    listener.submitted(job.getJobId());
+    Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
+    return null;
+  }
+
+  @Override
+  public String lastWords() {
+    return "The model \""
+        + spec.getModelName()
+        + "\" is ready: Plugins > Cristae > Cristae Segment.";
+  }
+}

@@ -1,0 +1,168 @@
+package org.cristae.fiji.ui;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.labels.ClassColors;
+import org.cristae.v1.Budget;
+import org.cristae.v1.LabelClass;
+import org.cristae.v1.SectionRange;
+import org.cristae.v1.TrainingSpec;
+import org.cristae.v1.VoxelSize;
+
+/** What the choices of "Cristae Train" mean in the contract. */
+public final class TrainingChoices {
+  /** The value of {@code labels} that stands for the ROI Manager, or the overlay if it is empty. */
+  public static final String ROIS = "ROIs";
+
+  private static final Pattern RANGE = Pattern.compile("(\\d+)(?:-(\\d+))?");
+
+  private TrainingChoices() {}
+
+  /** No choices yet. */
+  public static Choices none() {
+    return new Choices(
+        "Cristae Train",
+        "image",
+        "labels",
+        "task",
+        "name",
+        "budget",
+        "minutes",
+        "steps",
+        "classes",
+        "unknown",
+        "empty-sections",
+        "slices",
+        "validation",
+        "voxel-size",
+        "start-from",
+        "seed",
+        "device");
+  }
+
+  /** True if single objects are to be told apart. */
+  public static boolean isInstances(Choices choices) throws CristaeException {
+    return choices.word("task", "semantic", "instances").equals("instances");
+  }
+
+  /**
+   * What is to be trained, without the volumes.
+   *
+   * @throws CristaeException if a choice cannot be
+   */
+  public static TrainingSpec.Builder spec(Choices choices) throws CristaeException {
+    TrainingSpec.Builder spec =
+        TrainingSpec.newBuilder()
+            .setTarget(isInstances(choices) ? "instances" : "classes")
+            .setBudget(budget(choices))
+            .addAllClasses(classes(choices))
+            .setStartFrom(choices.get("start-from", ""))
+            .setDevice(choices.get("device", ""))
+            .setEmptySectionsAreBackground(
+                choices.word("empty-sections", "unknown", "background").equals("background"));
+    if (choices.has("name")) {
+      spec.setModelName(choices.get("name", ""));
+    } else {
+      throw choices.wrong("name", "the name of the model to make");
+    }
+    if (choices.has("unknown")) {
+      spec.setUnknownValue((int) choices.whole("unknown", 0));
+    }
+    if (choices.has("seed")) {
+      spec.setSeed(choices.whole("seed", 0));
+    }
+    if (choices.has("slices")) {
+      spec.setZ(range(choices, "slices"));
+    }
+    if (choices.has("validation")) {
+      spec.setValidationZ(range(choices, "validation"));
+    }
+    return spec;
+  }
+
+  private static Budget budget(Choices choices) throws CristaeException {
+    Budget.Builder budget = Budget.newBuilder();
+    if (choices.has("steps")) {
+      return budget.setSteps(choices.whole("steps", 1)).build();
+    }
+    if (choices.has("minutes")) {
+      return budget.setMinutes(choices.positive("minutes")).build();
+    }
+    String value = choices.get("budget", "quick");
+    switch (value) {
+      case "quick":
+      case "standard":
+      case "best":
+        return budget.setPreset(value).build();
+      case "medium":
+        return budget.setPreset("standard").build();
+      default:
+        if (!value.matches("[0-9.]+")) {
+          throw choices.wrong("budget", "quick, medium, standard, best or a number of minutes");
+        }
+        return budget.setMinutes(choices.positive("budget")).build();
+    }
+  }
+
+  /** The names given with {@code classes=a,b} for the values 1, 2, ... */
+  static List<LabelClass> classes(Choices choices) {
+    List<LabelClass> classes = new ArrayList<>();
+    for (String name : choices.get("classes", "").split(",")) {
+      if (!name.trim().isEmpty()) {
+        int value = classes.size() + 1;
+        classes.add(
+            LabelClass.newBuilder()
+                .setValue(value)
+                .setName(name.trim())
+                .setRgb(ClassColors.rgb(value))
+                .build());
+      }
+    }
+    return classes;
+  }
+
+  /** Slices as people count them, 1-40 with both ends, as a half-open range from 0. */
+  private static SectionRange range(Choices choices, String key) throws CristaeException {
+    Matcher match = RANGE.matcher(choices.get(key, "").replace(" ", ""));
+    if (match.matches()) {
+      try {
+        long first = Long.parseLong(match.group(1));
+        long last = match.group(2) == null ? first : Long.parseLong(match.group(2));
+        if (first >= 1 && last >= first) {
+          return SectionRange.newBuilder().setStart(first - 1).setStop(last).build();
+        }
+      } catch (NumberFormatException e) {
+        // told below
+      }
+    }
+    throw choices.wrong(key, "a range of slices such as 1-40, counted from 1, both ends included");
+  }
+
+  /**
+   * The voxel size given with {@code voxel-size=z,y,x} in nanometres; null if none was.
+   *
+   * @throws CristaeException if it is not three numbers greater than 0
+   */
+  static VoxelSize voxelSize(Choices choices) throws CristaeException {
+    if (!choices.has("voxel-size")) {
+      return null;
+    }
+    String[] parts = choices.get("voxel-size", "").split("[, ]+");
+    try {
+      if (parts.length == 3) {
+        double z = Double.parseDouble(parts[0]);
+        double y = Double.parseDouble(parts[1]);
+        double x = Double.parseDouble(parts[2]);
+        if (z > 0 && y > 0 && x > 0 && !Double.isInfinite(z + y + x)) {
+          return VoxelSize.newBuilder().setZNm(z).setYNm(y).setXNm(x).setDisplayUnit("nm").build();
+        }
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw choices.wrong("voxel-size", "three numbers z,y,x in nanometres, such as 50,4.6,4.6");
+  }
+}

@@ -1,0 +1,25 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.CristaeException;
+
+/** Something that takes a while on the server; the same for macros and windows. */
+public interface Work {
+  /** What it is, for titles: "Training mito". */
+  String title();
+
+  /**
+   * Does it; blocks until the end. Not on the event thread.
+   *
+   * @param cancellation ends it, on the server too
+   * @param detach leaves it to the server and returns early with a failure
+   * @return an image that was made and is not shown yet; null if none was
+   * @throws CristaeException if it failed or was cancelled
+   */
+  ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
+      throws CristaeException;
+
+  /** What is told after it went well. */
+  String lastWords();
+}
