@@ -18,7 +18,9 @@ class GenerateContract(BuildHookInterface):
         protos = sorted((root / "proto" / "cristae" / "v1").glob("*.proto"))
         target = root / "python" / "src"
         (target / "cristae" / "v1").mkdir(parents=True, exist_ok=True)
-        (target / "cristae" / "v1" / "__init__.py").write_text('"""The generated contract; see proto/cristae/v1."""\n')
+        (target / "cristae" / "v1" / "__init__.py").write_text(
+            '"""The generated contract; see proto/cristae/v1."""\n'
+        )
         status = protoc.main(
             [
                 "protoc",
