@@ -56,8 +56,8 @@ def describe(device: torch.device) -> str:
 def memory_format(dims: int, device: torch.device) -> torch.memory_format:
     """Return how the network's tensors should lie in memory.
 
-    Channels last is quicker everywhere but in 3D on CPUs, where it takes 1.7 times as long (measured with the networks
-    of this room, forward and backward; in 2D it takes 0.7 times as long).
+    Channels last is quicker everywhere but in 3D on CPUs, where it takes 1.7 times as long (measured with the
+    networks of this room, forward and backward; in 2D it takes 0.7 times as long).
     """
     if dims == 2:
         return torch.channels_last
@@ -86,7 +86,7 @@ def bfloat16_pays(dims: int, device: torch.device) -> bool:
         return best
 
     if device.type == "cuda":  # such a small trial measures launches, not arithmetic
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return seconds(True) < 0.7 * seconds(False)
 
 

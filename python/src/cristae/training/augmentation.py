@@ -1,7 +1,7 @@
 """Variants of a batch that a network must not be surprised by, made with torch on the training device.
 
-Only what microscopes do: specimens lie in any orientation, brightness, contrast and noise differ, and serial sections
-are shifted, lost or dirty. Everything is drawn from one generator, so that a run can be repeated.
+Only what microscopes do: specimens lie in any orientation, brightness, contrast and noise differ, and serial
+sections are shifted, lost or dirty. Everything is drawn from one generator, so that a run can be repeated.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Augmentation:
                 axes.append(-3)
             image, label = image.flip(axes), label.flip(axes)
             if self.dims == 2 and self.flip_z and coins[2] < 0.5:
-                image = image.unflatten(0, (-1, self.image_channels)).flip(0).flatten(0, 1)
+                image = image.reshape(-1, self.image_channels, *image.shape[1:]).flip(0).flatten(0, 1)
             turns = [(-1, -2)] if coins[3] < 0.5 else []
             if self.turn_in_depth:
                 turns += [(-1, -3)] if coins[4] < 1 / 3 else [(-2, -3)] if coins[4] < 2 / 3 else []
@@ -86,7 +86,7 @@ class Augmentation:
             pool = functional.avg_pool2d if self.dims == 2 else functional.avg_pool3d
             kernel = 3 if self.dims == 2 else (1, 3, 3)
             padding = 1 if self.dims == 2 else (0, 1, 1)
-            blurred = pool(x, kernel, 1, padding, count_include_pad=False)  # type: ignore[operator]
+            blurred = pool(x, kernel, 1, padding, count_include_pad=False)
             x = torch.lerp(x, blurred, mix.clamp(min=-0.4))
         level = (
             0.25
@@ -99,7 +99,7 @@ class Augmentation:
 
     def _sectioned(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Give neighbour sections what befalls serial sections: another contrast, a shift, a loss."""
-        sections = x.unflatten(1, (-1, self.image_channels)).clone()  # n, section, c, y, x
+        sections = x.view(len(x), -1, self.image_channels, *x.shape[2:]).clone()  # n, section, c, y, x
         middle = sections.shape[1] // 2
         for sample in sections:
             for index in range(sections.shape[1]):

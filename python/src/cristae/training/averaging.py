@@ -10,9 +10,9 @@ _POWER = 10.0
 class WeightAverage:
     """A running average of a network's weights and of its normalisation statistics.
 
-    At step t the old average keeps the share (1 - 1/t) to the power of 10: it forgets the wild beginning, and its memory
-    grows with the training. The statistics of batch normalisation are averaged in the same way, because they belong
-    to the weights that they were measured with.
+    At step t the old average keeps the share (1 - 1/t) to the power of 10: it forgets the wild beginning, and
+    its memory grows with the training. The statistics of batch normalisation are averaged in the same way,
+    because they belong to the weights that they were measured with.
 
     Examples
     --------

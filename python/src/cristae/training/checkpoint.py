@@ -1,7 +1,7 @@
 """The state of a training on disk: one file, old or new, never half of it.
 
-Tensors and numbers live in one safetensors file (the numbers as JSON in its header), so that one rename replaces all of
-them at once. The file before the last is kept as well.
+Tensors and numbers live in one safetensors file (the numbers as JSON in its header), so that one rename
+replaces all of them at once. The file before the last is kept as well.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Batches: from the places of patches to tensors, and the fixed patches of the validation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -33,15 +33,15 @@ class PatchReader:
         self._frames = [Frame(region.image, preprocessing, total_stride(network)) for region in regions]
 
     def read(self, region: int, box: Box, *, validation: bool = False) -> Arrays:
-        """Return input (n, c, [z,] y, x) and targets (n, [z,] y, x) of a box of a region; n is 1, or z in 2D."""
+        """Return input (n, c, [z,] y, x) and targets (n, [z,] y, x) of a box; n is 1, or z in 2D."""
         targets = self.regions[region].targets(box, validation=validation)
         return self._frames[region].read(box), targets if self._dims == 2 else targets[None]
 
 
 def training_batches(
     reader: PatchReader, sampler: PatchSampler, batch: int, first_step: int
-) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yield step, input and targets for ever, from a step on; the next batch is read while this one is in use."""
+) -> Generator[tuple[int, Tensor, Tensor]]:
+    """Yield step, input and targets for ever, from a step on; the next batch is read ahead."""
 
     def prepared(step: int) -> Arrays:
         patches = []

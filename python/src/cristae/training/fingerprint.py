@@ -1,4 +1,4 @@
-"""What the annotated data are like: every choice of a plan follows from these figures, none from a person's guess."""
+"""What the annotated data are like, in figures: every choice of a plan follows from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def take_fingerprint(regions: Sequence[Region], classes: int, voxel_size: VoxelS
         annotated_sections=sum(len(region.reading.annotated_sections) for region in regions),
         annotated_span=max(region.annotated_box.shape[0] for region in regions),
         known_voxels=int(counts.sum()),
-        class_shares=tuple((counts / max(1, counts.sum())).tolist()),
+        class_shares=tuple((counts / max(1, int(counts.sum()))).tolist()),
         thickness_voxels=_thickness([region.reading for region in regions]),
         anisotropy=float(anisotropy),
         anisotropy_is_estimated=estimated,
@@ -100,15 +100,16 @@ def take_fingerprint(regions: Sequence[Region], classes: int, voxel_size: VoxelS
 
 
 def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float]:
-    """Return the statistics of the annotated sections, at most eight of each image, and the jumps between them."""
+    """Return the statistics of at most eight annotated sections of each image, and the jumps between them."""
     sections, jumps = [], []
     for region in regions:
         chosen = spread(region.reading.annotated_sections)
         own = [section_statistics(region.image, z) for z in chosen]
         sections += [region.image.read(Box((z, 0, 0), (z + 1, *_centre(region.shape_zyx)))) for z in chosen]
-        means = np.array([s.mean for s in own])
+        means = np.array([s.mean for s in own], dtype=np.float64)
         if len(own) >= 3:
-            jumps.append(float((means.std(axis=0) / np.array([s.std for s in own]).mean(axis=0)).max()))
+            deviations = np.array([s.std for s in own], dtype=np.float64).mean(axis=0)
+            jumps.append(float((means.std(axis=0) / deviations).max()))
     return gathered_statistics(sections), max(jumps, default=0.0)
 
 
@@ -127,10 +128,10 @@ def _thickness(readings: Sequence[LabelReading]) -> dict[int, float]:
 
 
 def estimate_anisotropy(image: Image, sections: Sequence[int]) -> float:
-    """Estimate the distance of sections by that of columns, from how fast the image changes along z and in-plane.
+    """Estimate the distance of sections by that of columns, from how fast the image changes.
 
-    Neighbouring sections are compared, and the in-plane shift is looked for that changes the section as much. Between
-    1 and 32; 1 if there is only one section or nothing to compare.
+    Neighbouring sections are compared, and the in-plane shift is looked for that changes the section as much.
+    Between 1 and 32; 1 if there is only one section or nothing to compare.
 
     Examples
     --------
@@ -147,7 +148,7 @@ def estimate_anisotropy(image: Image, sections: Sequence[int]) -> float:
     if not pairs or width < 8:
         return 1.0
     top, left = max(0, (height - _CENTRE) // 2), max(0, (width - _CENTRE) // 2)
-    along_z, shifts = [], range(0, min(33, width // 2))
+    along_z, shifts = [], range(min(33, width // 2))
     in_plane: list[list[float]] = [[] for _ in shifts]
     for z in pairs:
         box = Box((z, top, left), (z + 2, min(height, top + _CENTRE), min(width, left + _CENTRE)))

@@ -268,8 +268,8 @@ def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:
     if depth == 1:
         return 2, 0, ("A single section: the network works in 2D.",)
     said = (
-        f"The voxel size is not known; from how fast the image changes, sections lie about {ratio:.1f} times as "
-        "far apart as columns"
+        f"The voxel size is not known; from how fast the image changes, sections lie about {ratio:.1f} "
+        "times as far apart as columns"
         if found.anisotropy_is_estimated
         else f"Sections lie {ratio:.1f} times as far apart as columns"
     )
@@ -292,7 +292,8 @@ def _downsample(found: Fingerprint, dimensions: int, target: str) -> tuple[Tripl
     thinnest = min(found.thickness_voxels.values())
     smallest = min(min(shape[1:]) for shape in found.shapes_zyx)
     factor = 1
-    # Below about 8 voxels across, the shape of an object is lost; a large image is needed to make it worth while.
+    # Below about 8 voxels across, the shape of an object is lost; a large image is needed to make it worth
+    # while.
     if thinnest >= 16 and smallest >= 128:
         factor = 4 if thinnest >= 64 and smallest >= 1024 else 2
     if factor == 1:
@@ -300,8 +301,8 @@ def _downsample(found: Fingerprint, dimensions: int, target: str) -> tuple[Tripl
     depth = min(shape[0] for shape in found.shapes_zyx)
     along_z = factor if dimensions == 3 and found.anisotropy * 1.5 < factor and depth >= 64 else 1
     return (along_z, factor, factor), (
-        f"The objects are about {thinnest:.0f} voxels thick: the network sees {factor} x {factor} voxels as one and "
-        "answers for each of them.",
+        f"The objects are about {thinnest:.0f} voxels thick: the network sees {factor} x {factor} voxels as "
+        "one and answers for each of them.",
     )
 
 
@@ -328,7 +329,7 @@ def _topology(ours: Choices, anisotropy: float) -> tuple[tuple[Triple, ...], tup
 
 
 def _patch(found: Fingerprint, ours: Choices, step: Triple, on_gpu: bool) -> tuple[Triple, int]:
-    """Return patch (voxels of the image) and batch: about half a million network voxels a step, more on a GPU."""
+    """Return patch (voxels of the image) and batch: some 100,000 network voxels a step, more on a GPU."""
     smallest = [min(shape[axis] for shape in found.shapes_zyx) for axis in range(3)]
     if ours.dimensions == 2:
         wanted = (1, 256, 256)

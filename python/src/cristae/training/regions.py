@@ -1,4 +1,4 @@
-"""The annotated part of an image: where it is, what is held out of it, and its training targets box by box."""
+"""The annotated part of an image: where it is, what is held out of it, its training targets box by box."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -45,6 +45,8 @@ class Region:
         The box that serves for validation.
     gap_zyx
         Voxels around it that serve for nothing.
+    training_z
+        If given, only these sections are trained on, half-open.
     """
 
     image: Image
@@ -52,6 +54,7 @@ class Region:
     reading: LabelReading
     held_out: Box | None = None
     gap_zyx: tuple[int, int, int] = (0, 0, 0)
+    training_z: tuple[int, int] | None = None
     _held: tuple[Box, NDArray[np.uint8]] | None = field(default=None, repr=False)
 
     @property
@@ -85,8 +88,8 @@ class Region:
     def targets(self, box_zyx: Box, *, validation: bool = False) -> NDArray[np.uint8]:
         """Return the targets of a box that may reach beyond the image, (z, y, x).
 
-        Beyond the image they are unknown. For training the held-out box and its gap are unknown; for validation
-        everything but the held-out box is.
+        Beyond the image they are unknown. For training the held-out box and its gap are unknown; for
+        validation everything but the held-out box is.
         """
         result = np.full(box_zyx.shape, UNKNOWN, np.uint8)
         inside = box_zyx.intersection(self.held_out if validation and self.held_out else self.annotated_box)
@@ -94,10 +97,15 @@ class Region:
             return result
         part = result[inside.relative_to(box_zyx).slices]
         part[...] = self._read(inside)
-        if not validation and self.held_out is not None:
-            kept_away = inside.intersection(self.held_out.grown(self.gap_zyx))
-            if kept_away is not None:
-                result[kept_away.relative_to(box_zyx).slices] = UNKNOWN
+        if validation:
+            return result
+        kept_away = inside.intersection(self.held_out.grown(self.gap_zyx)) if self.held_out else None
+        if kept_away is not None:
+            result[kept_away.relative_to(box_zyx).slices] = UNKNOWN
+        if self.training_z is not None:
+            first, last = (z - box_zyx.start[0] for z in self.training_z)
+            result[: max(0, first)] = UNKNOWN
+            result[max(0, last) :] = UNKNOWN
         return result
 
     def slabs(self, *, validation: bool = False) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
@@ -125,7 +133,7 @@ class Region:
 
 
 def class_profiles(region: Region, classes: int) -> list[NDArray[np.int64]]:
-    """Count the voxels of each class along z, y and x: three arrays (classes, length) over the annotated box."""
+    """Count the voxels of each class along z, y and x: three arrays (classes, length)."""
     box = region.annotated_box
     profiles = [np.zeros((classes, length), np.int64) for length in box.shape]
     for slab, targets in region.slabs():
@@ -144,8 +152,8 @@ def choose_held_out(
 ) -> Box | None:
     """Choose a block at one end of the annotated box for validation.
 
-    It should look like the rest: all classes on both sides, in about the same shares. Stacks of many sections give
-    sections, others a strip of rows or columns.
+    It should look like the rest: every foreground class on both sides, in about the same shares. Stacks of
+    many sections give sections, others a strip of rows or columns.
 
     Parameters
     ----------
@@ -161,11 +169,11 @@ def choose_held_out(
     Returns
     -------
     Box or None
-        None if the box is too small, or no block has every class on both sides.
+        None if the box is too small, or no block has every foreground class on both sides.
     """
     best: tuple[float, Box] | None = None
     total = profiles[0].sum(axis=1)
-    there = total > 0
+    there = np.flatnonzero(total[1:]) + 1
     for axis in (0, 1, 2):
         length = box.shape[axis]
         size = max(1, round(share * length))
@@ -176,7 +184,7 @@ def choose_held_out(
             cut = size + gap_zyx[axis]
             rest = profiles[axis][:, : length - cut] if at_end else profiles[axis][:, cut:]
             inside, outside = held.sum(axis=1), rest.sum(axis=1)
-            if ((inside == 0) & there).any() or ((outside == 0) & there).any() or total.sum() == 0:
+            if not inside.sum() or (inside[there] == 0).any() or (outside[there] == 0).any():
                 continue
             unlike = float(np.abs(inside / inside.sum() - total / total.sum()).sum())
             start, stop = list(box.start), list(box.stop)
@@ -187,5 +195,5 @@ def choose_held_out(
             if best is None or unlike < best[0]:
                 best = (unlike, Box(tuple(start), tuple(stop)))
         if axis == 0 and best is not None:
-            break  # sections apart from the rest are the most honest test of what will happen on other sections
+            break  # sections apart from the rest are the most honest test of other sections
     return None if best is None else best[1]

@@ -94,7 +94,8 @@ class TrainingRequest:
     budget
         How long.
     z, validation_z
-        Sections of the first image, half-open, to train on and to validate on. Default: all; chosen from them.
+        Sections of the first image, half-open, to train on and to validate on. Default: all; chosen from
+        them.
     voxel_size
         Instead of what the images say.
     start_from

@@ -25,8 +25,8 @@ class Place:
 class PatchSampler:
     """Draws the places of patches.
 
-    A share of the patches is drawn around voxels of the rarer classes, each class as often as the others; the rest around
-    any known voxel. The patch lies somewhere around the voxel, inside the image if it fits.
+    A share of the patches is drawn around voxels of the rarer classes, each class as often as the others; the
+    rest around any known voxel. The patch lies somewhere around the voxel, inside the image if it fits.
 
     Parameters
     ----------

@@ -24,8 +24,9 @@ def learning_rate(progress: float, highest: float) -> float:
 class Schedule:
     """The progress of a training that is limited by time or by steps.
 
-    Limited by time, the progress is the share of the time that is used up: however slow the machine becomes, the
-    learning rate reaches 0 when the time is over. Limited by steps, time plays no part, and a run can be repeated.
+    Limited by time, the progress is the share of the time that is used up: however slow the machine becomes,
+    the learning rate reaches 0 when the time is over. Limited by steps, time plays no part, and a run can be
+    repeated.
 
     Parameters
     ----------

@@ -25,13 +25,13 @@ def first_network(
     theirs = UNetConfig.from_dict(start_from.record["network"])
     if theirs.dims != config.dims:
         raise InvalidInput(
-            f"The model {start_from.name!r} works in {theirs.dims}D, this training in {config.dims}D. Set dimensions="
-            f"{theirs.dims}, or start from another model."
+            f"The model {start_from.name!r} works in {theirs.dims}D, this training in {config.dims}D. "
+            f"Set dimensions={theirs.dims}, or start from another model."
         )
     if theirs.in_channels != config.in_channels:
         raise InvalidInput(
-            f"The model {start_from.name!r} sees {theirs.in_channels} channels (with its neighbour sections), this "
-            f"training {config.in_channels}. Set context to match, or start from another model."
+            f"The model {start_from.name!r} sees {theirs.in_channels} channels with its neighbour sections, "
+            f"this training {config.in_channels}. Set context to match, or start from another model."
         )
     own = network.state_dict()
     same = {
@@ -42,7 +42,8 @@ def first_network(
     network.load_state_dict(own | same)
     if not any(name.startswith("encoder") for name in same):
         raise InvalidInput(
-            f"No weight of the model {start_from.name!r} fits this network: set features and levels to its own."
+            f"No weight of the model {start_from.name!r} fits this network: set features and levels to "
+            "its own."
         )
     missing = sorted(set(own) - set(same))
     told = [f"The training starts from the weights of {start_from.name!r}."]

@@ -31,7 +31,7 @@ _CLEARLY_BETTER = 0.01
 """Weights from before the end are taken only if their Dice is better by this: less is chance."""
 
 
-class TrainingDiverged(CristaeError):
+class TrainingDivergedError(CristaeError):
     """The loss is no number any more."""
 
     code = "INTERNAL"
@@ -155,9 +155,9 @@ class Trainer:
         self._told_at = now
         loss = float(losses[-1])
         if not torch.isfinite(losses[-1]):
-            raise TrainingDiverged(
-                f"The training went astray at step {self.schedule.step}: its loss is no number any more. Train again "
-                "with a lower learning rate (--set learning_rate=0.0005)."
+            raise TrainingDivergedError(
+                f"The training went astray at step {self.schedule.step}: its loss is no number any more. "
+                "Train again with a lower learning rate (--set learning_rate=0.0005)."
             )
         step, steps = self.schedule.step, self.schedule.expected_steps
         about = "" if self.plan.steps is not None else "about "

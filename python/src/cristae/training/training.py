@@ -77,8 +77,9 @@ def train(
 ) -> TrainedModel:
     """Train a model.
 
-    A training that was cancelled or killed goes on from its last checkpoint when this is called again with the same
-    request, plan and folder. On a CPU, with a budget of steps, it ends with the same weights as one in a single go.
+    A training that was cancelled or killed goes on from its last checkpoint when this is called again with
+    the same request, plan and folder. On a CPU, with a budget of steps, it ends with the same weights as one
+    in a single go.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def _regions(request: TrainingRequest) -> list[Region]:
     size = _voxel_size(request)
     regions: list[Region] = []
     for index, (image, labels) in enumerate(request.pairs):
-        z = request.z if index == 0 else None
+        training_z = z = request.z if index == 0 else None
         if index == 0 and z is not None and request.validation_z is not None:
             z = (min(z[0], request.validation_z[0]), max(z[1], request.validation_z[1]))
         reading = read_labels(
@@ -171,7 +172,7 @@ def _regions(request: TrainingRequest) -> list[Region]:
             z=z,
             voxel_size=size or _estimated_size(image),
         )
-        regions.append(Region(image, labels, reading))
+        regions.append(Region(image, labels, reading, training_z=training_z))
     channels = {region.image.shape_czyx[0] for region in regions}
     if len(channels) > 1:
         raise InvalidInput(
@@ -180,7 +181,8 @@ def _regions(request: TrainingRequest) -> list[Region]:
     tables = {tuple(cls.value for cls in region.reading.classes) for region in regions}
     if len(tables) > 1:
         raise InvalidInput(
-            "The label images have different classes. Name the classes, so that a value means the same in all."
+            "The label images have different classes. Name the classes, so that a value means the same "
+            "in all."
         )
     return regions
 

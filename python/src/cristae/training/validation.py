@@ -54,8 +54,8 @@ def validate(
     Returns
     -------
     dict
-        "validation_loss"; "dice" and "iou", the means over the foreground classes; and for more than one class
-        "dice.NAME" and "iou.NAME" of each. Without a figure (no such voxel) the entry is missing.
+        "validation_loss"; "dice" and "iou", the means over the foreground classes; and for more than one
+        class "dice.NAME" and "iou.NAME" of each. Without a figure (no such voxel) the entry is missing.
     """
     counts = ConfusionCounts(len(classes) + 1)
     losses: list[float] = []
