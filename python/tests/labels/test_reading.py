@@ -165,7 +165,7 @@ def test_the_unknown_value_may_be_negative():
 
 
 def test_a_mistyped_unknown_value_is_told():
-    assert read(stack(1, 1), unknown=7).warnings == ("No voxel has the unknown value 7.",)
+    assert read(stack(1, 1), unknown=7).warnings == ("No voxel of the labels has the unknown value 7.",)
 
 
 def test_strokes_on_an_unknown_ground_with_a_background_stroke():

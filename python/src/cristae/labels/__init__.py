@@ -2,8 +2,8 @@
 
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.objects import BOUNDARY_CLASSES, boundary_classes, objects_from
-from cristae.labels.reading import UNKNOWN, LabelReading, read_labels
-from cristae.labels.scan import as_integers, slabs
+from cristae.labels.reading import UNKNOWN, LabelReading, check_range, read_labels
+from cristae.labels.scan import as_integers, count_values, scan_values, slabs
 from cristae.labels.shapes import check_same_shape
 from cristae.labels.thickness import ObjectStatistics
 
@@ -15,9 +15,12 @@ __all__ = [
     "ObjectStatistics",
     "as_integers",
     "boundary_classes",
+    "check_range",
     "check_same_shape",
+    "count_values",
     "number_classes",
     "objects_from",
     "read_labels",
+    "scan_values",
     "slabs",
 ]

@@ -13,7 +13,7 @@ from cristae.geometry import Box
 from cristae.labels import thickness
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.objects import BOUNDARY_CLASSES, boundary_classes
-from cristae.labels.scan import Scan, as_integers, scan
+from cristae.labels.scan import Scan, as_integers, scan_values
 from cristae.labels.shapes import check_same_shape
 from cristae.labels.thickness import ObjectStatistics
 from cristae.volumes import Image, LabelClass, VoxelSize
@@ -144,6 +144,7 @@ def read_labels(
     purpose: Purpose = "training",
     z: tuple[int, int] | None = None,
     voxel_size: VoxelSize | None = None,
+    what: str = "labels",
 ) -> LabelReading:
     r"""Read a label image section by section and settle what its values mean.
 
@@ -173,6 +174,8 @@ def read_labels(
         Only these sections, half-open; the others are unknown.
     voxel_size
         Default: that of the labels.
+    what
+        What the label image is called in sentences, in the plural.
 
     Raises
     ------
@@ -194,15 +197,16 @@ def read_labels(
         raise InvalidInput(f"The target {target!r} is not known. Choose classes or instances.")
     if empty_sections not in (None, "unknown", "background"):
         raise InvalidInput(f"Empty sections can be unknown or background, not {empty_sections!r}.")
-    check_same_shape(labels.shape_czyx, image_shape_czyx)
+    check_same_shape(labels.shape_czyx, image_shape_czyx, labels=what)
     depth = labels.shape_czyx[1]
     z = check_range(z, depth)
-    found = scan(labels, unknown=unknown, z=z, most_values=MOST_VALUES if target == "classes" else None)
+    most = MOST_VALUES if target == "classes" else None
+    found = scan_values(labels, unknown=unknown, z=z, most_values=most, what=what)
     default: EmptySections = "unknown" if purpose == "training" else "background"
     annotated, sentences = _annotated_sections(found, empty_sections or default)
     warnings: list[str] = []
     if unknown is not None and not found.unknowns.any():
-        warnings.append(f"No voxel has the unknown value {unknown}.")
+        warnings.append(f"No voxel of the {what} has the unknown value {unknown}.")
     if purpose == "training" and not found.labelled.any():
         raise InvalidInput(_nothing_labelled(found, unknown))
 
@@ -210,7 +214,7 @@ def read_labels(
     numbering = Numbering({}, BOUNDARY_CLASSES)
     if target == "classes":
         numbering = number_classes(
-            found.values.tolist(), table=classes, unknown=unknown, background=background
+            found.values.tolist(), table=classes, unknown=unknown, background=background, what=what
         )
         voxels = {0: zeros} | {entry.value: 0 for entry in numbering.classes}
         for value, count in found.count_of.items():

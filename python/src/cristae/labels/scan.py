@@ -151,7 +151,7 @@ def count_values(block: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.int64],
     return values.astype(np.int64), counts.astype(np.int64)
 
 
-def scan(
+def scan_values(
     labels: Image,
     *,
     unknown: int | None,

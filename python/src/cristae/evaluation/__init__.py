@@ -1,0 +1,8 @@
+"""A prediction against the truth: voxel metrics, metrics of objects, and reports."""
+
+from cristae.evaluation.classes import evaluate_classes
+from cristae.evaluation.instances import evaluate_instances
+from cristae.evaluation.report import report
+from cristae.evaluation.scores import Scores
+
+__all__ = ["Scores", "evaluate_classes", "evaluate_instances", "report"]

@@ -1,0 +1,176 @@
+"""Voxel metrics of classes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cristae.evaluation.inputs import PREDICTION, TRUTH, as_image, check_pair, parts
+from cristae.evaluation.scores import Scores, ratio
+from cristae.labels import UNKNOWN, LabelReading, number_classes, read_labels, scan_values
+from cristae.labels.reading import MOST_VALUES, EmptySections
+from cristae.volumes import Image, LabelClass
+
+RATIOS = ("iou", "dice", "precision", "recall", "specificity", "accuracy")
+
+
+def evaluate_classes(
+    prediction: Image | npt.NDArray[Any],
+    truth: Image | npt.NDArray[Any],
+    *,
+    classes: Sequence[LabelClass] = (),
+    unknown: int | None = None,
+    empty_sections: EmptySections = "background",
+    background: int | None = None,
+    z: tuple[int, int] | None = None,
+) -> Scores:
+    """Compare predicted classes with true ones, voxel by voxel.
+
+    With the voxels of a class in both (tp), only in the prediction (fp), only in the truth (fn) and in
+    neither (tn), the metrics are
+
+    - iou: tp / (tp + fp + fn), and dice: 2 tp / (2 tp + fp + fn);
+    - precision: tp / (tp + fp), and recall: tp / (tp + fn);
+    - specificity: tn / (tn + fp), and accuracy: (tp + tn) / all.
+
+    A class that is in neither image has no IoU, Dice, precision and recall: they are None. The mean of a
+    metric is over the classes that have it; background is not one of them.
+
+    Parameters
+    ----------
+    prediction, truth
+        Label images or arrays (z, y, x) or (y, x), of the same shape; a 0/255 mask is the class 1.
+    classes
+        The class table of the truth, if values need one.
+    unknown
+        The value of unknown voxels in the truth; they count nowhere.
+    empty_sections
+        "background": every section counts. "unknown": sections without any true label do not, if others
+        have some.
+    background
+        The value drawn as background in the truth (strokes).
+    z
+        Only these sections, half-open.
+
+    Returns
+    -------
+    Scores
+        ``{"classes": {"1": {"iou", "dice", ...}}, "mean": {"iou", ...}, "accuracy", "voxels",
+        "unknown_voxels"}``.
+
+    Raises
+    ------
+    InvalidInput
+        If the two do not fit each other, or their values have no clear meaning.
+
+    Examples
+    --------
+    >>> scores = evaluate_classes(np.array([[0, 1, 1, 1]]), np.array([[0, 0, 255, 255]]))
+    >>> scores["classes"]["1"]["dice"], scores["classes"]["1"]["precision"]
+    (0.8, 0.6666666666666666)
+    """
+    prediction, truth = as_image(prediction), as_image(truth)
+    z = check_pair(prediction, truth, z)
+    reading = read_labels(
+        truth,
+        truth.shape_czyx,
+        unknown=unknown,
+        empty_sections=empty_sections,
+        classes=classes,
+        background=background,
+        purpose="evaluation",
+        z=z,
+        what=TRUTH,
+    )
+    class_of_value, warnings = _predicted_classes(prediction, reading, z)
+    table = _count(prediction, truth, z, reading, class_of_value)
+    return _scores(table, reading, [*reading.sentences, *reading.warnings, *warnings], truth.shape_czyx, z)
+
+
+def _predicted_classes(
+    prediction: Image, reading: LabelReading, z: tuple[int, int]
+) -> tuple[Mapping[int, int], list[str]]:
+    """Return the class of each predicted value: Cristae's numbers, else the truth's, else by the rules."""
+    values = scan_values(
+        prediction, unknown=None, z=z, most_values=MOST_VALUES, what=PREDICTION
+    ).values.tolist()
+    warnings = []
+    background = {0: 0}
+    unknown = reading.unknown_value
+    if unknown is not None and unknown in values and len(values) > 1:
+        values.remove(unknown)
+        background[unknown] = 0
+        warnings.append(
+            f"The {PREDICTION} carry the unknown value {unknown} too: counted as background there."
+        )
+    if all(1 <= value <= len(reading.classes) for value in values):
+        return background | {value: value for value in values}, warnings
+    if all(value in reading.class_of_value for value in values):
+        return background | {value: reading.class_of_value[value] for value in values}, warnings
+    numbering = number_classes(values, what=PREDICTION)
+    warnings += [f"{sentence} (In the {PREDICTION}.)" for sentence in numbering.sentences]
+    return background | dict(numbering.class_of_value), warnings
+
+
+def _count(
+    prediction: Image,
+    truth: Image,
+    z: tuple[int, int],
+    reading: LabelReading,
+    class_of_value: Mapping[int, int],
+) -> npt.NDArray[np.int64]:
+    """Return voxels by true class (0-255, 255 being unknown) and predicted class."""
+    values = np.array(sorted(class_of_value), np.int64)
+    numbers = np.array([class_of_value[value] for value in values.tolist()], np.uint8)
+    table = np.zeros((256, 256), np.int64)
+    for predicted, true, box, _ in parts(prediction, truth, z):
+        targets = reading.to_classes(true, box.start[0])
+        guesses = numbers[np.searchsorted(values, predicted)]
+        pairs = targets.astype(np.uint16) << 8 | guesses
+        table += np.bincount(pairs.reshape(-1), minlength=1 << 16).reshape(256, 256)
+    return table
+
+
+def _scores(
+    table: npt.NDArray[np.int64],
+    reading: LabelReading,
+    sentences: list[str],
+    shape_czyx: Sequence[int],
+    z: tuple[int, int],
+) -> Scores:
+    known = table[:UNKNOWN]
+    total = int(known.sum())
+    in_truth, in_prediction = known.sum(axis=1), known.sum(axis=0)
+    present = [number for number in range(1, UNKNOWN) if in_truth[number] or in_prediction[number]]
+    per_class: dict[str, dict[str, float | int | None]] = {}
+    for number in sorted({*present, *(n for n, c in reading.voxel_counts.items() if n and c)}):
+        tp = int(known[number, number])
+        fp, fn = int(in_prediction[number]) - tp, int(in_truth[number]) - tp
+        tn = total - tp - fp - fn
+        per_class[str(number)] = {
+            "iou": ratio(tp, tp + fp + fn),
+            "dice": ratio(2 * tp, 2 * tp + fp + fn),
+            "precision": ratio(tp, tp + fp),
+            "recall": ratio(tp, tp + fn),
+            "specificity": ratio(tn, tn + fp),
+            "accuracy": ratio(tp + tn, total),
+            "voxels_truth": tp + fn,
+            "voxels_prediction": tp + fp,
+        }
+    mean: dict[str, float | None] = {}
+    for name in RATIOS:
+        defined = [value for scores in per_class.values() if (value := scores[name]) is not None]
+        mean[name] = ratio(sum(defined), len(defined))
+    names = {str(entry.value): entry.name for entry in reading.classes}
+    return Scores(
+        {
+            "classes": per_class,
+            "mean": mean,
+            "accuracy": ratio(int(np.trace(known[:, :UNKNOWN])), total),
+            "voxels": total,
+            "unknown_voxels": int(table[UNKNOWN].sum()),
+        },
+        sentences,
+        {key: names.get(key, f"class {key}") for key in per_class},
+    )
