@@ -1,0 +1,173 @@
+"""The plan: every choice follows from the figures, and a person may change each."""
+
+import json
+from dataclasses import fields, replace
+
+import pytest
+
+from cristae.errors import InvalidInput
+from cristae.networks import Preprocessing, Statistics, UNetConfig, total_stride
+from cristae.training.fingerprint import Fingerprint
+from cristae.training.plan import _LIMITS, _WORDS, Choices, Plan, make_plan
+from cristae.training.request import Budget
+
+SERIAL = Fingerprint(
+    shapes_zyx=((12, 1024, 1024),),
+    channels=1,
+    annotated_sections=8,
+    annotated_span=8,
+    known_voxels=8 * 2**20,
+    class_shares=(0.95, 0.05),
+    thickness_voxels={1: 43.0},
+    anisotropy=10.9,
+    anisotropy_is_estimated=False,
+    statistics=Statistics((130.0,), (50.0,)),
+    section_jump=0.01,
+)
+BLOCK = replace(
+    SERIAL,
+    shapes_zyx=((125, 250, 250),),
+    annotated_sections=125,
+    annotated_span=125,
+    anisotropy=1.0,
+    class_shares=(0.1, 0.6, 0.3),
+    thickness_voxels={1: 9.0},
+)
+
+
+def plan(found: Fingerprint, settings: dict[str, str] | None = None, **choices: object) -> Plan:
+    given: dict[str, object] = {"target": "classes", "classes": len(found.class_shares), "budget": Budget()}
+    return make_plan(found, settings=settings or {}, on_gpu=False, **{**given, **choices})  # type: ignore[arg-type]
+
+
+def test_serial_sections_are_seen_one_by_one_with_their_neighbours() -> None:
+    made = plan(SERIAL)
+    assert made.network.dims == 2
+    assert made.network.in_channels == 3
+    assert made.preprocessing.context == 1
+    assert made.preprocessing.normalisation == "section"
+    assert any("10.9 times as far apart" in sentence for sentence in made.sentences)
+
+
+def test_thick_objects_are_seen_at_half_resolution_and_answered_at_full() -> None:
+    made = plan(SERIAL)
+    assert made.preprocessing.downsample_zyx == (1, 2, 2)
+    assert made.network.upscale_zyx == (1, 2, 2)
+    assert plan(replace(SERIAL, thickness_voxels={1: 43.0, 2: 9.0})).preprocessing.downsample_zyx == (1, 1, 1)
+
+
+def test_boundaries_are_always_seen_at_full_resolution() -> None:
+    made = plan(replace(BLOCK, thickness_voxels={1: 100.0}), target="instances")
+    assert made.preprocessing.downsample_zyx == (1, 1, 1)
+
+
+def test_isotropic_volumes_are_seen_in_3d() -> None:
+    made = plan(BLOCK)
+    assert made.network.dims == 3
+    assert made.network.kernels_zyx[0] == (3, 3, 3)
+    assert made.network.strides_zyx[0] == (2, 2, 2)
+    assert made.preprocessing.normalisation == "training"
+
+
+def test_in_3d_the_finer_axes_come_first_until_the_spacings_match() -> None:
+    made = plan(replace(BLOCK, anisotropy=2.5))
+    assert made.network.kernels_zyx == ((1, 3, 3), (3, 3, 3), (3, 3, 3))
+    assert made.network.strides_zyx == ((1, 2, 2), (2, 2, 2))
+
+
+def test_a_single_section_is_seen_in_2d_without_neighbours() -> None:
+    made = plan(
+        replace(SERIAL, shapes_zyx=((1, 700, 500),), annotated_sections=1, annotated_span=1, anisotropy=1.0)
+    )
+    assert (made.network.dims, made.preprocessing.context, made.network.in_channels) == (2, 0, 1)
+
+
+def test_a_few_annotated_sections_of_a_volume_are_seen_in_2d() -> None:
+    assert plan(replace(BLOCK, annotated_sections=2)).network.dims == 2
+    assert plan(replace(BLOCK, annotated_sections=8, annotated_span=100)).network.dims == 2
+
+
+def test_an_estimated_spacing_is_said_to_be_one() -> None:
+    sentences = plan(replace(SERIAL, anisotropy_is_estimated=True)).sentences
+    assert any("voxel size is not known" in sentence for sentence in sentences)
+
+
+def test_brightness_jumps_are_normalised_away() -> None:
+    made = plan(replace(BLOCK, section_jump=0.5))
+    assert made.preprocessing.normalisation == "section"
+    assert any("Brightness jumps" in sentence for sentence in made.sentences)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 5), (3, 30, 400), (50, 100, 200), (9, 9, 9), (500, 5000, 5000)])
+@pytest.mark.parametrize("anisotropy", [1.0, 2.0, 8.0])
+def test_patches_lie_on_the_grid_of_the_network_and_are_not_much_larger_than_the_image(
+    shape: tuple[int, int, int], anisotropy: float
+) -> None:
+    made = plan(replace(BLOCK, shapes_zyx=(shape,), anisotropy=anisotropy, thickness_voxels={1: 20.0}))
+    stride = total_stride(made.network)
+    for patch, step, factor, length in zip(
+        made.choices.patch_zyx, stride, made.preprocessing.downsample_zyx, shape, strict=True
+    ):
+        assert patch % (step * factor) == 0
+        assert patch < length + step * factor
+    assert made.choices.batch >= 1
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Choices)])
+def test_every_choice_can_be_made_by_a_person(name: str) -> None:
+    theirs = {
+        "dimensions": "2", "context": "2", "downsample_zyx": "1,4,4", "normalisation": "image", "levels": "3",
+        "features": "8", "patch_zyx": "1,128,192", "batch": "3", "learning_rate": "0.001", "weight_decay": "0",
+        "clip": "1", "rare_share": "0.75", "augmentation": "0", "validation": "0.2", "patience": "0.25",
+        "precision": "float32",
+    }  # fmt: skip
+    made = plan(SERIAL, {name: theirs[name]})
+    assert made.settings[name] == theirs[name]
+    assert name in {**_LIMITS, **_WORDS}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("colour", "red"),
+        ("batch", "many"),
+        ("batch", "0"),
+        ("batch", "1.5"),
+        ("batch", "1,2"),
+        ("patch_zyx", "32,32"),
+        ("patch_zyx", "a,b,c"),
+        ("learning_rate", "nan"),
+        ("learning_rate", "-1"),
+        ("normalisation", "magic"),
+        ("dimensions", "4"),
+        ("downsample_zyx", "2,2,2"),
+        ("features", ""),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_a_sentence(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=r"\.$"):
+        plan(SERIAL, {name: value})
+
+
+def test_a_plan_repeats_itself_when_its_own_settings_are_given() -> None:
+    for found in (SERIAL, BLOCK):
+        made = plan(found)
+        again = plan(found, made.settings)
+        assert again.choices == made.choices
+        assert again.network == made.network
+
+
+def test_a_plan_is_plain_json() -> None:
+    made = plan(SERIAL, budget=Budget(minutes=3))
+    record = json.loads(json.dumps(made.to_dict()))
+    assert UNetConfig.from_dict(record["network"]) == made.network
+    assert Preprocessing.from_dict(record["preprocessing"]) == made.preprocessing
+    assert record["seconds"] == 180
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"minutes": 0}, {"steps": 0}, {"minutes": 1, "steps": 5}, {"preset": "slow"}]
+)
+def test_a_budget_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match=r"\.$"):
+        Budget(**wrong)  # type: ignore[arg-type]
