@@ -84,7 +84,7 @@ def test_an_empty_and_a_full_block_have_a_defined_outcome(value):
     assert np.array_equal(np.unique(objects), [int(value)])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     arrays(
         np.float32,

@@ -222,7 +222,7 @@ def test_a_folder_that_is_no_package_is_told(tmp_path):
         read_package(tmp_path)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_flipped_bit_is_noticed(package, data):
     name = data.draw(st.sampled_from(["model.json", "weights.safetensors"]))
