@@ -5,6 +5,7 @@ from cristae.volumes.classes import LabelClass
 from cristae.volumes.digest import array_digest, block_digest, volume_digest
 from cristae.volumes.image import ArrayImage, Image
 from cristae.volumes.opening import open_image
+from cristae.volumes.output import create_output
 from cristae.volumes.spec import DTYPES, VolumeSpec, VoxelSize
 from cristae.volumes.store import VolumeStore
 from cristae.volumes.stored import StoredVolume
@@ -27,6 +28,7 @@ __all__ = [
     "array_digest",
     "block_digest",
     "block_shape_for",
+    "create_output",
     "open_image",
     "volume_digest",
 ]

@@ -99,3 +99,57 @@ def order_axes(name: str, axes: str, shape: tuple[int, ...]) -> AxisOrder:
         strides[section] if section >= 0 else 0,
         notes,
     )
+
+
+def plain_axes(
+    name: str, axes: str, shape: tuple[int, ...]
+) -> tuple[tuple[str, ...], tuple[int, int, int, int], tuple[str, ...]]:
+    """Return what each axis of an array in a file is, for formats that read any slice of it.
+
+    Parameters
+    ----------
+    name
+        The image's name, for sentences.
+    axes
+        One letter per axis; C, Z, Y, X in any order, others only with one voxel, T also in place of a
+        missing Z.
+    shape
+        Voxels along these axes.
+
+    Returns
+    -------
+    place
+        "c", "z", "y", "x" per axis, or "" where index 0 is taken.
+    shape_czyx
+        Shape of the volume.
+    notes
+        What was assumed.
+
+    Examples
+    --------
+    >>> plain_axes("a.zarr", "TCZYX", (1, 2, 5, 30, 40))
+    (('', 'c', 'z', 'y', 'x'), (2, 5, 30, 40), ())
+    """
+    shape = tuple(int(length) for length in shape)
+    lengths = dict(zip(axes, shape, strict=True))
+    notes: tuple[str, ...] = ()
+    sections = "Z"
+    if lengths.get("Z", 1) == 1 and lengths.get("T", 1) > 1:
+        sections = "T"
+        notes = (f"The {lengths['T']} time points of {name} are read as sections: it has no z axis.",)
+    place = tuple(axis.lower() if axis in "CYX" else "z" if axis == sections else "" for axis in axes)
+    left_out = [length for axis, length in zip(place, shape, strict=True) if not axis]
+    if (
+        len(shape) < 2
+        or any(length > 1 for length in left_out)
+        or sorted(set(place) - {""}) != sorted(axis for axis in place if axis)
+        or not {"y", "x"} <= set(place)
+    ):
+        raise InvalidInput(
+            f"{name} has the axes {axes} {shape}; Cristae reads channels, sections, rows and columns. Save "
+            "one time point, in the order (c, z, y, x) or (z, y, x)."
+        )
+    found = {axis: length for axis, length in zip(place, shape, strict=True) if axis}
+    if min(shape) < 1:
+        raise InvalidInput(f"{name} has the shape {shape}, which holds nothing.")
+    return place, (found.get("c", 1), found.get("z", 1), found["y"], found["x"]), notes

@@ -31,11 +31,30 @@ _SCAN_VOXELS = 16 * 1024 * 1024
 class Source(Protocol):
     """A file's voxels as they are: an `Image` of any number type."""
 
-    shape_czyx: tuple[int, int, int, int]
-    dtype: np.dtype[Any]
-    voxel_size: VoxelSize | None
-    name: str
-    notes: tuple[str, ...]
+    @property
+    def shape_czyx(self) -> tuple[int, int, int, int]:
+        """Channels, sections, rows, columns."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The number type of the file, in native byte order."""
+        ...
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """None if it is not known."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed."""
+        ...
 
     def read(self, box_zyx: Box) -> Voxels:
         """Return the voxels (c, z, y, x) of a box, a fresh array."""

@@ -8,6 +8,7 @@ fewer sections.
 
 import logging
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,12 +51,17 @@ class TiffImage:
         self._lock = threading.Lock()
         self._recent: OrderedDict[int, Voxels] = OrderedDict()
         with _damage_noticed(path):
-            self._file = tifffile.TiffFile(path)
+            handle = path.open("rb")
+            # Closed with the image, and at once if tifffile gives up half-way.
+            close = weakref.finalize(self, handle.close)
             try:
+                self._file = tifffile.TiffFile(handle)
                 self._look_inside()
             except BaseException:
-                self._file.close()
+                close()
                 raise
+            if self._start is not None:
+                close()
 
     def _look_inside(self) -> None:
         series = self._file.series[0]
@@ -79,7 +85,6 @@ class TiffImage:
                 )
             self._stored = series.dtype.newbyteorder(self._file.byteorder)
             self._stored_shape = tuple(int(length) for length in series.shape)
-            self._file.close()
             return
         if series.nbytes > size * _MOST_COMPRESSED:
             raise InvalidInput(

@@ -4,8 +4,12 @@ from pathlib import Path
 
 from cristae.errors import InvalidInput
 from cristae.volumes.conversion import as_image
-from cristae.volumes.image import Image
+from cristae.volumes.image import ArrayImage, Image
+from cristae.volumes.import_folder import PICTURES, SliceFolder, read_picture
+from cristae.volumes.import_hdf5 import SUFFIXES as HDF5
+from cristae.volumes.import_hdf5 import Hdf5Image, split_key
 from cristae.volumes.import_tiff import TiffImage
+from cristae.volumes.import_zarr import is_zarr, open_zarr
 
 
 def open_image(path: Path | str, *, key: str | None = None) -> Image:
@@ -14,9 +18,11 @@ def open_image(path: Path | str, *, key: str | None = None) -> Image:
     Parameters
     ----------
     path
-        A TIFF, ImageJ TIFF or OME-TIFF.
+        A TIFF, ImageJ TIFF or OME-TIFF; a folder of slices; an OME-Zarr (0.4, 0.5) or plain Zarr folder; an
+        HDF5 file, with the data set behind a colon (``cells.h5:raw``) if there are several; a PNG, JPEG or
+        BMP picture.
     key
-        The data set inside a file that holds several.
+        The data set of an HDF5 file or the array of a Zarr group.
 
     Returns
     -------
@@ -28,7 +34,24 @@ def open_image(path: Path | str, *, key: str | None = None) -> Image:
     InvalidInput
         It is missing, damaged, cut off, coloured, complex, or has axes that cannot be told.
     """
-    place = Path(path)
-    if place.suffix.lower() in (".tif", ".tiff"):
+    place, inside = split_key(Path(path))
+    key = key or inside
+    suffix = place.suffix.lower()
+    if not place.exists():
+        raise InvalidInput(f"There is no file or folder {place}. Check the name.")
+    if place.is_dir():
+        if is_zarr(place):
+            return as_image(open_zarr(place, key))
+        if suffix == ".zarr":
+            raise InvalidInput(f"{place.name} holds no Zarr metadata; the copy may be incomplete.")
+        return as_image(SliceFolder(place))
+    if suffix in (".tif", ".tiff"):
         return as_image(TiffImage(place))
-    raise InvalidInput(f"{place.name} is not a kind of file that Cristae reads.")
+    if suffix in HDF5:
+        return as_image(Hdf5Image(place, key))
+    if suffix in PICTURES:
+        return ArrayImage(read_picture(place), name=place.name)
+    raise InvalidInput(
+        f"{place.name} is not a kind of file that Cristae reads (TIFF, OME-Zarr, HDF5, PNG, JPEG, or a "
+        "folder of slices). In ImageJ open it and choose File > Save As > Tiff."
+    )

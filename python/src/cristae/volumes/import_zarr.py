@@ -1,0 +1,182 @@
+"""OME-Zarr 0.4 and 0.5 and plain Zarr arrays as images; what Cristae wrote itself is read strictly."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from cristae.errors import CorruptData, InvalidInput
+from cristae.geometry import Box
+from cristae.volumes.axes import plain_axes
+from cristae.volumes.image import Voxels, check_box
+from cristae.volumes.spec import VoxelSize, check_shape
+from cristae.volumes.stored import StoredVolume
+from cristae.volumes.units import nm_per_unit, plain_unit, voxel_size_in
+
+_MAX_CHUNK_BYTES = 2 * 1024**3
+_MARKS = ("zarr.json", ".zgroup", ".zarray")
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is a Zarr group or array."""
+    return any((path / mark).is_file() for mark in _MARKS)
+
+
+def open_zarr(path: Path, key: str | None) -> "ZarrImage | StoredVolume":
+    """Open a Zarr folder.
+
+    Parameters
+    ----------
+    path
+        The folder of a group or an array.
+    key
+        The array inside a group; by default the full resolution of an OME-Zarr image, or the only array.
+    """
+    try:
+        node = zarr.open(path, mode="r")
+    except Exception as error:  # Broken metadata raises whatever its parser trips over.
+        raise InvalidInput(
+            f"{path.name} is not a Zarr image that can be read ({str(error)[:200]})."
+        ) from error
+    notes: tuple[str, ...] = ()
+    strict = False
+    if isinstance(node, zarr.Group) and "cristae" in node.attrs and key is None:
+        try:
+            return StoredVolume(path)
+        except CorruptData:
+            # Another program added to its metadata; its chunks still carry their checksums.
+            notes = (f"The metadata of {path.name} was changed after Cristae wrote it.",)
+            strict = True
+    return ZarrImage(path.name, node, key, notes, strict=strict)
+
+
+class ZarrImage:
+    """An array of a foreign Zarr folder, with its number type.
+
+    A chunk that is not stored means the fill value, as the format says; with `strict` it is an error.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        node: zarr.Group | zarr.Array[Any],
+        key: str | None,
+        notes: tuple[str, ...] = (),
+        *,
+        strict: bool = False,
+    ) -> None:
+        self.name = name
+        multiscale: dict[str, Any] = {}
+        if isinstance(node, zarr.Group):
+            multiscale = _multiscale(node)
+            key = key or _only_array(name, node, multiscale)
+            found = node.get(key)
+            if not isinstance(found, zarr.Array):
+                raise InvalidInput(f"{name} has no array {key!r}. It has: {_arrays(node)}.")
+            node = found
+        self._array = node.with_config({"read_missing_chunks": False}) if strict else node
+        letters, lengths, units = _axes(multiscale, key, len(node.shape), node)
+        self._place, shape, axis_notes = plain_axes(name, letters, node.shape)
+        self.shape_czyx = check_shape(shape)
+        self.dtype: np.dtype[Any] = np.dtype(node.dtype).newbyteorder("=")
+        chunk = int(np.prod([int(length) for length in node.chunks], dtype=object)) * self.dtype.itemsize
+        if chunk > _MAX_CHUNK_BYTES:
+            raise InvalidInput(f"{name} has chunks of {chunk} bytes; save it with chunks below 2 GiB.")
+        self.notes: tuple[str, ...] = notes + axis_notes
+        self.voxel_size: VoxelSize | None = _voxel_size(letters, lengths, units)
+
+    def read(self, box_zyx: Box) -> Voxels:
+        """Return the voxels (c, z, y, x) of a box, a fresh array."""
+        check_box(box_zyx, self.shape_czyx)
+        wanted = {"c": slice(None), **dict(zip("zyx", box_zyx.slices, strict=True))}
+        index = tuple(wanted[axis] if axis else 0 for axis in self._place)
+        try:
+            found: NDArray[Any] = np.asarray(self._array[index])
+        except Exception as error:  # Codecs raise whatever a broken chunk makes them trip over.
+            raise CorruptData(
+                f"The box {box_zyx} (z, y, x) of {self.name} cannot be read ({str(error)[:200]})."
+            ) from error
+        order = [axis for axis in self._place if axis]
+        present = [axis for axis in "czyx" if axis in order]
+        moved = found.transpose([order.index(axis) for axis in present])
+        shape = (self.shape_czyx[0], *box_zyx.shape)
+        return np.array(moved, self.dtype, order="C").reshape(shape)
+
+
+def _multiscale(group: zarr.Group) -> dict[str, Any]:
+    attributes = dict(group.attrs)
+    ome = attributes.get("ome", attributes)
+    found = ome.get("multiscales") if isinstance(ome, dict) else None
+    if isinstance(found, list) and found and isinstance(found[0], dict):
+        return found[0]
+    return {}
+
+
+def _only_array(name: str, group: zarr.Group, multiscale: dict[str, Any]) -> str:
+    datasets = multiscale.get("datasets")
+    if isinstance(datasets, list) and datasets and "path" in datasets[0]:
+        return str(datasets[0]["path"])  # The first one is the full resolution.
+    arrays = [key for key, _ in group.arrays()]
+    known = [key for key in ("raw", "label", "labels", "data") if key in arrays]
+    if len(arrays) == 1 or len(known) == 1:
+        return arrays[0] if len(arrays) == 1 else known[0]
+    raise InvalidInput(f"{name} holds several arrays; say which one: {_arrays(group)}.")
+
+
+def _arrays(group: zarr.Group) -> str:
+    listed = [f"{key} {array.shape}" for key, array in group.arrays()]
+    return ", ".join(listed) if listed else "none at its top level; give the path of one of its images"
+
+
+def _axes(
+    multiscale: dict[str, Any], key: str | None, count: int, array: zarr.Array[Any]
+) -> tuple[str, list[float | None], list[str]]:
+    """Return a letter, a scale and a unit per axis."""
+    entries = multiscale.get("axes")
+    if isinstance(entries, list) and len(entries) == count:
+        plain = [entry if isinstance(entry, dict) else {"name": entry} for entry in entries]
+        letters = "".join(str(entry.get("name", "?"))[:1].upper() for entry in plain)
+        units = [str(entry.get("unit", "")) for entry in plain]
+        return letters, _scales(multiscale, key, count), units
+    names = getattr(array.metadata, "dimension_names", None)
+    if names and all(isinstance(name, str) and len(name) == 1 for name in names):
+        return "".join(names).upper(), [None] * count, [""] * count
+    return "QQQCZYX"[-count:] if count <= 4 else "Q" * (count - 4) + "CZYX", [None] * count, [""] * count
+
+
+def _scales(multiscale: dict[str, Any], key: str | None, count: int) -> list[float | None]:
+    """Return the product of the scales of the data set and of the whole image."""
+    steps = list(multiscale.get("coordinateTransformations") or [])
+    for dataset in multiscale.get("datasets") or []:
+        if str(dataset.get("path")) == key:
+            steps += list(dataset.get("coordinateTransformations") or [])
+    scales: list[float | None] = [None] * count
+    for step in steps:
+        if step.get("type") == "scale" and len(step.get("scale", ())) == count:
+            scales = [
+                (1.0 if old is None else old) * float(new)
+                for old, new in zip(scales, step["scale"], strict=True)
+            ]
+    return scales
+
+
+def _voxel_size(letters: str, scales: list[float | None], units: list[str]) -> VoxelSize | None:
+    lengths, unit = {}, "nm"
+    for letter, scale, name in zip(letters, scales, units, strict=True):
+        factor = nm_per_unit(name)
+        if letter in "ZYX":
+            if scale is None or factor is None:
+                return None
+            lengths[letter] = scale * factor
+            unit = plain_unit(name)
+    if "Y" not in lengths or "X" not in lengths:
+        return None
+    size = voxel_size_in("nm", lengths.get("Z", lengths["X"]), lengths["Y"], lengths["X"])
+    return None if size is None else VoxelSize(*size.zyx_nm, display_unit=_short(unit))
+
+
+def _short(unit: str) -> str:
+    """Return ImageJ's word for a unit of OME-Zarr."""
+    return {"nanometer": "nm", "micrometer": "micron", "millimeter": "mm"}.get(unit, unit)

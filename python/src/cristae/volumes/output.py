@@ -1,0 +1,128 @@
+"""One door for results that go into files: TIFF, OME-Zarr, HDF5, by the name's ending."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.volumes.classes import LabelClass
+from cristae.volumes.durable import fsync_tree
+from cristae.volumes.image import Voxels
+from cristae.volumes.output_hdf5 import Hdf5Output
+from cristae.volumes.output_tiff import TiffOutput
+from cristae.volumes.records import spec_to_json
+from cristae.volumes.spec import VolumeSpec, VoxelSize
+from cristae.volumes.staging import StagedTarget
+from cristae.volumes.stored import StoredVolume
+from cristae.volumes.writer import Output, VolumeWriter
+
+_TIFF, _HDF5 = (".tif", ".tiff"), (".h5", ".hdf5")
+
+
+def create_output(
+    path: Path | str,
+    shape_czyx: tuple[int, int, int, int],
+    dtype: np.dtype[Any] | str,
+    voxel_size: VoxelSize | None = None,
+    *,
+    name: str = "",
+    classes: Sequence[LabelClass] = (),
+    overwrite: bool = False,
+    resume: bool = False,
+) -> Output:
+    """Begin a file that is written box by box; it appears under its name only when it is sealed.
+
+    Parameters
+    ----------
+    path
+        ``.tif``, ``.tiff`` (ImageJ opens it with its calibration; beyond 4 GB a BigTIFF), ``.zarr``
+        (OME-Zarr 0.5), ``.h5`` or ``.hdf5`` (data set ``data``).
+    shape_czyx
+        Channels, sections, rows, columns.
+    dtype
+        uint8, uint16, uint32 or float32.
+    voxel_size
+        None if it is not known.
+    name
+        For people; by default the file's name.
+    classes
+        The class table of a label image.
+    overwrite
+        Whether an existing file may be replaced, at the very end.
+    resume
+        Whether to go on with what a killed process left; `Output.resumed` says whether there was something.
+
+    Raises
+    ------
+    AlreadyExists
+        The file is there, and `overwrite` is false.
+    InvalidInput
+        The ending means no format, or the folder is not there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "labels.tif"
+    >>> output = create_output(place, (1, 2, 3, 4), "uint8", VoxelSize(50, 4, 4, "nm"))
+    >>> output.write(Box.of_shape((2, 3, 4)), np.ones((2, 3, 4), np.uint8))
+    >>> place.exists()
+    False
+    >>> _ = output.seal()
+    >>> place.exists()
+    True
+    """
+    target = Path(path)
+    spec = VolumeSpec(
+        shape_czyx, np.dtype(dtype).name, voxel_size, name=(name or target.name)[:120], classes=tuple(classes)
+    )
+    suffix = target.suffix.lower()
+    if suffix not in (*_TIFF, *_HDF5, ".zarr"):
+        raise InvalidInput(
+            f"{target.name} has an ending that means no format; use .tif, .zarr (OME-Zarr) or .h5 (HDF5)."
+        )
+    resume = resume and suffix not in _HDF5
+    staged = StagedTarget(target, spec_to_json(spec), overwrite=overwrite, resume=resume)
+    try:
+        if suffix in _TIFF:
+            return TiffOutput(staged, spec)
+        if suffix in _HDF5:
+            return Hdf5Output(staged, spec)
+        return ZarrOutput(staged, spec)
+    except BaseException:
+        staged.discard()
+        raise
+
+
+class ZarrOutput:
+    """An OME-Zarr 0.5 image on its way; the same format as the store's volumes."""
+
+    def __init__(self, staged: StagedTarget, spec: VolumeSpec) -> None:
+        self._staged = staged
+        self.resumed = staged.resumed
+        folder = staged.folder / "zarr"
+        folder.mkdir(exist_ok=True)
+        (folder / "volume").mkdir(exist_ok=True)
+        self._writer = VolumeWriter(folder, spec, self._publish, resumed=staged.resumed)
+        self.shape_czyx, self.dtype = self._writer.shape_czyx, self._writer.dtype
+
+    def write(self, box_zyx: Box, voxels: Voxels) -> None:
+        """Write a box (c, z, y, x); several threads may write at once."""
+        self._writer.write(box_zyx, voxels)
+
+    def seal(self) -> Path:
+        """Finish and return the path."""
+        self._writer.seal()
+        return self._staged.target
+
+    def discard(self) -> None:
+        """Throw it away."""
+        self._writer.close()
+        self._staged.discard()
+
+    def _publish(self, volume: Path, _digest: str) -> StoredVolume:
+        fsync_tree(volume)
+        self._staged.finish("zarr/volume")
+        return StoredVolume(self._staged.target)

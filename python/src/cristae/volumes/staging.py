@@ -1,0 +1,118 @@
+"""A file on its way: made in a folder beside its target, so that the last step is a rename."""
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from cristae.errors import AlreadyExists, CorruptData, InvalidInput
+from cristae.volumes.durable import (
+    fsync_file,
+    fsync_folder,
+    full_disk_told,
+    is_real_folder,
+    remove_folder,
+    write_file_durably,
+)
+from cristae.volumes.locking import FileLock
+from cristae.volumes.records import read_record
+
+_NOTE = "output.json"
+
+
+class StagedTarget:
+    """A place beside the target of an output.
+
+    Parameters
+    ----------
+    target
+        The final path.
+    note
+        What is being written, as plain JSON values; an unfinished output is taken up only under the same
+        note.
+    overwrite
+        Whether an existing target may be replaced at the end.
+    resume
+        Whether to go on with what an earlier process left.
+
+    Raises
+    ------
+    AlreadyExists
+        The target is there, and `overwrite` is false.
+    InvalidInput
+        The folder of the target is not there or not writable.
+    Busy
+        Another process writes to this target.
+    """
+
+    def __init__(self, target: Path, note: dict[str, Any], *, overwrite: bool, resume: bool) -> None:
+        self.target = target.absolute()
+        self._overwrite = overwrite
+        self._check_free()
+        if not self.target.parent.is_dir():
+            raise InvalidInput(
+                f"There is no folder {self.target.parent} to write {target.name} into; make it first."
+            )
+        self.folder = self.target.with_name(f".{target.name}.partial")
+        busy = f"Another process is writing {target.name}; wait until it has ended, or write to another name."
+        with full_disk_told():
+            try:
+                self.folder.mkdir(exist_ok=True)
+            except PermissionError as error:
+                raise InvalidInput(f"{self.target.parent} may not be written to by this user.") from error
+            self._lock = FileLock(self.folder / "lock", busy)
+            self.resumed = resume and self._note() == note
+            if not self.resumed:
+                self._empty()
+                write_file_durably(self.folder / _NOTE, json.dumps(note).encode())
+
+    def finish(self, made: str) -> None:
+        """Give what was made in the folder the target's name."""
+        staged = self.folder / made
+        if not staged.is_dir():
+            fsync_file(staged)
+        self._check_free()
+        if is_real_folder(self.target):
+            # A folder cannot be replaced in one step; the old one is put aside first and lost only at the
+            # end.
+            aside = self.folder / "replaced"
+            self.target.rename(aside)
+            staged.rename(self.target)
+        elif staged.is_dir():
+            self.target.unlink(missing_ok=True)
+            staged.rename(self.target)
+        else:
+            staged.replace(self.target)
+        fsync_folder(self.target.parent)
+        self.discard()
+
+    def forbid_resuming(self) -> None:
+        """From here on an interrupted output has to begin anew."""
+        (self.folder / _NOTE).unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove the folder and what is in it."""
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            remove_folder(self.folder, self.target.parent)
+
+    def _check_free(self) -> None:
+        if self.target.exists() and not self._overwrite:
+            raise AlreadyExists(
+                f"{self.target.name} is there already; choose another name, or say that it may be "
+                "overwritten."
+            )
+
+    def _note(self) -> Any:
+        try:
+            return read_record(self.folder / _NOTE)
+        except CorruptData:
+            return None
+
+    def _empty(self) -> None:
+        for entry in self.folder.iterdir():
+            if is_real_folder(entry):
+                shutil.rmtree(entry)
+            elif entry.name != "lock":
+                entry.unlink()

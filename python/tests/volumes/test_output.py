@@ -1,0 +1,162 @@
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from sending import NM
+
+from cristae.errors import AlreadyExists, Busy, InvalidInput
+from cristae.geometry import Box, tiles
+from cristae.volumes import LabelClass, StoredVolume, create_output, open_image
+
+CLASSES = (LabelClass(1, "mito", 0xFF0000), LabelClass(2, "µ-vesicle"))
+
+
+def write_tiled(output, voxels, tile=(7, 20, 30)):
+    for step in tiles(voxels.shape[1:], tile, (1, 2, 3)):
+        output.write(step.write_box, voxels[(slice(None), *step.write_box.slices)])
+
+
+@pytest.fixture(params=["tif", "zarr", "h5"])
+def suffix(request):
+    return request.param
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "float32"])
+@pytest.mark.parametrize("shape", [(1, 9, 50, 60), (2, 3, 20, 30), (1, 1, 40, 50)])
+def test_every_format_gives_back_what_was_written(tmp_path, suffix, dtype, shape):
+    voxels = np.random.default_rng(0).integers(0, 250, shape).astype(dtype)
+    path = tmp_path / f"out.{suffix}"
+    output = create_output(path, shape, dtype, NM, classes=CLASSES if dtype != "float32" else ())
+    write_tiled(output, voxels)
+    assert not path.exists()
+    output.seal()
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    image = open_image(path)
+    assert image.shape_czyx == shape
+    assert image.voxel_size.zyx_nm == NM.zyx_nm
+    assert image.dtype == ("float32" if (suffix, dtype) == ("tif", "uint32") else dtype)
+    assert np.array_equal(image.read(Box.of_shape(shape[1:])), voxels)
+
+
+def test_imagej_sees_the_calibration_in_the_unit_of_the_person(tmp_path):
+    output = create_output(tmp_path / "a.tif", (2, 3, 4, 5), "uint16", NM, classes=CLASSES)
+    output.write(Box.of_shape((3, 4, 5)), np.ones((2, 3, 4, 5), np.uint16))
+    output.seal()
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        metadata = file.imagej_metadata
+        assert (metadata["unit"], metadata["spacing"]) == ("micron", 0.05)
+        assert (metadata["channels"], metadata["slices"]) == (2, 3)
+        assert "1 = mito" in metadata["Info"]
+        count, per = file.pages.first.tags["XResolution"].value
+        assert per / count == pytest.approx(0.0046)
+
+
+def test_large_ids_stay_exact_in_a_plain_tiff(tmp_path):
+    ids = np.array([0, 1, 2**24 + 1, 2**32 - 1], np.uint32).reshape(1, 2, 2)
+    output = create_output(tmp_path / "a.tif", (1, 1, 2, 2), "uint32")
+    output.write(Box.of_shape((1, 2, 2)), ids)
+    output.seal()
+    assert "plain 32-bit" in output.notes[0]
+    assert tifffile.imread(tmp_path / "a.tif").ravel().tolist() == ids.ravel().tolist()
+    assert (
+        open_image(tmp_path / "a.tif").read(Box.of_shape((1, 2, 2))).ravel().tolist() == ids.ravel().tolist()
+    )
+
+
+def test_the_zarr_output_is_what_the_store_writes(tmp_path):
+    voxels = np.ones((1, 4, 30, 30), np.uint8)
+    output = create_output(tmp_path / "a.ome.zarr", voxels.shape, "uint8", NM, name="mitos", classes=CLASSES)
+    write_tiled(output, voxels)
+    output.seal()
+    volume = StoredVolume(tmp_path / "a.ome.zarr")
+    assert (volume.name, volume.spec.classes) == ("mitos", CLASSES)
+    assert np.array_equal(zarr.open_group(volume.folder, mode="r")["0"][:], voxels)
+
+
+def test_hdf5_carries_voxel_size_and_classes(tmp_path):
+    output = create_output(tmp_path / "a.h5", (1, 2, 3, 4), "uint8", NM, classes=CLASSES)
+    output.write(Box.of_shape((2, 3, 4)), np.ones((2, 3, 4), np.uint8))
+    output.seal()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["data"].shape == (2, 3, 4)
+        assert file["data"].attrs["element_size_um"].tolist() == [0.05, 0.0046, 0.0046]
+        assert '"mito"' in file["data"].attrs["classes"]
+
+
+def test_an_existing_target_is_refused_unless_it_may_be_overwritten(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    for value in (1, 2):
+        if value == 2:
+            with pytest.raises(AlreadyExists, match="choose another name"):
+                create_output(path, (1, 1, 2, 2), "uint8")
+        output = create_output(path, (1, 1, 2, 2), "uint8", overwrite=value == 2)
+        output.write(Box.of_shape((1, 2, 2)), np.full((1, 2, 2), value, np.uint8))
+        if value == 2:
+            assert open_image(path).read(Box.of_shape((1, 2, 2))).max() == 1
+        output.seal()
+        assert open_image(path).read(Box.of_shape((1, 2, 2))).max() == value
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_discarded_output_leaves_nothing(tmp_path, suffix):
+    output = create_output(tmp_path / f"a.{suffix}", (1, 1, 2, 2), "uint8")
+    output.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["tif", "zarr"])
+def test_a_killed_run_is_taken_up_where_it_was(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    top, bottom = Box((0, 0, 0), (2, 2, 4)), Box((0, 2, 0), (2, 4, 4))
+    first = create_output(path, (1, 2, 4, 4), "uint32")
+    first.write(top, np.full((2, 2, 4), 7, np.uint32))
+    for lock in (first._staged._lock, getattr(getattr(first, "_writer", None), "_file_lock", None)):
+        if lock is not None:
+            lock.release()  # What the system does when a process dies.
+    second = create_output(path, (1, 2, 4, 4), "uint32", resume=True)
+    assert second.resumed
+    second.write(bottom, np.full((2, 2, 4), 9, np.uint32))
+    second.seal()
+    assert open_image(path).read(Box.of_shape((2, 4, 4)))[0, :, :, 0].tolist() == [[7, 7, 9, 9]] * 2
+
+
+def test_another_output_is_not_taken_for_the_unfinished_one(tmp_path):
+    first = create_output(tmp_path / "a.tif", (1, 2, 4, 4), "uint32")
+    first._staged._lock.release()
+    assert not create_output(tmp_path / "a.tif", (1, 2, 4, 5), "uint32", resume=True).resumed
+
+
+def test_two_processes_cannot_write_one_target(tmp_path, suffix):
+    output = create_output(tmp_path / f"a.{suffix}", (1, 1, 2, 2), "uint8")
+    with pytest.raises(Busy, match="Another process is writing"):
+        create_output(tmp_path / f"a.{suffix}", (1, 1, 2, 2), "uint8")
+    output.discard()
+
+
+def test_an_unfinished_zarr_is_not_sealed(tmp_path):
+    output = create_output(tmp_path / "a.zarr", (2, 1, 2, 2), "uint8")
+    with pytest.raises(Busy, match="2 of 2 blocks"):
+        output.seal()
+    assert not (tmp_path / "a.zarr").exists()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a", "a.zip", "missing-folder/a.tif"])
+def test_a_place_where_nothing_can_be_written_is_refused(tmp_path, name):
+    with pytest.raises(InvalidInput):
+        create_output(tmp_path / name, (1, 1, 2, 2), "uint8")
+
+
+@pytest.mark.parametrize(
+    ("box", "voxels"),
+    [
+        (Box((0, 0, 0), (1, 2, 3)), np.zeros((1, 2, 3), np.uint8)),
+        (Box((0, 0, 0), (1, 2, 2)), np.zeros((1, 2, 1), np.uint8)),
+        (Box((0, 0, 0), (1, 2, 2)), np.zeros((1, 2, 2), np.uint16)),
+    ],
+)
+def test_voxels_that_do_not_fit_are_refused(tmp_path, suffix, box, voxels):
+    output = create_output(tmp_path / f"a.{suffix}", (1, 1, 2, 2), "uint8")
+    with pytest.raises(InvalidInput):
+        output.write(box, voxels)
+    output.discard()
