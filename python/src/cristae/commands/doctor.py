@@ -13,7 +13,7 @@ from importlib.metadata import version
 from cristae.commands.arguments import Commands, add_json, home_of, new_command, wants_json
 from cristae.commands.tables import size
 from cristae.errors import CristaeError
-from cristae.settings import Home, Limits
+from cristae.settings import Home
 
 DESCRIPTION = """\
 Look at everything that Cristae needs on this machine: Python, libraries, devices, the home folder, the
@@ -50,17 +50,17 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Look and tell."""
     home = home_of(arguments)
-    looks: tuple[Callable[[], Finding], ...] = (
-        _python,
-        _libraries,
-        _devices,
-        lambda: _home(home),
-        lambda: _space(home),
-        lambda: _models(home),
-        lambda: _server(home),
-        _java,
-    )
-    findings = [_looked(look) for look in looks]
+    looks: dict[str, Callable[[], Finding]] = {
+        "python": _python,
+        "libraries": _libraries,
+        "device": _device,
+        "home": lambda: _home(home),
+        "disk": lambda: _disk(home),
+        "models": lambda: _models(home),
+        "server": lambda: _server(home),
+        "java": _java,
+    }
+    findings = [_looked(subject, look) for subject, look in looks.items()]
     is_well = all(finding.state != "problem" for finding in findings)
     if wants_json(arguments):
         print(json.dumps({"ok": is_well, "findings": [asdict(finding) for finding in findings]}))
@@ -70,17 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if is_well else 1
 
 
-def _looked(look: Callable[[], Finding]) -> Finding:
+def _looked(subject: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except CristaeError as problem:
-        return Finding(_subject(look), "problem", problem.sentence)
+        return Finding(subject, "problem", problem.sentence)
     except (ImportError, OSError) as problem:
-        return Finding(_subject(look), "problem", f"{problem}.")
-
-
-def _subject(look: Callable[[], Finding]) -> str:
-    return getattr(look, "__name__", "").strip("_").replace("<lambda>", "home")
+        return Finding(subject, "problem", f"{problem}.")
 
 
 def _python() -> Finding:
@@ -97,10 +93,8 @@ def _libraries() -> Finding:
     )
 
 
-def _devices() -> Finding:
-    import torch
-
-    from cristae.prediction.devices import choose_device, describe
+def _device() -> Finding:
+    from cristae.networks.devices import choose_device, describe
 
     device = choose_device("auto")
     if device.type == "cuda":
@@ -109,7 +103,7 @@ def _devices() -> Finding:
         return Finding(
             "device",
             "problem",
-            f"There is an NVIDIA driver, but torch {torch.__version__} sees no GPU. Install the CUDA build "
+            f"There is an NVIDIA driver, but torch {version('torch')} sees no GPU. Install the CUDA build "
             f"of torch.",
         )
     return Finding(
@@ -124,14 +118,11 @@ def _home(home: Home) -> Finding:
     return Finding("home", "ok", f"{home.root} can be written.")
 
 
-def _space(home: Home) -> Finding:
+def _disk(home: Home) -> Finding:
+    from cristae.volumes.durable import check_free_space
+
+    check_free_space(home.root)  # raises the sentence for a disk below the floor
     disk = shutil.disk_usage(home.root)
-    limits = Limits()
-    floor = min(limits.free_floor_bytes, int(disk.total * limits.free_floor_fraction))
-    if disk.free < floor:
-        return Finding(
-            "disk", "problem", f"{size(disk.free)} are free, and Cristae stops below {size(floor)}."
-        )
     return Finding("disk", "ok", f"{size(disk.free)} of {size(disk.total)} are free.")
 
 

@@ -26,11 +26,11 @@ def train(
     *,
     model: str,
     also: Sequence[tuple[Source, Source]] = (),
-    target: str = "classes",
+    target: Literal["classes", "instances"] = "classes",
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "unknown",
     classes: "Sequence[LabelClass]" = (),
-    budget: str | None = None,
+    budget: Literal["quick", "standard", "best"] | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     z: tuple[int, int] | None = None,
@@ -103,9 +103,7 @@ def train(
     from cristae.door.later import refuse_masks
     from cristae.door.resume import training_folder
     from cristae.door.sources import as_image
-    from cristae.events import Note, PlanMade
     from cristae.models import ModelLibrary, check_model_name
-    from cristae.prediction import choose_device, describe
     from cristae.settings import Home
     from cristae.training import Budget, TrainingRequest, inspect_and_plan
     from cristae.training import train as train_network
@@ -116,6 +114,7 @@ def train(
     place = Home.find(home)
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
+    start = None if start_from is None else library.find(start_from)
     request = TrainingRequest(
         pairs=[(as_image(image), as_image(truth)) for image, truth in pairs],
         model_name=model,
@@ -127,14 +126,11 @@ def train(
         z=z,
         validation_z=validation_z,
         voxel_size=None if voxel_size_nm is None else VoxelSize(*voxel_size_nm),
-        start_from=None if start_from is None else library.find(start_from),
+        start_from=start,
         settings=dict(settings or {}),
         seed=seed,
     )
-    chosen = choose_device(device)
-    on_event(Note(f"Training on {describe(chosen)}."))
-    plan = inspect_and_plan(request, str(chosen))
-    on_event(PlanMade(plan.sentences, plan.settings))
+    plan = inspect_and_plan(request, device)
     choices = {
         "model": model,
         "target": target,
@@ -142,14 +138,16 @@ def train(
         "empty_sections": empty_sections,
         "budget": [budget, minutes, steps],
         "sections": [z, validation_z],
-        "start_from": None if request.start_from is None else request.start_from.digest,
+        "start_from": None if start is None else start.digest,
         "plan": dict(plan.settings),
         "seed": seed,
     }
     with training_folder(
         place.root / "work", [source for pair in pairs for source in pair], choices
     ) as folder:
-        trained = train_network(request, plan, folder=folder, on_event=on_event, should_stop=should_stop)
+        trained = train_network(
+            request, plan, folder=folder, on_event=on_event, should_stop=should_stop, device=device
+        )
         return library.add(trained.record, trained.weights)
 
 
@@ -213,6 +211,7 @@ def predict(
     """
     from cristae.door.later import refuse_engine, refuse_output
     from cristae.door.results import Run, check_target
+    from cristae.door.resume import fingerprint
     from cristae.door.sources import as_image
     from cristae.events import Note
     from cristae.models import ModelLibrary
@@ -223,7 +222,8 @@ def predict(
     refuse_output(kind)
     if out is not None:
         check_target(Path(out), overwrite=overwrite)
-    library = ModelLibrary(Home.find(home).models)
+    place = Home.find(home)
+    library = ModelLibrary(place.models)
     package = library.find(str(model)) if isinstance(model, str | Path) else model
     image = as_image(raw, voxel_size_nm)
     for sentence in image.notes:
@@ -236,7 +236,7 @@ def predict(
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels
         return spatial if wanted == "probabilities" else spatial[0]
-    run.to_file(Path(out), overwrite=overwrite)
+    run.to_file(Path(out), overwrite=overwrite, source=fingerprint(raw), work=place.root / "work")
     return Path(out)
 
 

@@ -1,5 +1,6 @@
 """A prediction as an array, or as a file that appears when it is complete."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import AlreadyExists
+from cristae.errors import AlreadyExists, Cancelled, DiskFull
 from cristae.events import Event
 from cristae.geometry import Box
 from cristae.prediction import Output, OutputKind, Predictor, form_of, predict, predict_objects
 from cristae.prediction.instances import InMemory
 from cristae.volumes import Image, create_output
+from cristae.volumes import Output as FileOutput
 
 LARGEST_16_BIT_ID = 65_535
+GO_ON = "Run the same command again, and it goes on from the last finished tile."
 
 
 def check_target(out: Path, *, overwrite: bool) -> None:
@@ -52,34 +55,69 @@ class Run:
         self._predict_into(output)
         return output.voxels
 
-    def to_file(self, out: Path, *, overwrite: bool) -> None:
-        """Predict into a file or folder, with the image's calibration and the model's classes."""
-        objects = self._objects() if self._kind == "instances" else None
-        output = create_output(
+    def to_file(self, out: Path, *, overwrite: bool, source: str | None, work: Path) -> None:
+        """Predict into a file or folder, with the image's calibration and the model's classes.
+
+        Parameters
+        ----------
+        out
+            The file or folder.
+        overwrite
+            Replace it if it is there.
+        source
+            Names the content of the image. If it is known, an interrupted prediction leaves what it has
+            beside `out`, and the same call goes on from there.
+        work
+            The folder for ledgers.
+        """
+        if self._kind == "instances":
+            # How wide the ids are is known at the end only, but a place that cannot be written is told now.
+            self._created(out, "uint8", overwrite=overwrite, resume=False).discard()
+            objects = self._objects()
+            output = self._created(out, objects.dtype.name, overwrite=overwrite, resume=False)
+            try:
+                output.write(Box.of_shape(objects.shape), objects[None])
+                output.seal()
+            except BaseException:
+                output.discard()
+                raise
+            return
+        output = self._created(out, self._form.dtype, overwrite=overwrite, resume=source is not None)
+        ledger = work / f"predict-{hashlib.sha256(str(out.absolute()).encode()).hexdigest()[:16]}.jsonl"
+        try:
+            self._predict_into(output, None if source is None else ledger, source or "")
+            output.seal()
+        except (Cancelled, DiskFull) as interruption:
+            if source is None:
+                output.discard()
+                raise
+            output.close()
+            raise type(interruption)(f"{interruption.sentence} {GO_ON}") from interruption
+        except Exception:
+            output.discard()
+            raise
+        ledger.unlink(missing_ok=True)
+
+    def _created(self, out: Path, dtype: str, *, overwrite: bool, resume: bool) -> FileOutput:
+        return create_output(
             out,
             (self._form.channels, *self._image.shape_czyx[1:]),
-            self._form.dtype if objects is None else objects.dtype.name,
+            dtype,
             self._image.voxel_size,
             name=out.name.split(".")[0],
             classes=self._form.classes if self._kind == "labels" else (),
             overwrite=overwrite,
+            resume=resume,
         )
-        try:
-            if objects is None:
-                self._predict_into(output)
-            else:
-                output.write(Box.of_shape(objects.shape), objects[None])
-        except BaseException:
-            output.discard()
-            raise
-        output.seal()
 
-    def _predict_into(self, output: Output) -> None:
+    def _predict_into(self, output: Output, ledger: Path | None = None, source: str = "") -> None:
         predict(
             self._predictor,
             self._image,
             output,
             kind=self._kind,
+            ledger=ledger,
+            source=source,
             on_event=self._on_event,
             should_stop=self._should_stop,
         )

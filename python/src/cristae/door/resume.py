@@ -44,21 +44,24 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
 
 
 def key(paths: Sequence[Path], choices: Mapping[str, Any]) -> str:
-    """Name a training by its files (path, size, time of change) and its choices: 16 hex digits.
+    """Name a training by its files and its choices: 16 hex digits.
 
     Examples
     --------
     >>> key([], {"seed": 0}) == key([], {"seed": 0}), key([], {"seed": 0}) == key([], {"seed": 1})
     (True, False)
     """
-    files = [[str(path.absolute()), *_state(path)] for path in paths]
-    text = json.dumps([files, choices], sort_keys=True)
+    text = json.dumps([[fingerprint(path) for path in paths], choices], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _state(path: Path) -> list[int]:
+def fingerprint(source: Any) -> str | None:
+    """Tell a file from its other versions by path, size and time of change; None for what is no path."""
+    if not isinstance(source, str | Path):
+        return None
+    path = Path(source)
     try:
         found = path.stat()
     except OSError:  # "file.h5:key", or not there: opening it says what is wrong
-        return []
-    return [found.st_size, found.st_mtime_ns]
+        return str(path.absolute())
+    return f"{path.absolute()} {found.st_size} {found.st_mtime_ns}"

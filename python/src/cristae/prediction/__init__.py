@@ -1,6 +1,5 @@
 """Tiles in, labels out."""
 
-from cristae.prediction.devices import choose_device, describe
 from cristae.prediction.instances import predict_objects
 from cristae.prediction.predicting import Form, Output, OutputKind, form_of, output_kinds, predict
 from cristae.prediction.predictor import Predictor, load_predictor
@@ -10,8 +9,6 @@ __all__ = [
     "Output",
     "OutputKind",
     "Predictor",
-    "choose_device",
-    "describe",
     "form_of",
     "load_predictor",
     "output_kinds",

@@ -1,11 +1,11 @@
-"""Which device computes, and how many voxels it takes at once."""
+"""How many voxels a device takes at once, and what to do when they were too many."""
 
 from collections.abc import Callable
 
 import psutil
 import torch
 
-from cristae.errors import InvalidInput, OutOfMemory
+from cristae.errors import OutOfMemory
 from cristae.networks import UNetConfig
 
 # Larger tiles waste less on the halo, but a CPU's caches and a person's patience with Cancel end the gain.
@@ -15,51 +15,6 @@ MOST_VOXELS_ON_GPU = 1 << 23
 SHARE_OF_CPU_MEMORY = 0.25
 SHARE_OF_GPU_MEMORY = 0.7
 BYTES_OF_A_FLOAT = 4
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """Return the device of this name; ``"auto"`` (or empty) takes the first GPU, else the CPU.
-
-    Parameters
-    ----------
-    name
-        "auto", "cpu", "cuda" or "cuda:N".
-
-    Raises
-    ------
-    InvalidInput
-        The name is not a device, or this machine does not have it. Another device is never taken instead.
-
-    Examples
-    --------
-    >>> choose_device("cpu")
-    device(type='cpu')
-    """
-    if name in ("", "auto"):
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type == "cpu":
-        return torch.device("cpu")
-    if device.type != "cuda":
-        raise InvalidInput(f"'{name}' is not a device that Cristae computes on. Use auto, cpu, or cuda:0.")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    index = device.index or 0
-    if index >= count:
-        found = f"{count} of them" if count else "none"
-        raise InvalidInput(
-            f"The device '{name}' was asked for, but this machine has no such GPU (found {found}). Use cpu."
-        )
-    return torch.device("cuda", index)
-
-
-def describe(device: torch.device) -> str:
-    """Name the device for people: "the GPU NVIDIA H100 (cuda:0)", "the CPU (2 threads)"."""
-    if device.type == "cuda":
-        return f"the GPU {torch.cuda.get_device_name(device)} ({device})"
-    return f"the CPU ({torch.get_num_threads()} threads)"
 
 
 def free_bytes(device: torch.device) -> int:

@@ -13,7 +13,8 @@ from cristae.errors import InvalidInput
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
 from cristae.networks import Frame
-from cristae.prediction.devices import describe, smaller_until_it_fits, voxels_at_once
+from cristae.networks.devices import describe
+from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.ledger import Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor, load_predictor
@@ -92,6 +93,7 @@ def predict(
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
     ledger: Path | None = None,
+    source: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -118,6 +120,8 @@ def predict(
     ledger
         A file that notes finished tiles. With the same file and an output that was resumed a
         restart does only what is missing. ("instances" start again.)
+    source
+        Names the content of the image, such as a digest: a ledger of another one does not count.
     on_event
         Gets progress and notes.
     should_stop
@@ -155,6 +159,7 @@ def predict(
         tile_shape_zyx=tile_shape_zyx,
         grid_offset_zyx=grid_offset_zyx,
         ledger=ledger,
+        source=source,
         on_event=on_event,
         should_stop=should_stop,
     )
@@ -169,12 +174,14 @@ def predict_tiles(
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
     ledger: Path | None = None,
+    source: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Predict labels or probabilities; see :func:`predict`."""
     frame = _frame_of(image, predictor, on_event)
     work = {
+        "source": source,
         "model": predictor.digest,
         "shape_czyx": list(image.shape_czyx),
         "grid_zyx": list(frame.shape_zyx),

@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from cristae.errors import CorruptData
 from cristae.geometry import Box
 from cristae.networks import Preprocessing, UNet, UNetConfig, build, halo, total_stride
-from cristae.prediction.devices import choose_device
+from cristae.networks.devices import choose_device, memory_format
 
 type Kind = Literal["labels", "probabilities"]
 type Triple = tuple[int, int, int]
@@ -65,8 +65,7 @@ class Predictor:
         self.device = device
         self.record = record
         self.digest = digest
-        dims = self.config.dims
-        self._memory_format = torch.channels_last if dims == 2 else torch.channels_last_3d
+        self._memory_format = memory_format(self.config.dims, device)
         fused = fold_normalisation(network.eval())
         self._network = fused.to(device).to(memory_format=self._memory_format)
 
@@ -138,7 +137,7 @@ def load_predictor(model: Model, device: str = "auto") -> Predictor:
     model
         A package of the library.
     device
-        "auto", "cpu", "cuda:0"; see :func:`cristae.prediction.devices.choose_device`.
+        "auto", "cpu", "cuda:0"; see :func:`cristae.networks.devices.choose_device`.
 
     Raises
     ------

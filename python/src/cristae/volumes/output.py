@@ -122,6 +122,11 @@ class ZarrOutput:
         self._writer.close()
         self._staged.discard()
 
+    def close(self) -> None:
+        """Let go of it; it can be taken up again with `resume`."""
+        self._writer.close()
+        self._staged.close()
+
     def _publish(self, volume: Path, _digest: str) -> StoredVolume:
         fsync_tree(volume)
         self._staged.finish("zarr/volume")

@@ -79,3 +79,8 @@ class Hdf5Output:
         """Throw it away."""
         self._file.close()
         self._staged.discard()
+
+    def close(self) -> None:
+        """Let go of it; the next attempt begins anew."""
+        self._file.close()
+        self._staged.close()

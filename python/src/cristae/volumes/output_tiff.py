@@ -89,6 +89,11 @@ class TiffOutput:
         self._close()
         self._staged.discard()
 
+    def close(self) -> None:
+        """Let go of it; it can be taken up again with `resume`."""
+        self._close()
+        self._staged.close()
+
     def _close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)

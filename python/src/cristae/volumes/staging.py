@@ -91,6 +91,10 @@ class StagedTarget:
         """From here on an interrupted output has to begin anew."""
         (self.folder / _NOTE).unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Let go of the folder, and leave what is in it to another attempt."""
+        self._lock.release()
+
     def discard(self) -> None:
         """Remove the folder and what is in it."""
         self._lock.release()

@@ -53,6 +53,10 @@ class Output(Protocol):
         """Throw it away."""
         ...
 
+    def close(self) -> None:
+        """Let go of it unfinished: another attempt may go on from there, where the format allows it."""
+        ...
+
 
 class VolumeWriter:
     """Writes a result as a compressed OME-Zarr volume.  Made by `VolumeStore.create` and `create_output`.

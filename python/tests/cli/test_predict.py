@@ -1,0 +1,168 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+import cristae
+from cristae import cli
+from cristae.errors import Cancelled, InvalidInput
+from cristae.geometry import Box
+from cristae.prediction import predicting
+from cristae.volumes import open_image
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.zarr", "out.ome.zarr", "out.h5"])
+def test_a_stack_is_predicted_into_the_format_of_the_suffix_with_its_calibration(
+    home: Path, stack: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / name
+    assert cli.main(["predict", str(stack), str(out), "--model", "mito"]) == 0
+    assert capsys.readouterr().out == f"Written: {out}\n"
+    written = open_image(out)
+    assert written.shape_czyx == (1, 6, 40, 52)
+    assert written.dtype == np.uint8
+    assert written.voxel_size is not None
+    assert written.voxel_size.zyx_nm == pytest.approx((50.0, 4.6, 4.6))
+    in_memory = cristae.predict(tifffile.imread(stack), model="mito")
+    assert np.array_equal(written.read(Box.of_shape((6, 40, 52)))[0], in_memory)
+    assert set(np.unique(in_memory)) <= {0, 1, 2}
+
+
+def test_the_names_of_the_classes_travel_with_the_labels(home: Path, stack: Path, tmp_path: Path) -> None:
+    assert cli.main(["predict", str(stack), str(tmp_path / "out.tif"), "--model", "mito"]) == 0
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.imagej_metadata is not None
+        assert "1 = mitochondria" in file.imagej_metadata["Info"]
+
+
+def test_probabilities_have_a_channel_for_each_class_with_the_background(
+    home: Path, stack: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.zarr"
+    assert cli.main(["predict", str(stack), str(out), "--model", "mito", "--output", "probabilities"]) == 0
+    assert open_image(out).shape_czyx == (3, 6, 40, 52)
+
+
+def test_a_model_of_instances_gives_instances_unless_told_otherwise(
+    home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.tif"
+    words = ["predict", str(stack), str(out), "--model", "neurons", "--voxel-size", "10,10,10", "--json"]
+    assert cli.main(words) == 0
+    assert json.loads(capsys.readouterr().out) == {"out": str(out), "model": "neurons"}
+    assert tifffile.imread(out).dtype == np.uint16
+
+
+def test_an_image_of_other_voxels_than_the_models_is_resampled_and_that_is_said(
+    home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.tif"
+    assert cli.main(["predict", str(stack), str(out), "--model", "neurons", "--output", "labels"]) == 0
+    assert (
+        "voxels of 50 x 4.6 x 4.6 nm (z, y, x), the model was trained on 10 x 10 x 10 nm"
+        in capsys.readouterr().err
+    )
+    assert tifffile.imread(out).shape == (6, 40, 52)
+
+
+def test_an_existing_result_is_replaced_only_when_that_is_said(
+    home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.tif"
+    out.write_bytes(b"precious")
+    words = ["predict", str(stack), str(out), "--model", "mito"]
+    assert cli.main(words) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert out.read_bytes() == b"precious"
+    assert cli.main([*words, "--overwrite"]) == 0
+    assert tifffile.imread(out).shape == (6, 40, 52)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["{stack}", "{tmp}/o.tif", "--model", "nucleus"],
+            "There is no model 'nucleus'. There are: mito, neurons.",
+        ),
+        (["{stack}", "{tmp}/o.xyz", "--model", "mito"], "means no format"),
+        (["{stack}", "{tmp}/o.xyz", "--model", "neurons", "--voxel-size", "10,10,10"], "means no format"),
+        (["{tmp}/none.tif", "{tmp}/o.tif", "--model", "mito"], "none.tif"),
+        (
+            ["{stack}", "{tmp}/o.tif", "--model", "mito", "--engine", "openvino"],
+            "openvino is not supported yet",
+        ),
+        (["{stack}", "{tmp}/o.tif", "--model", "mito", "--output", "uncertainty"], "--output probabilities"),
+        (
+            ["{stack}", "{tmp}/o.tif", "--model", "mito", "--output", "instances"],
+            "gives labels or probabilities",
+        ),
+        (["{stack}", "{tmp}/o.tif", "--model", "mito", "--device", "cuda:99"], "no such GPU"),
+    ],
+)
+def test_what_cannot_be_predicted_is_one_sentence_and_leaves_nothing_behind(
+    home: Path, stack: Path, tmp_path: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name for path in tmp_path.iterdir()}
+    assert cli.main(["predict", *(word.format(stack=stack, tmp=tmp_path) for word in words)]) == 1
+    sentence = capsys.readouterr().err
+    assert told in sentence
+    assert sentence.splitlines()[-1].startswith("cristae: ")
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.zarr"])
+def test_an_interrupted_prediction_goes_on_when_the_same_call_comes_again(
+    home: Path, stack: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiles are made tiny, so that there is something to go on from."""
+    whole = cristae.predict(stack, model="mito")
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    out = tmp_path / name
+    asked = iter(range(1000))
+    with pytest.raises(Cancelled, match="same command again"):
+        cristae.predict(stack, out, model="mito", should_stop=lambda: next(asked) >= 2)
+    assert not out.exists()
+    told: list[str] = []
+    cristae.predict(stack, out, model="mito", on_event=lambda event: told.append(str(event)))
+    assert any("2 of" in sentence and "finished before the interruption" in sentence for sentence in told)
+    assert np.array_equal(open_image(out).read(Box.of_shape((6, 40, 52)))[0], whole)
+    assert not list((home / "work").glob("predict-*"))
+
+
+def test_another_image_never_goes_on_from_what_the_first_one_left(
+    home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, 255 - tifffile.imread(stack))
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    out = tmp_path / "out.tif"
+    asked = iter(range(1000))
+    with pytest.raises(Cancelled):
+        cristae.predict(stack, out, model="mito", should_stop=lambda: next(asked) >= 2)
+    cristae.predict(other, out, model="mito")
+    assert np.array_equal(tifffile.imread(out), cristae.predict(other, model="mito"))
+
+
+def test_arrays_come_in_every_usual_form(home: Path, stack: Path, tmp_path: Path) -> None:
+    voxels = tifffile.imread(stack)
+    labels = cristae.predict(voxels, model="mito")
+    assert cristae.predict(voxels[0], model="mito").shape == (40, 52)
+    assert cristae.predict(voxels[0], model="mito", kind="probabilities").shape == (3, 40, 52)
+    assert np.array_equal(cristae.predict(voxels[None], model="mito"), labels)
+    assert np.array_equal(cristae.predict(voxels.astype(">i8"), model="mito"), labels)
+    on_disk = zarr.create_array(
+        tmp_path / "raw.zarr", shape=voxels.shape, dtype=voxels.dtype, chunks=(2, 16, 16)
+    )
+    on_disk[:] = voxels
+    assert np.array_equal(cristae.predict(on_disk, model="mito"), labels)
+    with pytest.raises(InvalidInput, match="is not an image"):
+        cristae.predict([1, 2, 3], model="mito")
+
+
+def test_a_model_can_be_named_by_the_path_of_its_package(home: Path, stack: Path) -> None:
+    assert cristae.predict(stack, model=home / "models" / "mito").shape == (6, 40, 52)
+    assert cristae.predict(stack, model=str(home / "models" / "mito")).shape == (6, 40, 52)
