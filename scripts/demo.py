@@ -16,10 +16,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cristae import demo
+from cristae.service.client import Address, Client
+from cristae.settings import Home
+from cristae.v1.jobs_pb2 import JOB_STATE_RUNNING
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "fiji-plugin" / "target"
 PATIENCE_S = 600
+PAUSE_S = 15
 
 
 def main() -> int:
@@ -114,10 +118,18 @@ def imagej(macro: Path, out: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def finished(process: "subprocess.Popen[bytes]", out: Path) -> bool:
-    """Wait for the macro; tell whether it saved its labels."""
+    """Wait for the macro, tell now and then how far its jobs are, and whether it saved its labels."""
     deadline_s = time.monotonic() + PATIENCE_S
-    while process.poll() is None and not (out / "done").is_file() and time.monotonic() < deadline_s:
-        time.sleep(0.2)
+    with Client(Address.of_home(Home(out / "home"))) as client:
+        next_line_s = time.monotonic() + PAUSE_S
+        while process.poll() is None and not (out / "done").is_file() and time.monotonic() < deadline_s:
+            time.sleep(0.2)
+            if time.monotonic() >= next_line_s:
+                next_line_s += PAUSE_S
+                for job in client.jobs():
+                    if job.state == JOB_STATE_RUNNING and job.progress.stage:
+                        now = job.progress
+                        say(f"  {now.stage} {now.fraction:.0%} ({now.detail})")
     return (out / "right-neurons.tif").is_file()
 
 
