@@ -1,0 +1,263 @@
+"""Whole trainings on small made-up data: they learn, end in time, go on, and say what is wrong."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from cristae.errors import Cancelled, CristaeError, InvalidInput
+from cristae.events import Event, Metrics, Note, PlanMade, Progress
+from cristae.geometry import Box
+from cristae.models import ModelLibrary
+from cristae.networks import Frame, Preprocessing, build, total_stride
+from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
+from cristae.training import trainer as trainer_module
+from cristae.volumes import ArrayImage, LabelClass, VoxelSize
+
+SMALL = {"features": "4", "levels": "2", "batch": "2", "patch_zyx": "1,32,32", "downsample_zyx": "1,1,1"}
+SERIAL = VoxelSize(50, 5, 5)
+
+
+def blobs(depth: int, side: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Dark discs on a grey, noisy ground, and their mask."""
+    random = np.random.default_rng(seed)
+    mask = np.zeros((depth, side, side), np.uint8)
+    rows, columns = np.mgrid[:side, :side]
+    for section in mask:
+        for _ in range(max(2, side * side // 1000)):
+            y, x = random.uniform(0, side, 2)
+            section[(rows - y) ** 2 + (columns - x) ** 2 < 25] = 1
+    image = 150 - 70.0 * mask + random.normal(0, 15, mask.shape)
+    return image.clip(1, 255).astype(np.uint8), mask
+
+
+def request_for(
+    image: NDArray[np.generic], labels: NDArray[np.generic], size: VoxelSize | None = SERIAL, **choices: Any
+) -> TrainingRequest:
+    given: dict[str, Any] = {"model_name": "blobs", "budget": Budget(steps=4), "settings": SMALL}
+    return TrainingRequest([(ArrayImage(image, size), ArrayImage(labels, size))], **{**given, **choices})
+
+
+def trained(
+    request: TrainingRequest, folder: Path, on_event: Callable[[Event], None] = lambda e: None
+) -> TrainedModel:
+    return train(request, inspect_and_plan(request, "cpu"), folder=folder, on_event=on_event, device="cpu")
+
+
+def predicted(model: TrainedModel, image: NDArray[np.generic]) -> NDArray[np.int64]:
+    network = build(model.record["network"]).eval()
+    network.load_state_dict({name: torch.from_numpy(np.array(w)) for name, w in model.weights.items()})
+    preprocessing = Preprocessing.from_dict(model.record["preprocessing"])
+    frame = Frame(ArrayImage(image), preprocessing, total_stride(network.config))
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(frame.read(Box.of_shape(frame.padded_shape_zyx))))
+    classes = logits.argmax(1).numpy()
+    classes = classes if preprocessing.dims == 2 else classes[0]
+    z, y, x = frame.shape_zyx
+    return classes[:z, :y, :x]
+
+
+def dice(one: NDArray[Any], two: NDArray[Any]) -> float:
+    return float(2 * (one & two).sum() / (one.sum() + two.sum()))
+
+
+def test_discs_are_learned_and_found_in_sections_never_seen(tmp_path: Path) -> None:
+    image, mask = blobs(8, 64)
+    model = trained(request_for(image, mask * 255, budget=Budget(steps=50), validation_z=(7, 8)), tmp_path)
+    other, truth = blobs(3, 50, seed=1)
+    assert dice(predicted(model, other) == 1, truth == 1) > 0.8
+    assert model.record["metrics"]["dice"] > 0.7
+
+
+def test_objects_of_a_volume_are_learned_by_their_boundaries(tmp_path: Path) -> None:
+    objects = np.arange(1, 28).reshape(3, 3, 3).repeat(8, 0).repeat(8, 1).repeat(8, 2).astype(np.uint16)
+    from cristae.labels import boundary_classes
+
+    boundary = boundary_classes(objects, None) == 2
+    random = np.random.default_rng(0)
+    image = (180 - 120.0 * boundary + random.normal(0, 10, objects.shape)).clip(1, 255).astype(np.uint8)
+    request = request_for(
+        image, objects, VoxelSize(10, 10, 10), target="instances", budget=Budget(steps=50),
+        settings={"features": "4", "levels": "2", "batch": "1", "patch_zyx": "16,16,16", "validation": "0"},
+    )  # fmt: skip
+    model = trained(request, tmp_path)
+    assert [cls["name"] for cls in model.record["classes"]] == ["interior", "boundary"]
+    assert model.record["outputs"] == ["labels", "probabilities", "instances"]
+    assert dice(predicted(model, image) == 2, boundary) > 0.8
+
+
+def test_the_record_goes_into_the_library_and_comes_back(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    model = trained(
+        request_for(image, mask, classes=[LabelClass(1, "disc", 0xFF0000)], job_id="j"), tmp_path / "a"
+    )
+    package = ModelLibrary(tmp_path / "models").add(model.record, model.weights)
+    assert package.record["classes"] == [{"value": 1, "name": "disc", "rgb": 0xFF0000}]
+    assert package.record["voxel_size_nm"] == [50.0, 5.0, 5.0]
+    for name, weights in package.weights().items():
+        assert np.array_equal(weights, model.weights[name])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    one = trained(request_for(image, mask, seed=5), tmp_path / "1")
+    two = trained(request_for(image, mask, seed=5), tmp_path / "2")
+    other = trained(request_for(image, mask, seed=6), tmp_path / "3")
+    assert all(np.array_equal(one.weights[name], two.weights[name]) for name in one.weights)
+    assert any(not np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_a_cancelled_training_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    request = request_for(image, mask, budget=Budget(steps=12))
+    plan = inspect_and_plan(request, "cpu")
+    unbroken = train(request, plan, folder=tmp_path / "unbroken", device="cpu")
+
+    asked = iter(range(1000))
+    with pytest.raises(Cancelled):
+        train(request, plan, folder=tmp_path / "broken", should_stop=lambda: next(asked) == 5, device="cpu")
+    notes: list[Event] = []
+    resumed = train(request, plan, folder=tmp_path / "broken", on_event=notes.append, device="cpu")
+    assert any(isinstance(e, Note) and "goes on from step 5" in e.sentence for e in notes)
+    for name, weights in unbroken.weights.items():
+        assert np.array_equal(weights, resumed.weights[name]), name
+
+
+def test_another_training_in_the_same_folder_starts_anew(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    trained(request_for(image, mask), tmp_path)
+    notes: list[Event] = []
+    trained(request_for(image, mask, seed=1), tmp_path, notes.append)
+    assert not any(isinstance(e, Note) and "goes on" in e.sentence for e in notes)
+
+
+def test_a_training_of_minutes_ends_when_they_are_over(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    start = time.monotonic()
+    model = trained(request_for(image, mask, budget=Budget(minutes=0.05)), tmp_path)
+    assert 2.5 < time.monotonic() - start < 30
+    assert model.record["training"]["steps"] > 1
+
+
+def test_what_happens_is_told_in_order(tmp_path: Path) -> None:
+    image, mask = blobs(4, 64)
+    events: list[Event] = []
+    trained(request_for(image, mask, validation_z=(3, 4)), tmp_path, events.append)
+    assert isinstance(events[0], PlanMade)
+    fractions = [e.fraction for e in events if isinstance(e, Progress)]
+    assert fractions == sorted(fractions)
+    figures = [e.values for e in events if isinstance(e, Metrics)]
+    assert {"loss", "learning_rate", "validation_loss"} <= set(figures[-1])
+    steps = [e.step for e in events if isinstance(e, Metrics)]
+    assert steps == sorted(set(steps))
+    assert any(isinstance(e, Note) and "not trained on" in e.sentence for e in events)
+
+
+@pytest.mark.parametrize("shape", [(1, 20, 20), (1, 7, 33), (2, 9, 9)])
+def test_a_tiny_image_can_be_trained_on(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    image = np.random.default_rng(0).integers(1, 255, shape, dtype=np.uint8)
+    labels = (image > 128).astype(np.uint8)
+    events: list[Event] = []
+    model = trained(
+        request_for(image, labels, settings={"features": "4", "batch": "2"}), tmp_path, events.append
+    )
+    assert predicted(model, image).shape == shape
+    assert any(isinstance(e, Note) and e.is_warning and "not validated" in e.sentence for e in events)
+
+
+def test_one_annotated_section_of_a_stack_is_enough(tmp_path: Path) -> None:
+    image, mask = blobs(6, 40)
+    mask[[0, 1, 3, 4, 5]] = 0
+    model = trained(request_for(image, mask), tmp_path)
+    assert any("1 of 6 sections" in sentence for sentence in model.record["plan"]["sentences"])
+
+
+def test_several_channels_and_several_images_are_trained_on_together(tmp_path: Path) -> None:
+    (image, mask), (image2, mask2) = blobs(3, 40), blobs(2, 48, seed=2)
+    pairs = [
+        (ArrayImage(np.stack([i, 255 - i]), SERIAL), ArrayImage(m, SERIAL))
+        for i, m in ((image, mask), (image2, mask2))
+    ]
+    request = replace(request_for(image, mask), pairs=pairs)
+    model = trained(request, tmp_path)
+    assert model.record["channels"] == 2
+    assert model.record["network"]["in_channels"] == 6
+
+
+def test_a_training_starts_from_another_model(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    library = ModelLibrary(tmp_path / "models")
+    first = trained(request_for(image, mask, budget=Budget(steps=6)), tmp_path / "a")
+    package = library.add(first.record, first.weights)
+    three = np.where(mask > 0, 1 + (np.arange(40) > 20), 0).astype(np.uint8)
+    notes: list[Event] = []
+    request = request_for(image, three, start_from=package, budget=Budget(steps=1))
+    second = trained(request, tmp_path / "b", notes.append)
+    assert any(isinstance(e, Note) and "last layer is new" in e.sentence for e in notes)
+    name = "encoder.0.first.0.weight"
+    assert np.abs(second.weights[name] - first.weights[name]).max() < 0.02
+
+
+def test_a_model_that_sees_other_channels_or_dimensions_is_refused_before_the_start(tmp_path: Path) -> None:
+    image, mask = blobs(9, 40)
+    first = trained(request_for(image, mask, budget=Budget(steps=1)), tmp_path / "a")
+    package = ModelLibrary(tmp_path / "models").add(first.record, first.weights)
+    two_channels = TrainingRequest(
+        [(ArrayImage(np.stack([image, image]), SERIAL), ArrayImage(mask, SERIAL))],
+        "m",
+        settings=SMALL,
+        start_from=package,
+    )
+    with pytest.raises(InvalidInput, match="sees 3 channels"):
+        inspect_and_plan(two_channels, "cpu")
+    volume = request_for(
+        image, mask, VoxelSize(5, 5, 5), start_from=package, settings={"levels": "2", "features": "4"}
+    )
+    with pytest.raises(InvalidInput, match="works in 2D"):
+        inspect_and_plan(volume, "cpu")
+
+
+def test_sections_to_train_on_and_to_validate_on_can_be_chosen(tmp_path: Path) -> None:
+    image, mask = blobs(8, 40)
+    events: list[Event] = []
+    trained(request_for(image, mask, z=(0, 4), validation_z=(6, 8)), tmp_path, events.append)
+    assert any(isinstance(e, Note) and "Validated on z 6:8" in e.sentence for e in events)
+    with pytest.raises(InvalidInput, match="6:9"):
+        trained(request_for(image, mask, validation_z=(6, 9)), tmp_path / "b")
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer_module, "training_loss", lambda logits, targets: logits.sum() * float("nan"))
+    image, mask = blobs(4, 40)
+    with pytest.raises(CristaeError, match="lower learning rate"):
+        trained(request_for(image, mask), tmp_path)
+
+
+def test_a_broken_voxel_spoils_nothing(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    broken = image.astype(np.float32)
+    broken[0, 3, 3], broken[1, 4, 4] = np.nan, np.inf
+    model = trained(request_for(broken, mask), tmp_path)
+    assert all(np.isfinite(weights).all() for weights in model.weights.values())
+
+
+def test_the_plan_can_be_read_before_the_training_and_says_where_it_runs() -> None:
+    image, mask = blobs(4, 40)
+    plan = inspect_and_plan(request_for(image, mask, None), "cpu")
+    assert plan.sentences[-1].startswith("It runs on the CPU")
+    assert any("voxel size is not known" in sentence for sentence in plan.sentences)
+    assert json.loads(json.dumps(plan.settings))["features"] == "4"
+
+
+def test_without_an_image_there_is_no_training() -> None:
+    with pytest.raises(InvalidInput, match="no image"):
+        inspect_and_plan(TrainingRequest([], "m"), "cpu")
