@@ -1,10 +1,15 @@
 """From objects to boundaries, and back."""
 
+from pathlib import Path
+
+import cc3d
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from skimage.metrics import adapted_rand_error
 from skimage.segmentation import find_boundaries
 
 from cristae.labels import boundary_classes, objects_from
@@ -63,6 +68,20 @@ def test_two_touching_balls_come_back_as_two_objects():
         assert (inside == np.bincount(inside).argmax()).mean() > 0.98
 
 
+def test_a_beaded_neurite_stays_one_object():
+    ids = balls((12, 10, 20), (12, 22, 20), (12, 34, 20), radius=6, shape=(24, 44, 40)) > 0
+    ids[9:16, 8:36, 17:24] = True
+    assert objects_from(*probabilities(ids.astype(np.uint8)), None).max() == 1
+
+
+def test_a_leak_in_a_boundary_does_not_merge_its_neighbours():
+    ids = np.ones((12, 30, 30), np.uint8)
+    ids[:, 15:] = 2
+    foreground, boundary = probabilities(ids)
+    foreground[5:7, 14:16, 14:16], boundary[5:7, 14:16, 14:16] = 1, 0
+    assert objects_from(foreground, boundary, None).max() == 2
+
+
 def test_flat_voxels_do_not_split_round_objects():
     size = VoxelSize(40.0, 10.0, 10.0)
     ids = balls((3, 20, 20), shape=(7, 40, 40), radius=12, z_step=4.0)
@@ -100,3 +119,11 @@ def test_objects_have_dense_ids_cover_the_foreground_and_are_the_same_every_time
     assert np.array_equal(np.unique(objects[objects > 0]), np.arange(1, objects.max() + 1))
     assert (objects[(foreground > 0.5) & (foreground > boundary)] > 0).all()
     assert np.array_equal(objects, objects_from(foreground.copy(), boundary.copy(), size))
+
+
+def test_the_true_boundaries_of_real_neurons_give_the_neurons_back():
+    sample = Path(__file__).parents[3] / "examples" / "gala" / "neurons.tif"
+    truth = cc3d.connected_components(tifffile.imread(sample)[:24], connectivity=6)
+    objects = objects_from(*probabilities(truth), None)
+    error, *_ = adapted_rand_error(truth, objects)
+    assert error < 0.05

@@ -1,7 +1,8 @@
 """What label values mean: classes, unknown voxels, annotated sections, objects."""
 
+from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
 from cristae.labels.numbering import Numbering, number_classes
-from cristae.labels.objects import BOUNDARY_CLASSES, boundary_classes, objects_from
+from cristae.labels.objects import objects_from
 from cristae.labels.reading import UNKNOWN, LabelReading, check_range, read_labels
 from cristae.labels.scan import as_integers, count_values, scan_values, slabs
 from cristae.labels.shapes import check_same_shape

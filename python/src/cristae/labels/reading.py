@@ -11,8 +11,8 @@ import numpy.typing as npt
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import thickness
+from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
 from cristae.labels.numbering import Numbering, number_classes
-from cristae.labels.objects import BOUNDARY_CLASSES, boundary_classes
 from cristae.labels.scan import Scan, as_integers, scan_values
 from cristae.labels.shapes import check_same_shape
 from cristae.labels.thickness import ObjectStatistics
