@@ -1,0 +1,333 @@
+"""The service Jobs, against a real server process; see quick_worker.py for what its workers do."""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from running import image, labels, new_id, prediction, training
+
+from cristae.errors import AlreadyExists, Busy, InvalidInput, LimitExceeded, NotFound
+from cristae.v1 import common_pb2, jobs_pb2
+from cristae.volumes import ArrayImage
+
+DONE, FAILED, CANCELLED = jobs_pb2.JOB_STATE_DONE, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED
+
+
+def test_a_training_becomes_a_model_and_a_prediction_becomes_a_volume(client):
+    job = client.submit_training(training(client, model="whole way"))
+    assert job.state == jobs_pb2.JOB_STATE_QUEUED
+    assert job.title == "whole way"
+    trained = client.wait(job.job_id)
+    assert trained.state == DONE, trained
+    assert trained.result.model_name == "whole way"
+    assert trained.attempt == 1
+    assert trained.progress.fraction == 1.0
+    assert trained.created_s <= trained.started_s <= trained.ended_s
+
+    predicted = client.wait(client.submit_prediction(prediction(client, "whole way")).job_id)
+    assert predicted.title == "stack.tif with whole way"
+    (output,) = predicted.result.outputs
+    assert output.output == "labels"
+    voxels = client.download(output.volume_id)
+    raw = image()._voxels
+    assert np.array_equal(voxels, (raw > raw.mean(dtype=np.float64)).astype(np.uint8))
+    (volume,) = (found for found in client.volumes() if found.volume_id == output.volume_id)
+    assert volume.spec.name == "stack-whole way.tif"
+    assert [row.value for row in volume.spec.classes] == [1]
+
+
+def test_events_are_numbered_without_a_gap_and_tell_the_whole_life(client):
+    job = client.submit_training(training(client, model="events"))
+    events = list(client.watch(job.job_id))
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    kinds = [event.WhichOneof("event") for event in events]
+    assert kinds[:3] == ["state", "state", "plan"]
+    assert kinds[-1] == "state"
+    assert {"progress", "metrics"} <= set(kinds)
+    assert all("nothing" not in event.metrics.values for event in events)  # NaN is never sent
+    times = [event.time_s for event in events]
+    assert times == sorted(times)
+    assert client.job(job.job_id).last_sequence == len(events)
+
+
+def test_a_hundred_reconnecting_watchers_see_each_event_once_in_order(server, client):
+    job = client.submit_training(training(client, model="watched", steps=150))
+    whole = list(client.watch(job.job_id))
+
+    def watch_in_pieces(seed):
+        chance = random.Random(seed)  # noqa: S311
+        seen = []
+        with server.client() as mine:
+            while not seen or seen[-1] < len(whole):
+                for event in mine.watch(job.job_id, seen[-1] if seen else 0):
+                    seen.append(event.sequence)
+                    if chance.random() < 0.03:
+                        break
+        return seen
+
+    with ThreadPoolExecutor(10) as pool:
+        for seen in pool.map(watch_in_pieces, range(100)):
+            assert seen == list(range(1, len(whole) + 1))
+
+
+def test_watching_while_it_happens_misses_nothing(server, client):
+    spec = training(client, model="live", steps=40)
+    job_id = new_id()
+    seen = []
+
+    def watch():
+        with server.client() as mine:
+            after = 0
+            while True:
+                for event in mine.watch(job_id, after):
+                    seen.append(event.sequence)
+                    after = event.sequence
+                    if after % 7 == 0:
+                        break
+                else:
+                    return
+
+    client.submit_training(spec, job_id)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    watcher.join(60)
+    assert seen == list(range(1, client.job(job_id).last_sequence + 1))
+
+
+def test_watching_an_ended_job_from_its_last_event_ends_at_once(client):
+    job = client.wait(client.submit_training(training(client, model="ended")).job_id)
+    assert list(client.watch(job.job_id, job.last_sequence)) == []
+    assert list(client.watch(job.job_id, 2**60)) == []
+
+
+def test_the_same_submission_again_is_the_same_job(client):
+    spec = training(client, model="again")
+    job_id = new_id()
+    with ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(lambda _: client.submit_training(spec, job_id), range(40)))
+    assert len({(job.job_id, job.created_s) for job in jobs}) == 1
+    assert sum(job.job_id == job_id for job in client.jobs()) == 1
+    client.wait(job_id)
+    assert client.submit_training(spec, job_id).state == DONE
+
+
+def test_another_job_under_the_same_id_is_refused(client):
+    job = client.submit_training(training(client, model="first"))
+    with pytest.raises(AlreadyExists, match="belongs to another job"):
+        client.submit_training(training(client, model="second"), job.job_id)
+    client.wait(job.job_id)
+
+
+@pytest.mark.parametrize(
+    ("voxels", "words"),
+    [
+        (np.zeros((6, 40, 50), np.uint8), "empty"),
+        (np.ones((6, 40, 50), np.uint8), "[Oo]ne"),
+        (np.ones((6, 50, 40), np.uint8), "40"),
+        (np.eye(50, dtype=np.float32)[None, :40].repeat(6, 0) + 0.5, "fractions"),
+    ],
+)
+def test_labels_that_cannot_be_learned_from_are_refused_before_they_are_queued(client, voxels, words):
+    before = len(client.jobs())
+    spec = training(client)
+    spec.volumes[0].labels_volume_id = client.upload(ArrayImage(voxels))
+    with pytest.raises(InvalidInput, match=words):
+        client.submit_training(spec)
+    assert len(client.jobs()) == before
+
+
+def test_what_is_not_there_is_named(client):
+    missing = "0" * 64
+    spec = training(client)
+    spec.volumes[0].image_volume_id = missing
+    with pytest.raises(NotFound):
+        client.submit_training(spec)
+    with pytest.raises(NotFound):
+        client.submit_prediction(jobs_pb2.PredictionSpec(model_name="mito", image_volume_id=missing))
+    client.wait(client.submit_training(training(client, model="the only one")).job_id)
+    with pytest.raises(NotFound, match="the only one"):
+        client.submit_prediction(prediction(client, "another one"))
+    with pytest.raises(NotFound):
+        client.job(new_id())
+    with pytest.raises(NotFound):
+        client.cancel(new_id())
+    with pytest.raises(NotFound):
+        list(client.watch(new_id()))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"target": "dreams"}, "target"),
+        ({"budget": jobs_pb2.Budget(preset="endless")}, "endless"),
+        ({"budget": jobs_pb2.Budget(minutes=0)}, "more than 0"),
+        ({"budget": jobs_pb2.Budget(minutes=float("nan"))}, "more than 0"),
+        ({"budget": jobs_pb2.Budget(steps=0)}, "steps"),
+        ({"budget": jobs_pb2.Budget(steps=2**64 - 1)}, "steps"),
+        ({"z": jobs_pb2.SectionRange(start=3, stop=3)}, "sections"),
+        ({"z": jobs_pb2.SectionRange(start=0, stop=7)}, "sections"),
+        ({"device": "cuda:7"}, "cpu"),
+        ({"model_name": ""}, "name"),
+        ({"model_name": "../../etc"}, "name"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_with_a_sentence(client, change, words):
+    spec = training(client)
+    spec.model_name = change.get("model_name", "good name")
+    spec.MergeFrom(jobs_pb2.TrainingSpec(**change))
+    with pytest.raises(InvalidInput, match=words):
+        client.submit_training(spec)
+
+
+def test_a_prediction_that_does_not_fit_the_model_is_refused(client):
+    client.wait(client.submit_training(training(client, model="grey")).job_id)
+    colour = client.upload(image(shape=(3, 6, 40, 50)))
+    with pytest.raises(InvalidInput, match="3 channel"):
+        client.submit_prediction(jobs_pb2.PredictionSpec(model_name="grey", image_volume_id=colour))
+    with pytest.raises(InvalidInput, match="cannot return instances"):
+        client.submit_prediction(prediction(client, "grey", output="instances"))
+    with pytest.raises(InvalidInput, match="not known"):
+        client.submit_prediction(prediction(client, "grey", output="poems"))
+
+
+def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_soon(client):
+    running = client.submit_training(training(client, model="long", steps=3000))
+    waiting = client.submit_training(training(client, model="later", steps=3000))
+    assert client.cancel(waiting.job_id).state == CANCELLED
+    while client.job(running.job_id).progress.fraction == 0:
+        time.sleep(0.02)
+    began = time.monotonic()
+    assert client.cancel(running.job_id).state == jobs_pb2.JOB_STATE_CANCELLING
+    assert client.cancel(running.job_id).state in (jobs_pb2.JOB_STATE_CANCELLING, CANCELLED)
+    assert client.wait(running.job_id).state == CANCELLED
+    assert time.monotonic() - began < 4
+    assert client.cancel(running.job_id).state == CANCELLED
+    assert {model.name for model in client.models()}.isdisjoint({"long", "later"})
+
+
+def test_jobs_cancelled_at_random_moments_leave_nothing_half_made(server, client):
+    chance = random.Random(7)  # noqa: S311
+    for number in range(8):
+        job = client.submit_training(training(client, model=f"cut {number}", steps=8))
+        time.sleep(chance.uniform(0, 1.2))
+        client.cancel(job.job_id)
+        ended = client.wait(job.job_id)
+        assert ended.state in (CANCELLED, DONE)
+        names = {model.name for model in client.models()}
+        assert (f"cut {number}" in names) == (ended.state == DONE)
+    deadline = time.monotonic() + 5
+    while server.workers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert server.workers() == []
+    assert client.server().devices[0].job_id == ""
+
+
+def test_what_an_open_job_needs_cannot_be_deleted_and_afterwards_it_can(client):
+    client.wait(client.submit_training(training(client, model="needed")).job_id)
+    blocker = client.submit_training(training(client, model="blocker", steps=3000, seed=5))
+    spec = prediction(client, "needed", seed=6)
+    waiting = client.submit_prediction(spec)
+    with pytest.raises(Busy, match="still needs"):
+        client.delete_volume(spec.image_volume_id)
+    with pytest.raises(Busy, match="still needs"):
+        client.delete_model("needed")
+    client.cancel(waiting.job_id)
+    client.cancel(blocker.job_id)
+    client.wait(blocker.job_id)
+    client.delete_volume(spec.image_volume_id)
+    client.delete_model("needed")
+    client.delete_model("needed")
+    client.delete_volume(spec.image_volume_id)
+    assert "needed" not in {model.name for model in client.models()}
+
+
+def test_the_device_tells_which_job_holds_it(client):
+    job = client.submit_training(training(client, model="holder", steps=3000))
+    while client.job(job.job_id).state != jobs_pb2.JOB_STATE_RUNNING:
+        time.sleep(0.02)
+    assert client.server().devices[0].job_id == job.job_id
+    client.cancel(job.job_id)
+    client.wait(job.job_id)
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "words"),
+    [
+        ("out of memory", "OUT_OF_MEMORY", "memory"),
+        ("out of device memory", "OUT_OF_MEMORY", "smaller patch"),
+        ("disk full", "DISK_FULL", "disk is full"),
+        ("mistake", "INTERNAL", "mistake"),
+    ],
+)
+def test_a_failed_job_says_why_without_the_servers_secrets(server, client, how, code, words):
+    job = client.wait(client.submit_training(training(client, settings={"misbehave": how})).job_id)
+    assert job.state == FAILED
+    assert job.error.code == common_pb2.ErrorCode.Value(f"ERROR_CODE_{code}")
+    assert words in job.error.sentence
+    assert "secret" not in job.error.sentence
+    log = (server.home.jobs / job.job_id / "worker.log").read_text()
+    assert "Traceback" in log
+
+
+def test_a_worker_that_dies_once_is_replaced_and_goes_on_from_its_checkpoint(client):
+    job = client.wait(
+        client.submit_training(training(client, model="survivor", settings={"misbehave": "die once"})).job_id
+    )
+    assert job.state == DONE
+    assert job.attempt == 2
+    events = list(client.watch(job.job_id))
+    steps = [event.metrics.step for event in events if event.WhichOneof("event") == "metrics"]
+    assert steps == [1, 2, 3, 4, 5]  # none twice, none left out
+    warnings = [event.message.sentence for event in events if event.message.is_warning]
+    assert len(warnings) == 1
+    assert "signal 9" in warnings[0]
+
+
+def test_what_libraries_print_does_not_disturb_the_conversation(client):
+    for how in ("note", "shout"):
+        job = client.wait(client.submit_training(training(client, settings={"misbehave": how})).job_id)
+        assert job.state == DONE
+
+
+def test_jobs_are_listed_newest_first_page_by_page(server, client):
+    from cristae.v1 import jobs_pb2_grpc
+
+    ids = [job.job_id for job in client.jobs()]
+    created = [job.created_s for job in client.jobs()]
+    assert created == sorted(created, reverse=True)
+    found, page = [], ""
+    while True:
+        request = jobs_pb2.ListJobsRequest(page_size=3, page=page)
+        answer = client._call(jobs_pb2_grpc.JobsStub, "ListJobs", request)
+        assert len(answer.jobs) <= 3
+        found += [job.job_id for job in answer.jobs]
+        page = answer.next_page
+        if not page:
+            break
+    assert found == ids
+    for bad in ("x", "-1", "9" * 30, "١"):
+        with pytest.raises(InvalidInput, match="no such page"):
+            client._call(jobs_pb2_grpc.JobsStub, "ListJobs", jobs_pb2.ListJobsRequest(page=bad))
+
+
+def test_labels_must_fit_the_image(client):
+    spec = training(client)
+    spec.volumes[0].labels_volume_id = client.upload(labels(shape=(5, 40, 50)))
+    with pytest.raises(InvalidInput, match="5"):
+        client.submit_training(spec)
+
+
+def test_too_many_volumes_and_settings_are_refused(client):
+    spec = training(client)
+    for _ in range(64):
+        spec.volumes.append(spec.volumes[0])
+    with pytest.raises(LimitExceeded, match="65"):
+        client.submit_training(spec)
+    spec = training(client)
+    for number in range(65):
+        spec.settings[f"s{number}"] = "1"
+    with pytest.raises(LimitExceeded, match="65"):
+        client.submit_training(spec)
