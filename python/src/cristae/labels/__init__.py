@@ -1,5 +1,6 @@
 """What label values mean: classes, unknown voxels, annotated sections, objects."""
 
+from cristae.labels.agreement import share_classes
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.objects import objects_from
@@ -23,5 +24,6 @@ __all__ = [
     "objects_from",
     "read_labels",
     "scan_values",
+    "share_classes",
     "slabs",
 ]
