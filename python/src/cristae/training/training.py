@@ -14,7 +14,7 @@ import torch
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note, PlanMade
 from cristae.geometry import Box
-from cristae.labels import UNKNOWN, read_labels
+from cristae.labels import UNKNOWN, read_labels, share_classes
 from cristae.networks import halo, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
@@ -178,13 +178,8 @@ def _regions(request: TrainingRequest) -> list[Region]:
         raise InvalidInput(
             f"The images have different numbers of channels: {sorted(channels)}. Use alike ones."
         )
-    tables = {tuple(cls.value for cls in region.reading.classes) for region in regions}
-    if len(tables) > 1:
-        raise InvalidInput(
-            "The label images have different classes. Name the classes, so that a value means the same "
-            "in all."
-        )
-    return regions
+    agreed = share_classes([region.reading for region in regions])
+    return [replace(region, reading=reading) for region, reading in zip(regions, agreed, strict=True)]
 
 
 def _voxel_size(request: TrainingRequest) -> VoxelSize | None:
