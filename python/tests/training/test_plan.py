@@ -116,10 +116,10 @@ def test_patches_lie_on_the_grid_of_the_network_and_are_not_much_larger_than_the
 @pytest.mark.parametrize("name", [field.name for field in fields(Choices)])
 def test_every_choice_can_be_made_by_a_person(name: str) -> None:
     theirs = {
-        "dimensions": "2", "context": "2", "downsample_zyx": "1,4,4", "normalisation": "image", "levels": "3",
-        "features": "8", "patch_zyx": "1,128,192", "batch": "3", "learning_rate": "0.001", "weight_decay": "0",
-        "clip": "1", "rare_share": "0.75", "augmentation": "0", "validation": "0.2", "patience": "0.25",
-        "precision": "float32",
+        "dimensions": "2", "context": "2", "downsample_zyx": "1,4,4", "normalisation": "image",
+        "levels": "3", "features": "8", "patch_zyx": "1,128,192", "batch": "3", "learning_rate": "0.001",
+        "weight_decay": "0", "clip": "1", "rare_share": "0.75", "augmentation": "0",
+        "validation": "0.2", "patience": "0.25", "precision": "float32",
     }  # fmt: skip
     made = plan(SERIAL, {name: theirs[name]})
     assert made.settings[name] == theirs[name]

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from cristae.training.averaging import WeightAverage
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.data import PatchReader, training_batches
 from cristae.training.losses import training_loss
+from cristae.training.optimiser import AdamW
 from cristae.training.plan import Plan
 from cristae.training.sampling import PatchSampler
 from cristae.training.schedule import Schedule, learning_rate
@@ -81,9 +81,7 @@ class Trainer:
         self._format = memory_format(self.plan.network.dims, self.device)
         self.network.to(self.device).to(memory_format=self._format)
         self.schedule = Schedule(self.plan.seconds, self.plan.steps)
-        self._optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=choices.learning_rate, weight_decay=choices.weight_decay
-        )
+        self._optimiser = AdamW(self.network, choices.weight_decay)
         self._average = WeightAverage(self.network)
         self._best: dict[str, Tensor] = {}
         self._mixed = choices.precision == "bfloat16" or (
@@ -133,16 +131,14 @@ class Trainer:
         x = x.contiguous(memory_format=self._format)
         choices = self.plan.choices
         rate = learning_rate(self.schedule.progress, choices.learning_rate)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             logits = self.network(x)
         loss = training_loss(logits, targets)
-        self._optimiser.zero_grad()
+        self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), choices.clip)
-        self._optimiser.step()
+        self._optimiser.clip(choices.clip)
+        self._optimiser.step(rate)
         return loss.detach()
 
     def _moved(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -224,21 +220,13 @@ class Trainer:
 
     def _save(self) -> None:
         self._saved_at = time.monotonic()
-        names = [name for name, _ in self.network.named_parameters()]
-        moments = {
-            f"optimiser.{names[index]}.{key}": value
-            for index, state in self._optimiser.state_dict()["state"].items()
-            for key, value in state.items()
+        parts = {
+            "network": self.network.state_dict(),
+            "average": self._average.tensors,
+            "best": self._best,
+            "optimiser": self._optimiser.state(),
         }
-        tensors = moments | {
-            f"{part}.{name}": tensor
-            for part, held in (
-                ("network", self.network.state_dict()),
-                ("average", self._average.tensors),
-                ("best", self._best),
-            )
-            for name, tensor in held.items()
-        }
+        tensors = {f"{part}.{name}": t for part, held in parts.items() for name, t in held.items()}
         numbers = {
             "step": self.schedule.step,
             "spent_s": self.schedule.elapsed_s,
@@ -257,7 +245,7 @@ class Trainer:
         self.network.load_state_dict(_part(found.tensors, "network", self.device))
         self._average.tensors = _part(found.tensors, "average", self.device)
         self._best = _part(found.tensors, "best", self.device)
-        self._load_moments(_part(found.tensors, "optimiser", self.device))
+        self._optimiser.load_state(_part(found.tensors, "optimiser", self.device))
         step = int(numbers["step"])
         self.schedule = Schedule(
             self.plan.seconds, self.plan.steps, step, float(numbers["spent_s"]), first_step=step
@@ -265,15 +253,6 @@ class Trainer:
         self._last_validation = int(numbers["last_validation"])
         self.best_values, self.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
         self.on_event(Note(f"The training goes on from step {step}."))
-
-    def _load_moments(self, moments: Mapping[str, Tensor]) -> None:
-        state: dict[int, dict[str, Any]] = {}
-        for index, (name, _) in enumerate(self.network.named_parameters()):
-            own = {k.removeprefix(f"{name}."): v for k, v in moments.items() if k.startswith(f"{name}.")}
-            if own:
-                state[index] = own
-        groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _part(tensors: Mapping[str, Tensor], part: str, device: torch.device) -> dict[str, Tensor]:
