@@ -1,6 +1,5 @@
 import io
 
-from cristae.commands.evaluate import for_people
 from cristae.commands.reporting import duration, reporter
 from cristae.commands.tables import moment, size, table
 from cristae.events import Metrics, Note, PlanMade, Progress
@@ -62,8 +61,3 @@ def test_durations_and_sizes_are_said_as_a_person_would() -> None:
 def test_a_table_lines_up_also_without_rows() -> None:
     assert table(["a", "bb"], []) == "a  bb"
     assert table(["a", "b"], [["longer", "x"]]) == "a       b\nlonger  x"
-
-
-def test_scores_of_classes_are_a_table_with_the_mean_last() -> None:
-    text = for_people({"classes": {"1": {"iou": 0.5, "voxels": 7}}, "mean": {"iou": 0.5, "voxels": None}})
-    assert text.splitlines() == ["class  iou     voxels", "1      0.5000  7", "mean   0.5000  not defined"]

@@ -3,10 +3,8 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from cristae.commands.arguments import Commands, add_json, new_command, section_range, wants_json
-from cristae.commands.tables import table
 
 DESCRIPTION = """\
 Compare a predicted label image with the true one. Both are read from any format that `cristae train` reads.
@@ -55,6 +53,7 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Score and print."""
     from cristae import door
+    from cristae.evaluation import report
 
     scores = door.evaluate(
         arguments.prediction,
@@ -64,31 +63,5 @@ def run(arguments: argparse.Namespace) -> int:
         empty_sections=arguments.empty_sections,
         z=arguments.z,
     )
-    print(json.dumps(scores, allow_nan=False) if wants_json(arguments) else for_people(scores))
+    print(json.dumps(scores, allow_nan=False) if wants_json(arguments) else "\n".join(report(scores)))
     return 0
-
-
-def for_people(scores: dict[str, Any]) -> str:
-    """Return scores as a table: a row for every class, or for every metric of objects.
-
-    Examples
-    --------
-    >>> print(for_people({"adapted_rand_error": 0.125, "f1_50": None}))
-    adapted_rand_error  0.1250
-    f1_50               not defined
-    """
-    if "classes" not in scores:
-        width = max(map(len, scores))
-        return "\n".join(f"{name.ljust(width)}  {_number(value)}" for name, value in scores.items())
-    rows = {**scores["classes"], "mean": scores["mean"]}
-    names = list(next(iter(rows.values())))
-    return table(
-        ["class", *names],
-        [[label, *(_number(row.get(name)) for name in names)] for label, row in rows.items()],
-    )
-
-
-def _number(value: object) -> str:
-    if value is None:
-        return "not defined"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
