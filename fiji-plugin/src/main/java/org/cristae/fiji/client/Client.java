@@ -73,7 +73,7 @@ public final class Client implements AutoCloseable {
     GetServerRequest request =
         GetServerRequest.newBuilder().setClient("cristae-fiji " + Version.text()).build();
     GetServerResponse server = call(() -> serverStub().getServer(request));
-    if (API_VERSION > server.getApiVersion() && server.getApiVersion() > 0) {
+    if (API_VERSION > server.getApiVersion()) {
       throw new CristaeException(
           ErrorCode.ERROR_CODE_UNSUPPORTED,
           "This plugin ("

@@ -96,7 +96,7 @@ public final class PlaneOrder {
   }
 
   /** Gives {@code result}, of one channel, the slices or frames that the source has. */
-  void shape(ImagePlus result) {
+  public void shape(ImagePlus result) {
     result.setDimensions(1, slices, frames);
     result.setOpenAsHyperStack(frames > 1);
   }

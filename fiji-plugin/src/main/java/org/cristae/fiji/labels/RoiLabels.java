@@ -189,7 +189,7 @@ public final class RoiLabels {
       stack.addSlice(section);
     }
     ImagePlus image = new ImagePlus("ROIs of " + source.getTitle(), stack);
-    image.setDimensions(1, order.sections(), 1);
+    order.shape(image);
     image.setCalibration(source.getCalibration().copy());
     return image;
   }

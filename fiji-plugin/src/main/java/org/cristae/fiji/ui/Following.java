@@ -90,6 +90,8 @@ public final class Following {
       case STATE:
         if (event.getState().getState() == JobState.JOB_STATE_QUEUED) {
           listener.update("Waiting for a device", 0, "");
+        } else if (event.getState().getState() == JobState.JOB_STATE_RUNNING) {
+          listener.update("Starting", 0, "");
         }
         break;
       default: // a newer server

@@ -7,6 +7,7 @@ import java.awt.GridBagConstraints;
 import java.awt.GridBagLayout;
 import java.awt.Insets;
 import java.awt.event.KeyEvent;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,8 +26,8 @@ import javax.swing.KeyStroke;
  */
 final class FormDialog {
   private final JDialog dialog;
-  private final JPanel basic = new JPanel(new GridBagLayout());
-  private final JPanel more = new JPanel(new GridBagLayout());
+  private final JPanel rows = new JPanel(new GridBagLayout());
+  private final List<JComponent> hidden = new ArrayList<>();
   private final JLabel message = Look.hint(" ");
   private final Map<String, JComponent> fields = new LinkedHashMap<>();
   private boolean accepted;
@@ -60,32 +61,38 @@ final class FormDialog {
 
   /** A grey line below the field before. */
   void hint(boolean isMore, String text) {
-    JPanel panel = isMore ? more : basic;
     GridBagConstraints at = new GridBagConstraints();
     at.gridx = 1;
-    at.gridy = panel.getComponentCount();
+    at.gridy = rows.getComponentCount();
     at.anchor = GridBagConstraints.LINE_START;
-    at.insets = new Insets(0, Look.GAP, Look.GAP, 0);
-    panel.add(Look.hint(text), at);
+    at.insets = new Insets(0, Look.GAP + 2, Look.GAP, 0);
+    place(isMore, Look.hint(text), at);
   }
 
   private void add(boolean isMore, String key, String label, JComponent field) {
-    JPanel panel = isMore ? more : basic;
     fields.put(key, field);
     field.setName(key);
     GridBagConstraints at = new GridBagConstraints();
-    at.gridy = panel.getComponentCount();
+    at.gridy = rows.getComponentCount();
     at.gridx = 0;
     at.anchor = GridBagConstraints.LINE_END;
     at.insets = new Insets(3, 0, 3, 0);
     JLabel name = new JLabel(label);
     name.setLabelFor(field);
-    panel.add(name, at);
+    place(isMore, name, at);
     at.gridx = 1;
     at.weightx = 1;
     at.fill = GridBagConstraints.HORIZONTAL;
     at.insets = new Insets(3, Look.GAP, 3, 0);
-    panel.add(field, at);
+    place(isMore, field, at);
+  }
+
+  private void place(boolean isMore, JComponent part, GridBagConstraints at) {
+    rows.add(part, at);
+    if (isMore) {
+      part.setVisible(false);
+      hidden.add(part);
+    }
   }
 
   /** Says something below the fields. */
@@ -104,24 +111,23 @@ final class FormDialog {
             });
     JButton cancel = Look.button("Cancel", dialog::dispose);
     JButton toggle = new JButton("More...");
-    toggle.setVisible(more.getComponentCount() > 0);
+    toggle.setVisible(!hidden.isEmpty());
     toggle.addActionListener(
         event -> {
-          more.setVisible(!more.isVisible());
-          toggle.setText(more.isVisible() ? "Less" : "More...");
+          boolean show = toggle.getText().equals("More...");
+          hidden.forEach(part -> part.setVisible(show));
+          toggle.setText(show ? "Less" : "More...");
           dialog.pack();
         });
-    more.setVisible(false);
 
-    JPanel rows = new JPanel(new BorderLayout(0, 0));
-    rows.add(basic, BorderLayout.NORTH);
-    rows.add(more, BorderLayout.CENTER);
-    rows.add(message, BorderLayout.SOUTH);
+    JPanel north = new JPanel(new BorderLayout());
+    north.add(rows, BorderLayout.CENTER);
+    north.add(message, BorderLayout.SOUTH);
     JPanel south = new JPanel(new BorderLayout());
     south.add(toggle, BorderLayout.WEST);
     south.add(Look.buttons(cancel, ok), BorderLayout.EAST);
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
-    content.add(rows, BorderLayout.CENTER);
+    content.add(north, BorderLayout.CENTER);
     content.add(south, BorderLayout.SOUTH);
     dialog.setContentPane(content);
     dialog.getRootPane().setDefaultButton(ok);

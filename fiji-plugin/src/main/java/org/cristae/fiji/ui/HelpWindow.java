@@ -23,7 +23,7 @@ public final class HelpWindow {
             throw new IllegalStateException("cristae-help.html is missing in the jar", e);
           }
           JScrollPane scroll = new JScrollPane(text);
-          scroll.setPreferredSize(new Dimension(680, 560));
+          scroll.setPreferredSize(new Dimension(820, 600));
           JFrame frame = new JFrame("Cristae: help");
           frame.setDefaultCloseOperation(WindowConstants.DISPOSE_ON_CLOSE);
           frame.setContentPane(scroll);

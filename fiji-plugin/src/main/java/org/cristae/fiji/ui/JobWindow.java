@@ -23,6 +23,8 @@ import org.cristae.v1.ErrorCode;
  * leaves it running, to be found again in the list of jobs.
  */
 public final class JobWindow implements JobListener {
+  private static int opened;
+
   private final Work work;
   private final Cancellation cancellation = new Cancellation();
   private final Cancellation detach = new Cancellation();
@@ -78,6 +80,9 @@ public final class JobWindow implements JobListener {
         () -> {
           JobWindow window = new JobWindow(work);
           Look.show(window.frame);
+          int shift = 28 * (opened++ % 8); // so that several can be seen
+          window.frame.setLocation(
+              window.frame.getX() + shift, Math.max(0, window.frame.getY() - 180 + shift));
           Thread thread = new Thread(window::run, "Cristae: " + work.title());
           thread.setDaemon(true);
           thread.start();

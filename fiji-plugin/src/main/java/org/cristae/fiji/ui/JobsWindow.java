@@ -23,7 +23,7 @@ import org.cristae.v1.JobState;
 public final class JobsWindow {
   private static final int LIMIT = 200;
   private static final long REFRESH_MS = 1500;
-  private static final int[] WIDTHS = {230, 90, 80, 70, 70, 100};
+  private static final int[] WIDTHS = {220, 110, 80, 70, 70, 100};
   private static JobsWindow shown;
 
   private final JFrame frame = new JFrame("Cristae: jobs");
@@ -45,7 +45,7 @@ public final class JobsWindow {
     }
     table.getSelectionModel().addListSelectionListener(event -> selectionChanged());
     JScrollPane scroll = new JScrollPane(table);
-    scroll.setPreferredSize(new Dimension(660, 260));
+    scroll.setPreferredSize(new Dimension(690, 260));
     JPanel south = new JPanel(new BorderLayout(0, Look.GAP));
     south.add(status, BorderLayout.NORTH);
     south.add(

@@ -100,9 +100,17 @@ public final class OpenImages {
     return title.replaceFirst("\\.(?i:tiff?|ome\\.tiff?|zarr|h5|hdf5|png|jpe?g|nrrd|mrc)$", "");
   }
 
-  /** The title of a result: {@code stack-mito.tif} for {@code stack.tif} and {@code mito}. */
+  /**
+   * The title of a result: {@code stack-mito.tif} for {@code stack.tif} and {@code mito}; with a
+   * number, {@code stack-mito-1.tif}, only if that is open already.
+   */
   static String resultTitle(String source, String model) {
     String stem = stem(source);
-    return stem + "-" + model + (stem.equals(source) ? "" : ".tif");
+    String end = stem.equals(source) ? "" : ".tif";
+    String title = stem + "-" + model + end;
+    for (int number = 1; titled(title) != null; number++) {
+      title = stem + "-" + model + "-" + number + end;
+    }
+    return title;
   }
 }

@@ -1,7 +1,6 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
-import ij.WindowManager;
 import java.util.ArrayList;
 import java.util.List;
 import org.cristae.fiji.client.Cancellation;
@@ -42,7 +41,7 @@ public final class Results {
     ImagePlus origin = source == null ? openSource(client, job, volume) : source;
     String name = source == null ? sourceName(client, job) : source.getTitle();
     String model = job.getPrediction().getModelName();
-    String title = WindowManager.getUniqueName(OpenImages.resultTitle(name, model));
+    String title = OpenImages.resultTitle(name, model);
     ImagePlus image = received.toImage(title, origin);
     List<LabelClass> classes = volume.getSpec().getClassesList();
     if (output.getOutput().equals("probabilities")) {

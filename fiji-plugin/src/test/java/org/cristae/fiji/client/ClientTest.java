@@ -1,0 +1,219 @@
+package org.cristae.fiji.client;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobEvent;
+import org.cristae.v1.JobState;
+import org.cristae.v1.PredictionSpec;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What the client does when lines break, servers are gone, tokens wrong and versions apart. */
+@Timeout(60)
+class ClientTest {
+  private FakeServer server;
+
+  @BeforeEach
+  void start() throws Exception {
+    server = new FakeServer();
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+  }
+
+  /** A volume of 12 blocks. */
+  private static BlockSource volume() throws Exception {
+    for (JsonObject one : DigestVectors.cases()) {
+      if (one.get("block_count").getAsInt() >= 12) {
+        return DigestVectors.source(one);
+      }
+    }
+    throw new AssertionError("no case with 12 blocks");
+  }
+
+  private static byte[] bytes(BlockSource source) throws Exception {
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    BlockGrid grid = BlockGrid.of(source.spec());
+    for (long i = 0; i < grid.blockCount(); i++) {
+      all.write(source.read(grid.block(i)));
+    }
+    return all.toByteArray();
+  }
+
+  @Test
+  void aVolumeArrivesByteForByte() throws Exception {
+    try (Client client = server.client()) {
+      Upload.run(client, volume(), Progress.NONE, new Cancellation());
+    }
+    assertArrayEquals(bytes(volume()), server.stored.toByteArray());
+    assertTrue(server.sealed);
+  }
+
+  @Test
+  void anUploadThatBreaksAgainAndAgainSendsNoBlockTwiceThatTheServerHas() throws Exception {
+    server.breakAfter = 2;
+    try (Client client = server.client()) {
+      Upload.run(client, volume(), Progress.NONE, new Cancellation());
+    }
+    assertArrayEquals(bytes(volume()), server.stored.toByteArray());
+    assertEquals(new HashSet<>(server.received).size(), server.received.size());
+  }
+
+  @Test
+  void whatTheServerHasIsNotSentAgain() throws Exception {
+    try (Client client = server.client()) {
+      Upload.run(client, volume(), Progress.NONE, new Cancellation());
+      int sent = server.received.size();
+      Upload.run(client, volume(), Progress.NONE, new Cancellation());
+      assertEquals(sent, server.received.size());
+    }
+  }
+
+  @Test
+  void anUploadCanBeCancelledInTheMiddle() throws Exception {
+    Cancellation cancellation = new Cancellation();
+    Progress progress =
+        (stage, fraction, detail) -> {
+          if (stage.startsWith("Sending") && fraction > 0.5) {
+            cancellation.cancel();
+          }
+        };
+    try (Client client = server.client()) {
+      CristaeException failure =
+          assertThrows(
+              CristaeException.class, () -> Upload.run(client, volume(), progress, cancellation));
+      assertEquals(ErrorCode.ERROR_CODE_CANCELLED, failure.code());
+    }
+    assertFalse(server.sealed);
+  }
+
+  @Test
+  void aDownloadThatBreaksGoesOnWhereItWas() throws Exception {
+    BlockSource source = volume();
+    ByteArrayOutputStream arrived = new ByteArrayOutputStream();
+    try (Client client = server.client()) {
+      Upload.run(client, source, Progress.NONE, new Cancellation());
+      server.breakAfter = 5;
+      BlockSink sink = (block, voxels) -> arrived.write(voxels, 0, voxels.length);
+      Download.run(client, server.volume(), sink, Progress.NONE, new Cancellation());
+    }
+    assertArrayEquals(bytes(source), arrived.toByteArray());
+  }
+
+  @Test
+  void aByteThatChangedOnTheWayIsNoticed() throws Exception {
+    try (Client client = server.client()) {
+      Upload.run(client, volume(), Progress.NONE, new Cancellation());
+      server.corruption = 1;
+      CristaeException failure =
+          assertThrows(
+              CristaeException.class,
+              () ->
+                  Download.run(
+                      client,
+                      server.volume(),
+                      (block, voxels) -> {},
+                      Progress.NONE,
+                      new Cancellation()));
+      assertEquals(ErrorCode.ERROR_CODE_CORRUPT_DATA, failure.code());
+    }
+  }
+
+  @Test
+  void aWatcherWhoseLineBreaksSeesEveryEventOnceAndInOrder() throws Exception {
+    for (int i = 1; i <= 20; i++) {
+      server.events.add(JobEvent.newBuilder().setSequence(i).build());
+    }
+    server.breakAfter = 3;
+    List<Long> seen = new ArrayList<>();
+    try (Client client = server.client()) {
+      Job job =
+          new Jobs(client).watch("job", event -> seen.add(event.getSequence()), new Cancellation());
+      assertEquals(JobState.JOB_STATE_DONE, job.getState());
+    }
+    List<Long> expected = new ArrayList<>();
+    for (long i = 1; i <= 20; i++) {
+      expected.add(i);
+    }
+    assertEquals(expected, seen);
+  }
+
+  @Test
+  void aSubmissionWhoseAnswerGotLostIsTheSameJob() throws Exception {
+    try (Client client = server.client()) {
+      Job job = new Jobs(client).submit(PredictionSpec.getDefaultInstance());
+      assertEquals(2, server.jobIds.size());
+      assertEquals(server.jobIds.get(0), server.jobIds.get(1));
+      assertEquals(job.getJobId(), server.jobIds.get(0));
+    }
+  }
+
+  @Test
+  void aServerThatIsAwayForAMomentIsAskedAgain() throws Exception {
+    server.refusals = 3;
+    try (Client client = server.client()) {
+      assertEquals("0.0.9", client.server().getVersion());
+    }
+  }
+
+  @Test
+  void aWrongTokenIsToldWithWhatToDo() throws Exception {
+    try (Client client = server.client("wrong", 10)) {
+      CristaeException failure = assertThrows(CristaeException.class, client::server);
+      assertTrue(failure.isUnauthenticated());
+      assertTrue(failure.getMessage().contains("refused the token"), failure.getMessage());
+    }
+  }
+
+  @Test
+  void aServerThatIsGoneIsToldWithItsAddress() throws Exception {
+    try (Client client = server.client(FakeServer.TOKEN, 0.3)) {
+      server.close();
+      CristaeException failure = assertThrows(CristaeException.class, client::server);
+      assertTrue(failure.getMessage().contains(client.address() + " does not answer"));
+    }
+  }
+
+  @Test
+  void aPluginNewerThanTheServerSaysThatTheServerIsToBeUpdated() throws Exception {
+    server.apiVersion = 0;
+    try (Client client = server.client()) {
+      CristaeException failure = assertThrows(CristaeException.class, client::server);
+      assertTrue(failure.getMessage().contains("Update the server"), failure.getMessage());
+    }
+  }
+
+  @Test
+  void aPluginOlderThanTheServerSaysThatThePluginIsToBeUpdated() throws Exception {
+    server.apiVersion = 9;
+    server.oldestApiVersion = 5;
+    try (Client client = server.client()) {
+      CristaeException failure = assertThrows(CristaeException.class, client::server);
+      assertTrue(failure.getMessage().contains("Update the plugin"), failure.getMessage());
+    }
+  }
+
+  @Test
+  void anAddressIsReadAsPeopleWriteIt() throws Exception {
+    assertEquals("box:7867", ServerAddress.parse(" http://box:7867/ ").toString());
+    assertTrue(ServerAddress.parse("https://box:7867").isEncrypted());
+    for (String wrong : new String[] {"box", "box:", "box:99999", ":1", "a b:1", ""}) {
+      assertThrows(CristaeException.class, () -> ServerAddress.parse(wrong), wrong);
+    }
+  }
+}

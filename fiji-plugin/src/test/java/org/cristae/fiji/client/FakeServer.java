@@ -1,0 +1,250 @@
+package org.cristae.fiji.client;
+
+import com.google.protobuf.ByteString;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.cristae.v1.Block;
+import org.cristae.v1.GetJobRequest;
+import org.cristae.v1.GetServerRequest;
+import org.cristae.v1.GetServerResponse;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobEvent;
+import org.cristae.v1.JobState;
+import org.cristae.v1.JobsGrpc;
+import org.cristae.v1.OpenUploadRequest;
+import org.cristae.v1.ReadBlocksRequest;
+import org.cristae.v1.SealUploadRequest;
+import org.cristae.v1.ServerGrpc;
+import org.cristae.v1.SubmitPredictionRequest;
+import org.cristae.v1.UploadStatus;
+import org.cristae.v1.Volume;
+import org.cristae.v1.VolumeSpec;
+import org.cristae.v1.VolumesGrpc;
+import org.cristae.v1.WatchJobRequest;
+import org.cristae.v1.WriteBlocksRequest;
+
+/** A small server over real gRPC whose connections break on demand. */
+final class FakeServer implements AutoCloseable {
+  static final String TOKEN = "right";
+
+  /** After so many received (or sent) blocks or events each stream breaks; 0: never. */
+  int breakAfter;
+
+  /** Answers the committed position after so many blocks. */
+  int answerEvery = 4;
+
+  /** So many calls are answered with UNAVAILABLE first. */
+  int refusals;
+
+  int apiVersion = 1;
+  int oldestApiVersion = 1;
+
+  final ByteArrayOutputStream stored = new ByteArrayOutputStream();
+  final List<Long> received = Collections.synchronizedList(new ArrayList<>());
+  final List<String> jobIds = Collections.synchronizedList(new ArrayList<>());
+  final List<JobEvent> events = new ArrayList<>();
+  VolumeSpec spec;
+  boolean sealed;
+  byte corruption;
+  private long committed;
+  private final io.grpc.Server server;
+
+  FakeServer() throws IOException {
+    server =
+        NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
+            .addService(new ServerService())
+            .addService(new VolumeService())
+            .addService(new JobService())
+            .intercept(new Guard())
+            .build()
+            .start();
+  }
+
+  Client client(String token, double patienceSeconds) throws CristaeException {
+    return new Client(
+        ServerAddress.parse("127.0.0.1:" + server.getPort()),
+        () -> token,
+        new Patience(patienceSeconds));
+  }
+
+  Client client() throws CristaeException {
+    return client(TOKEN, 10);
+  }
+
+  @Override
+  public void close() {
+    server.shutdownNow();
+  }
+
+  private final class Guard implements ServerInterceptor {
+    @Override
+    public <Q, A> ServerCall.Listener<Q> interceptCall(
+        ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+      String token =
+          headers.get(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER));
+      if (!("Bearer " + TOKEN).equals(token)) {
+        call.close(Status.UNAUTHENTICATED.withDescription("wrong token"), new Metadata());
+        return new ServerCall.Listener<Q>() {};
+      }
+      if (refusals > 0) {
+        refusals--;
+        call.close(Status.UNAVAILABLE, new Metadata());
+        return new ServerCall.Listener<Q>() {};
+      }
+      return next.startCall(call, headers);
+    }
+  }
+
+  private final class ServerService extends ServerGrpc.ServerImplBase {
+    @Override
+    public void getServer(GetServerRequest request, StreamObserver<GetServerResponse> answer) {
+      answer.onNext(
+          GetServerResponse.newBuilder()
+              .setVersion("0.0.9")
+              .setApiVersion(apiVersion)
+              .setOldestApiVersion(oldestApiVersion)
+              .build());
+      answer.onCompleted();
+    }
+  }
+
+  private UploadStatus status() {
+    UploadStatus.Builder status =
+        UploadStatus.newBuilder()
+            .setUploadId("upload")
+            .setCommittedBytes(committed)
+            .setTotalBytes(BlockGrid.of(spec).totalBytes());
+    return sealed ? status.setSealed(volume()).build() : status.build();
+  }
+
+  Volume volume() {
+    return Volume.newBuilder().setVolumeId("digest").setSpec(spec).build();
+  }
+
+  private final class VolumeService extends VolumesGrpc.VolumesImplBase {
+    @Override
+    public void openUpload(OpenUploadRequest request, StreamObserver<UploadStatus> answer) {
+      spec = request.getSpec();
+      answer.onNext(status());
+      answer.onCompleted();
+    }
+
+    @Override
+    public StreamObserver<WriteBlocksRequest> writeBlocks(StreamObserver<UploadStatus> answer) {
+      return new StreamObserver<WriteBlocksRequest>() {
+        private int count;
+
+        @Override
+        public void onNext(WriteBlocksRequest request) {
+          Block block = request.getBlock();
+          if (breakAfter > 0 && count >= breakAfter) {
+            return;
+          }
+          if (block.getOffset() != committed) {
+            answer.onError(Status.INVALID_ARGUMENT.asRuntimeException());
+            return;
+          }
+          received.add(block.getIndex());
+          byte[] bytes = block.getVoxels().toByteArray();
+          stored.write(bytes, 0, bytes.length);
+          committed += bytes.length;
+          count++;
+          if (breakAfter > 0 && count == breakAfter) {
+            answer.onError(Status.UNAVAILABLE.asRuntimeException());
+          } else if (count % answerEvery == 0) {
+            answer.onNext(status());
+          }
+        }
+
+        @Override
+        public void onError(Throwable error) {}
+
+        @Override
+        public void onCompleted() {
+          if (breakAfter == 0 || count < breakAfter) {
+            answer.onNext(status());
+            answer.onCompleted();
+          }
+        }
+      };
+    }
+
+    @Override
+    public void sealUpload(SealUploadRequest request, StreamObserver<Volume> answer) {
+      sealed = true;
+      answer.onNext(volume());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void readBlocks(ReadBlocksRequest request, StreamObserver<Block> answer) {
+      BlockGrid grid = BlockGrid.of(spec);
+      int sent = 0;
+      for (long i = request.getFirstBlock(); i < grid.blockCount(); i++) {
+        if (breakAfter > 0 && sent++ == breakAfter) {
+          answer.onError(Status.UNAVAILABLE.asRuntimeException());
+          return;
+        }
+        BlockGrid.Block block = grid.block(i);
+        ByteString voxels =
+            ByteString.copyFrom(stored.toByteArray(), (int) block.offset(), block.bytes());
+        byte[] bytes = voxels.toByteArray();
+        int crc = com.google.common.hash.Hashing.crc32c().hashBytes(bytes).asInt();
+        bytes[0] ^= corruption;
+        answer.onNext(
+            Block.newBuilder()
+                .setIndex(i)
+                .setOffset(block.offset())
+                .setCrc32C(crc)
+                .setVoxels(ByteString.copyFrom(bytes))
+                .build());
+      }
+      answer.onCompleted();
+    }
+  }
+
+  private final class JobService extends JobsGrpc.JobsImplBase {
+    @Override
+    public void submitPrediction(SubmitPredictionRequest request, StreamObserver<Job> answer) {
+      jobIds.add(request.getJobId());
+      if (jobIds.size() == 1) {
+        answer.onError(Status.UNAVAILABLE.asRuntimeException()); // noted, but the answer got lost
+        return;
+      }
+      answer.onNext(Job.newBuilder().setJobId(request.getJobId()).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void getJob(GetJobRequest request, StreamObserver<Job> answer) {
+      answer.onNext(Job.newBuilder().setState(JobState.JOB_STATE_DONE).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void watchJob(WatchJobRequest request, StreamObserver<JobEvent> answer) {
+      int sent = 0;
+      for (JobEvent event : events) {
+        if (event.getSequence() > request.getAfterSequence()) {
+          if (breakAfter > 0 && sent++ == breakAfter) {
+            answer.onError(Status.UNAVAILABLE.asRuntimeException());
+            return;
+          }
+          answer.onNext(event);
+        }
+      }
+      answer.onCompleted();
+    }
+  }
+}

@@ -1,0 +1,232 @@
+package org.cristae.fiji.command;
+
+import static org.cristae.fiji.command.RealImageJ.failingMacro;
+import static org.cristae.fiji.command.RealImageJ.macro;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ij.IJ;
+import ij.ImagePlus;
+import ij.WindowManager;
+import ij.gui.Roi;
+import ij.io.FileSaver;
+import ij.plugin.frame.RoiManager;
+import java.awt.event.KeyEvent;
+import java.nio.file.Path;
+import java.util.List;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.Progress;
+import org.cristae.fiji.ui.Connection;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobState;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Macros in real ImageJ against the real server. */
+@Timeout(240)
+class MacroIT {
+  private static final String TRAIN =
+      "run(\"Cristae Train\", \"image=%s labels=%s task=semantic name=%s steps=%d classes=square\");";
+  private static final String SEGMENT = "run(\"Cristae Segment\", \"image=%s model=tiny\");";
+
+  @BeforeAll
+  static void trainOnce() throws Exception {
+    RealImageJ.start();
+    RealImageJ.stack("stack.tif", 6, 1);
+    RealImageJ.labels("stack-labels.tif", 6);
+    macro(String.format(TRAIN, "stack.tif", "stack-labels.tif", "tiny", 3));
+    RealImageJ.closeAll();
+  }
+
+  @AfterAll
+  static void stopServer() {
+    RealImageJ.closeAll();
+    Connection.local().stop();
+  }
+
+  @BeforeEach
+  void tidy() {
+    RealImageJ.closeAll();
+    RoiManager manager = RoiManager.getInstance();
+    if (manager != null) {
+      manager.reset();
+    }
+  }
+
+  private static org.cristae.fiji.client.Jobs jobs() throws Exception {
+    Client client = Connection.open(Progress.NONE, new Cancellation());
+    return new org.cristae.fiji.client.Jobs(client);
+  }
+
+  @Test
+  void theResultIsTheActiveImageWithTitleCalibrationAndPositionAndTheInputIsAsBefore() {
+    ImagePlus source = RealImageJ.stack("stack.tif", 6, 1);
+    source.setSlice(4);
+    byte[] before = ((byte[]) source.getStack().getPixels(2)).clone();
+    macro(String.format(SEGMENT, "stack.tif"));
+    ImagePlus result = IJ.getImage();
+    assertEquals("stack-tiny.tif", result.getTitle());
+    assertEquals("micron", result.getCalibration().getUnit());
+    assertEquals(0.04, result.getCalibration().pixelDepth);
+    assertArrayEquals(new int[] {48, 40, 1, 6, 1}, result.getDimensions());
+    assertEquals(8, result.getBitDepth());
+    assertEquals(4, result.getCurrentSlice());
+    assertEquals("tiny", result.getProp("cristae.model"));
+    assertEquals("1=square", result.getProp("cristae.classes"));
+    assertTrue(result.getProcessor().isColorLut());
+    assertArrayEquals(before, (byte[]) source.getStack().getPixels(2));
+  }
+
+  @Test
+  void aLoopOverThreeImagesMakesThreeResults() {
+    for (int i = 1; i <= 3; i++) {
+      RealImageJ.stack("s" + i + ".tif", 2, i);
+    }
+    macro(
+        "for (i = 1; i <= 3; i++) {",
+        "  run(\"Cristae Segment\", \"image=s\" + i + \".tif model=tiny\");",
+        "  if (getTitle() != \"s\" + i + \"-tiny.tif\") exit(\"wrong: \" + getTitle());",
+        "}");
+    assertEquals(6, WindowManager.getIDList().length);
+  }
+
+  @Test
+  void batchModeSeesTheResultWithoutAWindow() {
+    macro(
+        "setBatchMode(true);",
+        "newImage(\"b.tif\", \"8-bit noise\", 48, 40, 2);",
+        String.format(SEGMENT, "b.tif"),
+        "if (getTitle() != \"b-tiny.tif\") exit(\"wrong: \" + getTitle());",
+        "if (nSlices != 2 || bitDepth() != 8) exit(\"wrong shape\");",
+        "getDimensions(w, h, c, z, t);",
+        "close(\"*\");",
+        "setBatchMode(false);");
+    assertEquals(0, WindowManager.getWindowCount());
+  }
+
+  @Test
+  void aVirtualStackIsSegmentedFromItsFile(@TempDir Path folder) {
+    ImagePlus source = RealImageJ.stack("virtual.tif", 5, 4);
+    String path = folder.resolve("virtual.tif").toString();
+    assertTrue(new FileSaver(source).saveAsTiff(path));
+    RealImageJ.closeAll();
+    ImagePlus virtual = IJ.openVirtual(path);
+    virtual.show();
+    assertTrue(virtual.getStack().isVirtual());
+    macro(String.format(SEGMENT, "virtual.tif"));
+    assertEquals("virtual-tiny.tif", IJ.getImage().getTitle());
+    assertEquals(5, IJ.getImage().getStackSize());
+  }
+
+  @Test
+  void aStackOpenedAsTimeSeriesStaysOne() {
+    ImagePlus source = RealImageJ.stack("time.tif", 3, 5);
+    source.setDimensions(1, 1, 3);
+    macro(String.format(SEGMENT, "time.tif"));
+    assertArrayEquals(new int[] {48, 40, 1, 1, 3}, IJ.getImage().getDimensions());
+  }
+
+  @Test
+  void aHyperstackWithAChannelTooManyIsRefusedInWords() {
+    IJ.createHyperStack("two.tif", 48, 40, 2, 3, 1, 8).show();
+    String sentence = failingMacro(String.format(SEGMENT, "two.tif"));
+    assertTrue(sentence.contains("channel"), sentence);
+  }
+
+  @Test
+  void roisOfTheManagerAreLabels() throws Exception {
+    ImagePlus source = RealImageJ.stack("drawn.tif", 3, 6);
+    RoiManager manager = RoiManager.getRoiManager();
+    for (int z = 1; z <= 3; z++) {
+      source.setSlice(z);
+      add(manager, new Roi(11, 11, 9, 9), "mito-" + z, z);
+      add(manager, new Roi(26, 2, 20, 30), "background-" + z, z);
+    }
+    macro("run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2\");");
+    assertEquals("mito", jobs().model("drawn").getClasses(0).getName());
+    assertEquals(6, manager.getCount());
+  }
+
+  private static void add(RoiManager manager, Roi roi, String name, int position) {
+    roi.setName(name);
+    roi.setPosition(position);
+    manager.addRoi(roi);
+  }
+
+  @Test
+  void escEndsTheJobOnTheServerWithinSeconds() throws Exception {
+    RealImageJ.stack("long.tif", 6, 7);
+    RealImageJ.labels("long-labels.tif", 6);
+    Thread macro =
+        new Thread(
+            () ->
+                IJ.runMacro(
+                    String.format(TRAIN, "long.tif", "long-labels.tif", "never", 1_000_000)));
+    macro.start();
+    Job job = awaitRunning("never");
+    IJ.setKeyDown(KeyEvent.VK_ESCAPE);
+    macro.join(30_000);
+    IJ.setKeyUp(KeyEvent.VK_ESCAPE);
+    assertFalse(macro.isAlive(), "the macro still waits");
+    assertEquals(JobState.JOB_STATE_CANCELLED, jobs().get(job.getJobId()).getState());
+  }
+
+  private static Job awaitRunning(String title) throws Exception {
+    for (int i = 0; i < 600; i++) {
+      List<Job> all = jobs().list(50);
+      for (Job job : all) {
+        boolean works = job.getState() == JobState.JOB_STATE_RUNNING && job.hasProgress();
+        if (job.getTitle().equals(title) && works) {
+          return job;
+        }
+      }
+      Thread.sleep(200);
+    }
+    throw new AssertionError("the job did not start");
+  }
+
+  @Test
+  void whatCannotBeAbortsTheMacroWithOneSentence() {
+    String nothingOpen = failingMacro("run(\"Cristae Segment\", \"model=tiny\");");
+    assertEquals("No image is open. Open one first.", nothingOpen);
+    RealImageJ.stack("stack.tif", 6, 1);
+    RealImageJ.labels("five.tif", 5);
+    String shape = failingMacro(String.format(TRAIN, "stack.tif", "five.tif", "x", 1));
+    assertTrue(shape.contains("48 x 40 in 5 slices"), shape);
+    assertTrue(shape.contains("Slices are missing"), shape);
+    String model = failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=mitoo\");");
+    assertTrue(model.contains("mitoo") && model.contains("tiny"), model);
+    String image = failingMacro(String.format(SEGMENT, "stak.tif"));
+    assertTrue(image.contains("Open are: stack.tif, five.tif"), image);
+    String key = failingMacro("run(\"Cristae Segment\", \"imag=stack.tif model=tiny\");");
+    assertTrue(key.contains("does not know \"imag\""), key);
+    IJ.createImage("empty.tif", "8-bit black", 48, 40, 6).show();
+    String empty = failingMacro(String.format(TRAIN, "stack.tif", "empty.tif", "x", 1));
+    assertTrue(empty.contains("label"), empty);
+  }
+
+  @Test
+  void aServerThatIsGoneOrRefusesTheTokenIsToldInWords() throws Exception {
+    String address = Connection.open(Progress.NONE, new Cancellation()).address().toString();
+    RealImageJ.stack("stack.tif", 6, 1);
+    try {
+      macro("run(\"Cristae Server\", \"address=127.0.0.1:1 token=x\");");
+      String gone = failingMacro(String.format(SEGMENT, "stack.tif"));
+      assertTrue(gone.contains("127.0.0.1:1 does not answer"), gone);
+      macro("run(\"Cristae Server\", \"address=" + address + " token=wrong\");");
+      String token = failingMacro(String.format(SEGMENT, "stack.tif"));
+      assertTrue(token.contains("refused the token"), token);
+    } finally {
+      macro("run(\"Cristae Server\", \"address=local\");");
+    }
+    assertNotNull(Connection.open(Progress.NONE, new Cancellation()));
+  }
+}

@@ -1,0 +1,128 @@
+package org.cristae.fiji.command;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ij.IJ;
+import ij.ImageJ;
+import ij.ImagePlus;
+import ij.Menus;
+import ij.Prefs;
+import ij.WindowManager;
+import ij.process.ImageProcessor;
+import java.awt.GraphicsEnvironment;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.nio.file.StandardCopyOption;
+import java.util.Random;
+
+/** ImageJ as a user has it: with the built jar in its plugins folder, and the real server. */
+final class RealImageJ {
+  private RealImageJ() {}
+
+  static Path root() {
+    return Paths.get(System.getProperty("plugins.dir"));
+  }
+
+  /** The command that starts the server: CRISTAE_COMMAND, else the one of this checkout. */
+  static String serverCommand() {
+    String given = System.getenv("CRISTAE_COMMAND");
+    if (given != null && !given.isEmpty()) {
+      return given;
+    }
+    Path unix = Paths.get("..", ".venv", "bin", "cristae");
+    Path windows = Paths.get("..", ".venv", "Scripts", "cristae.exe");
+    Path found = Files.exists(windows) ? windows : unix;
+    assertTrue(
+        Files.exists(found), "these tests need the server: run make setup, or set CRISTAE_COMMAND");
+    return found.toAbsolutePath().normalize().toString();
+  }
+
+  static void installJar() throws IOException {
+    Path plugins = root().resolve("plugins");
+    Files.createDirectories(plugins);
+    Path jar = Paths.get(System.getProperty("cristae.jar"));
+    Files.copy(jar, plugins.resolve(jar.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  static void start() throws IOException {
+    assertTrue(
+        !GraphicsEnvironment.isHeadless(), "these tests need a display: xvfb-run mvn verify");
+    installJar();
+    if (IJ.getInstance() == null) {
+      new ImageJ(ImageJ.NO_SHOW);
+    }
+    assertTrue(Menus.getCommands().containsKey("Cristae Train"), "the jar is not in the menu");
+    Prefs.set("cristae.command", serverCommand());
+    Prefs.set("cristae.address", "");
+  }
+
+  static void closeAll() {
+    int[] ids = WindowManager.getIDList();
+    if (ids != null) {
+      for (int id : ids) {
+        ImagePlus image = WindowManager.getImage(id);
+        image.changes = false;
+        image.close();
+      }
+    }
+  }
+
+  /** A stack of noise with a bright square of 12 x 12 in each section, and its labels. */
+  static ImagePlus stack(String title, int sections, int seed) {
+    ImagePlus image = IJ.createImage(title, "8-bit black", 48, 40, sections);
+    Random random = new Random(seed);
+    for (int z = 1; z <= sections; z++) {
+      ImageProcessor ip = image.getStack().getProcessor(z);
+      for (int i = 0; i < 48 * 40; i++) {
+        ip.set(i, 60 + random.nextInt(40) + (inSquare(i % 48, i / 48) ? 100 : 0));
+      }
+    }
+    image.getCalibration().setUnit("micron");
+    image.getCalibration().pixelWidth = 0.008;
+    image.getCalibration().pixelHeight = 0.008;
+    image.getCalibration().pixelDepth = 0.04;
+    image.show();
+    return image;
+  }
+
+  static ImagePlus labels(String title, int sections) {
+    ImagePlus labels = IJ.createImage(title, "8-bit black", 48, 40, sections);
+    for (int z = 1; z <= sections; z++) {
+      for (int i = 0; i < 48 * 40; i++) {
+        labels.getStack().getProcessor(z).set(i, inSquare(i % 48, i / 48) ? 1 : 0);
+      }
+    }
+    labels.show();
+    return labels;
+  }
+
+  private static boolean inSquare(int x, int y) {
+    return x >= 10 && x < 22 && y >= 10 && y < 22;
+  }
+
+  /** Runs a macro that must come to its end. */
+  static void macro(String... lines) {
+    IJ.redirectErrorMessages();
+    String result = IJ.runMacro(String.join("\n", lines) + "\nreturn 'ended';".replace('\'', '"'));
+    String error = IJ.getErrorMessage();
+    assertTrue("ended".equals(result), result + ": " + error);
+  }
+
+  /** Runs a macro that must be aborted, and returns the sentence that it was aborted with. */
+  static String failingMacro(String... lines) {
+    File marker = root().resolve("went-on").toFile();
+    marker.delete();
+    IJ.getErrorMessage();
+    IJ.redirectErrorMessages();
+    IJ.runMacro(
+        String.join("\n", lines) + "\nFile.saveString(\"\", \"" + marker.getPath() + "\");");
+    assertTrue(!marker.exists(), "the macro went on after the failure");
+    String sentence = IJ.getErrorMessage();
+    assertTrue(sentence != null, "no sentence");
+    assertTrue(!sentence.contains("Exception") && !sentence.contains("\tat "), sentence);
+    return sentence;
+  }
+}

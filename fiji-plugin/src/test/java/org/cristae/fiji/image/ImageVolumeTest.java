@@ -1,0 +1,235 @@
+package org.cristae.fiji.image;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import ij.IJ;
+import ij.ImagePlus;
+import ij.ImageStack;
+import ij.VirtualStack;
+import ij.process.ByteProcessor;
+import ij.process.FloatProcessor;
+import ij.process.ImageProcessor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.cristae.fiji.client.BlockGrid;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.DataType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every ImageJ image arrives with each voxel in its place, and comes back the same. */
+class ImageVolumeTest {
+  /** A hyperstack whose voxel (c, z, y, x) tells where it is. */
+  private static ImagePlus hyperstack(int bits, int c, int z, int t, int y, int x) {
+    ImagePlus image = IJ.createHyperStack("stack.tif", x, y, c, z, t, bits);
+    for (int plane = 1; plane <= image.getStackSize(); plane++) {
+      ImageProcessor ip = image.getStack().getProcessor(plane);
+      int[] at = image.convertIndexToPosition(plane);
+      int section = (at[1] - 1) + (at[2] - 1) * z;
+      for (int i = 0; i < x * y; i++) {
+        ip.setf(i, value(bits, at[0] - 1, section, i / x, i % x));
+      }
+    }
+    return image;
+  }
+
+  private static float value(int bits, int c, int z, int y, int x) {
+    int value = 7 * c + 5 * z + 3 * y + x;
+    return bits == 8 ? value % 256 : bits == 16 ? value * 97 % 65536 : value / 8f - 100;
+  }
+
+  private static float decode(ByteBuffer in, DataType type) {
+    switch (type) {
+      case DATA_TYPE_UINT8:
+        return in.get() & 0xff;
+      case DATA_TYPE_UINT16:
+        return in.getShort() & 0xffff;
+      default:
+        return in.getFloat();
+    }
+  }
+
+  private static void assertEveryVoxelInPlace(ImagePlus image, int bits) throws Exception {
+    ImageVolume volume = ImageVolume.image(image, null);
+    BlockGrid grid = BlockGrid.of(volume.spec());
+    DataType type = volume.spec().getDataType();
+    for (long i = 0; i < grid.blockCount(); i++) {
+      BlockGrid.Block block = grid.block(i);
+      ByteBuffer in = ByteBuffer.wrap(volume.read(block)).order(ByteOrder.LITTLE_ENDIAN);
+      for (int z = 0; z < block.depth; z++) {
+        for (int y = 0; y < block.height; y++) {
+          for (int x = 0; x < block.width; x++) {
+            float expected = value(bits, block.c, block.z + z, block.y + y, block.x + x);
+            if (expected != decode(in, type)) {
+              fail("voxel " + block.c + " " + (block.z + z) + " " + (block.y + y) + " " + x);
+            }
+          }
+        }
+      }
+      assertFalse(in.hasRemaining());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {8, 16, 32})
+  void aHyperstackOfAnyTypeIsChannelsSectionsRowsColumns(int bits) throws Exception {
+    assertEveryVoxelInPlace(hyperstack(bits, 2, 19, 1, 30, 300), bits);
+  }
+
+  @Test
+  void aSingleImageHasOneSection() throws Exception {
+    ImagePlus image = hyperstack(16, 1, 1, 1, 12, 9);
+    assertEveryVoxelInPlace(image, 16);
+    assertEquals(1, ImageVolume.image(image, null).spec().getShape().getZ());
+  }
+
+  @Test
+  void aStackOpenedAsTimeSeriesIsTakenAsSections() throws Exception {
+    ImagePlus image = hyperstack(8, 1, 1, 5, 8, 9);
+    assertEveryVoxelInPlace(image, 8);
+    assertTrue(ImageVolume.image(image, null).order().isTimeTakenAsSections());
+  }
+
+  @Test
+  void aTimeSeriesOfStacksIsRefusedWithAdvice() {
+    CristaeException failure =
+        assertThrows(
+            CristaeException.class, () -> ImageVolume.image(hyperstack(8, 1, 3, 2, 8, 8), null));
+    assertTrue(failure.getMessage().contains("3 slices and 2 time points"));
+  }
+
+  @Test
+  void anRgbImageIsRefusedWithAdvice() {
+    ImagePlus rgb = IJ.createImage("photo.png", "RGB", 5, 5, 1);
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> ImageVolume.image(rgb, null));
+    assertTrue(failure.getMessage().contains("Image > Type > 8-bit"));
+  }
+
+  @Test
+  void aVirtualStackIsReadPlaneByPlaneAndNeverWhole() throws Exception {
+    List<Integer> reads = new ArrayList<>();
+    VirtualStack stack =
+        new VirtualStack(1200, 1200, 40) {
+          @Override
+          public ImageProcessor getProcessor(int n) {
+            reads.add(n);
+            return new ByteProcessor(1200, 1200);
+          }
+
+          @Override
+          public int getBitDepth() {
+            return 8;
+          }
+        };
+    ImageVolume volume = ImageVolume.image(new ImagePlus("virtual.tif", stack), null);
+    reads.clear();
+    BlockGrid grid = BlockGrid.of(volume.spec());
+    volume.read(grid.block(0));
+    assertTrue(reads.size() <= 16, "one slab at a time");
+    for (long i = 1; i < grid.blockCount(); i++) {
+      volume.read(grid.block(i));
+    }
+    assertEquals(40, reads.size(), "each plane once for a pass");
+  }
+
+  @Test
+  void nanInLabelsIsRefusedAndInImagesTravels() throws Exception {
+    FloatProcessor ip = new FloatProcessor(4, 4);
+    ip.setf(5, Float.NaN);
+    ImagePlus image = new ImagePlus("nan.tif", ip);
+    ImageVolume raw = ImageVolume.image(image, null);
+    assertEquals(64, raw.read(BlockGrid.of(raw.spec()).block(0)).length);
+    ImageVolume labels = ImageVolume.labels(image, null, Collections.emptyList());
+    CristaeException failure =
+        assertThrows(
+            CristaeException.class, () -> labels.read(BlockGrid.of(labels.spec()).block(0)));
+    assertTrue(failure.getMessage().contains("NaN"));
+  }
+
+  @Test
+  void labelsWithChannelsAreRefused() {
+    assertThrows(
+        CristaeException.class,
+        () -> ImageVolume.labels(hyperstack(8, 2, 3, 1, 8, 8), null, Collections.emptyList()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {3, 255, 256, 65535, 65536, 70000, 1 << 24})
+  void labelsComeBackExactInTheSmallestTypeThatFits(long greatest) throws Exception {
+    ImageStack stack = new ImageStack(300, 30);
+    for (int z = 0; z < 9; z++) {
+      stack.addSlice(new FloatProcessor(300, 30));
+    }
+    for (int i = 0; i < 300 * 30 * 9; i++) {
+      float value = Math.min(greatest, i);
+      stack.getProcessor(i / 9000 + 1).setf(i % 9000, i == 80_999 ? greatest : value);
+    }
+    ImageVolume sent = ImageVolume.labels(new ImagePlus("l", stack), null, Collections.emptyList());
+    ReceivedVolume received = new ReceivedVolume(asUint32(sent));
+    BlockGrid grid = BlockGrid.of(sent.spec());
+    for (long i = 0; i < grid.blockCount(); i++) {
+      received.write(grid.block(i), uint32(sent.read(grid.block(i))));
+    }
+    ImagePlus image = received.toImage("r", null);
+    assertEquals(greatest, received.maximum());
+    assertEquals(greatest > 65535 ? 32 : greatest > 255 ? 16 : 8, image.getBitDepth());
+    for (int z = 1; z <= 9; z++) {
+      assertArrayEquals(
+          (float[]) stack.getPixels(z),
+          (float[]) image.getStack().getProcessor(z).convertToFloatProcessor().getPixels());
+    }
+  }
+
+  private static org.cristae.v1.VolumeSpec asUint32(ImageVolume volume) {
+    return volume.spec().toBuilder().setDataType(DataType.DATA_TYPE_UINT32).build();
+  }
+
+  private static byte[] uint32(byte[] floats) {
+    ByteBuffer in = ByteBuffer.wrap(floats).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer out = ByteBuffer.allocate(floats.length).order(ByteOrder.LITTLE_ENDIAN);
+    while (in.hasRemaining()) {
+      out.putInt((int) in.getFloat());
+    }
+    return out.array();
+  }
+
+  @Test
+  void labelsBeyondSixteenMillionStayOnTheServer() throws Exception {
+    ImageVolume one = ImageVolume.image(hyperstack(32, 1, 1, 1, 1, 1), null);
+    ReceivedVolume received = new ReceivedVolume(asUint32(one));
+    byte[] voxel = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(20_000_000).array();
+    CristaeException failure =
+        assertThrows(
+            CristaeException.class, () -> received.write(BlockGrid.of(one.spec()).block(0), voxel));
+    assertTrue(failure.getMessage().contains("20,000,000"));
+  }
+
+  @Test
+  void theResultHasCalibrationShapeAndPositionOfTheSource() throws Exception {
+    ImagePlus source = hyperstack(8, 2, 4, 1, 8, 9);
+    source.getCalibration().setUnit("micron");
+    source.getCalibration().pixelDepth = 0.05;
+    source.getCalibration().xOrigin = 3;
+    source.setPosition(2, 3, 1);
+    ImageVolume labels = ImageVolume.image(hyperstack(8, 1, 4, 1, 8, 9), null);
+    ReceivedVolume received = new ReceivedVolume(labels.spec());
+    BlockGrid.Block block = BlockGrid.of(labels.spec()).block(0);
+    received.write(block, labels.read(block));
+    ImagePlus result = received.toImage("r", source);
+    assertArrayEquals(new int[] {9, 8, 1, 4, 1}, result.getDimensions());
+    assertEquals("micron", result.getCalibration().getUnit());
+    assertEquals(0.05, result.getCalibration().pixelDepth);
+    assertEquals(3, result.getCalibration().xOrigin);
+    assertEquals(3, result.getCurrentSlice());
+  }
+}

@@ -1,0 +1,150 @@
+package org.cristae.fiji.labels;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ij.IJ;
+import ij.ImagePlus;
+import ij.gui.Line;
+import ij.gui.PointRoi;
+import ij.gui.Roi;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.LabelClass;
+import org.junit.jupiter.api.Test;
+
+/** What a person draws is what is learnt: class, section and width of every ROI. */
+class RoiLabelsTest {
+  private final ImagePlus source = IJ.createImage("stack.tif", "8-bit black", 20, 20, 5);
+
+  private static Roi named(Roi roi, String name, int position) {
+    roi.setName(name);
+    roi.setPosition(position);
+    return roi;
+  }
+
+  private static int at(RoiLabels labels, int z, int x, int y) {
+    return labels.image().getStack().getProcessor(z).getPixel(x, y);
+  }
+
+  private static List<String> names(RoiLabels labels) {
+    return labels.classes().stream().map(LabelClass::getName).collect(Collectors.toList());
+  }
+
+  @Test
+  void theNameWithoutItsNumberIsTheClass() throws Exception {
+    RoiLabels labels =
+        RoiLabels.draw(
+            source,
+            new Roi[] {
+              named(new Roi(0, 0, 4, 4), "mito-1", 1),
+              named(new Roi(8, 0, 4, 4), "vesicle 7", 1),
+              named(new Roi(0, 8, 4, 4), "mito-2", 2),
+              named(new Roi(8, 8, 4, 4), "Background", 2)
+            },
+            false);
+    assertEquals(java.util.Arrays.asList("mito", "vesicle"), names(labels));
+    assertEquals(1, at(labels, 1, 1, 1));
+    assertEquals(2, at(labels, 1, 9, 1));
+    assertEquals(1, at(labels, 2, 1, 9));
+    assertEquals(0, at(labels, 2, 9, 9));
+    assertEquals(RoiLabels.UNKNOWN, at(labels, 1, 9, 9));
+    assertEquals(RoiLabels.UNKNOWN, at(labels, 3, 1, 1));
+  }
+
+  @Test
+  void theGroupComesBeforeTheName() throws Exception {
+    Roi roi = named(new Roi(0, 0, 4, 4), "mito-1", 1);
+    roi.setGroup(3);
+    RoiLabels labels = RoiLabels.draw(source, new Roi[] {roi}, false);
+    assertEquals(java.util.Collections.singletonList("group 3"), names(labels));
+  }
+
+  @Test
+  void aRoiWithoutPositionBelongsToTheCurrentSectionOnly() throws Exception {
+    source.setSlice(4);
+    RoiLabels labels = RoiLabels.draw(source, new Roi[] {new Roi(2, 2, 3, 3)}, false);
+    for (int z = 1; z <= 5; z++) {
+      assertEquals(z == 4 ? 1 : RoiLabels.UNKNOWN, at(labels, z, 3, 3));
+    }
+  }
+
+  @Test
+  void linesCountWithTheirWidth() throws Exception {
+    Line line = new Line(2, 10, 18, 10);
+    line.setStrokeWidth(5);
+    line.setPosition(1);
+    RoiLabels labels = RoiLabels.draw(source, new Roi[] {line}, false);
+    assertEquals(1, at(labels, 1, 10, 8));
+    assertEquals(1, at(labels, 1, 10, 11));
+    assertEquals(RoiLabels.UNKNOWN, at(labels, 1, 10, 14));
+  }
+
+  @Test
+  void everyPointIsDrawnInItsOwnSection() throws Exception {
+    PointRoi points = new PointRoi();
+    source.setSlice(2);
+    points.addPoint(source, 5, 5);
+    source.setSlice(3);
+    points.addPoint(source, 9, 9);
+    RoiLabels labels = RoiLabels.draw(source, new Roi[] {points}, false);
+    assertEquals(1, at(labels, 2, 5, 5));
+    assertEquals(1, at(labels, 3, 9, 9));
+    assertEquals(RoiLabels.UNKNOWN, at(labels, 2, 9, 9));
+  }
+
+  @Test
+  void laterRoisLieAboveEarlierOnes() throws Exception {
+    RoiLabels labels =
+        RoiLabels.draw(
+            source,
+            new Roi[] {
+              named(new Roi(0, 0, 10, 10), "cell", 1), named(new Roi(2, 2, 2, 2), "mito", 1)
+            },
+            false);
+    assertEquals(1, at(labels, 1, 1, 1));
+    assertEquals(2, at(labels, 1, 2, 2));
+  }
+
+  @Test
+  void onAHyperstackTheSliceCountsNotThePlane() throws Exception {
+    ImagePlus hyper = IJ.createHyperStack("h", 20, 20, 2, 4, 1, 8);
+    Roi roi = new Roi(0, 0, 3, 3);
+    roi.setPosition(2, 3, 1);
+    RoiLabels labels = RoiLabels.draw(hyper, new Roi[] {roi}, false);
+    assertArrayEquals(new int[] {20, 20, 1, 4, 1}, labels.image().getDimensions());
+    assertEquals(1, at(labels, 3, 1, 1));
+  }
+
+  @Test
+  void forInstancesEveryRoiIsAnObjectOfItsOwn() throws Exception {
+    RoiLabels labels =
+        RoiLabels.draw(
+            source,
+            new Roi[] {
+              named(new Roi(0, 0, 3, 3), "0001-0002-0003", 1),
+              named(new Roi(5, 0, 3, 3), "0001-0002-0007", 1),
+              named(new Roi(0, 5, 3, 3), "cell-1", 1),
+              named(new Roi(0, 5, 3, 3), "cell-1", 2)
+            },
+            true);
+    float[] values = new float[4];
+    values[0] = labels.image().getStack().getProcessor(1).getf(1, 1);
+    values[1] = labels.image().getStack().getProcessor(1).getf(6, 1);
+    values[2] = labels.image().getStack().getProcessor(1).getf(1, 6);
+    values[3] = labels.image().getStack().getProcessor(2).getf(1, 6);
+    assertArrayEquals(new float[] {1, 2, 3, 3}, values);
+    assertEquals(
+        RoiLabels.unknown(true), (int) labels.image().getStack().getProcessor(5).getf(1, 1));
+  }
+
+  @Test
+  void noRoisAreToldWithAdvice() {
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> RoiLabels.draw(source, new Roi[0], false));
+    assertTrue(failure.getMessage().contains("ROI Manager"));
+  }
+}

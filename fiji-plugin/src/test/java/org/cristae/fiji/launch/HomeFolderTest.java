@@ -1,0 +1,119 @@
+package org.cristae.fiji.launch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Map;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Patience;
+import org.cristae.fiji.client.Progress;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The server is found where the server's own rule puts it, and its start fails in words. */
+class HomeFolderTest {
+  @TempDir Path folder;
+
+  private void write(String name, String text) throws Exception {
+    Files.write(folder.resolve(name), text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static Path locate(Map<String, String> environment, String os) {
+    return HomeFolder.locate(environment, os, "me");
+  }
+
+  @Test
+  void theFolderIsThatOfThePlatform() {
+    Map<String, String> none = Collections.emptyMap();
+    assertEquals(Paths.get("me", ".local", "share", "cristae"), locate(none, "Linux"));
+    assertEquals(
+        Paths.get("x", "cristae"), locate(Collections.singletonMap("XDG_DATA_HOME", "x"), "Linux"));
+    assertEquals(
+        Paths.get("me", "Library", "Application Support", "cristae"), locate(none, "Mac OS X"));
+    assertEquals(
+        Paths.get("l", "cristae", "cristae"),
+        locate(Collections.singletonMap("LOCALAPPDATA", "l"), "Windows 11"));
+    assertEquals(
+        Paths.get("chosen"), locate(Collections.singletonMap("CRISTAE_HOME", "chosen"), "Linux"));
+  }
+
+  @Test
+  void addressTokenAndCommandAreRead() throws Exception {
+    write("server.json", "{\"address\": \"127.0.0.1:7\", \"pid\": 3}");
+    write("launcher.json", "{\"command\": [\"/a b/cristae\", \"serve\", \"--port\", \"0\"]}");
+    write("token", "secret\n");
+    HomeFolder home = new HomeFolder(folder);
+    assertEquals("127.0.0.1:7", home.address().get());
+    assertEquals("secret", home.token());
+    assertEquals(Collections.singletonList("/a b/cristae"), ServerCommand.choose("", null, home));
+  }
+
+  @Test
+  void brokenOrMissingFilesAreNoServer() throws Exception {
+    HomeFolder home = new HomeFolder(folder);
+    assertFalse(home.address().isPresent());
+    assertEquals("", home.token());
+    for (String text : new String[] {"", "{", "[]", "{\"address\": 3}", "{\"address\": {}}"}) {
+      write("server.json", text);
+      write("launcher.json", text);
+      home.lastCommand();
+      assertTrue(!home.address().isPresent() || home.address().get().equals("3"), text);
+    }
+  }
+
+  @Test
+  void whatThePersonSetComesFirstThenTheEnvironment() {
+    HomeFolder home = new HomeFolder(folder);
+    assertEquals(
+        Arrays.asList("C:/Program Files/python", "-m", "cristae"),
+        ServerCommand.choose("\"C:/Program Files/python\" -m cristae", "other", home));
+    assertEquals(Collections.singletonList("other"), ServerCommand.choose(" ", "other", home));
+    assertEquals(Collections.singletonList("cristae"), ServerCommand.choose("", null, home));
+  }
+
+  @Test
+  void aTokenIsKeptForTheOwnerOnly() throws Exception {
+    HomeFolder home = new HomeFolder(folder.resolve("new"));
+    home.keepRemoteToken(" abc \n");
+    home.keepRemoteToken("def");
+    assertEquals("def", home.remoteToken());
+    assumeTrue(Files.getFileStore(folder).supportsFileAttributeView("posix"));
+    Path file = folder.resolve("new").resolve("remote-token");
+    assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+  }
+
+  private CristaeException failedStart(String... command) {
+    LocalServer server = new LocalServer(new HomeFolder(folder));
+    return assertThrows(
+        CristaeException.class,
+        () ->
+            server.ensure(
+                Arrays.asList(command), new Patience(0), Progress.NONE, new Cancellation()));
+  }
+
+  @Test
+  void aProgramThatIsMissingIsToldWithWhatToInstall() {
+    String sentence = failedStart("no-such-cristae").getMessage();
+    assertTrue(sentence.contains("\"no-such-cristae\""), sentence);
+    assertTrue(sentence.contains("Install it"), sentence);
+  }
+
+  @Test
+  void aServerThatEndsAtOnceIsToldWithItsLastWords() {
+    String java = Paths.get(System.getProperty("java.home"), "bin", "java").toString();
+    String sentence = failedStart(java).getMessage();
+    assertTrue(sentence.contains("ended at once"), sentence);
+    assertTrue(sentence.contains("It said: "), sentence);
+  }
+}

@@ -1,0 +1,144 @@
+package org.cristae.fiji.ui;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.TrainingSpec;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a macro writes is understood, or refused with a sentence that names the word. */
+class ChoicesTest {
+  private static TrainingSpec spec(String options) throws CristaeException {
+    return TrainingChoices.spec(TrainingChoices.none().parse(options)).build();
+  }
+
+  @Test
+  void theLineOfTheManualIsUnderstood() throws Exception {
+    String line = "image=stack.tif labels=stack-labels.tif task=semantic name=mito budget=medium ";
+    Choices choices = TrainingChoices.none().parse(line);
+    assertEquals("stack.tif", choices.get("image", ""));
+    assertEquals("stack-labels.tif", choices.get("labels", ""));
+    TrainingSpec spec = TrainingChoices.spec(choices).build();
+    assertEquals("mito", spec.getModelName());
+    assertEquals("classes", spec.getTarget());
+    assertEquals("standard", spec.getBudget().getPreset());
+  }
+
+  @Test
+  void titlesWithSpacesBracketsAndPathsAreWhole() throws Exception {
+    Choices choices =
+        TrainingChoices.none()
+            .parse("image=[my stack [v2].tif] labels=C:\\data\\labels.tif classes='a b,c'");
+    assertEquals("my stack [v2].tif", choices.get("image", ""));
+    assertEquals("C:\\data\\labels.tif", choices.get("labels", ""));
+    assertEquals("a b,c", choices.get("classes", ""));
+  }
+
+  @Test
+  void aTitleThatContainsAKeyIsNotTakenForOne() throws Exception {
+    Choices choices = TrainingChoices.none().parse("image=[seed=7 name=x.tif] name=mito");
+    assertEquals("mito", choices.get("name", ""));
+    assertTrue(!choices.has("seed"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"budgt=quick", "quick", "name=mito nonsense"})
+  void anUnknownWordIsRefused(String options) {
+    CristaeException failure = assertThrows(CristaeException.class, () -> spec(options));
+    assertTrue(failure.getMessage().contains("It knows: image, labels, task"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"budget=2.5, 2.5", "minutes=0.5, 0.5"})
+  void minutesAreMinutes(String options, double minutes) throws Exception {
+    assertEquals(minutes, spec("name=m " + options).getBudget().getMinutes());
+  }
+
+  @Test
+  void slicesCountFromOneWithBothEnds() throws Exception {
+    TrainingSpec spec = spec("name=m slices=1-40 validation=41");
+    assertEquals(0, spec.getZ().getStart());
+    assertEquals(40, spec.getZ().getStop());
+    assertEquals(40, spec.getValidationZ().getStart());
+    assertEquals(41, spec.getValidationZ().getStop());
+  }
+
+  @Test
+  void everythingElseArrives() throws Exception {
+    TrainingSpec spec =
+        spec(
+            "name=m task=instances steps=5 classes=[mito, vesicle] unknown=255 seed=7"
+                + " empty-sections=background start-from=old device=cpu");
+    assertEquals("instances", spec.getTarget());
+    assertEquals(5, spec.getBudget().getSteps());
+    assertEquals("vesicle", spec.getClasses(1).getName());
+    assertEquals(2, spec.getClasses(1).getValue());
+    assertEquals(255, spec.getUnknownValue());
+    assertEquals(7, spec.getSeed());
+    assertTrue(spec.getEmptySectionsAreBackground());
+    assertEquals("old", spec.getStartFrom());
+    assertEquals("cpu", spec.getDevice());
+    Choices choices = TrainingChoices.none().parse("voxel-size=50,4.6,4.5");
+    assertEquals(50, TrainingChoices.voxelSize(choices).getZNm());
+    assertEquals(4.5, TrainingChoices.voxelSize(choices).getXNm());
+    assertNull(TrainingChoices.voxelSize(TrainingChoices.none()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "budget=soon",
+        "minutes=0",
+        "minutes=-1",
+        "minutes=NaN",
+        "steps=0",
+        "steps=2.5",
+        "slices=0-4",
+        "slices=5-4",
+        "slices=a",
+        "slices=99999999999999999999",
+        "unknown=-1",
+        "task=both",
+        "empty-sections=x",
+        "seed=x"
+      })
+  void whatCannotBeIsRefusedWithTheWord(String option) {
+    CristaeException failure = assertThrows(CristaeException.class, () -> spec("name=m " + option));
+    assertTrue(failure.getMessage().contains(option), failure.getMessage());
+  }
+
+  @Test
+  void aTrainingNeedsAName() {
+    CristaeException failure = assertThrows(CristaeException.class, () -> spec("budget=quick"));
+    assertTrue(failure.getMessage().contains("name="));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "stack.tif, stack-mito.tif",
+    "stack.ome.tif, stack-mito.tif",
+    "stack, stack-mito",
+    "raw.png, raw-mito.tif"
+  })
+  void theResultIsCalledAfterBoth(String source, String title) {
+    assertEquals(title, OpenImages.resultTitle(source, "mito"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"stack-mito-labels.tif, mito", "labels.tif, model", "neurons.tif, neurons"})
+  void theNameIsSuggestedFromTheLabels(String labels, String name) {
+    assertEquals(name, TrainDialog.suggestedName(labels));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"40, 40 s", "720, 12 min", "11100, 3 h 5 min"})
+  void timesAreWords(double seconds, String words) {
+    assertEquals(words, Following.duration(seconds));
+  }
+}
