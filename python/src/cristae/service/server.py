@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Options:
     tls_key: Path | None = None
     stop_with: int | None = None
     limits: Limits = field(default_factory=Limits)
+    worker_command: Sequence[str] | None = None
 
 
 def serve(
@@ -64,6 +65,7 @@ def serve(
     tls_key: Path | None = None,
     stop_with: int | None = None,
     limits: Limits | None = None,
+    worker_command: Sequence[str] | None = None,
 ) -> None:
     """Run the server of a home until a signal or its watchdog ends it.
 
@@ -79,6 +81,8 @@ def serve(
         The id of a process: once it has gone and no job runs, the server ends after ``limits.stop_grace_s``.
     limits
         How much it takes.
+    worker_command
+        The program of a worker, if not ``cristae.worker``; tests put a quicker one in its place.
 
     Raises
     ------
@@ -87,7 +91,8 @@ def serve(
     InvalidInput
         If it would listen beyond loopback without TLS, or cannot listen there.
     """
-    options = Options(host, port, tls_certificate, tls_key, stop_with, limits or Limits.from_environment())
+    limits = limits or Limits.from_environment()
+    options = Options(host, port, tls_certificate, tls_key, stop_with, limits, worker_command)
     credentials = _credentials(options)
     with FileLock(home.lock_file, f"The home {home.root}"), _logging_to(home.log_file):
         asyncio.run(_run(home, options, credentials))
@@ -148,7 +153,7 @@ async def _run(home: Home, options: Options, credentials: grpc.ServerCredentials
     def clear(job: JobRecord) -> None:
         store.discard(staging_id(job.job_id))
 
-    supervisor = Supervisor(home, journal, on_end=clear)
+    supervisor = Supervisor(home, journal, on_end=clear, worker_command=options.worker_command)
     house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices)
     server = _build(house, token, options)
     address = f"[{options.host}]" if ":" in options.host else options.host

@@ -18,7 +18,7 @@ from cristae.volumes import StoredVolume, Upload
 
 type Context = grpc.aio.ServicerContext[Any, Any]
 
-_ANSWER_EVERY = 8
+_ANSWER_EVERY = 2
 _READ_AHEAD = 4
 
 

@@ -1,0 +1,146 @@
+"""Server and workers are killed at random moments; nothing that was promised is lost, doubled or half-made.
+
+The servers, journals, stores, libraries and worker processes are the product's; in most rounds numpy does
+the work of torch, so that fifty kills take minutes (see quick_worker.py).
+"""
+
+import contextlib
+import json
+import random
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+from running import RunningServer, image, new_id, prediction, training
+
+from cristae.errors import CristaeError
+from cristae.models import ModelLibrary
+from cristae.service.client import ENDS
+from cristae.v1 import jobs_pb2
+from cristae.volumes import VolumeStore
+
+KILLS = 50
+SEED = 20261121
+
+
+class Bystander(threading.Thread):
+    """A second client that lists and reads all the time: what it sees is whole, or it is not seen."""
+
+    def __init__(self, home):
+        super().__init__(daemon=True)
+        self._home, self._ends = home, threading.Event()
+        self.looks, self.broken = 0, []
+
+    def run(self):
+        store, library = VolumeStore(self._home.root, free_floor_bytes=0), ModelLibrary(self._home.models)
+        while not self._ends.wait(0.03):
+            try:
+                for volume in store.list():
+                    for index in range(volume.spec.blocks.count):
+                        volume.read_block(index)
+                for name in library.names():
+                    library.get(name).weights()
+            except CristaeError as error:
+                self.broken.append(error)
+            self.looks += 1
+
+    def end(self):
+        self._ends.set()
+        self.join(10)
+
+
+def kill_something(server, chance):
+    """Kill the server, or one of its workers if there is one; return whether it was the server."""
+    workers = server.workers()
+    if workers and chance.random() < 0.5:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            chance.choice(workers).kill()
+        return False
+    server.kill()
+    return True
+
+
+def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_path):
+    chance = random.Random(SEED)  # noqa: S311
+    raw = image()._voxels
+    truth = (raw > np.float32(raw.mean(dtype=np.float64))).astype(np.uint8)
+    submitted = {}
+    slowest_s = 0.0
+    with RunningServer(tmp_path / "home") as server, server.client(patience_s=60) as client:
+        client.wait(client.submit_training(training(client, model="base", steps=2)).job_id)
+        bystander = Bystander(server.home)
+        bystander.start()
+        kills = 0
+        while kills < KILLS:
+            if len([job for job in client.jobs() if job.state not in ENDS]) < 3:
+                job_id = new_id()
+                if chance.random() < 0.5:
+                    spec = training(client, model=f"model {len(submitted)}", steps=chance.randint(1, 60))
+                    submitted[job_id] = ("training", spec)
+                    client.submit_training(spec, job_id)
+                else:
+                    spec = prediction(client, "base")
+                    submitted[job_id] = ("prediction", spec)
+                    client.submit_prediction(spec, job_id)
+            time.sleep(chance.uniform(0, 0.9))
+            kills += 1
+            if kill_something(server, chance):
+                server.start()
+                slowest_s = max(slowest_s, server.start_took_s)
+            if chance.random() < 0.3:  # a client that is not sure asks again
+                job_id, (kind, spec) = chance.choice(list(submitted.items()))
+                again = client.submit_training if kind == "training" else client.submit_prediction
+                assert again(spec, job_id).job_id == job_id
+        for job_id, (kind, spec) in submitted.items():
+            job = client.wait(job_id)
+            assert job.state == jobs_pb2.JOB_STATE_DONE, job
+            events = list(client.watch(job_id))
+            assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+            assert sum(event.state.state in ENDS for event in events) == 1
+            if kind == "training":
+                steps = [event.metrics.step for event in events if event.WhichOneof("event") == "metrics"]
+                # A step whose news was lost on its way is not told again; none is told twice.
+                assert steps == sorted(set(steps))
+                assert job.result.model_name == spec.model_name
+            else:
+                assert np.array_equal(client.download(job.result.outputs[0].volume_id)[0], truth)
+        bystander.end()
+        jobs = [job.job_id for job in client.jobs()]
+        assert len(jobs) == len(set(jobs)) == len(submitted) + 1
+        names = [model.name for model in client.models()]
+        wanted = {spec.model_name for kind, spec in submitted.values() if kind == "training"} | {"base"}
+        assert sorted(names) == sorted(wanted)
+        assert bystander.looks > 10
+        assert bystander.broken == []
+        staged = [path.name for path in server.home.staging.iterdir()]
+        assert staged == [], staged
+    assert slowest_s < 15.0  # 5 s on a machine that does nothing else
+
+
+@pytest.mark.slow
+def test_a_real_training_and_prediction_survive_kills(tmp_path):
+    chance = random.Random(SEED)  # noqa: S311
+    settings = {"dimensions": "2", "patch_zyx": "1,32,32", "batch": "1", "features": "4", "levels": "2"}
+    settings["downsample_zyx"] = "1,1,1"
+    with RunningServer(tmp_path / "home", real_work=True) as server, server.client(patience_s=60) as client:
+        job = client.submit_training(training(client, model="real", steps=40, settings=settings))
+        for _ in range(2):
+            while not server.workers():
+                time.sleep(0.05)
+            time.sleep(chance.uniform(0.5, 6))
+            if kill_something(server, chance):
+                server.start()
+        ended = client.wait(job.job_id)
+        assert ended.state == jobs_pb2.JOB_STATE_DONE, ended
+        job = client.submit_prediction(prediction(client, "real"))
+        while not server.workers():
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0.5, 4))
+        if kill_something(server, chance):
+            server.start()
+        ended = client.wait(job.job_id)
+        assert ended.state == jobs_pb2.JOB_STATE_DONE, ended
+        assert client.download(ended.result.outputs[0].volume_id).shape == (1, 6, 40, 50)
+        assert json.loads(server.home.server_file.read_text())["pid"] == server.process.pid
