@@ -1,4 +1,4 @@
-"""How well mitochondria are found in serial sections: trained on 8 sections of a fly's nerve cord, scored on 2.
+"""How well mitochondria are found in serial sections: trained on 8 of a fly's nerve cord, scored on 2 others.
 
 The data are the first 12 sections of Gerhard et al. (2013), figshare 856713, 50 x 4.6 x 4.6 nm, as
 ``raw.tif`` and ``mitochondria.tif`` (0/255) in one folder; they may not be copied into this repository.
