@@ -1,13 +1,15 @@
 """Take the pictures of the user guide: real ImageJ, the real plugin, a real server, under Xvfb.
 
-Writes docs/pictures/*.png. Look at them before you commit them.
+Writes docs/pictures/*.png; look at them before you commit them. Title bars need openbox.
 """
 
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from cristae import demo
 
 WORK = ROOT / "build" / "pictures"
 PICTURES = ROOT / "docs" / "pictures"
+CORNER = 40
 
 
 class Desk:
@@ -29,41 +32,56 @@ class Desk:
         for jar in BUILT.glob("cristae_fiji-*.jar"):
             shutil.copy(jar, plugins)
         os.environ["CRISTAE_HOME"] = str(home)
-        options = (
+        options = [
             f"-Dplugins.dir={WORK / 'ImageJ'}",
             f"-Duser.home={WORK}",
             "-Dawt.useSystemAAFontSettings=on",
-        )
+        ]
         jpype.startJVM(*options, classpath=[str(BUILT / "imagej" / "ij.jar")])
         self.ij = jpype.JPackage("ij")
         self.awt = jpype.JPackage("java").awt
+        self.swing = jpype.JPackage("javax").swing
         self.ij.ImageJ(self.ij.ImageJ.EMBEDDED)
 
-    def run(self, command: str, options: str | None = None) -> threading.Thread:
+    def run(self, command: str, options: str | None = None) -> None:
         """Run a menu command on a thread of its own; without options its dialog opens."""
-        thread = threading.Thread(target=self.ij.IJ.run, args=(command, options), daemon=True)
-        thread.start()
-        return thread
+        threading.Thread(target=self.ij.IJ.run, args=(command, options), daemon=True).start()
 
     def window(self, title: str) -> Any:
         """Wait for a window whose title has these words."""
-        for _ in range(300):
-            for window in self.awt.Window.getWindows():
-                named = window.getTitle() if hasattr(window, "getTitle") else ""
-                if window.isShowing() and title in str(named):
-                    return window
-            time.sleep(0.1)
-        shown = [
-            str(w.getTitle())
-            for w in self.awt.Window.getWindows()
-            if w.isShowing() and hasattr(w, "getTitle")
-        ]
-        raise SystemExit(f"No window named '{title}' came up in 30 s; there are {shown}.")
+        return wait(lambda: self._showing(title), f"a window named '{title}'")
+
+    def _showing(self, title: str) -> Any:
+        for window in self.awt.Window.getWindows():
+            named = str(window.getTitle()) if hasattr(window, "getTitle") else ""
+            if window.isShowing() and title in named:
+                return window
+        return None
+
+    def parts(self, inside: Any, kind: Any) -> Iterator[Any]:
+        """Go through the parts of a window that are of one kind."""
+        for part in inside.getComponents():
+            if isinstance(part, kind):
+                yield part
+            if isinstance(part, self.awt.Container):
+                yield from self.parts(part, kind)
+
+    def press(self, window: Any, text: str) -> None:
+        """Press a button by its text."""
+        for button in self.parts(window, self.swing.AbstractButton):
+            if str(button.getText() or "").startswith(text):
+                self.on_event_thread(button.doClick)
+                return
+        raise SystemExit(f"No button '{text}' in {window.getTitle()}.")
+
+    def on_event_thread(self, act: Callable[[], None]) -> None:
+        """Act as the mouse would."""
+        self.swing.SwingUtilities.invokeLater(jpype.JProxy("java.lang.Runnable", dict={"run": act}))
+        time.sleep(0.7)
 
     def picture(self, window: Any, name: str) -> None:
         """Photograph a window after it has had time to paint."""
-        window.setLocation(60, 60)
-        window.toFront()
+        self.on_event_thread(lambda: (window.setLocation(CORNER, CORNER), window.toFront())[0])
         time.sleep(1)
         shot = self.awt.Robot().createScreenCapture(window.getBounds())
         target = jpype.JPackage("java").io.File(str(PICTURES / f"{name}.png"))
@@ -71,23 +89,78 @@ class Desk:
         print(target, flush=True)
 
 
+def wait(found: Callable[[], Any], what: str, *, patience_s: float = 60) -> Any:
+    """Wait until something is there."""
+    deadline_s = time.monotonic() + patience_s
+    while time.monotonic() < deadline_s:
+        if there := found():
+            return there
+        time.sleep(0.2)
+    raise SystemExit(f"Waited {patience_s:.0f} s for {what}.")
+
+
 def main() -> None:
-    """Open each window once and photograph it."""
+    """Go once through all windows, as a user would, and photograph each."""
     shutil.rmtree(WORK, ignore_errors=True)
-    PICTURES.mkdir(parents=True, exist_ok=True)
     WORK.mkdir(parents=True)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    if shutil.which("openbox"):
+        subprocess.Popen(["openbox"], stderr=subprocess.DEVNULL)
     with server(WORK):
         desk = Desk(WORK / "home")
-        raw, neurons = demo.cut_sample(demo.LEARN, WORK / "sample")
-        desk.ij.IJ.open(str(raw))
-        desk.ij.IJ.open(str(neurons))
+        for column, columns in (("left", demo.LEARN), ("right", demo.HELD_OUT)):
+            raw, neurons = demo.cut_sample(columns, WORK / column)
+            desk.ij.IJ.open(str(raw.rename(raw.with_name(f"{column}.tif"))))
+            if column == "left":
+                desk.ij.IJ.open(str(neurons.rename(neurons.with_name("left-neurons.tif"))))
+        desk.ij.IJ.selectWindow("left.tif")
         desk.run("Cristae Train")
-        dialog = desk.window("Cristae Train")
-        desk.picture(dialog, "train")
-        dialog.dispose()
+        train = desk.window("Cristae: train a model")
+        desk.picture(train, "train")
+        desk.press(train, "More")
+        desk.picture(train, "train-more")
+        for box in desk.parts(train, desk.swing.JComboBox):
+            for item in (box.getItemAt(index) for index in range(box.getItemCount())):
+                if str(item) in ("instances", "quick"):
+                    box.setSelectedItem("1" if str(item) == "quick" else item)
+        desk.press(train, "Train")
+        job = desk.window("Training neurons")
+        time.sleep(45)
+        desk.picture(job, "job")
+        desk.run("Cristae Jobs")
+        jobs = desk.window("Cristae: jobs")
+        time.sleep(3)
+        desk.picture(jobs, "jobs")
+        jobs.dispose()
+        desk.run("Cristae Server")
+        settings = desk.window("Cristae: server")
+        time.sleep(3)
+        desk.picture(settings, "server")
+        settings.dispose()
+        models = WORK / "home" / "models"
+        wait(lambda: any(models.glob("*/model.json")), "the model", patience_s=240)
+        job.dispose()
+        desk.ij.IJ.selectWindow("right.tif")
+        desk.run("Cristae Segment")
+        segment = desk.window("Cristae: segment an image")
+        desk.picture(segment, "segment")
+        desk.press(segment, "Segment")
+        labels = wait(
+            lambda: desk.ij.WindowManager.getImage("right-neurons.tif"), "the labels", patience_s=240
+        )
+        labels.setSlice(25)
+        labels.getCanvas().zoomIn(0, 0)
+        labels.getCanvas().zoomIn(0, 0)
+        desk.picture(labels.getWindow(), "labels")
 
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # the threads of AWT would keep the process alive
+    code = 1
+    try:
+        main()
+        code = 0
+    except SystemExit as reason:
+        print(reason, file=sys.stderr)
+    finally:
+        sys.stdout.flush()
+        os._exit(code)  # the threads of AWT would keep the process alive
