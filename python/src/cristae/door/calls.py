@@ -139,7 +139,7 @@ def train(
         "budget": [budget, minutes, steps],
         "sections": [z, validation_z],
         "start_from": None if start is None else start.digest,
-        "plan": dict(plan.settings),
+        "settings": dict(request.settings),
         "seed": seed,
     }
     with training_folder(

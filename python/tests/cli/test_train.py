@@ -1,0 +1,182 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+import cristae
+from cristae import cli
+from cristae.errors import Busy, Cancelled
+from cristae.events import Event, PlanMade, Progress
+from cristae.models import ModelLibrary
+
+# A network and patches as small as they come: the way is tested, not the result.
+TINY_SETTINGS = {"dimensions": "2", "levels": "2", "features": "4", "patch_zyx": "1,32,32", "batch": "2"}
+TINY = [word for pair in TINY_SETTINGS.items() for word in ("--set", "=".join(pair))]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Bright discs on a dark ground, 6 sections, and where they are."""
+    monkeypatch.setenv("CRISTAE_HOME", str(tmp_path / "home"))
+    y, x = np.mgrid[:64, :64]
+    labels = np.stack(
+        [(np.hypot(y - 20 - z, x - 30) < 9) | (np.hypot(y - 45, x - 40 - z) < 7) for z in range(6)]
+    )
+    noise = np.random.default_rng(0).normal(0, 20, labels.shape)
+    raw, truth = tmp_path / "raw.tif", tmp_path / "labels.tif"
+    tifffile.imwrite(raw, np.clip(80 + 90 * labels + noise, 1, 255).astype(np.uint8))
+    tifffile.imwrite(truth, labels.astype(np.uint8) * 255)
+    return raw, truth
+
+
+def test_a_model_is_trained_used_and_scored_on_the_command_line(
+    data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, labels = data
+    words = [
+        "train",
+        str(raw),
+        str(labels),
+        "--model",
+        "discs",
+        "--steps",
+        "60",
+        "--z",
+        "0:4",
+        "--voxel-size",
+        "50,4,4",
+    ]
+    assert cli.main([*words, *TINY]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"The model 'discs' is ready: {tmp_path / 'home' / 'models' / 'discs'}\n"
+    assert told.err.index("The plan:") < told.err.index("Training ")
+    assert not [path for path in (tmp_path / "home" / "work").iterdir() if path.is_dir()]
+
+    out = tmp_path / "out.tif"
+    assert cli.main(["predict", str(raw), str(out), "--model", "discs", "--voxel-size", "50,4,4"]) == 0
+    truth = tmp_path / "truth.tif"
+    tifffile.imwrite(truth, (tifffile.imread(labels) > 0).astype(np.uint8))
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(out), str(truth), "--z", "4:6", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["classes"]["1"]["dice"] > 0.6
+    assert scores["mean"]["iou"] == scores["classes"]["1"]["iou"]
+    assert cli.main(["evaluate", str(out), str(truth), "--z", "4:6"]) == 0
+    assert capsys.readouterr().out.startswith("class  iou")
+
+
+def test_the_door_trains_on_arrays_and_starts_from_a_model(data: tuple[Path, Path], tmp_path: Path) -> None:
+    raw, labels = (tifffile.imread(path) for path in data)
+    told: list[Event] = []
+    first = cristae.train(raw, labels, model="first", steps=3, settings=TINY_SETTINGS, on_event=told.append)
+    assert first.record["target"] == "classes"
+    assert any(isinstance(event, PlanMade) for event in told)
+    assert max(event.fraction for event in told if isinstance(event, Progress)) == 1.0
+    second = cristae.train(
+        raw, labels, model="second", steps=3, settings=TINY_SETTINGS, start_from="first", also=[(raw, labels)]
+    )
+    assert {model.name for model in ModelLibrary(tmp_path / "home" / "models").list()} == {"first", "second"}
+    assert second.digest != first.digest
+
+
+def test_an_interrupted_training_goes_on_and_ends_with_the_same_weights(
+    data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    raw, labels = data
+    choices: dict[str, Any] = {"steps": 12, "settings": TINY_SETTINGS, "seed": 4}
+    whole = cristae.train(raw, labels, model="m", home=tmp_path / "one", **choices)
+    asked = iter(range(1000))
+    with pytest.raises(Cancelled):
+        cristae.train(
+            raw, labels, model="m", home=tmp_path / "two", should_stop=lambda: next(asked) >= 5, **choices
+        )
+    assert ModelLibrary(tmp_path / "two" / "models").list() == []
+    steps: list[str] = []
+    again = cristae.train(
+        raw,
+        labels,
+        model="m",
+        home=tmp_path / "two",
+        on_event=lambda event: steps.append(event.detail) if isinstance(event, Progress) else None,
+        **choices,
+    )
+    assert not any(detail.startswith(("step 1 ", "step 2 ")) for detail in steps)
+    assert again.digest == whole.digest
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no TERM signal; Ctrl-C is handled alike")
+@pytest.mark.slow
+def test_a_term_signal_ends_a_training_with_a_sentence_and_a_checkpoint(
+    data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    raw, labels = data
+    command = [
+        sys.executable,
+        "-m",
+        "cristae.cli",
+        "train",
+        str(raw),
+        str(labels),
+        "--model",
+        "m",
+        "--steps",
+        "100000",
+    ]
+    with subprocess.Popen(
+        [*command, *TINY], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stderr is not None
+        told = ""
+        for line in process.stderr:
+            told += line
+            if line.startswith("Training "):
+                break
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        told += process.stderr.read()
+        assert process.wait(60) == 143
+    assert told.splitlines()[-1].startswith("cristae: The training was cancelled.")
+    assert "Traceback" not in told
+    (folder,) = (path for path in (tmp_path / "home" / "work").iterdir() if path.is_dir())
+    assert any(folder.rglob("*"))
+
+
+def test_the_same_training_does_not_run_twice_at_once(data: tuple[Path, Path]) -> None:
+    raw, labels = data
+    choices: dict[str, Any] = {"model": "m", "steps": 3, "settings": TINY_SETTINGS}
+
+    def meanwhile(event: Event) -> None:
+        if isinstance(event, Progress):
+            with pytest.raises(Busy, match="This very training is in use"):
+                cristae.train(raw, labels, **choices)
+
+    cristae.train(raw, labels, on_event=meanwhile, **choices)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("{raw} {labels} --model m --target masks", "Use --target classes"),
+        ("{raw} {labels} --model ../m", "name"),
+        ("{raw} {labels} --model m --set colour=blue", "colour"),
+        ("{raw} {labels} --model m --start-from nothing", "There is no model 'nothing'"),
+        ("{raw} none.tif --model m", "none.tif"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(
+    data: tuple[Path, Path], words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, labels = data
+    assert cli.main(["train", *words.format(raw=raw, labels=labels).split()]) == 1
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert sentence.startswith("cristae: ")
+    assert "unexpected" not in sentence
+    assert told in sentence
