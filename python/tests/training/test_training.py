@@ -261,3 +261,24 @@ def test_the_plan_can_be_read_before_the_training_and_says_where_it_runs() -> No
 def test_without_an_image_there_is_no_training() -> None:
     with pytest.raises(InvalidInput, match="no image"):
         inspect_and_plan(TrainingRequest([], "m"), "cpu")
+
+
+def test_on_a_slow_machine_the_batch_shrinks_so_that_there_are_enough_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer_module, "_FEWEST_STEPS", 100_000)
+    image, mask = blobs(4, 40)
+    notes: list[Event] = []
+    request = request_for(image, mask, settings=SMALL | {"batch": "8"}, budget=Budget(minutes=0.05))
+    trained(request, tmp_path, notes.append)
+    assert any(isinstance(e, Note) and "each sees 2 patches" in e.sentence for e in notes)
+
+
+def test_a_training_takes_the_size_of_the_network_that_it_starts_from(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    first = trained(
+        request_for(image, mask, settings=SMALL | {"features": "6", "levels": "3"}), tmp_path / "a"
+    )
+    package = ModelLibrary(tmp_path / "models").add(first.record, first.weights)
+    plan = inspect_and_plan(request_for(image, mask, start_from=package, settings={}), "cpu")
+    assert plan.network.features == (6, 12, 24)

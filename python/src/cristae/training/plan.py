@@ -8,7 +8,7 @@ from typing import Any
 from cristae.errors import InvalidInput
 from cristae.networks import Preprocessing, Statistics, UNetConfig
 from cristae.training.fingerprint import Fingerprint
-from cristae.training.request import Budget
+from cristae.training.request import Budget, StartingModel
 
 Triple = tuple[int, int, int]
 
@@ -188,6 +188,7 @@ def make_plan(
     settings: Mapping[str, str],
     on_gpu: bool,
     label_sentences: tuple[str, ...] = (),
+    start_from: StartingModel | None = None,
 ) -> Plan:
     """Make the plan that follows from the fingerprint.
 
@@ -207,7 +208,10 @@ def make_plan(
         GPUs take wider networks and larger batches.
     label_sentences
         What was said about the labels; they come first.
+    start_from
+        A model whose weights are the start: the network gets its size.
     """
+    settings = _sizes_of(start_from) | dict(settings)
     dimensions, context, seen = _dimensions(found)
     dimensions = (
         int(settings.get("dimensions", dimensions))
@@ -259,6 +263,14 @@ def make_plan(
     )
     sentences = (*label_sentences, *seen, *scaled, *_told(ours, budget, found))
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
+
+
+def _sizes_of(start_from: StartingModel | None) -> dict[str, str]:
+    """Return the choices of a model that its weights depend on."""
+    if start_from is None:
+        return {}
+    theirs = start_from.record.get("plan", {}).get("settings", {})
+    return {name: str(theirs[name]) for name in ("levels", "features", "context") if name in theirs}
 
 
 def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:

@@ -27,6 +27,8 @@ from cristae.volumes import LabelClass
 _CHECKPOINT_EVERY_S = 60.0
 _TOLD_EVERY_S = 1.0
 _VALIDATIONS = 20
+_TIMED_STEPS = 4
+_FEWEST_STEPS = 150
 _CLEARLY_BETTER = 0.01
 """Weights from before the end are taken only if their Dice is better by this: less is chance."""
 
@@ -87,6 +89,7 @@ class Trainer:
         self._mixed = choices.precision == "bfloat16" or (
             choices.precision == "auto" and bfloat16_pays(self.plan.network.dims, self.device)
         )
+        self._batch = choices.batch
         self._last_validation = 0
         self._saved_at = self._told_at = time.monotonic()
 
@@ -94,15 +97,17 @@ class Trainer:
         """Train, and return the weights that predict best with their figures on the validation part."""
         self._resume()
         schedule = self.schedule
-        batches = training_batches(self.reader, self.sampler, self.plan.choices.batch, schedule.step + 1)
+        batches = training_batches(self.reader, self.sampler, self._batch, schedule.step + 1)
         losses: list[Tensor] = []
         try:
-            for step, x, targets in batches:
-                if schedule.progress >= 1 or self._nothing_improves():
-                    break
+            while schedule.progress < 1 and not self._nothing_improves():
                 if self.should_stop():
                     self._save()
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
+                if self._steps_are_too_few():
+                    batches.close()
+                    batches = training_batches(self.reader, self.sampler, self._batch, schedule.step + 1)
+                step, x, targets = next(batches)
                 losses.append(self._step(step, x, targets))
                 schedule.step = step
                 self._average.update(self.network, step)
@@ -114,7 +119,7 @@ class Trainer:
                     self._save()
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(
-                f"The device's memory did not suffice for a step of {self.plan.choices.batch} patches. "
+                f"The device's memory did not suffice for a step of {self._batch} patches. "
                 "Set a smaller batch or patch_zyx."
             ) from error
         finally:
@@ -141,6 +146,26 @@ class Trainer:
         self._optimiser.step(rate)
         return loss.detach()
 
+    def _steps_are_too_few(self) -> bool:
+        """Make the batch smaller on a slow machine: a hundred small steps teach more than ten large ones."""
+        schedule = self.schedule
+        if (
+            schedule.seconds is None
+            or schedule.step != _TIMED_STEPS
+            or self._batch != self.plan.choices.batch
+        ):
+            return False
+        steps = schedule.expected_steps
+        while steps < _FEWEST_STEPS and self._batch > 2:
+            self._batch //= 2
+            steps *= 2
+        if self._batch == self.plan.choices.batch:
+            return False
+        self.on_event(
+            Note(f"Steps are slow here: each sees {self._batch} patches, so that there are more of them.")
+        )
+        return True
+
     def _moved(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         return x.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
 
@@ -166,7 +191,7 @@ class Trainer:
         """Every 5 %, but never so often that validation takes more than a tenth of the computing."""
         voxels = sum(x.numel() for x, _ in self.validation)
         patch = self.plan.choices.patch_zyx
-        step_voxels = self.plan.choices.batch * patch[0] * patch[1] * patch[2]
+        step_voxels = self._batch * patch[0] * patch[1] * patch[2]
         step_voxels //= max(1, _product(self.plan.choices.downsample_zyx))
         cost = voxels / (
             3 * self.plan.network.in_channels * step_voxels
@@ -231,6 +256,7 @@ class Trainer:
             "step": self.schedule.step,
             "spent_s": self.schedule.elapsed_s,
             "last_validation": self._last_validation,
+            "batch": self._batch,
             "best_values": self.best_values,
             "best_step": self.best_step,
         }
@@ -251,6 +277,7 @@ class Trainer:
             self.plan.seconds, self.plan.steps, step, float(numbers["spent_s"]), first_step=step
         )
         self._last_validation = int(numbers["last_validation"])
+        self._batch = int(numbers["batch"])
         self.best_values, self.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
         self.on_event(Note(f"The training goes on from step {step}."))
 

@@ -61,6 +61,7 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         settings=request.settings,
         on_gpu=chosen.type == "cuda",
         label_sentences=tuple(dict.fromkeys(said)),
+        start_from=request.start_from,
     )
     first_network(plan.network, request.seed, request.start_from)  # refuses a model that does not fit
     return replace(plan, sentences=(*plan.sentences, f"It runs on {describe(chosen)}."))
