@@ -122,14 +122,12 @@ def main() -> None:
         for box in desk.parts(train, desk.swing.JComboBox):
             for item in (box.getItemAt(index) for index in range(box.getItemCount())):
                 if str(item) in ("instances", "quick"):
-                    box.setSelectedItem("1" if str(item) == "quick" else item)
+                    box.setSelectedItem("2.5" if str(item) == "quick" else item)
         desk.press(train, "Train")
         job = desk.window("Training neurons")
-        time.sleep(45)
-        desk.picture(job, "job")
         desk.run("Cristae Jobs")
         jobs = desk.window("Cristae: jobs")
-        time.sleep(3)
+        time.sleep(30)
         desk.picture(jobs, "jobs")
         jobs.dispose()
         desk.run("Cristae Server")
@@ -138,7 +136,9 @@ def main() -> None:
         desk.picture(settings, "server")
         settings.dispose()
         models = WORK / "home" / "models"
-        wait(lambda: any(models.glob("*/model.json")), "the model", patience_s=240)
+        wait(lambda: any(models.glob("*/model.json")), "the model", patience_s=400)
+        time.sleep(5)
+        desk.picture(job, "job")
         job.dispose()
         desk.ij.IJ.selectWindow("right.tif")
         desk.run("Cristae Segment")
@@ -149,8 +149,7 @@ def main() -> None:
             lambda: desk.ij.WindowManager.getImage("right-neurons.tif"), "the labels", patience_s=240
         )
         labels.setSlice(25)
-        labels.getCanvas().zoomIn(0, 0)
-        labels.getCanvas().zoomIn(0, 0)
+        desk.ij.IJ.run(labels, "Set... ", "zoom=400")
         desk.picture(labels.getWindow(), "labels")
 
 
