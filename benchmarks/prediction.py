@@ -1,0 +1,195 @@
+"""What tiling costs: time against the bare network on the same tiles, memory against the size of the volume.
+
+The time is measured in one process, by turns, and the least of all rounds counts: the bare forward of every
+tile, its input made beforehand, against the whole way from an OME-Zarr on disk to an OME-Zarr on disk. The
+memory is the peak of a process of its own, for a volume and for one eight times as large, with the same tile.
+The network's weights are random: neither time nor memory depends on them.
+
+    python benchmarks/prediction.py [--rounds 3]
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+from cristae.geometry import Box, grid
+from cristae.networks import Frame, Preprocessing, Statistics, UNetConfig, build
+from cristae.networks.devices import describe
+from cristae.prediction import Predictor, load_predictor, predict
+from cristae.prediction.tiling import tiling
+from cristae.volumes import Image, create_output, open_image
+
+REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "prediction.md"
+MOST_TIMES_BARE = 1.15
+MOST_MIB_MORE = 32.0
+SMALL, LARGE = (48, 192, 192), (96, 384, 384)
+TILE = (32, 96, 96)
+MIB = 1024 * 1024
+
+
+class RandomModel:
+    """A model with random weights: the network that a plan makes for isotropic volumes, or a narrow one."""
+
+    name, digest = "random", "0" * 64
+
+    def __init__(self, features: tuple[int, ...]) -> None:
+        config = UNetConfig(
+            dims=3,
+            in_channels=1,
+            out_channels=3,
+            features=features,
+            kernels_zyx=((3, 3, 3),) * len(features),
+            strides_zyx=((2, 2, 2),) * (len(features) - 1),
+        )
+        torch.manual_seed(0)
+        self._weights = {
+            name: tensor.numpy() for name, tensor in build(config.to_dict()).state_dict().items()
+        }
+        self.record: dict[str, Any] = {
+            "target": "classes",
+            "classes": [{"value": 1, "name": "one", "rgb": 0}, {"value": 2, "name": "two", "rgb": 0}],
+            "network": config.to_dict(),
+            "preprocessing": Preprocessing(3, "training", Statistics((128.0,), (40.0,))).to_dict(),
+            "voxel_size_nm": None,
+        }
+
+    def weights(self) -> dict[str, Any]:
+        """Return the weights."""
+        return self._weights
+
+
+def make_volume(path: Path, shape_zyx: tuple[int, int, int]) -> Image:
+    """Write noise as an OME-Zarr, slab by slab, and open it."""
+    random = np.random.default_rng(0)
+    output = create_output(path, (1, *shape_zyx), "uint8")
+    for box in grid(shape_zyx, (16, *shape_zyx[1:])):
+        output.write(box, random.integers(1, 255, box.shape, dtype=np.uint8))
+    output.seal()
+    return open_image(path)
+
+
+def predicted(predictor: Predictor, image: Image, out: Path) -> None:
+    """Predict labels from disk to disk."""
+    output = create_output(out, (1, *image.shape_czyx[1:]), "uint8", overwrite=True)
+    predict(predictor, image, output, tile_shape_zyx=TILE)
+    output.seal()
+
+
+def measure_time(folder: Path, rounds: int) -> tuple[float, float, int]:
+    """Return the least seconds of the bare network and of the whole way, and the number of tiles."""
+    predictor = load_predictor(RandomModel((16, 32, 64)))
+    image = make_volume(folder / "raw.zarr", SMALL)
+    frame = Frame(image, predictor.preprocessing, predictor.stride_zyx)
+    cut = tiling(
+        SMALL, frame.step_zyx, frame.halo_zyx(predictor.halo_zyx), most_voxels=1, tile_shape_zyx=TILE
+    )
+    inputs = [frame.read(tile.read_box) for tile in cut.tiles]
+
+    def bare() -> None:
+        for prepared in inputs:
+            predictor.forward(prepared)
+        if predictor.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    predictor.forward(inputs[0])  # the first call is slower, whoever makes it
+    least = {"bare": float("inf"), "tiled": float("inf")}
+    for number in range(rounds):
+        for way, work in (
+            ("bare", bare),
+            ("tiled", lambda: predicted(predictor, image, folder / "out.zarr")),
+        ):
+            start = time.perf_counter()
+            work()
+            took = time.perf_counter() - start
+            least[way] = min(least[way], took)
+            print(f"round {number + 1}: {way} {took:.2f} s", flush=True)
+    return least["bare"], least["tiled"], len(inputs)
+
+
+def measure_memory(folder: Path) -> tuple[float, float]:
+    """Return the peak memory in MiB of predicting the small and the large volume, a process each."""
+    peaks = []
+    for name, shape in (("small", SMALL), ("large", LARGE)):
+        path = folder / f"{name}.zarr"
+        make_volume(path, shape)
+        command = [sys.executable, __file__, "--peak", str(path)]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        peaks.append(float(told.split()[-1]))
+        print(f"{name} volume {shape}: peak {peaks[-1]:.0f} MiB", flush=True)
+    return peaks[0], peaks[1]
+
+
+def print_peak(path: Path) -> None:
+    """Predict one volume and print the peak memory of this process in MiB."""
+    predictor = load_predictor(RandomModel((4, 8)))
+    # What the libraries need once, such as the convolution's workspace, belongs to neither volume.
+    predictor.predict(np.zeros((1, 1, *TILE), np.float32), "labels", Box.of_shape(TILE))
+    predicted(predictor, open_image(path), path.with_name(f"{path.stem}-out.zarr"))
+    if sys.platform == "win32":
+        peak = psutil.Process().memory_info().peak_wset
+    else:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(peak / MIB)
+
+
+def page(bare: float, tiled: float, tiles: int, small: float, large: float, rounds: int) -> str:
+    """Return what was measured as a page."""
+    little, much, tile = (" x ".join(map(str, shape)) for shape in (SMALL, LARGE, TILE))
+    machine = f"{platform.system()}, {os.cpu_count()} CPU cores, Python {platform.python_version()}"
+    device = describe(load_predictor(RandomModel((4, 8))).device)
+    return f"""# Prediction: what tiling costs
+
+Written by `benchmarks/prediction.py --rounds {rounds}`. {machine}, torch {torch.__version__}, {device}.
+
+**Time.** A 3D U-Net of 16, 32, 64 features over {little} voxels in {tiles} tiles of {tile}: reading,
+preparing, predicting, choosing the class, writing and sealing, against nothing but the network on the same
+tiles. By turns in one process, the least of {rounds} rounds.
+
+| bare network | from disk to disk | ratio | goal |
+|---|---|---|---|
+| {bare:.2f} s | {tiled:.2f} s | {tiled / bare:.2f} | <= {MOST_TIMES_BARE} |
+
+**Memory.** The peak of a process that predicts a volume from disk to disk, and of one whose volume is eight
+times larger.
+
+| {little} | {much} | more | goal |
+|---|---|---|---|
+| {small:.0f} MiB | {large:.0f} MiB | {large - small:.1f} MiB | <= {MOST_MIB_MORE:.0f} MiB |
+"""
+
+
+def main() -> int:
+    """Measure, print and write the page; 1 if a goal is missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.peak is not None:
+        print_peak(chosen.peak)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        small, large = measure_memory(Path(folder))
+        bare, tiled, tiles = measure_time(Path(folder), chosen.rounds)
+    text = page(bare, tiled, tiles, small, large, chosen.rounds)
+    print(text)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(text, encoding="utf-8")
+    return 0 if tiled / bare <= MOST_TIMES_BARE and large - small <= MOST_MIB_MORE else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,91 @@
+import json
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cristae import cli
+from cristae.geometry import Box
+from cristae.jobs.journal import Journal
+from cristae.jobs.specs import PredictionSpec
+from cristae.jobs.states import JobState
+from cristae.settings import Home
+from cristae.volumes import VolumeSpec, VolumeStore, VoxelSize
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    assert cli.main(words) == code
+    captured = capsys.readouterr()
+    return captured.out if code == 0 else captured.err
+
+
+def test_models_are_listed_shown_and_deleted(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "mito" in said(capsys, "models")
+    listed = json.loads(said(capsys, "models", "list", "--json"))
+    assert {model["name"] for model in listed["models"]} == {"mito", "neurons"}
+    assert "1 mitochondria, 2 vesicles" in said(capsys, "models", "show", "mito")
+    assert json.loads(said(capsys, "models", "show", "mito", "--json"))["record"]["target"] == "classes"
+    said(capsys, "models", "delete", "mito")
+    assert "nothing was deleted" in said(capsys, "models", "delete", "mito", code=1)
+    assert [m["name"] for m in json.loads(said(capsys, "models", "--json"))["models"]] == ["neurons"]
+
+
+def test_the_home_can_be_named_before_and_behind_the_action(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = str(tmp_path / "other")
+    assert "no models yet" in said(capsys, "models", "--home", other, "list")
+    assert "no models yet" in said(capsys, "models", "list", "--home", other)
+    assert "mito" in said(capsys, "models", "list")
+
+
+def test_volumes_are_listed_shown_and_deleted_by_the_beginning_of_their_id(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no volumes" in said(capsys, "volumes")
+    writer = VolumeStore(home).create(
+        VolumeSpec((1, 2, 8, 9), "uint8", VoxelSize(50, 4, 4), name="stack.tif")
+    )
+    writer.write(Box.of_shape((2, 8, 9)), np.ones((2, 8, 9), np.uint8))
+    digest = writer.seal().digest
+    assert "stack.tif" in said(capsys, "volumes")
+    (listed,) = json.loads(said(capsys, "volumes", "--json"))["volumes"]
+    assert (listed["id"], listed["shape_czyx"], listed["voxel_size_nm"]) == (digest, [1, 2, 8, 9], [50, 4, 4])
+    assert "name: stack.tif" in said(capsys, "volumes", "show", digest[:8])
+    assert "too short" in said(capsys, "volumes", "show", digest[:2], code=1)
+    assert "no volume" in said(capsys, "volumes", "delete", "0000" if digest[0] != "0" else "ffff", code=1)
+    said(capsys, "volumes", "delete", digest[:8].upper())
+    assert json.loads(said(capsys, "volumes", "--json")) == {"volumes": []}
+
+
+def test_jobs_are_read_from_the_journal_without_a_server(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no jobs" in said(capsys, "jobs")
+    assert not Home(home).journal_file.exists()  # looking makes nothing
+    journal, job_id = Journal(Home(home).journal_file), str(uuid.uuid4())
+    journal.submit(job_id, PredictionSpec("mito", "a" * 64), "stack.tif with mito", max_open=5)
+    assert "stack.tif with mito" in said(capsys, "jobs")
+    (listed,) = json.loads(said(capsys, "jobs", "--json"))["jobs"]
+    assert (listed["job_id"], listed["state"], listed["kind"]) == (job_id, "QUEUED", "prediction")
+    assert "queued" in said(capsys, "jobs", "show", job_id[:8])
+    assert "No server runs" in said(capsys, "jobs", "cancel", job_id[:8], code=1)
+    journal.move(job_id, JobState.CANCELLED)
+    assert "is cancelled" in said(capsys, "jobs", "cancel", job_id[:8])
+    assert "no job" in said(capsys, "jobs", "show", "zzzz", code=1)
+    journal.close()
+
+
+def test_the_doctor_finds_nothing_wrong_here(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(said(capsys, "doctor", "--json"))
+    assert found["ok"]
+    assert {finding["subject"] for finding in found["findings"]} >= {"python", "device", "home", "server"}
+
+
+def test_the_doctor_names_what_is_wrong_and_ends_with_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert cli.main(["doctor", "--home", str(tmp_path / "file")]) == 1
+    assert "problem home" in capsys.readouterr().out
