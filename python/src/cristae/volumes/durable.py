@@ -82,6 +82,16 @@ def write_file(path: Path | str, *parts: Buffer) -> None:
             os.close(descriptor)
 
 
+def overwrite_file(path: Path | str, data: Buffer) -> None:
+    """Write over the first bytes of a file that is there, without cutting it off in between."""
+    with full_disk_told():
+        descriptor = os.open(path, os.O_WRONLY | _NO_FOLLOW | _BINARY)
+        try:
+            write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+
 def replace_file(path: Path, *parts: Buffer) -> None:
     """Write a file beside its place and rename it: a reader sees the old one or the new one."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

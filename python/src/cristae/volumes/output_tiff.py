@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from cristae.errors import CorruptData
 from cristae.geometry import Box
 from cristae.volumes.durable import check_free_space, full_disk_told, write_all
 from cristae.volumes.image import Voxels
@@ -24,6 +25,8 @@ from cristae.volumes.writer import fitting
 _CLASSIC_BYTES = 2**32 - 2**25
 """A classic TIFF has 32-bit offsets; some room is left for its directory."""
 _EXACT_IN_FLOAT32 = 2**24
+_WIDEST_BAND = 16
+"""A box at least this part of the volume's width is written as whole rows."""
 _FILE, _LARGE_IDS = "image.tif", "large-ids.tif"
 
 
@@ -67,8 +70,14 @@ class TiffOutput:
                 for z in range(voxels.shape[1]):
                     plane = c * self._strides[0] + (z0 + z) * self._strides[1]
                     part = np.ascontiguousarray(voxels[c, z])
-                    if (x0, x1) == (0, columns):
-                        self._put((plane * rows + y0) * columns, part)
+                    if columns <= _WIDEST_BAND * (x1 - x0):
+                        # One read and one write of whole rows take less time than many small writes.
+                        band = part
+                        if (x0, x1) != (0, columns):
+                            band = self._get((plane * rows + y0) * columns, (y1 - y0) * columns)
+                            band = band.reshape(y1 - y0, columns).copy()
+                            band[:, x0:x1] = part
+                        self._put((plane * rows + y0) * columns, band)
                         continue
                     for y in range(y0, y1):
                         self._put((plane * rows + y) * columns + x0, part[y - y0])
@@ -103,13 +112,19 @@ class TiffOutput:
         os.lseek(self._descriptor, self._start + voxel * self.dtype.itemsize, os.SEEK_SET)
         write_all(self._descriptor, part.reshape(-1).view(np.uint8).data)
 
-    def _plane(self, number: int) -> Voxels:
-        count = math.prod(self.shape_czyx[2:])
-        os.lseek(self._descriptor, self._start + number * count * self.dtype.itemsize, os.SEEK_SET)
+    def _get(self, voxel: int, count: int) -> Voxels:
+        os.lseek(self._descriptor, self._start + voxel * self.dtype.itemsize, os.SEEK_SET)
         data = b""
         while len(data) < count * self.dtype.itemsize:
-            data += os.read(self._descriptor, count * self.dtype.itemsize - len(data))
+            more = os.read(self._descriptor, count * self.dtype.itemsize - len(data))
+            if not more:
+                raise CorruptData(f"The unfinished {self._staged.target.name} was cut off; begin it anew.")
+            data += more
         return np.frombuffer(data, self._stored)
+
+    def _plane(self, number: int) -> Voxels:
+        count = math.prod(self.shape_czyx[2:])
+        return self._get(number * count, count)
 
     def _to_float32(self) -> bool:
         """Turn the ids into float32 where they lie; return False, and change nothing, if one is too large."""

@@ -62,10 +62,14 @@ class StagedTarget:
             except PermissionError as error:
                 raise InvalidInput(f"{self.target.parent} may not be written to by this user.") from error
             self._lock = FileLock(self.folder / "lock", busy)
-            self.resumed = resume and self._note() == note
-            if not self.resumed:
-                self._empty()
-                write_file_durably(self.folder / _NOTE, json.dumps(note).encode())
+            try:
+                self.resumed = resume and self._note() == note
+                if not self.resumed:
+                    self._empty()
+                    write_file_durably(self.folder / _NOTE, json.dumps(note).encode())
+            except BaseException:
+                self._lock.release()
+                raise
 
     def finish(self, made: str) -> None:
         """Give what was made in the folder the target's name."""

@@ -176,7 +176,8 @@ class VolumeStore:
                 if not self.exists(digest):
                     raise gone
                 sealed = self.open(digest)
-            upload = Upload(folder, self._publish, sealed=sealed, free_floor_bytes=self._floor)
+            with full_disk_told():
+                upload = Upload(folder, self._publish, sealed=sealed, free_floor_bytes=self._floor)
             self._uploads[upload_id] = upload
             return upload
 

@@ -90,6 +90,8 @@ class Upload:
             self._next = self._committed_blocks()
             self._cut_log()
         except BaseException:
+            if self._log >= 0:
+                os.close(self._log)
             self._file_lock.release()
             raise
 
@@ -262,7 +264,11 @@ class Upload:
             with full_disk_told():
                 write_all(self._log, _LOG_RECORD.pack(crc, _record_check(index, crc)))
         except BaseException:
-            self._cut_log()
+            try:
+                self._cut_log()
+            except OSError:
+                # The torn record ends the log when it is read again; until then nothing may follow it.
+                self._close()
             raise
 
     def _cut_log(self) -> None:

@@ -1,5 +1,6 @@
 """A result on its way into the store or into a file: boxes in any order, resumable after a kill."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -12,7 +13,14 @@ from cristae.errors import Busy, InvalidInput
 from cristae.geometry import Box
 from cristae.volumes import chunks
 from cristae.volumes.chunks import ChunkFormat
-from cristae.volumes.durable import check_free_space, full_disk_told, remove_folder, replace_file
+from cristae.volumes.durable import (
+    check_free_space,
+    full_disk_told,
+    overwrite_file,
+    read_file,
+    remove_folder,
+    replace_file,
+)
 from cristae.volumes.image import Voxels, check_box
 from cristae.volumes.locking import FileLock
 from cristae.volumes.sealing import digest_of, write_metadata
@@ -102,10 +110,11 @@ class VolumeWriter:
         self._files = ChunkFiles(self._volume, spec, ChunkFormat.ZSTD)
         self._partial = threading.Lock()
         self._sealed = sealed
-        self._file_lock = FileLock(
-            folder / "lock", "Another process writes this result; wait until it has ended."
-        )
         os.utime(folder)  # Not stale: somebody cares.
+        with full_disk_told():
+            self._file_lock = FileLock(
+                folder / "lock", "Another process writes this result; wait until it has ended."
+            )
 
     @property
     def shape_czyx(self) -> tuple[int, int, int, int]:
@@ -145,12 +154,8 @@ class VolumeWriter:
             if common == block:
                 self._store(index, part)
                 continue
-            with self._partial:
-                whole = np.zeros(block.shape, self.dtype)
-                if Path(self._files.path(index)).exists():
-                    whole[...] = self._files.read_padded(index)[Box.of_shape(block.shape).slices]
-                whole[common.relative_to(block).slices] = part
-                self._store(index, whole)
+            with self._partial, full_disk_told():
+                self._merge(index, common.relative_to(block), part)
 
     def seal(self, on_digest: Callable[[str], None] = lambda digest: None) -> StoredVolume:
         """Verify that every block was written, make it safe against power loss, and give it its name.
@@ -171,13 +176,19 @@ class VolumeWriter:
         if self._sealed is not None:
             self._end()
             return self._sealed
-        missing = sum(not Path(self._files.path(index)).exists() for index in range(self.spec.blocks.count))
+        missing = 0
+        for index in range(self.spec.blocks.count):
+            scratch = self._scratch(index)
+            if scratch.exists():
+                self._store(index, self._read_scratch(index))
+            missing += not Path(self._files.path(index)).exists()
         if missing:
             raise Busy(f"{missing} of {self.spec.blocks.count} blocks of the result were not written yet.")
         digest, stored_bytes = digest_of(self._files)
         with full_disk_told():
             write_metadata(self._volume, self._files, digest, stored_bytes)
             replace_file(self._folder / DIGEST_NOTE, digest.encode())
+            on_digest(digest)
             self._sealed = self._publish(self._volume, digest)
         self._end()
         return self._sealed
@@ -193,7 +204,32 @@ class VolumeWriter:
 
     def _end(self) -> None:
         self._file_lock.release()
-        remove_folder(self._folder, self._folder.parent)
+        with contextlib.suppress(OSError):  # What stays behind is removed as stale later.
+            remove_folder(self._folder, self._folder.parent)
+
+    def _scratch(self, index: int) -> Path:
+        """Return where a block that was written in part lies uncompressed until it is sealed."""
+        return Path(self._files.path(index) + ".part")
+
+    def _read_scratch(self, index: int) -> Voxels:
+        shape = self.spec.blocks.box(index).shape
+        return np.frombuffer(read_file(self._scratch(index)), self.dtype).reshape(shape)
+
+    def _merge(self, index: int, place: Box, part: Voxels) -> None:
+        """Change a part of a block; to compress it anew for every tile would take longer than a network."""
+        scratch = self._scratch(index)
+        if scratch.exists():
+            block = self._read_scratch(index).copy()
+            block[place.slices] = part
+            # Over itself: a kill half-way leaves this part half-written, and all other voxels the same.
+            overwrite_file(scratch, block.reshape(-1).view(np.uint8).data)
+            return
+        block = np.zeros(self.spec.blocks.box(index).shape, self.dtype)
+        if Path(self._files.path(index)).exists():
+            block[...] = self._files.read_padded(index)[Box.of_shape(block.shape).slices]
+        block[place.slices] = part
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(scratch, block.reshape(-1).view(np.uint8).data)
 
     def _store(self, index: int, block: Voxels) -> None:
         path = Path(self._files.path(index))
@@ -202,6 +238,7 @@ class VolumeWriter:
             # Renamed into place: a kill leaves the old chunk or the new one, so what a ledger calls written
             # stays so.
             replace_file(path, *chunks.encode(self.spec, block, ChunkFormat.ZSTD))
+            self._scratch(index).unlink(missing_ok=True)
 
 
 def fitting(
