@@ -4,6 +4,7 @@ The servers, journals, stores, libraries and worker processes are the product's;
 the work of torch, so that fifty kills take minutes (see quick_worker.py).
 """
 
+import collections
 import contextlib
 import json
 import random
@@ -51,15 +52,27 @@ class Bystander(threading.Thread):
         self.join(10)
 
 
-def kill_something(server, chance):
-    """Kill the server, or one of its workers if there is one; return whether it was the server."""
-    workers = server.workers()
-    if workers and chance.random() < 0.5:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            chance.choice(workers).kill()
-        return False
-    server.kill()
-    return True
+class Killer:
+    """Kills the server, or the worker of a job that has died less than six times, which a job survives."""
+
+    def __init__(self, server, client):
+        self._server, self._client = server, client
+        self._chance = random.Random(SEED)  # noqa: S311
+        self._deaths = collections.Counter()
+        self.slowest_start_s = 0.0
+
+    def strike(self):
+        workers = self._server.workers()
+        job_id = self._client.server().devices[0].job_id
+        if workers and self._deaths[job_id] < 5 and self._chance.random() < 0.5:
+            self._deaths[job_id] += 1
+            for worker in workers:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    worker.kill()
+        else:
+            self._server.kill()
+            self._server.start()
+            self.slowest_start_s = max(self.slowest_start_s, self._server.start_took_s)
 
 
 def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_path):
@@ -67,13 +80,12 @@ def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_
     raw = image()._voxels
     truth = (raw > np.float32(raw.mean(dtype=np.float64))).astype(np.uint8)
     submitted = {}
-    slowest_s = 0.0
     with RunningServer(tmp_path / "home") as server, server.client(patience_s=60) as client:
         client.wait(client.submit_training(training(client, model="base", steps=2)).job_id)
         bystander = Bystander(server.home)
         bystander.start()
-        kills = 0
-        while kills < KILLS:
+        killer = Killer(server, client)
+        for _ in range(KILLS):
             if len([job for job in client.jobs() if job.state not in ENDS]) < 3:
                 job_id = new_id()
                 if chance.random() < 0.5:
@@ -85,10 +97,7 @@ def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_
                     submitted[job_id] = ("prediction", spec)
                     client.submit_prediction(spec, job_id)
             time.sleep(chance.uniform(0, 0.9))
-            kills += 1
-            if kill_something(server, chance):
-                server.start()
-                slowest_s = max(slowest_s, server.start_took_s)
+            killer.strike()
             if chance.random() < 0.3:  # a client that is not sure asks again
                 job_id, (kind, spec) = chance.choice(list(submitted.items()))
                 again = client.submit_training if kind == "training" else client.submit_prediction
@@ -116,7 +125,7 @@ def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_
         assert bystander.broken == []
         staged = [path.name for path in server.home.staging.iterdir()]
         assert staged == [], staged
-    assert slowest_s < 15.0  # 5 s on a machine that does nothing else
+        assert killer.slowest_start_s < 15.0  # 5 s on a machine that does nothing else
 
 
 @pytest.mark.slow
@@ -125,21 +134,20 @@ def test_a_real_training_and_prediction_survive_kills(tmp_path):
     settings = {"dimensions": "2", "patch_zyx": "1,32,32", "batch": "1", "features": "4", "levels": "2"}
     settings["downsample_zyx"] = "1,1,1"
     with RunningServer(tmp_path / "home", real_work=True) as server, server.client(patience_s=60) as client:
+        killer = Killer(server, client)
         job = client.submit_training(training(client, model="real", steps=40, settings=settings))
         for _ in range(2):
             while not server.workers():
                 time.sleep(0.05)
             time.sleep(chance.uniform(0.5, 6))
-            if kill_something(server, chance):
-                server.start()
+            killer.strike()
         ended = client.wait(job.job_id)
         assert ended.state == jobs_pb2.JOB_STATE_DONE, ended
         job = client.submit_prediction(prediction(client, "real"))
         while not server.workers():
             time.sleep(0.05)
         time.sleep(chance.uniform(0.5, 4))
-        if kill_something(server, chance):
-            server.start()
+        killer.strike()
         ended = client.wait(job.job_id)
         assert ended.state == jobs_pb2.JOB_STATE_DONE, ended
         assert client.download(ended.result.outputs[0].volume_id).shape == (1, 6, 40, 50)

@@ -68,7 +68,7 @@ class Gate(grpc.aio.ServerInterceptor):
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._streaming(method, handler.unary_stream, parse),
-                response_serializer=handler.response_serializer,
+                response_serializer=_serialize,
             )
         return grpc.unary_unary_rpc_method_handler(
             self._plain(method, handler.unary_unary, parse),
@@ -161,6 +161,11 @@ class _Counted:
 
     def __exit__(self, *_: object) -> None:
         self._gate.leave_stream()
+
+
+def _serialize(answer: Message | bytes) -> bytes:
+    """Return an answer's bytes; one that carries much has been made into bytes by a thread already."""
+    return answer if isinstance(answer, bytes) else answer.SerializeToString()
 
 
 async def _turn_away(requests: object, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:

@@ -20,6 +20,7 @@ type Context = grpc.aio.ServicerContext[Any, Any]
 
 _ANSWER_EVERY = 2
 _READ_AHEAD = 4
+_VOXELS = volumes_pb2.Block.VOXELS_FIELD_NUMBER
 
 
 class Volumes(volumes_pb2_grpc.VolumesServicer):
@@ -62,7 +63,8 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
                     raise InvalidInput("A stream of blocks belongs to one upload; open another stream.")
                 if self._writers.get(upload.id) is not mine:
                     raise AnotherStream("Another window sends the same image now; wait until it is there.")
-                writing = asyncio.ensure_future(self._write(upload, request.block))
+                most = self._house.limits.max_block_bytes
+                writing = asyncio.ensure_future(self._house.block(_write, upload, request.block, most))
                 unanswered += 1
                 if unanswered == _ANSWER_EVERY:
                     await writing
@@ -77,12 +79,6 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
                 await asyncio.wait([writing])
             if upload is not None and self._writers.get(upload.id) is mine:
                 del self._writers[upload.id]
-
-    async def _write(self, upload: Upload, block: volumes_pb2.Block) -> int:
-        most = self._house.limits.max_block_bytes
-        if len(block.voxels) > most:
-            raise LimitExceeded(f"A block has {len(block.voxels)} bytes; at most {most} are taken.")
-        return await self._house.block(upload.write, block.index, block.offset, block.crc32c, block.voxels)
 
     async def GetUploadStatus(  # noqa: N802
         self, request: volumes_pb2.GetUploadStatusRequest, context: Context
@@ -109,8 +105,8 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
 
     async def ReadBlocks(  # noqa: N802
         self, request: volumes_pb2.ReadBlocksRequest, context: Context
-    ) -> AsyncIterator[volumes_pb2.Block]:
-        """Send blocks while the next ones are read."""
+    ) -> AsyncIterator[bytes]:
+        """Send blocks, serialised already, while the next ones are read."""
         volume = await self._open(request.volume_id)
         shape = volume.spec.shape_czyx
         blocks = volume.spec.blocks
@@ -124,7 +120,7 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
         else:
             box = Box.of_shape(shape)
         wanted = (index for index in blocks.touching(box) if index >= request.first_block)
-        ahead: deque[asyncio.Future[volumes_pb2.Block]] = deque()
+        ahead: deque[asyncio.Future[bytes]] = deque()
         try:
             for index in wanted:
                 ahead.append(asyncio.ensure_future(self._house.block(_read, volume, index)))
@@ -161,11 +157,36 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
         return await self._house.quick(self._house.store.open, check_digest(volume_id, "The volume id"))
 
 
-def _read(volume: StoredVolume, index: int) -> volumes_pb2.Block:
+def _write(upload: Upload, block: volumes_pb2.Block, most_bytes: int) -> int:
+    voxels = block.voxels  # copies; that is why it is done here, in a thread
+    if len(voxels) > most_bytes:
+        raise LimitExceeded(f"A block has {len(voxels)} bytes; at most {most_bytes} are taken.")
+    return upload.write(block.index, block.offset, block.crc32c, voxels)
+
+
+def _read(volume: StoredVolume, index: int) -> bytes:
     voxels, crc32c = volume.read_block_and_crc(index)
-    return volumes_pb2.Block(
-        index=index, offset=volume.spec.blocks.offset(index), crc32c=crc32c, voxels=voxels
-    )
+    offset = volume.spec.blocks.offset(index)
+    return serialized_block(volumes_pb2.Block(index=index, offset=offset, crc32c=crc32c), voxels)
+
+
+def serialized_block(block: volumes_pb2.Block, voxels: bytes) -> bytes:
+    """Return the bytes of a block message with these voxels; they are copied once instead of three times.
+
+    Examples
+    --------
+    >>> block = volumes_pb2.Block(index=7, offset=42, crc32c=1)
+    >>> volumes_pb2.Block.FromString(serialized_block(block, b"x" * 300)).voxels == b"x" * 300
+    True
+    """
+    # In protobuf a message is the sequence of its fields, and the last one has this tag, its length and its
+    # bytes.
+    length, digits = len(voxels), bytearray()
+    while length > 127:
+        digits.append(length & 127 | 128)
+        length >>= 7
+    digits.append(length)
+    return b"".join((block.SerializeToString(), bytes([_VOXELS << 3 | 2]), digits, voxels))
 
 
 def _status(upload: Upload) -> volumes_pb2.UploadStatus:

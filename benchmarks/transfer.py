@@ -1,0 +1,209 @@
+"""How fast a volume goes to the server and comes back, against a bare gRPC stream of the same bytes.
+
+Both ways are measured in one run, by turns, over loopback, with the server in a process of its own; the
+least time of all rounds counts. The bare stream is what gRPC itself can do: the same messages in the same
+number, received and thrown away, or made once and sent. The server does the same and checks, stores and
+reads every byte besides.
+
+    python benchmarks/transfer.py [--mebibytes 512] [--rounds 5] [--write]
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import google_crc32c
+import grpc
+import numpy as np
+
+from cristae.service.client import Address
+from cristae.service.messages import spec_message
+from cristae.settings import MIB, Home
+from cristae.v1 import volumes_pb2, volumes_pb2_grpc
+from cristae.volumes import ArrayImage, VolumeSpec, block_digest, volume_digest
+
+REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "transfer.md"
+GOAL = 0.8
+OPTIONS = [("grpc.max_receive_message_length", 4 * MIB), ("grpc.max_send_message_length", 4 * MIB)]
+
+
+class BareStream(volumes_pb2_grpc.VolumesServicer):
+    """The same calls with nothing behind them."""
+
+    async def WriteBlocks(self, requests, context):  # type: ignore[no-untyped-def]  # noqa: D102, N802
+        async for _ in requests:
+            pass
+        yield volumes_pb2.UploadStatus()
+
+    async def ReadBlocks(self, request, context):  # type: ignore[no-untyped-def]  # noqa: D102, N802
+        block = volumes_pb2.Block(voxels=bytes(MIB))
+        for _ in range(request.first_block):
+            yield block
+
+
+async def serve_bare() -> None:
+    """Serve the bare stream and print its port."""
+    server = grpc.aio.server(options=OPTIONS)
+    volumes_pb2_grpc.add_VolumesServicer_to_server(BareStream(), server)
+    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+    await server.start()
+    await server.wait_for_termination()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long something took."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+class Transfer:
+    """One volume, its messages made beforehand, and the two servers."""
+
+    def __init__(self, ours: Address, bare_port: int, mebibytes: int) -> None:
+        self.voxels = np.random.default_rng(0).integers(0, 255, (mebibytes, 1024, 1024), np.uint8)
+        self.spec = VolumeSpec((1, *self.voxels.shape), "uint8")
+        image = ArrayImage(self.voxels)
+        count = self.spec.blocks.count
+        print(f"{mebibytes} MiB in {count} blocks", flush=True)
+        self.metadata = [("authorization", f"Bearer {ours.token}")]
+        self.ours = volumes_pb2_grpc.VolumesStub(grpc.insecure_channel(ours.target, OPTIONS))
+        self.bare = volumes_pb2_grpc.VolumesStub(grpc.insecure_channel(f"127.0.0.1:{bare_port}", OPTIONS))
+        self.blocks = []
+        for index in range(count):
+            box = self.spec.blocks.box(index)
+            body = np.ascontiguousarray(image._voxels[box.slices]).tobytes()
+            self.blocks.append((index, self.spec.blocks.offset(index), google_crc32c.value(body), body))
+        self.digest = volume_digest(self.spec, (block_digest(body) for *_, body in self.blocks))
+
+    def requests(self, upload_id: str) -> Iterator[volumes_pb2.WriteBlocksRequest]:
+        """Yield the messages of an upload."""
+        for index, offset, crc32c, body in self.blocks:
+            block = volumes_pb2.Block(index=index, offset=offset, crc32c=crc32c, voxels=body)
+            yield volumes_pb2.WriteBlocksRequest(upload_id=upload_id, block=block)
+
+    def upload_bare(self) -> None:
+        """Send every block to nobody."""
+        for _ in self.bare.WriteBlocks(self.requests("0" * 32)):
+            pass
+
+    def download_bare(self) -> None:
+        """Receive as many blocks of nothing."""
+        for _ in self.bare.ReadBlocks(volumes_pb2.ReadBlocksRequest(first_block=len(self.blocks))):
+            pass
+
+    def open(self) -> str:
+        """Delete the volume of the round before and open an upload."""
+        delete = volumes_pb2.DeleteVolumeRequest(volume_id=self.digest)
+        self.ours.DeleteVolume(delete, metadata=self.metadata)
+        request = volumes_pb2.OpenUploadRequest(spec=spec_message(self.spec), digest=self.digest)
+        return str(self.ours.OpenUpload(request, metadata=self.metadata).upload_id)
+
+    def upload(self, upload_id: str) -> None:
+        """Send every block to the server, which stores it."""
+        for _ in self.ours.WriteBlocks(self.requests(upload_id), metadata=self.metadata):
+            pass
+
+    def seal(self, upload_id: str) -> None:
+        """Verify every byte and make the volume safe against power loss."""
+        self.ours.SealUpload(volumes_pb2.SealUploadRequest(upload_id=upload_id), metadata=self.metadata)
+
+    def download(self) -> None:
+        """Receive every block from the server, which reads and checks it."""
+        request = volumes_pb2.ReadBlocksRequest(volume_id=self.digest)
+        for _ in self.ours.ReadBlocks(request, metadata=self.metadata):
+            pass
+
+
+def measure(mebibytes: int, rounds: int) -> dict[str, float]:
+    """Return the least seconds of each way."""
+    least: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder) / "home")
+        program = "import sys; from pathlib import Path; from cristae.service import serve; "
+        program += "from cristae.settings import Home; serve(Home(Path(sys.argv[1])))"
+        ours = subprocess.Popen([sys.executable, "-c", program, str(home.root)])
+        bare = subprocess.Popen([sys.executable, __file__, "--bare"], stdout=subprocess.PIPE, text=True)
+        try:
+            assert bare.stdout is not None  # noqa: S101
+            port = int(bare.stdout.readline())
+            while not home.server_file.exists():
+                time.sleep(0.05)
+            transfer = Transfer(Address.of_home(home), port, mebibytes)
+            for number in range(rounds):
+                upload_id = transfer.open()
+                ways: dict[str, Callable[[], object]] = {
+                    "bare upload": transfer.upload_bare,
+                    "upload": partial(transfer.upload, upload_id),
+                    "seal": partial(transfer.seal, upload_id),
+                    "bare download": transfer.download_bare,
+                    "download": transfer.download,
+                }
+                took = {way: seconds(work) for way, work in ways.items()}
+                print(number + 1, {way: round(value, 2) for way, value in took.items()}, flush=True)
+                least = {way: min(value, least.get(way, value)) for way, value in took.items()}
+        finally:
+            ours.terminate()
+            bare.terminate()
+            ours.wait()
+            bare.wait()
+    return least
+
+
+def report(least: dict[str, float], mebibytes: int, rounds: int) -> str:
+    """Return what was measured as a page."""
+    lines = [
+        "# Transfer of a volume, against a bare gRPC stream",
+        "",
+        f"Written by `benchmarks/transfer.py --mebibytes {mebibytes} --rounds {rounds} --write`: "
+        f"{mebibytes} MiB over loopback, the least of {rounds} rounds, by turns.",
+        f"{platform.system()}, {os.cpu_count()} CPU cores, Python {platform.python_version()}, "
+        f"grpcio {grpc.__version__}.",
+        "",
+        "| way | Cristae | bare stream | ratio | goal |",
+        "|---|---|---|---|---|",
+    ]
+    for way in ("upload", "download"):
+        ours, bare = mebibytes / least[way], mebibytes / least[f"bare {way}"]
+        lines.append(f"| {way} | {ours:.0f} MiB/s | {bare:.0f} MiB/s | {ours / bare:.2f} | >= {GOAL} |")
+    lines += [
+        "",
+        f"Sealing (reading everything back, verifying the digest, waiting for the disk) took "
+        f"{least['seal']:.2f} s more, once for each upload.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Measure, print, and write the page if asked to; 1 if the goal is missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--mebibytes", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks/transfer.md")
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.bare:
+        asyncio.run(serve_bare())
+        return 0
+    least = measure(chosen.mebibytes, chosen.rounds)
+    page = report(least, chosen.mebibytes, chosen.rounds)
+    print(page)
+    if chosen.write:
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text(page, encoding="utf-8")
+    good = all(least[f"bare {way}"] / least[way] >= GOAL for way in ("upload", "download"))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
