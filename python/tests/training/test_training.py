@@ -247,6 +247,7 @@ def test_a_broken_voxel_spoils_nothing(tmp_path: Path) -> None:
     broken = image.astype(np.float32)
     broken[0, 3, 3], broken[1, 4, 4] = np.nan, np.inf
     model = trained(request_for(broken, mask), tmp_path)
+    assert any("are no numbers" in sentence for sentence in model.record["plan"]["sentences"])
     assert all(np.isfinite(weights).all() for weights in model.weights.values())
 
 
@@ -282,3 +283,16 @@ def test_a_training_takes_the_size_of_the_network_that_it_starts_from(tmp_path: 
     package = ModelLibrary(tmp_path / "models").add(first.record, first.weights)
     plan = inspect_and_plan(request_for(image, mask, start_from=package, settings={}), "cpu")
     assert plan.network.features == (6, 12, 24)
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_constant_image_is_refused(value: int) -> None:
+    image, mask = blobs(2, 40)
+    with pytest.raises(InvalidInput, match="constant"):
+        inspect_and_plan(request_for(np.full_like(image, value), mask), "cpu")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64 - 1])
+def test_any_whole_number_is_a_seed(tmp_path: Path, seed: int) -> None:
+    image, mask = blobs(2, 40)
+    assert trained(request_for(image, mask, seed=seed, budget=Budget(steps=1)), tmp_path).weights

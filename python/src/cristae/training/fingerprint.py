@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import LabelReading
 from cristae.labels.thickness import spread
@@ -46,6 +47,8 @@ class Fingerprint:
         Grey values of the annotated sections.
     section_jump
         How much the mean grey value jumps from section to section, in standard deviations.
+    broken_share
+        Share of the grey values looked at that are no finite numbers.
     """
 
     shapes_zyx: tuple[tuple[int, int, int], ...]
@@ -59,6 +62,7 @@ class Fingerprint:
     anisotropy_is_estimated: bool
     statistics: Statistics
     section_jump: float
+    broken_share: float = 0.0
 
 
 def take_fingerprint(regions: Sequence[Region], classes: int, voxel_size: VoxelSize | None) -> Fingerprint:
@@ -77,7 +81,7 @@ def take_fingerprint(regions: Sequence[Region], classes: int, voxel_size: VoxelS
     for region in regions:
         for _, targets in region.slabs():
             counts += np.bincount(targets.ravel(), minlength=256)[:classes]
-    statistics, jump = _grey_values(regions)
+    statistics, jump, broken = _grey_values(regions)
     deepest = max(regions, key=lambda region: region.shape_zyx[0])
     estimated = voxel_size is None and deepest.shape_zyx[0] > 1
     if voxel_size is not None:
@@ -96,11 +100,12 @@ def take_fingerprint(regions: Sequence[Region], classes: int, voxel_size: VoxelS
         anisotropy_is_estimated=estimated,
         statistics=statistics,
         section_jump=jump,
+        broken_share=broken,
     )
 
 
-def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float]:
-    """Return the statistics of at most eight annotated sections of each image, and the jumps between them."""
+def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, float]:
+    """Return statistics of some annotated sections of each image, their jumps, the share of broken values."""
     sections, jumps = [], []
     for region in regions:
         chosen = spread(region.reading.annotated_sections)
@@ -110,7 +115,14 @@ def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float]:
         if len(own) >= 3:
             deviations = np.array([s.std for s in own], dtype=np.float64).mean(axis=0)
             jumps.append(float((means.std(axis=0) / deviations).max()))
-    return gathered_statistics(sections), max(jumps, default=0.0)
+    finite = [section[np.isfinite(section)] for section in sections]
+    if not any(values.size and values.min() < values.max() for values in finite):
+        raise InvalidInput(
+            "The image is constant where it is annotated: there is nothing to see. Check that it is the right "
+            "image, and that its grey values survived the conversion."
+        )
+    known, all_values = sum(values.size for values in finite), sum(section.size for section in sections)
+    return gathered_statistics(sections), max(jumps, default=0.0), 1 - known / all_values
 
 
 def _centre(shape_zyx: tuple[int, int, int]) -> tuple[int, int]:

@@ -373,9 +373,14 @@ def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
             else "."
         )
     )
+    broken = (
+        (f"{found.broken_share:.2%} of the grey values are no numbers; they count as average grey.",)
+        if found.broken_share > 0
+        else ()
+    )
     jumps = (
         ("Brightness jumps between sections: each is normalised by itself.",)
         if found.section_jump > 0.25 and ours.normalisation == "section"
         else ()
     )
-    return (*jumps, seen + rare, length)
+    return (*broken, *jumps, seen + rare, length)

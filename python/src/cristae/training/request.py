@@ -55,7 +55,7 @@ class Budget:
         """The time that the training may take; None if its steps are counted instead."""
         if self.steps is not None:
             return None
-        return 60 * (self.minutes if self.minutes is not None else PRESET_MINUTES[self.preset])
+        return 60.0 * (self.minutes if self.minutes is not None else PRESET_MINUTES[self.preset])
 
 
 class StartingModel(Protocol):

@@ -86,6 +86,8 @@ class Trainer:
         self._optimiser = AdamW(self.network, choices.weight_decay)
         self._average = WeightAverage(self.network)
         self._best: dict[str, Tensor] = {}
+        self._values: dict[str, float] = {}
+        torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every step has the same shapes
         self._mixed = choices.precision == "bfloat16" or (
             choices.precision == "auto" and bfloat16_pays(self.plan.network.dims, self.device)
         )
@@ -116,6 +118,8 @@ class Trainer:
                     self._validate(losses)
                     losses.clear()
                 if time.monotonic() - self._saved_at >= _CHECKPOINT_EVERY_S:
+                    if losses:
+                        self._checked(losses[-1])
                     self._save()
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(
@@ -130,7 +134,7 @@ class Trainer:
         return self._result()
 
     def _step(self, step: int, x: Tensor, targets: Tensor) -> Tensor:
-        generator = torch.Generator().manual_seed(self.sampler.seed * 1_000_003 + step)
+        generator = torch.Generator().manual_seed((self.sampler.seed * 1_000_003 + step) % 2**63)
         x, targets = self._moved(x, targets)
         x, targets = self.augmentation(x, targets, generator)
         x = x.contiguous(memory_format=self._format)
@@ -174,12 +178,7 @@ class Trainer:
         if now - self._told_at < _TOLD_EVERY_S and self.schedule.step > 1:
             return
         self._told_at = now
-        loss = float(losses[-1])
-        if not torch.isfinite(losses[-1]):
-            raise TrainingDivergedError(
-                f"The training went astray at step {self.schedule.step}: its loss is no number any more. "
-                "Train again with a lower learning rate (--set learning_rate=0.0005)."
-            )
+        loss = self._checked(losses[-1])
         step, steps = self.schedule.step, self.schedule.expected_steps
         about = "" if self.plan.steps is not None else "about "
         detail = f"step {step} of {about}{steps}, loss {loss:.2f}"
@@ -187,15 +186,23 @@ class Trainer:
             detail += f", Dice {self.best_values['dice']:.3f}"
         self.on_event(Progress("Training", self.schedule.progress, self.schedule.seconds_left, detail))
 
+    def _checked(self, loss: Tensor) -> float:
+        """Return the loss as a number, and end the training if it is none: no such weights may be kept."""
+        if not torch.isfinite(loss):
+            raise TrainingDivergedError(
+                f"The training went astray before step {self.schedule.step}: its loss is no number any more. "
+                "Train again with a lower learning rate (--set learning_rate=0.0005)."
+            )
+        return float(loss)
+
     def _validation_is_due(self) -> bool:
         """Every 5 %, but never so often that validation takes more than a tenth of the computing."""
         voxels = sum(x.numel() for x, _ in self.validation)
         patch = self.plan.choices.patch_zyx
         step_voxels = self._batch * patch[0] * patch[1] * patch[2]
         step_voxels //= max(1, _product(self.plan.choices.downsample_zyx))
-        cost = voxels / (
-            3 * self.plan.network.in_channels * step_voxels
-        )  # in steps: forward is a third of one
+        step_inputs = self.plan.network.in_channels * step_voxels
+        cost = voxels / (3 * step_inputs)  # in steps: forward is a third of one
         every = max(self.schedule.expected_steps / _VALIDATIONS, 10 * cost, 1)
         return self.schedule.step - self._last_validation >= every
 
@@ -205,10 +212,11 @@ class Trainer:
         rate = learning_rate(schedule.progress, self.plan.choices.learning_rate)
         values = {"learning_rate": rate}
         if losses:
-            values["loss"] = float(torch.stack(list(losses)).mean())
+            values["loss"] = self._checked(torch.stack(list(losses)).mean())
         if self.validation:
             found = self._figures(self._average.tensors)
             values |= found
+            self._values = found
             better = found.get("dice", 0.0) - self.best_values.get("dice", -1.0)
             if better > 0:
                 self._best = {name: tensor.clone() for name, tensor in self._average.tensors.items()}
@@ -237,7 +245,7 @@ class Trainer:
         last = self._average.tensors
         if not self.validation:
             return last, {}
-        values = self._figures(last)
+        values = self._values or self._figures(last)
         if self._best and self.best_values["dice"] > values.get("dice", 0.0) + _CLEARLY_BETTER:
             self.on_event(Note(f"The weights of step {self.best_step} predicted best; they are the model."))
             return self._best, self.best_values

@@ -63,7 +63,7 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         label_sentences=tuple(dict.fromkeys(said)),
         start_from=request.start_from,
     )
-    first_network(plan.network, request.seed, request.start_from)  # refuses a model that does not fit
+    first_network(plan.network, 0, request.start_from)  # refuses a model that does not fit
     return replace(plan, sentences=(*plan.sentences, f"It runs on {describe(chosen)}."))
 
 
@@ -113,13 +113,12 @@ def train(
     for note in _hold_out(regions, request, plan):
         on_event(note)
 
-    network, told = first_network(plan.network, request.seed, request.start_from)
+    seed = request.seed % 2**63
+    network, told = first_network(plan.network, seed, request.start_from)
     for sentence in told:
         on_event(Note(sentence))
     reader = PatchReader(regions, plan.preprocessing, plan.network)
-    sampler = PatchSampler(
-        regions, len(classes) + 1, plan.choices.patch_zyx, plan.choices.rare_share, request.seed
-    )
+    sampler = PatchSampler(regions, len(classes) + 1, plan.choices.patch_zyx, plan.choices.rare_share, seed)
     down = plan.choices.downsample_zyx
     step = tuple(s * d for s, d in zip(total_stride(plan.network), down, strict=True))
     patch_voxels = plan.choices.batch * int(np.prod(plan.choices.patch_zyx))
