@@ -14,8 +14,8 @@ Everything that Cristae raises on purpose is a :class:`CristaeError`::
     +-- Busy              in use, or not yet complete
     +-- Unsupported       this build cannot do that
 
-A sentence says what was found, what was expected and what to do. It never carries a stack trace, and on its way to a
-client never a path of the server.
+A sentence says what was found, what was expected and what to do. It never carries a stack trace, and on its
+way to a client never a path of the server.
 """
 
 from typing import ClassVar
@@ -97,6 +97,6 @@ class Busy(CristaeError):
 
 
 class Unsupported(CristaeError):
-    """This build cannot do that."""
+    """The build that runs cannot do that."""
 
     code = "UNSUPPORTED"
