@@ -1,0 +1,268 @@
+"""The parts of a prediction by themselves: tiles, pipeline, ledger, resampling, memory."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cristae.errors import Cancelled, OutOfMemory
+from cristae.geometry import Box, grid
+from cristae.networks import UNetConfig
+from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
+from cristae.prediction.instances import check_memory
+from cristae.prediction.ledger import Ledger
+from cristae.prediction.pipeline import run_pipeline
+from cristae.prediction.resampling import ResampledImage, model_grid, weights, write_back
+from cristae.prediction.tiling import least_waste, tile_count, tiling
+from cristae.volumes import ArrayImage, VoxelSize
+
+SMALL = st.tuples(*[st.integers(1, 40)] * 3)
+CELL = st.tuples(*[st.integers(1, 4)] * 3)
+HALO = st.tuples(*[st.integers(0, 6)] * 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(shape=SMALL, cell=CELL, halo=HALO, most=st.integers(1, 20_000), offset=HALO)
+def test_tiles_partition_the_volume_lie_on_the_grid_and_are_all_alike(
+    shape: tuple[int, int, int],
+    cell: tuple[int, int, int],
+    halo: tuple[int, int, int],
+    most: int,
+    offset: tuple[int, int, int],
+) -> None:
+    cut = tiling(shape, cell, halo, most_voxels=most, grid_offset_zyx=offset)
+    written = np.zeros(shape, int)
+    for tile in cut.tiles:
+        written[tile.write_box.slices] += 1
+        assert tile.read_box.shape == cut.tile_zyx
+        assert all(start % size == 0 for start, size in zip(tile.read_box.start, cell, strict=True))
+        assert Box.of_shape(cut.padded_zyx).contains(tile.read_box)
+        needed = tile.write_box.grown(halo).intersection(Box.of_shape(cut.padded_zyx))
+        assert needed is not None
+        assert tile.read_box.contains(needed)
+    assert (written == 1).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    length=st.tuples(*[st.integers(1, 14)] * 3),
+    halo=st.tuples(*[st.integers(0, 2)] * 3),
+    most=st.integers(1, 900),
+)
+def test_the_tile_chosen_wastes_no_more_than_any_other_that_fits(
+    length: tuple[int, int, int], halo: tuple[int, int, int], most: int
+) -> None:
+    def cost(tile: tuple[int, ...]) -> float:
+        counts = [
+            tile_count(whole, side, margin) for whole, side, margin in zip(length, tile, halo, strict=True)
+        ]
+        return float(np.prod(counts) * (np.prod(tile) + 1))
+
+    least = [min(whole, 2 * margin + 1) for whole, margin in zip(length, halo, strict=True)]
+    sides = [range(low, whole + 1) for low, whole in zip(least, length, strict=True)]
+    fitting = [(z, y, x) for z in sides[0] for y in sides[1] for x in sides[2] if z * y * x <= most]
+    chosen = least_waste(length, halo, most)
+    if not fitting:
+        assert list(chosen) == least
+    else:
+        assert cost(chosen) == min(map(cost, fitting))
+
+
+def test_a_tile_for_a_volume_of_terabytes_is_chosen_at_once() -> None:
+    started = time.perf_counter()
+    tile = least_waste((20_000, 5_000, 5_000), (2, 4, 4), 1 << 16)
+    assert np.prod(tile) <= 1 << 16
+    assert min(tile) > 8
+    assert time.perf_counter() - started < 2
+
+
+def test_reading_computing_and_writing_overlap_within_bounded_memory() -> None:
+    alive, most = 0, 0
+    lock = threading.Lock()
+
+    def read(unit: int) -> int:
+        nonlocal alive, most
+        with lock:
+            alive += 1
+            most = max(most, alive)
+        return unit
+
+    def write(unit: int, result: int) -> None:
+        nonlocal alive
+        time.sleep(0.002)
+        with lock:
+            alive -= 1
+
+    run_pipeline(range(60), read=read, compute=lambda unit, data: data, write=write)
+    assert alive == 0
+    assert most <= 6  # two read ahead, one computed, two waiting, one being written
+
+
+@pytest.mark.parametrize("stage", ["read", "compute", "write"])
+def test_a_failure_of_any_stage_ends_the_work_and_is_the_one_told(stage: str) -> None:
+    begun: list[int] = []
+
+    def fails(at: str, unit: int) -> int:
+        if at == "read":
+            begun.append(unit)
+        if at == stage and unit == 3:
+            raise ZeroDivisionError(stage)
+        return unit
+
+    with pytest.raises(ZeroDivisionError, match=stage):
+        run_pipeline(
+            range(1000),
+            read=lambda unit: fails("read", unit),
+            compute=lambda unit, data: fails("compute", unit),
+            write=lambda unit, result: fails("write", unit) and None,
+        )
+    assert len(begun) < 12
+
+
+def test_what_was_computed_before_a_stop_is_written() -> None:
+    written: list[int] = []
+    asked = iter(range(100))
+    with pytest.raises(Cancelled):
+        run_pipeline(
+            range(100),
+            read=lambda unit: unit,
+            compute=lambda unit, data: data,
+            write=lambda unit, result: written.append(result),
+            should_stop=lambda: next(asked) >= 5,
+        )
+    assert written == [0, 1, 2, 3, 4]
+
+
+def test_half_a_line_at_the_end_of_a_ledger_does_not_count(tmp_path: Path) -> None:
+    path, work = tmp_path / "tiles.jsonl", {"model": "m"}
+    with Ledger(path, work, (8, 8, 8)) as ledger:
+        ledger.note(1)
+        ledger.note(12)
+    path.write_bytes(path.read_bytes()[:-3])  # a power cut within the second line
+    again = Ledger(path, work, (8, 8, 8))
+    assert again.done == {1}
+    with again:
+        again.note(2)
+    assert Ledger(path, work, (8, 8, 8)).done == {1, 2}
+
+
+def test_a_ledger_of_other_work_or_full_of_rubbish_starts_anew(tmp_path: Path) -> None:
+    path, work = tmp_path / "tiles.jsonl", {"model": "m"}
+    with Ledger(path, work, (8, 8, 8)) as ledger:
+        ledger.note(1)
+    assert Ledger.tile_of(path, work) == (8, 8, 8)
+    assert Ledger.tile_of(path, {"model": "other"}) is None
+    assert Ledger(path, {"model": "other"}, (8, 8, 8)).done == frozenset()
+    assert Ledger(path, work, (8, 8, 16)).done == frozenset()
+    for rubbish in (
+        b"",
+        b"\n",
+        b"\x00\xff\n",
+        b"[]\n",
+        b'{"ledger": 1}\n',
+        path.read_bytes() + b'{"done": "x"}\n',
+    ):
+        path.write_bytes(rubbish)
+        assert Ledger(path, work, (8, 8, 8)).done == frozenset()
+    assert Ledger(None, work, (8, 8, 8)).done == frozenset()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    old=st.tuples(*[st.integers(1, 30)] * 3),
+    new=st.tuples(*[st.integers(1, 30)] * 3),
+    block=st.integers(1, 9),
+)
+def test_results_on_the_models_grid_fill_the_image_exactly_once(
+    old: tuple[int, int, int], new: tuple[int, int, int], block: int
+) -> None:
+    written = np.zeros(old, int)
+    values = np.arange(np.prod(new)).reshape(1, *new)
+    taken = np.full(old, -1)
+    for box in grid(new, (block, block, block)):
+        back = write_back(values[(slice(None), *box.slices)], box, new, old)
+        if back is not None:
+            written[back[0].slices] += 1
+            taken[back[0].slices] = back[1][0]
+    assert (written == 1).all()
+    z, y, x = (((np.arange(o) + 0.5) * n / o).astype(int) for o, n in zip(old, new, strict=True))
+    assert np.array_equal(taken, values[0][np.ix_(z, y, x)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(old=st.integers(1, 50), new=st.integers(1, 50), data=st.data())
+def test_a_box_is_interpolated_as_the_whole_would_be(old: int, new: int, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, new - 1))
+    stop = data.draw(st.integers(start + 1, new))
+    first, whole = weights(0, new, old, new)
+    assert first == 0
+    assert np.allclose(whole.sum(axis=1), 1)
+    line = np.random.default_rng(0).normal(size=(1, 1, old)).astype(np.float32)
+    image = ResampledImage(ArrayImage(line), (1, 1, new))
+    part = image.read(Box((0, 0, start), (1, 1, stop)))[0, 0, 0]
+    assert np.allclose(part, (whole @ line[0, 0, : whole.shape[1]])[start:stop], atol=1e-5)
+
+
+def test_a_constant_image_stays_constant_on_any_grid_and_the_same_grid_changes_nothing() -> None:
+    image = ArrayImage(np.full((3, 20, 30), 7, np.uint8), VoxelSize(50, 4, 4))
+    other = ResampledImage(image, (6, 11, 45))
+    assert np.allclose(other.read(Box.of_shape((6, 11, 45))), 7)
+    assert other.voxel_size is not None
+    assert other.voxel_size.zyx_nm == pytest.approx((25, 80 / 11, 120 / 45))
+    ramp = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+    same = ResampledImage(ArrayImage(ramp), (2, 3, 4))
+    assert np.array_equal(same.read(Box.of_shape((2, 3, 4)))[0], ramp)
+
+
+def test_only_a_difference_of_more_than_a_tenth_is_resampled() -> None:
+    shape = (10, 100, 100)
+    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), (50, 5.0, 4.2)) == shape
+    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), (50, 9.2, 9.2)) == (10, 50, 50)
+    assert model_grid(shape, VoxelSize(50, 9.2, 9.2), (50, 4.6, 4.6)) == (10, 200, 200)
+    assert model_grid((1, 100, 100), VoxelSize(1, 9.2, 9.2), (50, 4.6, 4.6)) == (
+        1,
+        200,
+        200,
+    )  # one section has no z
+    assert model_grid(shape, None, (50, 9.2, 9.2)) == shape
+    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), None) == shape
+
+
+def test_a_tile_shrinks_until_the_memory_suffices_and_that_is_told() -> None:
+    told: list[int] = []
+
+    def attempt(voxels: int) -> int:
+        if voxels > 300:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return voxels
+
+    assert smaller_until_it_fits(1000, attempt, least=10, on_smaller=told.append) == 250
+    assert told == [500, 250]
+    with pytest.raises(OutOfMemory, match="smallest tile"):
+        smaller_until_it_fits(1000, attempt, least=400, on_smaller=told.append)
+
+
+def test_another_failure_is_not_taken_for_a_lack_of_memory() -> None:
+    def attempt(voxels: int) -> int:
+        raise RuntimeError("the shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        smaller_until_it_fits(1000, attempt, least=10, on_smaller=lambda voxels: None)
+
+
+def test_wider_networks_get_smaller_tiles() -> None:
+    def config(features: int) -> UNetConfig:
+        return UNetConfig(3, 1, 2, (features,), ((3, 3, 3),), ())
+
+    wide, narrow = (voxels_at_once(config(features), torch.device("cpu")) for features in (4096, 4))
+    assert 1 <= wide < narrow
+
+
+def test_objects_of_a_volume_beyond_the_memory_are_refused_before_the_work() -> None:
+    with pytest.raises(OutOfMemory, match=r"44\.7 GiB of memory, and 8\.0 GiB are free"):
+        check_memory((1000, 1000, 1000), 8 * 2**30)
