@@ -6,6 +6,10 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 JAR := fiji-plugin/target/.built
 MAVEN := mvn --batch-mode --no-transfer-progress --file fiji-plugin/pom.xml
+# The serial sections that benchmarks/vnc.py needs may not be copied here; it skips itself without them.
+ifneq ($(wildcard ../shared/data/vnc),)
+export CRISTAE_VNC ?= ../shared/data/vnc
+endif
 CONTRACT := $(wildcard proto/cristae/v1/*.proto)
 PLUGIN := fiji-plugin/pom.xml $(shell find fiji-plugin/src/main -type f 2>/dev/null)
 
@@ -20,7 +24,9 @@ check: setup
 	scripts/check.sh
 
 bench: setup
-	for script in benchmarks/[a-z]*.py; do $(PYTHON) "$$script" || exit; done
+	$(PYTHON) benchmarks/transfer.py --write
+	$(PYTHON) benchmarks/prediction.py
+	$(PYTHON) benchmarks/vnc.py
 
 run: .setup/python
 	.venv/bin/cristae serve
