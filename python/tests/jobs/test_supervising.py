@@ -1,0 +1,259 @@
+"""The supervisor with small worker programs that say what a worker says."""
+
+import asyncio
+import dataclasses
+import os
+import sys
+import textwrap
+
+import pytest
+
+from cristae.errors import Busy
+from cristae.events import Note, Progress
+from cristae.jobs.attempt import Outcome, Patience
+from cristae.jobs.journal import Journal
+from cristae.jobs.locks import FileLock
+from cristae.jobs.protocol import Stopped
+from cristae.jobs.records import JobError, JobResult, StateChange
+from cristae.jobs.specs import PredictionSpec
+from cristae.jobs.states import JobState
+from cristae.jobs.supervisor import Supervisor, judge
+from cristae.settings import Home
+
+QUICK = Patience(terminate_s=0.3, kill_s=0.6, max_crashes=2, first_pause_s=0.01, longest_pause_s=0.02)
+
+SAYS_DONE = """
+import sys, json
+order = json.loads(sys.stdin.readline())
+print(json.dumps({"event": {"kind": "note", "sentence": order["device"], "is_warning": False}}), flush=True)
+print(json.dumps({"done": {"model_name": "m", "outputs": []}}), flush=True)
+"""
+WAITS_FOR_CANCEL = """
+import sys
+sys.stdin.readline()
+print('{"event":{"kind":"progress","stage":"x","fraction":0.1,"seconds_left":null,"detail":""}}', flush=True)
+sys.stdin.readline()
+print('{"stopped":true}', flush=True)
+"""
+HEARS_NOTHING = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('{"event":{"kind":"progress","stage":"x","fraction":0.1,"seconds_left":null,"detail":""}}', flush=True)
+time.sleep(60)
+"""
+DIES = "import os; os._exit(9)"
+BABBLES = "print('hello', flush=True); import time; time.sleep(60)"
+
+
+class House:
+    def __init__(self, root, program, devices=("cpu",)):
+        self.home, self.devices = Home(root), devices
+        self.journal = Journal(self.home.journal_file)
+        self.ended = []
+        self.supervisor = Supervisor(
+            self.home,
+            self.journal,
+            on_end=self.ended.append,
+            patience=QUICK,
+            worker_command=[sys.executable, "-c", textwrap.dedent(program)],
+        )
+
+    async def __aenter__(self):
+        await self.supervisor.start()
+        await self.supervisor.use(self.devices)
+        return self
+
+    async def __aexit__(self, *_):
+        await self.supervisor.stop()
+        self.journal.close()
+
+    async def submit(self, job_id, device=""):
+        self.journal.submit(job_id, PredictionSpec("m", "a" * 64, device=device), "t", max_open=99)
+        await self.supervisor.look()
+
+    async def end(self, job_id):
+        return [event.body async for event in self.supervisor.watch(job_id, 0)]
+
+    async def until(self, job_id, *states):
+        while self.journal.get(job_id).state not in states:
+            await asyncio.sleep(0.01)
+
+
+def test_a_job_runs_and_its_events_are_seen(tmp_path):
+    async def story():
+        async with House(tmp_path, SAYS_DONE) as house:
+            await house.submit("one")
+            bodies = await house.end("one")
+            assert bodies == [
+                StateChange(JobState.QUEUED, 0),
+                StateChange(JobState.RUNNING, 1),
+                Note("cpu"),
+                StateChange(JobState.DONE, 1, None, JobResult("m")),
+            ]
+            assert await house.supervisor.is_idle()
+        assert [job.job_id for job in house.ended] == ["one"]
+
+    asyncio.run(story())
+
+
+def test_no_device_is_given_to_two_jobs(tmp_path):
+    async def story():
+        async with House(tmp_path, WAITS_FOR_CANCEL, ("cuda:0", "cuda:1", "cpu")) as house:
+            for number in range(5):
+                await house.submit(f"job {number}")
+            await house.submit("on the cpu", "cpu")
+            await asyncio.gather(
+                *(house.until(name, JobState.RUNNING) for name in ("job 0", "job 1", "on the cpu"))
+            )
+            holders = [house.supervisor.holder(device) for device in ("cuda:0", "cuda:1", "cpu")]
+            assert sorted(holders) == ["job 0", "job 1", "on the cpu"]
+            # A job that did not choose waits for a GPU, however free the CPU is.
+            assert house.journal.get("job 2").state is JobState.QUEUED
+            for job in house.journal.open_jobs():
+                await house.supervisor.cancel(job.job_id)
+            for number in range(5):
+                await house.until(f"job {number}", JobState.CANCELLED)
+
+    asyncio.run(story())
+
+
+def test_a_worker_that_hears_nothing_is_ended(tmp_path):
+    async def story():
+        async with House(tmp_path, HEARS_NOTHING) as house:
+            await house.submit("one")
+            while house.journal.get("one").progress is None:
+                await asyncio.sleep(0.01)
+            began = asyncio.get_running_loop().time()
+            job = await house.supervisor.cancel("one")
+            assert job.state is JobState.CANCELLING
+            await house.until("one", JobState.CANCELLED)
+            assert 0.5 < asyncio.get_running_loop().time() - began < 10
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("program", [DIES, BABBLES])
+def test_a_worker_that_dies_or_babbles_is_tried_again_and_then_given_up(tmp_path, program):
+    async def story():
+        async with House(tmp_path, program) as house:
+            await house.submit("one")
+            await house.end("one")
+            job = house.journal.get("one")
+            assert (job.state, job.attempt, job.error.code) == (JobState.FAILED, 3, "WORKER_CRASHED")
+            assert "3 times" in job.error.sentence
+
+    asyncio.run(story())
+
+
+def test_a_program_that_cannot_be_started_fails_the_job_and_not_the_server(tmp_path):
+    async def story():
+        house = House(tmp_path, DIES)
+        house.supervisor._command = [str(tmp_path / "nothing here")]
+        async with house:
+            await house.submit("one")
+            await house.end("one")
+            assert house.journal.get("one").error.code == "WORKER_CRASHED"
+
+    asyncio.run(story())
+
+
+def test_a_stopping_supervisor_leaves_the_job_for_the_next_one(tmp_path):
+    async def story(program, *, first):
+        async with House(tmp_path, program) as house:
+            if first:
+                await house.submit("one")
+                while house.journal.get("one").progress is None:
+                    await asyncio.sleep(0.01)
+            else:
+                await house.end("one")
+
+    asyncio.run(story(WAITS_FOR_CANCEL, first=True))
+    journal = Journal(Home(tmp_path).journal_file)
+    assert (journal.get("one").state, journal.get("one").crashes) == (JobState.QUEUED, 0)
+    journal.close()
+    asyncio.run(story(SAYS_DONE, first=False))
+    journal = Journal(Home(tmp_path).journal_file)
+    assert (journal.get("one").state, journal.get("one").attempt) == (JobState.DONE, 2)
+    journal.close()
+
+
+def test_a_restart_finds_running_and_cancelling_jobs(tmp_path):
+    journal = Journal(Home(tmp_path).journal_file)
+    for name in ("ran", "was to end"):
+        journal.submit(name, PredictionSpec("m", "a" * 64), "t", max_open=9)
+        journal.move(name, JobState.RUNNING)
+    journal.move("was to end", JobState.CANCELLING)
+    journal.close()
+
+    async def story():
+        async with House(tmp_path, SAYS_DONE) as house:
+            await house.end("ran")
+            assert house.journal.get("ran").state is JobState.DONE
+            assert house.journal.get("was to end").state is JobState.CANCELLED
+
+    asyncio.run(story())
+
+
+def test_a_job_for_a_device_that_has_gone_fails_with_a_sentence(tmp_path):
+    async def story():
+        async with House(tmp_path, SAYS_DONE) as house:
+            await house.submit("one", "cuda:3")
+            await house.end("one")
+            assert "cuda:3" in house.journal.get("one").error.sentence
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("state", "ending", "stopping", "to"),
+    [
+        (JobState.RUNNING, JobResult("m"), False, JobState.DONE),
+        (JobState.CANCELLING, JobResult("m"), False, JobState.DONE),
+        (JobState.RUNNING, JobResult("m"), True, JobState.DONE),
+        (JobState.RUNNING, JobError("X", "y"), False, JobState.FAILED),
+        (JobState.CANCELLING, JobError("X", "y"), False, JobState.FAILED),
+        (JobState.CANCELLING, JobError("CANCELLED", "y"), False, JobState.CANCELLED),
+        (JobState.CANCELLING, Stopped(), False, JobState.CANCELLED),
+        (JobState.CANCELLING, None, False, JobState.CANCELLED),
+        (JobState.CANCELLING, None, True, JobState.CANCELLED),
+        (JobState.RUNNING, Stopped(), True, JobState.QUEUED),
+        (JobState.RUNNING, None, True, JobState.QUEUED),
+        (JobState.RUNNING, None, False, JobState.QUEUED),
+    ],
+)
+def test_what_becomes_of_a_job_after_an_attempt(tmp_path, state, ending, stopping, to):
+    journal = Journal(tmp_path / "journal.sqlite")
+    job = journal.submit("one", PredictionSpec("m", "a" * 64), "t", max_open=1)
+    journal.close()
+    job = dataclasses.replace(job, state=state)
+    move = judge(job, Outcome(ending, "signal 9"), stopping=stopping, max_crashes=5)
+    assert move.to is to
+    assert move.crashed == (ending is None and not stopping and state is JobState.RUNNING)
+
+
+def test_the_sixth_death_is_one_too_many(tmp_path):
+    journal = Journal(tmp_path / "journal.sqlite")
+    job = journal.submit("one", PredictionSpec("m", "a" * 64), "t", max_open=1)
+    journal.close()
+    for crashes, to in ((4, JobState.QUEUED), (5, JobState.FAILED)):
+        job = dataclasses.replace(job, state=JobState.RUNNING, crashes=crashes)
+        assert judge(job, Outcome(None, "signal 9"), stopping=False, max_crashes=5).to is to
+
+
+def test_a_lock_says_who_holds_it(tmp_path):
+    held = f"This home is in use by the process {os.getpid()}"
+    with FileLock(tmp_path / "lock", "This home"), pytest.raises(Busy, match=held):
+        FileLock(tmp_path / "lock", "This home").acquire(wait_s=0.1)
+    with FileLock(tmp_path / "lock", "This home"):
+        pass
+
+
+def test_progress_comes_at_most_every_quarter_of_a_second_and_the_last_is_never_lost():
+    from cristae.jobs.attempt import _Latest
+
+    told = []
+    latest = _Latest(told.append)
+    for number in range(100):
+        latest.hold(Progress("x", number / 100))
+    latest.flush()
+    assert [progress.fraction for progress in told] == [0.0, 0.99]

@@ -1,0 +1,91 @@
+"""The worker's end of the conversation with its server."""
+
+import io
+import threading
+import time
+
+import pytest
+
+from cristae.events import Note
+from cristae.jobs.protocol import CANCEL, Order, order_line, parse_message
+from cristae.jobs.specs import PredictionSpec
+from cristae.worker.__main__ import explain
+from cristae.worker.line import Line
+
+ORDER = Order("job", 1, "cpu", PredictionSpec("m", "a" * 64))
+
+
+class Pipe(io.RawIOBase):
+    """Lines that come when the test lets them."""
+
+    def __init__(self):
+        self.lines, self.there = [], threading.Condition()
+
+    def put(self, line):
+        with self.there:
+            self.lines.append(line)
+            self.there.notify()
+
+    def readline(self, size=-1):
+        with self.there:
+            while not self.lines:
+                self.there.wait()
+            return self.lines.pop(0)
+
+
+def soon(question):
+    deadline = time.monotonic() + 5
+    while not question() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return question()
+
+
+def test_a_worker_goes_on_until_it_is_told_to_stop():
+    hear, speak = Pipe(), io.BytesIO()
+    line = Line(hear, speak)
+    hear.put(order_line(ORDER))
+    assert line.order() == ORDER
+    line.tell(Note("Hello."))
+    assert parse_message(speak.getvalue()) == Note("Hello.")
+    assert not line.should_stop()
+    hear.put(CANCEL)
+    assert soon(line.should_stop)
+    hear.put(b"")
+
+
+def test_a_worker_stops_when_its_server_has_gone_and_gives_up_if_it_hangs(monkeypatch):
+    monkeypatch.setattr("cristae.worker.line.LONGEST_GOODBYE_S", 0.05)
+    hear, gave_up = Pipe(), threading.Event()
+    line = Line(hear, io.BytesIO(), gave_up.set)
+    hear.put(order_line(ORDER))
+    line.order()
+    hear.put(b"")
+    assert soon(line.should_stop)
+    assert gave_up.wait(5)
+
+
+def test_a_worker_whose_words_nobody_hears_stops():
+    class Broken(io.RawIOBase):
+        def write(self, data):
+            raise BrokenPipeError
+
+    line = Line(Pipe(), Broken())
+    line.tell(Note("Hello?"))
+    assert line.should_stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MemoryError(), "OUT_OF_MEMORY"),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"), "OUT_OF_MEMORY"),
+        (OSError(28, "No space left on device", "/home/someone/secret"), "DISK_FULL"),
+        (OSError(5, "Input/output error", "/home/someone/secret"), "INTERNAL"),
+        (ValueError("/home/someone/secret"), "INTERNAL"),
+    ],
+)
+def test_whatever_goes_wrong_becomes_a_sentence_without_paths(error, code):
+    told = explain(error)
+    assert told.code == code
+    assert "/" not in told.sentence
+    assert told.sentence.endswith(".")
