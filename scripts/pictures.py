@@ -125,11 +125,6 @@ def main() -> None:
                     box.setSelectedItem("2.5" if str(item) == "quick" else item)
         desk.press(train, "Train")
         job = desk.window("Training neurons")
-        desk.run("Cristae Jobs")
-        jobs = desk.window("Cristae: jobs")
-        time.sleep(30)
-        desk.picture(jobs, "jobs")
-        jobs.dispose()
         desk.run("Cristae Server")
         settings = desk.window("Cristae: server")
         time.sleep(3)
@@ -151,6 +146,12 @@ def main() -> None:
         labels.setSlice(25)
         desk.ij.IJ.run(labels, "Set... ", "zoom=400")
         desk.picture(labels.getWindow(), "labels")
+        desk.run("Cristae Jobs")
+        jobs = desk.window("Cristae: jobs")
+        time.sleep(3)
+        for table in desk.parts(jobs, desk.swing.JTable):
+            desk.on_event_thread(lambda table=table: table.setRowSelectionInterval(0, 0))
+        desk.picture(jobs, "jobs")
 
 
 if __name__ == "__main__":
