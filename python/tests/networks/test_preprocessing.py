@@ -65,20 +65,37 @@ def test_a_tile_sees_the_same_numbers_as_the_whole_volume(data: st.DataObject) -
 
 def test_neighbour_sections_come_as_channels_and_are_mirrored_at_the_ends() -> None:
     values = np.broadcast_to(np.arange(1, 4, dtype=np.uint8)[:, None, None], (3, 2, 2))[None]
-    seen = Frame(Held(values), Preprocessing(2, "training", PLAIN, context=1), (1, 1, 1)).read(
-        Box((0, 0, 0), (3, 2, 2))
-    )
+    preprocessing = Preprocessing(2, "training", Statistics((2.0,), (1.0,)), context=1)
+    seen = Frame(Held(values), preprocessing, (1, 1, 1)).read(Box((0, 0, 0), (3, 2, 2)))
     assert seen.shape == (3, 3, 2, 2)
-    assert seen[:, :, 0, 0].tolist() == [[2, 1, 2], [1, 2, 3], [2, 3, 2]]
+    assert seen[:, :, 0, 0].tolist() == [[0, -1, 0], [-1, 0, 1], [0, 1, 0]]
 
 
 def test_two_channels_keep_their_order_in_every_section() -> None:
-    values = np.array([[1, 2], [5, 6]], dtype=np.uint8)[:, :, None, None]  # c, z
-    two = Statistics((0.0, 0.0), (1.0, 1.0))
-    seen = Frame(Held(values), Preprocessing(2, "training", two, context=1), (1, 1, 1)).read(
-        Box((0, 0, 0), (1, 1, 1))
-    )
-    assert seen[0, :, 0, 0].tolist() == [2, 6, 1, 5, 2, 6]
+    values = np.array([[10, 20], [30, 40]], dtype=np.uint8)[:, :, None, None]  # c, z
+    preprocessing = Preprocessing(2, "training", Statistics((10.0, 35.0), (5.0, 5.0)), context=1)
+    seen = Frame(Held(values), preprocessing, (1, 1, 1)).read(Box((0, 0, 0), (1, 1, 1)))
+    assert seen[0, :, 0, 0].tolist() == [2, 1, 0, -1, 2, 1]
+
+
+def test_an_image_like_the_training_data_is_normalised_as_they_were() -> None:
+    values = noise(1, 4, 16, 16)
+    frame = Frame(Held(values), Preprocessing(3, "training", Statistics((120.0,), (60.0,))), (1, 1, 1))
+    assert frame.doubt() is None
+    seen = frame.read(Box((0, 0, 0), (4, 16, 16)))
+    assert np.allclose(seen[0], (values - 120.0) / 60.0, atol=1e-6)
+
+
+def test_an_image_of_another_scale_is_normalised_by_itself_and_said_to_be_so() -> None:
+    values = noise(1, 4, 16, 16)
+    wide = values.astype(np.uint16) * 200
+    preprocessing = Preprocessing(3, "training", Statistics((120.0,), (60.0,)))
+    frame = Frame(Held(wide), preprocessing, (1, 1, 1))
+    assert "unlike" in (frame.doubt() or "")
+    whole = frame.read(Box((0, 0, 0), (4, 16, 16)))
+    assert np.allclose(whole.mean(), 0, atol=1e-4)
+    fresh = Frame(Held(wide), preprocessing, (1, 1, 1))
+    assert np.array_equal(fresh.read(Box((1, 4, 4), (2, 8, 8)))[0, 0], whole[0, 0, 1:2, 4:8, 4:8])
 
 
 def test_a_single_section_is_its_own_neighbour() -> None:

@@ -37,8 +37,9 @@ class Preprocessing:
     dims
         2: the network sees sections, 3: volumes.
     normalisation
-        "training": with ``statistics``. "section": each section by its own, for serial sections, whose
-        brightness and contrast jump. "image": by those of a fixed sample of the whole image.
+        "training": with ``statistics``, unless the image is quite unlike; then as "image". "section": each
+        section by its own, for serial sections, whose brightness and contrast jump. "image": by those of a
+        fixed sample of the whole image.
     statistics
         Mean and standard deviation of the training data, one number a channel.
     downsample_zyx
@@ -178,6 +179,28 @@ class Frame:
         windows = [prepared[:, offset : offset + sections] for offset in range(2 * context + 1)]
         return np.ascontiguousarray(np.concatenate(windows).swapaxes(0, 1))
 
+    def doubt(self) -> str | None:
+        """Return a sentence if the grey values are quite unlike those of the training data, else None."""
+        if self.preprocessing.normalisation != "training":
+            return None
+        with self._lock:
+            used, trained = self._statistics_of_image(), self.preprocessing.statistics
+        if used == trained:
+            return None
+        ours, theirs = (f"mean {s.mean[0]:.4g}, deviation {s.std[0]:.4g}" for s in (used, trained))
+        return (
+            f"The image's grey values ({ours}) are unlike those that the model was trained on ({theirs}): "
+            "they are normalised by themselves, and the result may be worse."
+        )
+
+    def _statistics_of_image(self) -> Statistics:
+        """Return what the whole image is normalised with; measured once."""
+        if self._image_statistics is None:
+            found, trained = image_statistics(self.image), self.preprocessing.statistics
+            frozen = self.preprocessing.normalisation == "training" and found.is_like(trained)
+            self._image_statistics = trained if frozen else found
+        return self._image_statistics
+
     def _read_normalised(self, box_zyx: Box) -> Float32:
         """Return (c, z, y, x) of a box that may reach beyond the image, normalised and reduced."""
         raw, sections = read_mirrored(self.image, box_zyx)
@@ -197,11 +220,8 @@ class Frame:
                     self._sections[z] = section_statistics(self.image, z)
                 found = [self._sections[z] for z in sections.tolist()]
             return _broadcast([s.mean for s in found]), _broadcast([s.std for s in found])
-        statistics = self.preprocessing.statistics
-        if self.preprocessing.normalisation == "image":
-            with self._lock:
-                self._image_statistics = self._image_statistics or image_statistics(self.image)
-            statistics = self._image_statistics
+        with self._lock:
+            statistics = self._statistics_of_image()
         return _broadcast([statistics.mean]), _broadcast([statistics.std])
 
 

@@ -31,6 +31,27 @@ class Statistics:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def is_like(self, other: "Statistics") -> bool:
+        """Tell whether an image with these may be normalised with the other ones.
+
+        Another specimen moves the mean and the contrast a little; another microscope, or 16 bits instead of
+        8, moves them off the scale.
+
+        Examples
+        --------
+        >>> eight_bits = Statistics((120.0,), (30.0,))
+        >>> Statistics((150.0,), (45.0,)).is_like(eight_bits)
+        True
+        >>> Statistics((30000.0,), (9000.0,)).is_like(eight_bits)
+        False
+        """
+        return all(
+            abs(mean - their_mean) <= 2 * their_std and 0.4 <= std / their_std <= 2.5
+            for mean, std, their_mean, their_std in zip(
+                self.mean, self.std, other.mean, other.std, strict=True
+            )
+        )
+
 
 def section_statistics(image: ReadableImage, z: int) -> Statistics:
     """Return the statistics of one whole section, read in bands.
