@@ -118,8 +118,8 @@ def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, float]:
     finite = [section[np.isfinite(section)] for section in sections]
     if not any(values.size and values.min() < values.max() for values in finite):
         raise InvalidInput(
-            "The image is constant where it is annotated: there is nothing to see. Check that it is the right "
-            "image, and that its grey values survived the conversion."
+            "The image is constant where it is annotated: there is nothing to see. Check that it is the "
+            "right image, and that its grey values survived the conversion."
         )
     known, all_values = sum(values.size for values in finite), sum(section.size for section in sections)
     return gathered_statistics(sections), max(jumps, default=0.0), 1 - known / all_values
