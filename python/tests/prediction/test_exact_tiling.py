@@ -10,9 +10,17 @@ from cristae.errors import Cancelled, InvalidInput
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box
 from cristae.networks import Frame, build
-from cristae.prediction import Predictor, load_predictor, predict
+from cristae.prediction import (
+    Form,
+    Predictor,
+    form_of,
+    load_predictor,
+    output_kinds,
+    predict,
+    predict_objects,
+)
 from cristae.prediction.instances import InMemory
-from cristae.volumes import ArrayImage
+from cristae.volumes import ArrayImage, VoxelSize
 
 
 def predicted(predictor: Predictor, voxels: NDArray[np.generic], **choices: Any) -> NDArray[np.uint8]:
@@ -155,3 +163,38 @@ def test_cancelling_stops_between_tiles_and_keeps_what_is_done(
     assert np.array_equal(output.voxels, unbroken)
     assert any("3 of" in event.sentence for event in told if isinstance(event, Note))
     assert not np.array_equal(before, unbroken)
+
+
+def test_every_kind_of_result_says_what_it_looks_like(random_model: type) -> None:
+    record = random_model("volume").record
+    assert output_kinds(record) == ("labels", "probabilities")
+    labels = form_of(record, "labels")
+    assert (labels.channels, labels.dtype, [entry.name for entry in labels.classes]) == (
+        1,
+        "uint8",
+        ["one", "two"],
+    )
+    assert form_of(record, "probabilities") == Form(3, "uint8", ())
+    neurons = random_model("volume", target="instances").record
+    assert output_kinds(neurons)[0] == "instances"
+    assert form_of(neurons, "instances") == Form(1, "uint32", ())
+
+
+def test_objects_are_numbered_without_a_gap_and_arrive_in_the_output(
+    random_model: type, tissue: NDArray[np.uint8]
+) -> None:
+    model = random_model("volume", target="instances")
+    image = ArrayImage(tissue, VoxelSize(10, 10, 10))
+    whole = predict_objects(load_predictor(model, "cpu"), image)
+    assert whole.dtype == np.uint32
+    assert np.array_equal(np.unique(whole), np.arange(whole.max() + 1))
+    kept = np.zeros((1, *tissue.shape), np.uint32)
+
+    class Place:
+        resumed = False
+
+        def write(self, box_zyx: Box, voxels: NDArray[np.uint32]) -> None:
+            kept[(slice(None), *box_zyx.slices)] = voxels
+
+    predict(model, image, Place(), kind="instances", device="cpu")
+    assert np.array_equal(kept[0], whole)

@@ -105,7 +105,7 @@ class Run:
             dtype,
             self._image.voxel_size,
             name=out.name.split(".")[0],
-            classes=self._form.classes if self._kind == "labels" else (),
+            classes=self._form.classes,
             overwrite=overwrite,
             resume=resume,
         )

@@ -39,7 +39,7 @@ class Output(Protocol):
 
 @dataclass(frozen=True)
 class Form:
-    """What a kind of result looks like: channels, type of number, and the table of its classes."""
+    """What a kind of result looks like: channels, type of number, and for labels the table of classes."""
 
     channels: int
     dtype: str
@@ -66,8 +66,10 @@ def form_of(record: Mapping[str, Any], kind: str) -> Form:
         raise InvalidInput(f"This model gives {' or '.join(outputs)}, not {kind}.")
     if kind == "instances":
         return Form(1, "uint32", ())
+    if kind == "probabilities":
+        return Form(int(record["network"]["out_channels"]), "uint8", ())
     classes = tuple(LabelClass(int(c["value"]), str(c["name"]), int(c["rgb"])) for c in record["classes"])
-    return Form(1 if kind == "labels" else int(record["network"]["out_channels"]), "uint8", classes)
+    return Form(1, "uint8", classes)
 
 
 def output_kinds(record: Mapping[str, Any]) -> tuple[OutputKind, ...]:
@@ -180,6 +182,9 @@ def predict_tiles(
 ) -> None:
     """Predict labels or probabilities; see :func:`predict`."""
     frame = _frame_of(image, predictor, on_event)
+    doubt = frame.doubt()
+    if doubt is not None:
+        on_event(Note(doubt, is_warning=True))
     work = {
         "source": source,
         "model": predictor.digest,
