@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def main() -> None:
         jobs = desk.window("Cristae: jobs")
         time.sleep(3)
         for table in desk.parts(jobs, desk.swing.JTable):
-            desk.on_event_thread(lambda table=table: table.setRowSelectionInterval(0, 0))
+            desk.on_event_thread(partial(table.setRowSelectionInterval, 0, 0))
         desk.picture(jobs, "jobs")
 
 
