@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cristae.errors import InvalidInput
@@ -49,6 +49,7 @@ def test_a_box_outside_cannot_be_clipped():
         Box((5,), (6,)).clipped(Box((0,), (5,)))
 
 
+@settings(deadline=None)
 @given(boxes, boxes)
 def test_an_intersection_holds_the_voxels_that_both_boxes_hold(one, two):
     common = one.intersection(two)
@@ -56,6 +57,7 @@ def test_an_intersection_holds_the_voxels_that_both_boxes_hold(one, two):
     assert one.contains(two) == (voxels(two) <= voxels(one))
 
 
+@settings(deadline=None)
 @given(boxes, margins)
 def test_a_grown_box_contains_the_box_and_shifting_is_undone_by_the_way_back(box, margin):
     assert box.grown(margin).contains(box)
@@ -63,6 +65,7 @@ def test_a_grown_box_contains_the_box_and_shifting_is_undone_by_the_way_back(box
     assert box.relative_to(box) == Box.of_shape(box.shape)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 9)] * 3), st.tuples(*[st.integers(1, 10)] * 3))
 def test_a_grid_covers_every_voxel_once_in_c_order(shape, block):
     count = np.zeros(shape, int)

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cristae.errors import InvalidInput
@@ -19,6 +19,7 @@ def cuts(draw):
     return tuple(zip(*axes, strict=True))
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_write_boxes_partition_the_volume(cut):
     written = np.zeros(cut[0], int)
@@ -27,6 +28,7 @@ def test_write_boxes_partition_the_volume(cut):
     assert (written == 1).all()
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_every_written_voxel_has_its_halo_unless_the_volume_ends(cut):
     shape, tile_shape, halo, _ = cut
@@ -42,12 +44,14 @@ def test_every_written_voxel_has_its_halo_unless_the_volume_ends(cut):
                 assert (tile.read_box.start[axis], tile.read_box.stop[axis]) == (0, shape[axis])
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_all_read_boxes_have_the_same_shape(cut):
     expected = tuple(min(length, tile) for length, tile in zip(cut[0], cut[1], strict=True))
     assert {tile.read_box.shape for tile in tiles(*cut)} == {expected}
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_no_cut_with_fewer_tiles_exists(cut):
     shape, tile_shape, halo, _ = cut
@@ -60,6 +64,7 @@ def test_no_cut_with_fewer_tiles_exists(cut):
     assert len(tiles(shape, tile_shape, halo)) == math.prod(fewest)
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_tiles_of_a_padded_volume_start_on_the_networks_grid(cut):
     shape, tile_shape, halo, offset = (tuple(4 * value for value in axis) for axis in cut)

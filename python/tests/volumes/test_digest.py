@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cristae.errors import InvalidInput, LimitExceeded
@@ -66,6 +66,7 @@ def test_a_name_that_is_not_a_digest_never_becomes_a_path(text):
 lengths = st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 5000), st.integers(1, 5000))
 
 
+@settings(deadline=None)
 @given(lengths, st.sampled_from([1, 2, 4]))
 def test_blocks_hold_at_most_a_mebibyte_and_fit_the_volume(shape, itemsize):
     block = block_shape_for(shape, itemsize)
@@ -73,6 +74,7 @@ def test_blocks_hold_at_most_a_mebibyte_and_fit_the_volume(shape, itemsize):
     assert all(1 <= b <= n for b, n in zip(block, shape, strict=True))
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 7)] * 4), st.tuples(*[st.integers(1, 7)] * 4), st.sampled_from([1, 2, 4]))
 def test_block_offsets_add_up(shape, block, itemsize):
     block = tuple(min(pair) for pair in zip(shape, block, strict=True))

@@ -220,6 +220,7 @@ class Workers:
         self.zygote.stdout.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="fork and SIGKILL; on Windows TerminateProcess would be the kill")
 @pytest.mark.parametrize("work", ["upload", "result"])
 def test_killed_twenty_times_at_random_moments_it_still_ends_with_the_right_digest(tmp_path, work):

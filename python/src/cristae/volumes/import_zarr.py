@@ -126,7 +126,7 @@ def _only_array(name: str, group: zarr.Group, multiscale: dict[str, Any]) -> str
 
 
 def _arrays(group: zarr.Group) -> str:
-    listed = [f"{key} {array.shape}" for key, array in group.arrays()]
+    listed = sorted(f"{key} {array.shape}" for key, array in group.arrays())
     return ", ".join(listed) if listed else "none at its top level; give the path of one of its images"
 
 
