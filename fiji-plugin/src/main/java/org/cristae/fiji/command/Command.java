@@ -3,6 +3,7 @@ package org.cristae.fiji.command;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.Macro;
+import ij.macro.Interpreter;
 import ij.plugin.PlugIn;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
@@ -46,6 +47,11 @@ abstract class Command implements PlugIn {
     }
     if (failure.getCause() != null) {
       failure.getCause().printStackTrace(); // the console is for whoever helps
+    }
+    Interpreter interpreter = Interpreter.getInstance();
+    if (IJ.getInstance() == null && interpreter != null) {
+      System.err.println("Cristae: " + failure.getMessage());
+      interpreter.setIgnoreErrors(true); // ImageJ -batch: a dialog would wait for nobody
     }
     IJ.error("Cristae", failure.getMessage());
   }

@@ -1,0 +1,205 @@
+package org.cristae.fiji.command;
+
+import static org.cristae.fiji.command.RealImageJ.macro;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import ij.IJ;
+import ij.ImagePlus;
+import ij.WindowManager;
+import ij.plugin.frame.Recorder;
+import java.awt.Component;
+import java.awt.Container;
+import java.awt.Window;
+import java.util.concurrent.Callable;
+import javax.swing.AbstractButton;
+import javax.swing.JComboBox;
+import javax.swing.JFrame;
+import javax.swing.JTable;
+import javax.swing.JTextField;
+import javax.swing.SwingUtilities;
+import org.cristae.fiji.ui.Connection;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What a person does with the mouse: dialogs, job windows, the recorder. */
+@Timeout(300)
+class DialogIT {
+  @BeforeAll
+  static void start() throws Exception {
+    RealImageJ.start();
+  }
+
+  @AfterAll
+  static void stopServer() {
+    Connection.local().stop();
+  }
+
+  @AfterEach
+  void close() {
+    RealImageJ.closeAll();
+    for (Window window : Window.getWindows()) {
+      if (window instanceof JFrame) {
+        window.dispose();
+      }
+    }
+  }
+
+  @Test
+  void eachActionRecordsOneLineThatReplaysToTheSameResult() throws Exception {
+    RealImageJ.stack("my stack.tif", 3, 1);
+    RealImageJ.labels("my stack-labels.tif", 3);
+    IJ.selectWindow("my stack.tif");
+    Recorder recorder = new Recorder(false);
+    try {
+      menu("Cristae Train");
+      Window train = await("the dialog", () -> dialog("Cristae: train a model"));
+      assertEquals("my stack-labels.tif", box(train, "labels").getSelectedItem());
+      type(train, "name", "clicked");
+      SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("0.02"));
+      click(train, "Train");
+      await("the model", () -> find(Window.getWindows(), "clicked") && !isWorking() ? this : null);
+      IJ.selectWindow("my stack.tif");
+      menu("Cristae Segment");
+      Window segment = await("the dialog", () -> dialog("Cristae: segment an image"));
+      SwingUtilities.invokeAndWait(() -> box(segment, "model").setSelectedItem("clicked"));
+      click(segment, "Segment");
+      await("the labels", () -> WindowManager.getImage("my stack-clicked.tif"));
+      String recorded = recorder.getText();
+      assertEquals(
+          "run(\"Cristae Train\", \"image=[my stack.tif] labels=[my stack-labels.tif]"
+              + " task=semantic name=clicked budget=0.02\");",
+          line(recorded, "Cristae Train"));
+      String replay = line(recorded, "Cristae Segment");
+      assertEquals("run(\"Cristae Segment\", \"image=[my stack.tif] model=clicked\");", replay);
+      ImagePlus first = WindowManager.getImage("my stack-clicked.tif");
+      byte[] pixels = ((byte[]) first.getStack().getPixels(2)).clone();
+      first.close();
+      macro(replay);
+      ImagePlus second = IJ.getImage();
+      assertEquals("my stack-clicked.tif", second.getTitle());
+      assertArrayEquals(pixels, (byte[]) second.getStack().getPixels(2));
+    } finally {
+      Recorder.record = false;
+      recorder.close();
+    }
+    RealImageJ.closeAll();
+    menu("Cristae Jobs");
+    Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
+    JTable table = (JTable) child(jobs, part -> part instanceof JTable);
+    await("the list", () -> table.getRowCount() > 0 ? table : null);
+    SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
+    click(jobs, "Open Result");
+    ImagePlus again = await("the result", () -> WindowManager.getImage("my stack-clicked.tif"));
+    assertEquals("micron", again.getCalibration().getUnit());
+    assertEquals(3, again.getNSlices());
+  }
+
+  private static String line(String recorded, String command) {
+    String found = null;
+    for (String line : recorded.split("\n")) {
+      if (line.contains("run(\"" + command + "\"")) {
+        assertEquals(null, found, "recorded twice");
+        found = line;
+      }
+    }
+    return found;
+  }
+
+  private static boolean isWorking() {
+    for (Window window : Window.getWindows()) {
+      Component cancel = child(window, part -> isButton(part, "Cancel") && part.isEnabled());
+      if (window.isShowing() && window instanceof JFrame && cancel != null) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean find(Window[] windows, String name) {
+    for (Window window : windows) {
+      if (window instanceof JFrame && ((JFrame) window).getTitle().endsWith("Training " + name)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** As if chosen from the menu, on a thread of its own. */
+  private static void menu(String command) {
+    IJ.doCommand(command);
+  }
+
+  private static Window dialog(String title) {
+    for (Window window : Window.getWindows()) {
+      boolean same =
+          window instanceof javax.swing.JDialog
+              && title.equals(((javax.swing.JDialog) window).getTitle());
+      if (same && window.isShowing()) {
+        return window;
+      }
+    }
+    return null;
+  }
+
+  private static Window frame(String title) {
+    for (Window window : Window.getWindows()) {
+      if (window instanceof JFrame
+          && window.isShowing()
+          && title.equals(((JFrame) window).getTitle())) {
+        return window;
+      }
+    }
+    return null;
+  }
+
+  private interface Wanted {
+    boolean is(Component part);
+  }
+
+  private static Component child(Container parent, Wanted wanted) {
+    for (Component part : parent.getComponents()) {
+      if (wanted.is(part)) {
+        return part;
+      }
+      Component inside = part instanceof Container ? child((Container) part, wanted) : null;
+      if (inside != null) {
+        return inside;
+      }
+    }
+    return null;
+  }
+
+  private static boolean isButton(Component part, String text) {
+    return part instanceof AbstractButton && text.equals(((AbstractButton) part).getText());
+  }
+
+  private static JComboBox<?> box(Window window, String key) {
+    return (JComboBox<?>) child(window, part -> key.equals(part.getName()));
+  }
+
+  private static void type(Window window, String key, String text) throws Exception {
+    Component field = child(window, part -> key.equals(part.getName()));
+    SwingUtilities.invokeAndWait(() -> ((JTextField) field).setText(text));
+  }
+
+  private static void click(Window window, String text) throws Exception {
+    AbstractButton button =
+        (AbstractButton) await(text, () -> child(window, p -> isButton(p, text) && p.isEnabled()));
+    SwingUtilities.invokeLater(button::doClick);
+  }
+
+  private static <T> T await(String what, Callable<T> wanted) throws Exception {
+    for (int i = 0; i < 1200; i++) {
+      T found = wanted.call();
+      if (found != null) {
+        return found;
+      }
+      Thread.sleep(100);
+    }
+    throw new AssertionError(what + " did not appear");
+  }
+}
