@@ -125,8 +125,10 @@ def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_
         assert sorted(names) == sorted(wanted)
         assert bystander.looks > 10
         assert bystander.broken == []
-        staged = [path.name for path in server.home.staging.iterdir()]
-        assert staged == [], staged
+        # Notes of sealed uploads stay for a week, so that sealing again answers the same; half-made results
+        # do not.
+        half_made = [path for path in server.home.staging.iterdir() if not (path / "upload.json").exists()]
+        assert half_made == []
         assert killer.slowest_start_s < 15.0  # 5 s on a machine that does nothing else
 
 

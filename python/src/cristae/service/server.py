@@ -25,6 +25,7 @@ from cristae.jobs.records import JobRecord
 from cristae.jobs.specs import staging_id
 from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary
+from cristae.service.buffers import keep_buffers
 from cristae.service.devices import Devices
 from cristae.service.gate import Gate
 from cristae.service.house import House
@@ -142,6 +143,7 @@ def _logging_to(path: Path) -> Iterator[None]:
 
 
 async def _run(home: Home, options: Options, credentials: grpc.ServerCredentials | None) -> None:
+    keep_buffers()
     token = read_or_make_token(home.token_file)
     journal = Journal(home.journal_file)
     limits = options.limits
