@@ -66,6 +66,15 @@ def test_a_patch_larger_than_the_image_is_centred_on_it() -> None:
         assert 0 <= box.start[2] <= 24
 
 
+def test_patches_do_not_pile_up_at_the_edges_of_an_image_hardly_larger() -> None:
+    labels = np.zeros((1, 96, 96), np.uint8)
+    labels[:, ::3] = 1
+    starts = [box.start[1] for box in boxes(PatchSampler([region_of(labels)], 2, (1, 64, 64), 0.0, 0), 50, 8)]
+    assert min(starts) >= 0
+    assert max(starts) <= 32
+    assert sum(start in (0, 32) for start in starts) < 0.35 * len(starts)
+
+
 def test_a_step_sees_the_same_patches_after_a_restart() -> None:
     region = region_of(spotted())
     one, two, other = (PatchSampler([region], 3, (1, 32, 32), 0.5, seed) for seed in (3, 3, 4))

@@ -90,9 +90,13 @@ class PatchSampler:
         for at, size, length in zip(
             voxel.tolist(), self.patch_zyx, self._regions[region].shape_zyx, strict=True
         ):
-            first = at - int(generator.integers(size // 8, size - size // 8))
-            slack = length - size  # a patch larger than the image is centred on it, and mirrored beyond
-            start.append(min(max(first, 0), slack) if slack >= 0 else slack // 2)
+            slack = length - size  # if negative, the patch is centred on the image and mirrored beyond
+            margin = size // 8
+            # Every place in the image that shows the voxel is as likely: clamping would pile them up at edges.
+            lowest = min(max(at - size + 1 + margin, 0), max(slack, 0))
+            highest = max(min(at - margin, slack), lowest)
+            first = int(generator.integers(lowest, highest + 1))
+            start.append(first if slack >= 0 else slack // 2)
         z, y, x = start
         return z, y, x
 
