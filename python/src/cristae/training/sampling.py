@@ -92,7 +92,7 @@ class PatchSampler:
         ):
             slack = length - size  # if negative, the patch is centred on the image and mirrored beyond
             margin = size // 8
-            # Every place in the image that shows the voxel is as likely: clamping would pile them up at edges.
+            # Every place in the image that shows the voxel is as likely: clamping piles them up at edges.
             lowest = min(max(at - size + 1 + margin, 0), max(slack, 0))
             highest = max(min(at - margin, slack), lowest)
             first = int(generator.integers(lowest, highest + 1))
