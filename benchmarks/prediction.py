@@ -32,8 +32,8 @@ from cristae.volumes import Image, create_output, open_image
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "prediction.md"
 MOST_TIMES_BARE = 1.15
 MOST_MIB_MORE = 32.0
-SMALL, LARGE = (48, 192, 192), (96, 384, 384)
-TILE = (32, 96, 96)
+SMALL, LARGE = (40, 144, 144), (80, 288, 288)
+TILE = (32, 80, 80)
 MIB = 1024 * 1024
 
 
