@@ -43,7 +43,15 @@ public final class Upload {
   public static Volume run(
       Client client, BlockSource source, Progress progress, Cancellation cancellation)
       throws CristaeException {
-    return new Upload(client, source, progress, cancellation).run();
+    Upload upload = new Upload(client, source, progress, cancellation);
+    try {
+      return upload.run();
+    } catch (CristaeException e) {
+      if (e.status() != Status.Code.DATA_LOSS) {
+        throw e;
+      }
+      return upload.run(); // the image changed while it was sent: once more, as it is now
+    }
   }
 
   private Volume run() throws CristaeException {
@@ -83,7 +91,6 @@ public final class Upload {
       case ABORTED: // the server still holds the stream that broke
       case NOT_FOUND: // thrown away meanwhile: opened again
       case INVALID_ARGUMENT: // damaged on the way
-      case DATA_LOSS:
         return true;
       default:
         return false;

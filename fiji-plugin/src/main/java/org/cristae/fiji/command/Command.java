@@ -16,7 +16,8 @@ import org.cristae.v1.ErrorCode;
  * failures abort the macro with one sentence. Called without, it opens its dialog.
  */
 abstract class Command implements PlugIn {
-  private static final long POLL_MS = 100;
+  private static final int LINE_LENGTH = 80;
+  private static final int POLL_MS = 100;
 
   /** Does the command with the options of a macro; blocks until it is done. */
   abstract void scripted(String options) throws CristaeException;
@@ -46,14 +47,27 @@ abstract class Command implements PlugIn {
       return;
     }
     if (failure.getCause() != null) {
-      failure.getCause().printStackTrace(); // the console is for whoever helps
+      System.err.println("Cristae: " + failure.getCause()); // the console is for whoever helps
     }
     Interpreter interpreter = Interpreter.getInstance();
     if (IJ.getInstance() == null && interpreter != null) {
       System.err.println("Cristae: " + failure.getMessage());
       interpreter.setIgnoreErrors(true); // ImageJ -batch: a dialog would wait for nobody
     }
-    IJ.error("Cristae", failure.getMessage());
+    // A macro gets the sentence as it is; ImageJ's own dialog does not break lines.
+    IJ.error("Cristae", interpreter == null ? wrapped(failure.getMessage()) : failure.getMessage());
+  }
+
+  /** The text in lines of about 80 characters. */
+  static String wrapped(String text) {
+    StringBuilder lines = new StringBuilder();
+    int length = 0;
+    for (String word : text.split(" ")) {
+      boolean isNewLine = length + word.length() > LINE_LENGTH;
+      lines.append(length == 0 ? "" : isNewLine ? "\n" : " ").append(word);
+      length = (isNewLine ? 0 : length) + word.length() + 1;
+    }
+    return lines.toString();
   }
 
   /** Does the work on this thread; Esc cancels it, on the server too. Shows the result. */
@@ -80,7 +94,7 @@ abstract class Command implements PlugIn {
         cancellation.cancel();
         return;
       }
-      IJ.wait((int) POLL_MS);
+      IJ.wait(POLL_MS);
     }
   }
 }

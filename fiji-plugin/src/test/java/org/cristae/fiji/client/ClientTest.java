@@ -85,6 +85,22 @@ class ClientTest {
   }
 
   @Test
+  void anImageThatChangedWhileItWasSentIsSentOnceMore() throws Exception {
+    server.dataLosses = 1;
+    try (Client client = server.client()) {
+      Upload.run(client, volume(), Progress.NONE, new Cancellation());
+    }
+    assertArrayEquals(bytes(volume()), server.stored.toByteArray());
+    server.sealed = false;
+    server.dataLosses = 2;
+    try (Client client = server.client()) {
+      assertThrows(
+          CristaeException.class,
+          () -> Upload.run(client, volume(), Progress.NONE, new Cancellation()));
+    }
+  }
+
+  @Test
   void anUploadCanBeCancelledInTheMiddle() throws Exception {
     Cancellation cancellation = new Cancellation();
     Progress progress =

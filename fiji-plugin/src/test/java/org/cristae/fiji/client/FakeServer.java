@@ -47,6 +47,9 @@ final class FakeServer implements AutoCloseable {
   /** So many calls are answered with UNAVAILABLE first. */
   int refusals;
 
+  /** So many times the volume that was sent is not the one promised. */
+  int dataLosses;
+
   int apiVersion = 1;
   int oldestApiVersion = 1;
 
@@ -182,6 +185,13 @@ final class FakeServer implements AutoCloseable {
 
     @Override
     public void sealUpload(SealUploadRequest request, StreamObserver<Volume> answer) {
+      if (dataLosses > 0) {
+        dataLosses--;
+        committed = 0;
+        stored.reset();
+        answer.onError(Status.DATA_LOSS.withDescription("not as promised").asRuntimeException());
+        return;
+      }
       sealed = true;
       answer.onNext(volume());
       answer.onCompleted();
