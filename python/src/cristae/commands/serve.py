@@ -55,12 +55,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until the end."""
     from cristae.service import serve
 
+    home = home_of(arguments)
+
+    def tell(address: str) -> None:
+        print(
+            f"Listening on {address}. The token is in {home.token_file}. Ctrl-C ends the server.", flush=True
+        )
+
     serve(
-        home_of(arguments),
+        home,
         host=arguments.host,
         port=arguments.port,
         tls_certificate=arguments.tls_certificate,
         tls_key=arguments.tls_key,
         stop_with=arguments.stop_with,
+        on_ready=tell,
     )
     return 0

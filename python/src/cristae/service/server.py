@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,6 +67,7 @@ def serve(
     stop_with: int | None = None,
     limits: Limits | None = None,
     worker_command: Sequence[str] | None = None,
+    on_ready: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Run the server of a home until a signal or its watchdog ends it.
 
@@ -84,6 +85,8 @@ def serve(
         How much it takes.
     worker_command
         The program of a worker, if not ``cristae.worker``; tests put a quicker one in its place.
+    on_ready
+        Called once with the address, when the server answers.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def serve(
     options = Options(host, port, tls_certificate, tls_key, stop_with, limits, worker_command)
     credentials = _credentials(options)
     with FileLock(home.lock_file, f"The home {home.root}"), _logging_to(home.log_file):
-        asyncio.run(_run(home, options, credentials))
+        asyncio.run(_run(home, options, credentials, on_ready))
 
 
 def _credentials(options: Options) -> grpc.ServerCredentials | None:
@@ -142,7 +145,12 @@ def _logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
-async def _run(home: Home, options: Options, credentials: grpc.ServerCredentials | None) -> None:
+async def _run(
+    home: Home,
+    options: Options,
+    credentials: grpc.ServerCredentials | None,
+    on_ready: Callable[[str], None],
+) -> None:
     keep_buffers()
     token = read_or_make_token(home.token_file)
     journal = Journal(home.journal_file)
@@ -174,6 +182,7 @@ async def _run(home: Home, options: Options, credentials: grpc.ServerCredentials
         await server.start()
         _announce(home, f"{address}:{port}", tls=credentials is not None)
         _log.info("Cristae %s listens on %s:%s, process %s", __version__, address, port, os.getpid())
+        on_ready(f"{address}:{port}")
         background = [asyncio.create_task(_find_devices(devices, supervisor))]
         background.append(asyncio.create_task(_keep_house(store, options.limits)))
         if options.stop_with is not None:
