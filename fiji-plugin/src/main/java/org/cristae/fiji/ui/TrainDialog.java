@@ -1,15 +1,19 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import ij.process.ImageProcessor;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import javax.swing.JComboBox;
 import javax.swing.JTextField;
 import org.cristae.fiji.client.CristaeException;
 
 /** The dialog of "Cristae Train". */
 public final class TrainDialog {
+  private static final int MOST_CLASSES = 12;
   private static final String[] REMEMBERED = {
     "task", "budget", "name", "classes", "unknown", "empty-sections"
   };
@@ -52,7 +56,7 @@ public final class TrainDialog {
         "Task",
         Arrays.asList("semantic", "instances"),
         false,
-        choices.get("task", "semantic"));
+        suggestedTask(OpenImages.titled(labelsFor(image)), choices.get("task", "semantic")));
     form.hint(false, "semantic: what kind each voxel is; instances: single objects");
     JTextField name =
         form.text(
@@ -147,6 +151,21 @@ public final class TrainDialog {
   private static String labelsFor(ImagePlus image) {
     ImagePlus likely = OpenImages.likelyLabels(image);
     return likely == null ? TrainingChoices.ROIS : likely.getTitle();
+  }
+
+  /**
+   * Instances if the labels show more values than there are classes usually, else the last task.
+   */
+  static String suggestedTask(ImagePlus labels, String lastTask) {
+    if (labels == null) {
+      return lastTask;
+    }
+    ImageProcessor plane = labels.getProcessor();
+    Set<Float> values = new HashSet<>();
+    for (int i = 0; i < plane.getPixelCount() && values.size() <= MOST_CLASSES; i++) {
+      values.add(plane.getf(i));
+    }
+    return values.size() > MOST_CLASSES ? "instances" : lastTask;
   }
 
   /** A model's name from the title of the labels: "mito" for "stack-mito-labels.tif". */

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ij.IJ;
+import ij.ImagePlus;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.TrainingSpec;
 import org.junit.jupiter.api.Test;
@@ -134,6 +136,15 @@ class ChoicesTest {
   @CsvSource({"stack-mito-labels.tif, mito", "labels.tif, model", "neurons.tif, neurons"})
   void theNameIsSuggestedFromTheLabels(String labels, String name) {
     assertEquals(name, TrainDialog.suggestedName(labels));
+  }
+
+  @Test
+  void labelsWithManyValuesAreTakenForObjects() {
+    ImagePlus labels = IJ.createImage("labels.tif", "8-bit ramp", 256, 4, 1);
+    assertEquals("instances", TrainDialog.suggestedTask(labels, "semantic"));
+    ImagePlus mask = IJ.createImage("mask.tif", "8-bit black", 256, 4, 1);
+    assertEquals("semantic", TrainDialog.suggestedTask(mask, "semantic"));
+    assertEquals("instances", TrainDialog.suggestedTask(mask, "instances"));
   }
 
   @ParameterizedTest
