@@ -12,6 +12,9 @@ LARGEST_GAP = 20
 MOST_CLASSES = 254
 """Training targets are 8-bit numbers, and 255 means unknown."""
 
+MOST_UNLISTED = 64
+"""More values than this without a class table are grey values or ids of objects, not kinds of things."""
+
 
 @dataclass(frozen=True)
 class Numbering:
@@ -110,6 +113,12 @@ def number_classes(
         ]
     else:
         numbered = foreground
+        if len(numbered) > MOST_UNLISTED:
+            raise InvalidInput(
+                f"The {what} have {len(numbered)} different values, too many to be classes. If each value is "
+                "one object, choose the target instances; if this is the image, choose its labels; if they "
+                "are classes, list them in the class table (classes=)."
+            )
         if len(numbered) > 1:
             _refuse_gaps(numbered, what)
 
