@@ -1,9 +1,9 @@
 """How fast a volume goes to the server and comes back, against a bare gRPC stream of the same bytes.
 
 Both ways are measured in one run, by turns, over loopback, with the server in a process of its own; the
-least time of all rounds counts. The bare stream is what gRPC itself can do: the same messages in the same
-number, received and thrown away, or made once and sent. The server does the same and checks, stores and
-reads every byte besides.
+least time of all rounds counts. The bare stream is what gRPC itself can do: the same client, the same
+messages with the same bytes, received, parsed and thrown away, or made beforehand and sent from memory. The
+server does the same and checks, stores and reads every byte besides.
 
     python benchmarks/transfer.py [--mebibytes 512] [--rounds 5] [--write]
 """
@@ -24,7 +24,7 @@ import google_crc32c
 import grpc
 import numpy as np
 
-from cristae.service.client import Address
+from cristae.service.client import Address, block_bytes
 from cristae.service.messages import spec_message
 from cristae.settings import MIB, Home
 from cristae.v1 import volumes_pb2, volumes_pb2_grpc
@@ -36,7 +36,13 @@ OPTIONS = [("grpc.max_receive_message_length", 4 * MIB), ("grpc.max_send_message
 
 
 class BareStream(volumes_pb2_grpc.VolumesServicer):
-    """The same calls with nothing behind them."""
+    """The same calls with nothing behind them; the blocks to send lie in memory."""
+
+    def __init__(self, mebibytes: int) -> None:
+        self.blocks = [
+            volumes_pb2.Block(index=index, offset=offset, crc32c=crc32c, voxels=voxels)
+            for index, offset, crc32c, voxels in blocks_of(image_of(mebibytes))
+        ]
 
     async def WriteBlocks(self, requests, context):  # type: ignore[no-untyped-def]  # noqa: D102, N802
         async for _ in requests:
@@ -44,15 +50,27 @@ class BareStream(volumes_pb2_grpc.VolumesServicer):
         yield volumes_pb2.UploadStatus()
 
     async def ReadBlocks(self, request, context):  # type: ignore[no-untyped-def]  # noqa: D102, N802
-        block = volumes_pb2.Block(voxels=bytes(MIB))
-        for _ in range(request.first_block):
+        for block in self.blocks:
             yield block
 
 
-async def serve_bare() -> None:
+def image_of(mebibytes: int) -> ArrayImage:
+    """Return an image of so many sections of 1 MiB."""
+    return ArrayImage(np.random.default_rng(0).integers(0, 255, (mebibytes, 1024, 1024), np.uint8))
+
+
+def blocks_of(image: ArrayImage) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield number, offset, checksum and voxels of every block."""
+    spec = VolumeSpec(image.shape_czyx, image.dtype.name)
+    for index in range(spec.blocks.count):
+        voxels = block_bytes(image, spec, index)
+        yield index, spec.blocks.offset(index), google_crc32c.value(voxels), voxels
+
+
+async def serve_bare(mebibytes: int) -> None:
     """Serve the bare stream and print its port."""
     server = grpc.aio.server(options=OPTIONS)
-    volumes_pb2_grpc.add_VolumesServicer_to_server(BareStream(), server)
+    volumes_pb2_grpc.add_VolumesServicer_to_server(BareStream(mebibytes), server)
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     await server.start()
     await server.wait_for_termination()
@@ -69,19 +87,13 @@ class Transfer:
     """One volume, its messages made beforehand, and the two servers."""
 
     def __init__(self, ours: Address, bare_port: int, mebibytes: int) -> None:
-        self.voxels = np.random.default_rng(0).integers(0, 255, (mebibytes, 1024, 1024), np.uint8)
-        self.spec = VolumeSpec((1, *self.voxels.shape), "uint8")
-        image = ArrayImage(self.voxels)
-        count = self.spec.blocks.count
-        print(f"{mebibytes} MiB in {count} blocks", flush=True)
+        image = image_of(mebibytes)
+        self.spec = VolumeSpec(image.shape_czyx, image.dtype.name)
+        self.blocks = list(blocks_of(image))
+        print(f"{mebibytes} MiB in {len(self.blocks)} blocks", flush=True)
         self.metadata = [("authorization", f"Bearer {ours.token}")]
         self.ours = volumes_pb2_grpc.VolumesStub(grpc.insecure_channel(ours.target, OPTIONS))
         self.bare = volumes_pb2_grpc.VolumesStub(grpc.insecure_channel(f"127.0.0.1:{bare_port}", OPTIONS))
-        self.blocks = []
-        for index in range(count):
-            box = self.spec.blocks.box(index)
-            body = np.ascontiguousarray(image._voxels[box.slices]).tobytes()
-            self.blocks.append((index, self.spec.blocks.offset(index), google_crc32c.value(body), body))
         self.digest = volume_digest(self.spec, (block_digest(body) for *_, body in self.blocks))
 
     def requests(self, upload_id: str) -> Iterator[volumes_pb2.WriteBlocksRequest]:
@@ -97,7 +109,7 @@ class Transfer:
 
     def download_bare(self) -> None:
         """Receive as many blocks of nothing."""
-        for _ in self.bare.ReadBlocks(volumes_pb2.ReadBlocksRequest(first_block=len(self.blocks))):
+        for _ in self.bare.ReadBlocks(volumes_pb2.ReadBlocksRequest()):
             pass
 
     def open(self) -> str:
@@ -131,7 +143,11 @@ def measure(mebibytes: int, rounds: int) -> dict[str, float]:
         program = "import sys; from pathlib import Path; from cristae.service import serve; "
         program += "from cristae.settings import Home; serve(Home(Path(sys.argv[1])))"
         ours = subprocess.Popen([sys.executable, "-c", program, str(home.root)])
-        bare = subprocess.Popen([sys.executable, __file__, "--bare"], stdout=subprocess.PIPE, text=True)
+        bare = subprocess.Popen(
+            [sys.executable, __file__, "--bare", "--mebibytes", str(mebibytes)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         try:
             assert bare.stdout is not None  # noqa: S101
             port = int(bare.stdout.readline())
@@ -193,7 +209,7 @@ def main() -> int:
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.bare:
-        asyncio.run(serve_bare())
+        asyncio.run(serve_bare(chosen.mebibytes))
         return 0
     least = measure(chosen.mebibytes, chosen.rounds)
     page = report(least, chosen.mebibytes, chosen.rounds)

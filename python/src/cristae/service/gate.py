@@ -62,7 +62,7 @@ class Gate(grpc.aio.ServerInterceptor):
         assert parse is not None  # noqa: S101 - generated code always has one
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
-                self._both_streaming(method, handler.stream_stream, parse),
+                self._both_streaming(method, handler.stream_stream),
                 response_serializer=handler.response_serializer,
             )
         if handler.response_streaming:
@@ -101,17 +101,15 @@ class Gate(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _both_streaming(self, method: str, behaviour: Any, parse: Callable[[bytes], Message]) -> Any:
+    def _both_streaming(self, method: str, behaviour: Any) -> Any:
+        """Hand the requests on as bytes: they are blocks, which `cristae.service.wire` reads and checks."""
+
         async def call(
             requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:
-            async def checked() -> AsyncIterator[Message]:
-                async for data in requests:
-                    yield self._checked(data, parse)
-
             try:
                 with _Counted(self):
-                    async for answer in behaviour(checked(), context):
+                    async for answer in behaviour(requests, context):
                         yield answer
             except Exception as error:
                 await self._fail(error, method, context)

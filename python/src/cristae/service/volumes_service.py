@@ -1,26 +1,27 @@
 """The service Volumes: sending, fetching and listing volumes."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
+from itertools import batched
 from typing import Any
 
 import grpc
 
-from cristae.errors import InvalidInput, LimitExceeded
+from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.service.house import House
 from cristae.service.messages import box_zyx, check_digest, spec_message, volume_spec
 from cristae.service.pages import page_of, page_size
 from cristae.service.status import AnotherStream, OutsideVolume
+from cristae.service.streams import arriving
+from cristae.service.wire import SentBlock, block_message, sent_block
 from cristae.v1 import volumes_pb2, volumes_pb2_grpc
 from cristae.volumes import StoredVolume, Upload
 
 type Context = grpc.aio.ServicerContext[Any, Any]
 
-_ANSWER_EVERY = 2
-_READ_AHEAD = 4
-_VOXELS = volumes_pb2.Block.VOXELS_FIELD_NUMBER
+_TOGETHER = 4
+"""Blocks that a thread writes or reads at a time, while as many others arrive or leave."""
 
 
 class Volumes(volumes_pb2_grpc.VolumesServicer):
@@ -42,49 +43,42 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
             return volumes_pb2.UploadStatus(
                 committed_bytes=total, total_bytes=total, sealed=volume_message(opened)
             )
-        return _status(opened)
+        return await self._house.quick(_status, opened)
 
     async def WriteBlocks(  # noqa: N802
-        self, requests: AsyncIterator[volumes_pb2.WriteBlocksRequest], context: Context
+        self, requests: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[volumes_pb2.UploadStatus]:
         """Write blocks while the next ones arrive; the newest stream of an upload is the one that writes."""
         mine = object()
         upload: Upload | None = None
-        writing: asyncio.Future[int] | None = None
-        unanswered = 0
         try:
-            async for request in requests:
-                if writing is not None:
-                    await writing
-                if upload is None:
-                    upload = await self._house.quick(self._house.store.upload, request.upload_id)
-                    self._writers[upload.id] = mine
-                if request.upload_id != upload.id:
-                    raise InvalidInput("A stream of blocks belongs to one upload; open another stream.")
-                if self._writers.get(upload.id) is not mine:
-                    raise AnotherStream("Another window sends the same image now; wait until it is there.")
-                most = self._house.limits.max_block_bytes
-                writing = asyncio.ensure_future(self._house.block(_write, upload, request.block, most))
-                unanswered += 1
-                if unanswered == _ANSWER_EVERY:
-                    await writing
-                    unanswered = 0
+            async with arriving(requests, _TOGETHER) as batches:
+                async for batch in batches:
+                    blocks = [sent_block(data, self._house.limits) for data in batch]
+                    if upload is None:
+                        upload = await self._house.quick(self._house.store.upload, blocks[0].upload_id)
+                        self._writers[upload.id] = mine
+                    if any(block.upload_id != upload.id for block in blocks):
+                        raise InvalidInput("A stream of blocks belongs to one upload; open another stream.")
+                    await self._house.block(self._write, upload, blocks, mine)
                     yield _status(upload)
-            if writing is not None:
-                await writing
-            if upload is not None:
-                yield _status(upload)
         finally:
-            if writing is not None and not writing.done():
-                await asyncio.wait([writing])
             if upload is not None and self._writers.get(upload.id) is mine:
                 del self._writers[upload.id]
+
+    def _write(self, upload: Upload, blocks: list[SentBlock], mine: object) -> None:
+        for block in blocks:
+            # Looked at before each block: a stream that broke must not write on beside the next one.
+            if self._writers.get(upload.id) is not mine:
+                raise AnotherStream("Another window sends the same image now; wait until it is there.")
+            upload.write(block.index, block.offset, block.crc32c, block.voxels)
 
     async def GetUploadStatus(  # noqa: N802
         self, request: volumes_pb2.GetUploadStatusRequest, context: Context
     ) -> volumes_pb2.UploadStatus:
         """Tell how far an upload got."""
-        return _status(await self._house.quick(self._house.store.upload, request.upload_id))
+        upload = await self._house.quick(self._house.store.upload, request.upload_id)
+        return await self._house.quick(_status, upload)
 
     async def SealUpload(  # noqa: N802
         self, request: volumes_pb2.SealUploadRequest, context: Context
@@ -120,17 +114,18 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
         else:
             box = Box.of_shape(shape)
         wanted = (index for index in blocks.touching(box) if index >= request.first_block)
-        ahead: deque[asyncio.Future[bytes]] = deque()
+        batches = batched(wanted, _TOGETHER)
+        reading = self._reading(volume, next(batches, ()))
         try:
-            for index in wanted:
-                ahead.append(asyncio.ensure_future(self._house.block(_read, volume, index)))
-                if len(ahead) >= _READ_AHEAD:
-                    yield await ahead.popleft()
-            while ahead:
-                yield await ahead.popleft()
+            while messages := await reading:
+                reading = self._reading(volume, next(batches, ()))
+                for message in messages:
+                    yield message
         finally:
-            for reading in ahead:
-                reading.cancel()
+            reading.cancel()
+
+    def _reading(self, volume: StoredVolume, indices: tuple[int, ...]) -> asyncio.Future[list[bytes]]:
+        return asyncio.ensure_future(self._house.block(_read, volume, indices))
 
     async def ListVolumes(  # noqa: N802
         self, request: volumes_pb2.ListVolumesRequest, context: Context
@@ -157,36 +152,12 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
         return await self._house.quick(self._house.store.open, check_digest(volume_id, "The volume id"))
 
 
-def _write(upload: Upload, block: volumes_pb2.Block, most_bytes: int) -> int:
-    voxels = block.voxels  # copies; that is why it is done here, in a thread
-    if len(voxels) > most_bytes:
-        raise LimitExceeded(f"A block has {len(voxels)} bytes; at most {most_bytes} are taken.")
-    return upload.write(block.index, block.offset, block.crc32c, voxels)
-
-
-def _read(volume: StoredVolume, index: int) -> bytes:
-    voxels, crc32c = volume.read_block_and_crc(index)
-    offset = volume.spec.blocks.offset(index)
-    return serialized_block(volumes_pb2.Block(index=index, offset=offset, crc32c=crc32c), voxels)
-
-
-def serialized_block(block: volumes_pb2.Block, voxels: bytes) -> bytes:
-    """Return the bytes of a block message with these voxels; they are copied once instead of three times.
-
-    Examples
-    --------
-    >>> block = volumes_pb2.Block(index=7, offset=42, crc32c=1)
-    >>> volumes_pb2.Block.FromString(serialized_block(block, b"x" * 300)).voxels == b"x" * 300
-    True
-    """
-    # In protobuf a message is the sequence of its fields, and the last one has this tag, its length and its
-    # bytes.
-    length, digits = len(voxels), bytearray()
-    while length > 127:
-        digits.append(length & 127 | 128)
-        length >>= 7
-    digits.append(length)
-    return b"".join((block.SerializeToString(), bytes([_VOXELS << 3 | 2]), digits, voxels))
+def _read(volume: StoredVolume, indices: tuple[int, ...]) -> list[bytes]:
+    messages = []
+    for index in indices:
+        voxels, crc32c = volume.read_block_and_crc(index)
+        messages.append(block_message(index, volume.spec.blocks.offset(index), crc32c, voxels))
+    return messages
 
 
 def _status(upload: Upload) -> volumes_pb2.UploadStatus:

@@ -76,16 +76,16 @@ def encode(spec: VolumeSpec, block: Voxels, chunk_format: ChunkFormat) -> tuple[
     return packed, crc_bytes(crc32c(packed))
 
 
-def checked_body(data: bytes, box: Box) -> bytes:
-    """Return a chunk file without its checksum, or say that it is damaged."""
+def checked_body(data: bytes, box: Box) -> memoryview:
+    """Return a chunk file without its checksum, not copied, or say that it is damaged."""
     if len(data) < CRC_BYTES or crc32c(data) != _RESIDUE:
         raise damaged(box)
-    return data[:-CRC_BYTES]
+    return memoryview(data)[:-CRC_BYTES]
 
 
 def decode(spec: VolumeSpec, data: bytes, chunk_format: ChunkFormat, box: Box) -> Voxels:
     """Return the voxels (c, z, y, x) of a chunk file, padded, in native byte order, not to be written to."""
-    body = checked_body(data, box)
+    body: Buffer = checked_body(data, box)
     expected = spec.blocks.full_block_bytes
     if chunk_format is ChunkFormat.ZSTD:
         try:
@@ -93,7 +93,7 @@ def decode(spec: VolumeSpec, data: bytes, chunk_format: ChunkFormat, box: Box) -
             body = bytes(imagecodecs.zstd_decode(body, out=expected))
         except (RuntimeError, ValueError) as error:
             raise damaged(box) from error
-    if len(body) != expected:
+    if len(memoryview(body)) != expected:
         raise damaged(box)
     stored: np.dtype[Any] = np.dtype(spec.dtype).newbyteorder("<")
     voxels = np.frombuffer(body, stored).reshape(spec.block_shape_czyx)

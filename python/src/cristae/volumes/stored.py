@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Buffer
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ class ChunkFiles:
         """Return the checked voxels (c, z, y, x) of a whole chunk, padding included, not to be written to."""
         return chunks.decode(self.spec, self.read_file(index), self.chunk_format, self.blocks.box(index))
 
-    def read_block(self, index: int) -> tuple[bytes, int]:
-        """Return a block's bytes, checked, and their CRC-32C."""
+    def read_block(self, index: int) -> tuple[Buffer, int]:
+        """Return a block's bytes, checked and not copied, and their CRC-32C."""
         box = self.blocks.box(index)
         if self.chunk_format is ChunkFormat.PLAIN and box.shape == self.spec.block_shape_czyx:
             data = self.read_file(index)
@@ -70,8 +71,8 @@ class ChunkFiles:
                 raise chunks.damaged(box)
             return body, int.from_bytes(data[-chunks.CRC_BYTES :], "little")
         voxels = self.read_padded(index)[Box.of_shape(box.shape).slices]
-        body = np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("<")).tobytes()
-        return body, chunks.crc32c(body)
+        cut = np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("<")).tobytes()
+        return cut, chunks.crc32c(cut)
 
 
 class StoredVolume:
@@ -164,9 +165,9 @@ class StoredVolume:
 
     def read_block(self, index: int) -> bytes:
         """Return the bytes of a block (C order, little-endian, not padded), checked against its checksum."""
-        return self._files.read_block(index)[0]
+        return bytes(self._files.read_block(index)[0])
 
-    def read_block_and_crc(self, index: int) -> tuple[bytes, int]:
+    def read_block_and_crc(self, index: int) -> tuple[Buffer, int]:
         """Return the bytes of a block and their CRC-32C, which is stored and need not be computed again."""
         return self._files.read_block(index)
 

@@ -32,6 +32,7 @@ from cristae.volumes.durable import (
     write_all,
     write_file,
 )
+from cristae.volumes.image import Voxels
 from cristae.volumes.locking import FileLock
 from cristae.volumes.records import read_record, spec_from_json
 from cristae.volumes.sealing import DamagedBlock, digest_of, write_metadata
@@ -102,8 +103,12 @@ class Upload:
 
     @property
     def committed_bytes(self) -> int:
-        """Bytes that are safe against the end of this process; the next block starts here."""
-        return self.total_bytes if self._sealed else self._blocks.offset(self._next)
+        """Bytes that are safe against the end of this process; the next block starts here.
+
+        Waits for the block that is being written, so that nobody sends it again.
+        """
+        with self._lock:
+            return self.total_bytes if self._sealed else self._blocks.offset(self._next)
 
     @property
     def next_block(self) -> int:
@@ -127,7 +132,7 @@ class Upload:
         finally:
             self._writing.release()
 
-    def write(self, index: int, offset: int, crc32c: int, data: bytes) -> int:
+    def write(self, index: int, offset: int, crc32c: int, data: bytes | Voxels) -> int:
         """Take the next block.
 
         Parameters
@@ -139,7 +144,7 @@ class Upload:
         crc32c
             CRC-32C of `data`.
         data
-            Its voxels (c, z, y, x), C order, little-endian, not padded.
+            Its voxels (c, z, y, x), C order, little-endian, not padded: bytes, or a flat array of uint8.
 
         Returns
         -------
@@ -246,7 +251,7 @@ class Upload:
             self._log = -1
             self._file_lock.release()
 
-    def _write_chunk(self, index: int, shape: tuple[int, ...], crc: int, data: bytes) -> None:
+    def _write_chunk(self, index: int, shape: tuple[int, ...], crc: int, data: bytes | Voxels) -> None:
         path = self._files.path(index)
         parent = path.rpartition("/")[0]
         if parent != self._made_folder:
