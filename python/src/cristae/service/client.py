@@ -60,8 +60,6 @@ _ERRORS: dict[str, type[CristaeError]] = {
         Unsupported,
     )
 }
-_TRY_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-_IN_FLIGHT_BLOCKS = 16
 
 
 class ServerRefusedError(CristaeError):
@@ -72,6 +70,10 @@ class UnavailableError(ServerRefusedError):
     """No answer, though the call was repeated."""
 
     code = "UNAVAILABLE"
+
+
+class SlowError(UnavailableError):
+    """No answer in time, though the server may well be at it."""
 
 
 @dataclass(frozen=True)
@@ -239,15 +241,16 @@ class Client:
             spec, (block_digest(block_bytes(image, spec, index)) for index in range(spec.blocks.count))
         )
         request = volumes_pb2.OpenUploadRequest(spec=spec_message(spec), digest=digest)
-        deadline = time.monotonic() + self._patience_s
+        deadline, furthest = 0.0, -1
         while True:
             status = self._call(volumes_pb2_grpc.VolumesStub, "OpenUpload", request)
             if status.HasField("sealed"):
                 return str(status.sealed.volume_id)
+            if status.committed_bytes > furthest:
+                furthest, deadline = status.committed_bytes, time.monotonic() + self._patience_s
             try:
                 self._send(image, spec, status)
-                seal = volumes_pb2.SealUploadRequest(upload_id=status.upload_id)
-                self._call(volumes_pb2_grpc.VolumesStub, "SealUpload", seal)
+                self._seal(status.upload_id)
                 return digest
             except (UnavailableError, NotFound):
                 if time.monotonic() > deadline:
@@ -266,6 +269,16 @@ class Client:
         )
         for _ in self._stream(volumes_pb2_grpc.VolumesStub, "WriteBlocks", requests):
             pass
+
+    def _seal(self, upload_id: str) -> None:
+        """Seal an upload, which may take longer than one call: asking again joins the work that goes on."""
+        request = volumes_pb2.SealUploadRequest(upload_id=upload_id)
+        while True:
+            try:
+                self._call(volumes_pb2_grpc.VolumesStub, "SealUpload", request)
+                return
+            except SlowError:
+                self.server()  # still there? else this fails
 
     def download(self, volume_id: str) -> "np.ndarray[Any, np.dtype[Any]]":
         """Fetch a volume (c, z, y, x)."""
@@ -354,8 +367,10 @@ def error_of(failure: grpc.RpcError) -> CristaeError:
     if not isinstance(failure, grpc.Call):
         return UnavailableError("The server cannot be reached.")
     details = failure.details() or "The server did not answer. Try again."
-    if failure.code() in _TRY_AGAIN:
+    if failure.code() == grpc.StatusCode.UNAVAILABLE:
         return UnavailableError(details)
+    if failure.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return SlowError(details)
     metadata = failure.trailing_metadata() or ()
     code = next((str(value) for key, value in metadata if key == ERROR_KEY), "")
     return _ERRORS.get(code, ServerRefusedError)(details)
