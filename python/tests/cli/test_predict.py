@@ -8,6 +8,7 @@ import zarr
 
 import cristae
 from cristae import cli
+from cristae.door.resume import fingerprint
 from cristae.errors import Cancelled, InvalidInput
 from cristae.geometry import Box
 from cristae.prediction import predicting
@@ -112,6 +113,37 @@ def test_what_cannot_be_predicted_is_one_sentence_and_leaves_nothing_behind(
     assert told in sentence
     assert sentence.splitlines()[-1].startswith("cristae: ")
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_a_result_never_replaces_the_image_that_it_is_made_from(
+    home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = stack.read_bytes()
+    assert cli.main(["predict", str(stack), str(stack), "--model", "mito", "--overwrite"]) == 1
+    assert "holds the image itself" in capsys.readouterr().err
+    assert stack.read_bytes() == before
+    container = tmp_path / "raw.zarr"
+    inside = zarr.open_group(container, mode="w").create_array("0", data=tifffile.imread(stack))
+    with pytest.raises(InvalidInput, match="holds the image itself"):
+        cristae.predict(container / "0", container, model="mito", overwrite=True)
+    assert np.array_equal(inside[:], tifffile.imread(stack))
+
+
+def test_an_image_that_changed_inside_its_folder_or_file_is_another_image(tmp_path: Path) -> None:
+    folder = tmp_path / "slices"
+    folder.mkdir()
+    slices = [folder / f"{z}.tif" for z in range(2)]
+    for file in slices:
+        tifffile.imwrite(file, np.zeros((4, 5), np.uint8))
+    cells = tmp_path / "cells.h5"
+    cells.write_bytes(b"1")
+    sources = [folder, Path(f"{cells}:raw"), Path(f"{cells}:labels"), cells]
+    before = [fingerprint(source) for source in sources]
+    assert len(set(before)) == 4
+    assert [fingerprint(source) for source in sources] == before
+    slices[1].write_bytes(slices[1].read_bytes() + b" ")
+    cells.write_bytes(b"12")
+    assert not set(before) & {fingerprint(source) for source in sources}
 
 
 @pytest.mark.parametrize("name", ["out.tif", "out.zarr"])

@@ -233,6 +233,12 @@ def test_sections_to_train_on_and_to_validate_on_can_be_chosen(tmp_path: Path) -
         trained(request_for(image, mask, validation_z=(6, 9)), tmp_path / "b")
 
 
+def test_a_training_of_which_everything_is_held_out_is_refused(tmp_path: Path) -> None:
+    image, mask = blobs(8, 40)
+    with pytest.raises(InvalidInput, match="Validate on fewer sections"):
+        trained(request_for(image, mask, z=(0, 4), validation_z=(0, 4)), tmp_path)
+
+
 def test_a_loss_that_is_no_number_ends_the_training_with_advice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

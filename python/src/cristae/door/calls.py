@@ -221,7 +221,7 @@ def predict(
     refuse_engine(engine)
     refuse_output(kind)
     if out is not None:
-        check_target(Path(out), overwrite=overwrite)
+        check_target(Path(out), raw, overwrite=overwrite)
     place = Home.find(home)
     library = ModelLibrary(place.models)
     package = library.find(str(model)) if isinstance(model, str | Path) else model

@@ -8,26 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import AlreadyExists, Cancelled, DiskFull
+from cristae.errors import AlreadyExists, Cancelled, DiskFull, InvalidInput
 from cristae.events import Event
 from cristae.geometry import Box
 from cristae.prediction import Output, OutputKind, Predictor, form_of, predict, predict_objects
 from cristae.prediction.instances import InMemory
 from cristae.volumes import Image, create_output
 from cristae.volumes import Output as FileOutput
+from cristae.volumes.import_hdf5 import split_key
 
 LARGEST_16_BIT_ID = 65_535
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
 
 
-def check_target(out: Path, *, overwrite: bool) -> None:
+def check_target(out: Path, raw: object, *, overwrite: bool) -> None:
     """Refuse a result that is there already, before anything is computed.
 
     Raises
     ------
     AlreadyExists
         `out` is there, and `overwrite` is not set.
+    InvalidInput
+        Writing `out` would destroy the image `raw`, whatever `overwrite` says.
     """
+    if isinstance(raw, str | Path) and out.exists():
+        image, place = split_key(Path(raw))[0].resolve(), out.resolve()
+        if place == image or place in image.parents:
+            raise InvalidInput(f"{out} holds the image itself: it would be lost. Choose another name.")
     if out.exists() and not overwrite:
         raise AlreadyExists(f"{out} is there already. Choose another name, or add --overwrite to replace it.")
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cristae.jobs.locks import FileLock
+from cristae.volumes.import_hdf5 import split_key
+from cristae.volumes.locking import FileLock
 
 
 @contextmanager
@@ -36,6 +37,7 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
             yield Path(temporary)
         return
     name = f"train-{key([Path(source) for source in sources], choices)}"
+    root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f"{name}.lock", "This very training"):
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,9 +61,19 @@ def fingerprint(source: Any) -> str | None:
     """Tell a file from its other versions by path, size and time of change; None for what is no path."""
     if not isinstance(source, str | Path):
         return None
-    path = Path(source)
+    path, key_inside = split_key(Path(source))
     try:
-        found = path.stat()
-    except OSError:  # "file.h5:key", or not there: opening it says what is wrong
+        states = [_state(path)]
+        # Voxels that change in a folder of slices or a Zarr do not change the folder's own time.
+        if path.is_dir():
+            states += sorted(_state(file) for file in path.rglob("*") if file.is_file())
+    except OSError:  # not there: opening it says what is wrong
         return str(path.absolute())
+    if len(states) == 1 and key_inside is None:
+        return states[0]
+    return hashlib.sha256(json.dumps([states, key_inside]).encode()).hexdigest()
+
+
+def _state(path: Path) -> str:
+    found = path.stat()
     return f"{path.absolute()} {found.st_size} {found.st_mtime_ns}"

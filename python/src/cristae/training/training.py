@@ -119,6 +119,11 @@ def train(
         on_event(Note(sentence))
     reader = PatchReader(regions, plan.preprocessing, plan.network)
     sampler = PatchSampler(regions, len(classes) + 1, plan.choices.patch_zyx, plan.choices.rare_share, seed)
+    if not sampler.counts.any():
+        raise InvalidInput(
+            "Every annotated section that may be trained on is held out for validation. "
+            "Validate on fewer sections, or train on more."
+        )
     down = plan.choices.downsample_zyx
     step = tuple(s * d for s, d in zip(total_stride(plan.network), down, strict=True))
     patch_voxels = plan.choices.batch * int(np.prod(plan.choices.patch_zyx))
