@@ -121,6 +121,13 @@ def test_a_package_may_lie_anywhere(library, tmp_path):
     assert library.get(elsewhere).name == "mito"
     library.add(record(), WEIGHTS)
     assert library.find("mito").path == library.root / "mito"
+    with pytest.raises(NotFound, match="There is no model in"):
+        library.find(str(elsewhere.with_name("nothing")))
+
+
+def test_a_name_that_windows_reserves_is_refused_with_that_reason():
+    with pytest.raises(InvalidInput, match="Windows reserves it"):
+        check_model_name("CON")
 
 
 @pytest.mark.parametrize(

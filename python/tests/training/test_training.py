@@ -253,6 +253,7 @@ def test_a_broken_voxel_spoils_nothing(tmp_path: Path) -> None:
     broken = image.astype(np.float32)
     broken[0, 3, 3], broken[1, 4, 4] = np.nan, np.inf
     model = trained(request_for(broken, mask), tmp_path)
+    assert not any("0.00%" in sentence for sentence in model.record["plan"]["sentences"])
     assert any("are no numbers" in sentence for sentence in model.record["plan"]["sentences"])
     assert all(np.isfinite(weights).all() for weights in model.weights.values())
 

@@ -28,7 +28,9 @@ def check_model_name(name: str) -> str:
     cristae.errors.InvalidInput: '../mito' cannot be the name of a model. Use letters from A to Z, ...
     """
     fits = 0 < len(name) <= MAX_NAME_LENGTH and _ALLOWED.fullmatch(name) and name[-1] not in " ."
-    if not fits or name.split(".")[0].strip().lower() in _RESERVED:
+    if fits and name.split(".")[0].strip().lower() in _RESERVED:
+        raise InvalidInput(f"{name!r} cannot be the name of a model: Windows reserves it. Choose another.")
+    if not fits:
         shown = name if len(name) <= 60 else f"{name[:60]}..."
         raise InvalidInput(
             f"{shown!r} cannot be the name of a model. Use letters from A to Z, digits, spaces and . _ - + "

@@ -374,7 +374,10 @@ def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
         )
     )
     broken = (
-        (f"{found.broken_share:.2%} of the grey values are no numbers; they count as average grey.",)
+        (
+            f"{'Less than 0.01%' if found.broken_share < 1e-4 else f'{found.broken_share:.2%}'} of the grey "
+            "values are no numbers; they count as average grey.",
+        )
         if found.broken_share > 0
         else ()
     )
