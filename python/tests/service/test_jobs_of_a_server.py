@@ -139,6 +139,18 @@ def test_labels_that_cannot_be_learned_from_are_refused_before_they_are_queued(c
     assert len(client.jobs()) == before
 
 
+def test_labels_of_the_sections_to_validate_on_count_as_well(client):
+    spec = training(client)
+    voxels = labels()._voxels.copy()
+    voxels[:, :3] = np.uint8(1)  # the first sections have one class only, the later ones both
+    spec.volumes[0].labels_volume_id = client.upload(ArrayImage(voxels))
+    spec.z.CopyFrom(jobs_pb2.SectionRange(start=0, stop=3))
+    with pytest.raises(InvalidInput):
+        client.submit_training(spec)
+    spec.validation_z.CopyFrom(jobs_pb2.SectionRange(start=3, stop=6))
+    assert client.wait(client.submit_training(spec).job_id).state == DONE
+
+
 def test_what_is_not_there_is_named(client):
     missing = "0" * 64
     spec = training(client)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cristae.jobs.locks import FileLock
 from cristae.volumes.import_hdf5 import split_key
-from cristae.volumes.locking import FileLock
 
 
 @contextmanager

@@ -53,6 +53,13 @@ class TrainingSpec:
 
     kind: Kind = field(default="training", init=False)
 
+    @property
+    def labelled_z(self) -> tuple[int, int] | None:
+        """Sections of the first volume whose labels count, to train and to validate on; None: all."""
+        if self.z is None or self.validation_z is None:
+            return self.z
+        return min(self.z[0], self.validation_z[0]), max(self.z[1], self.validation_z[1])
+
     def needs_volumes(self) -> tuple[str, ...]:
         """Digests of the volumes that must stay until the job has ended."""
         return tuple(

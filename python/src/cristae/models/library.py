@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from cristae.errors import AlreadyExists, CorruptData, CristaeError, NotFound
+from cristae.errors import AlreadyExists, Busy, CorruptData, CristaeError, NotFound
 from cristae.models.names import check_model_name
 from cristae.models.package import ModelPackage, read_package, write_package
 from cristae.volumes.durable import check_free_space, fsync_folder, remove_folder
@@ -192,7 +192,17 @@ class ModelLibrary:
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         """Let one process at a time move folders; that takes milliseconds."""
-        lock = FileLock(self.root / ".lock", "The library of models").acquire(LOCK_WAIT_S)
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                lock = FileLock(
+                    self.root / ".lock", "Another process changes the library of models. Try again."
+                )
+                break
+            except Busy:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
         try:
             yield
         finally:

@@ -145,7 +145,7 @@ def _check_labels(house: House, spec: TrainingSpec, number: int) -> None:
         unknown=spec.unknown_value,
         empty_sections=spec.empty_sections,
         classes=spec.classes,
-        z=spec.z if number == 0 else None,
+        z=spec.labelled_z if number == 0 else None,
         voxel_size=image.voxel_size,
     )
 
