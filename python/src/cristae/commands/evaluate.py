@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from cristae.commands.arguments import Commands, add_json, new_command, section_range, wants_json
+from cristae.commands.reporting import reporter
 
 DESCRIPTION = """\
 Compare a predicted label image with the true one. Both are read from any format that `cristae train` reads.
@@ -55,13 +56,15 @@ def run(arguments: argparse.Namespace) -> int:
     from cristae import door
     from cristae.evaluation import report
 
-    scores = door.evaluate(
-        arguments.prediction,
-        arguments.truth,
-        target=arguments.target,
-        unknown=arguments.unknown,
-        empty_sections=arguments.empty_sections,
-        z=arguments.z,
-    )
+    with reporter() as show:
+        scores = door.evaluate(
+            arguments.prediction,
+            arguments.truth,
+            target=arguments.target,
+            unknown=arguments.unknown,
+            empty_sections=arguments.empty_sections,
+            z=arguments.z,
+            on_event=show,
+        )
     print(json.dumps(scores, allow_nan=False) if wants_json(arguments) else "\n".join(report(scores)))
     return 0

@@ -102,7 +102,8 @@ def train(
     """
     from cristae.door.later import refuse_masks
     from cristae.door.resume import training_folder
-    from cristae.door.sources import as_image
+    from cristae.door.sources import as_image, refuse_same
+    from cristae.events import Note
     from cristae.models import ModelLibrary, check_model_name
     from cristae.settings import Home
     from cristae.training import Budget, TrainingRequest, inspect_and_plan
@@ -115,8 +116,13 @@ def train(
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
     start = None if start_from is None else library.find(start_from)
+    opened = [(as_image(image), as_image(truth)) for image, truth in pairs]
+    for image, truth in pairs:
+        refuse_same(image, truth)
+    for note in dict.fromkeys(note for pair in opened for image in pair for note in image.notes):
+        on_event(Note(note))
     request = TrainingRequest(
-        pairs=[(as_image(image), as_image(truth)) for image, truth in pairs],
+        pairs=opened,
         model_name=model,
         target=target,
         unknown=unknown,
@@ -248,6 +254,7 @@ def evaluate(
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "background",
     z: tuple[int, int] | None = None,
+    on_event: "Callable[[Event], None]" = lambda event: None,
 ) -> dict[str, Any]:
     """Compare a predicted label image with the true one.
 
@@ -263,6 +270,8 @@ def evaluate(
         What a section of `truth` without labels means.
     z
         Half-open range of sections to score.
+    on_event
+        Gets notes.
 
     Returns
     -------
@@ -285,10 +294,12 @@ def evaluate(
     from cristae.door.later import refuse_masks
     from cristae.door.sources import as_image
     from cristae.evaluation import evaluate_classes, evaluate_instances
+    from cristae.events import Note
 
     refuse_masks(target)
     score = evaluate_instances if target == "instances" else evaluate_classes
-    found: dict[str, Any] = score(
-        as_image(prediction), as_image(truth), unknown=unknown, empty_sections=empty_sections, z=z
-    )
+    ours, true = as_image(prediction), as_image(truth)
+    for sentence in dict.fromkeys((*ours.notes, *true.notes)):
+        on_event(Note(sentence))
+    found: dict[str, Any] = score(ours, true, unknown=unknown, empty_sections=empty_sections, z=z)
     return found

@@ -10,6 +10,8 @@ from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.volumes import Image, VoxelSize, open_image
 from cristae.volumes.conversion import as_image as converted
+from cristae.volumes.import_hdf5 import SUFFIXES as HDF5
+from cristae.volumes.import_hdf5 import Hdf5Image, split_key
 
 
 def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = None) -> Image:
@@ -42,6 +44,46 @@ def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = Non
     else:
         raise InvalidInput(f"{type(source).__name__} is not an image. Give a path, or a NumPy or Zarr array.")
     return image if voxel_size_nm is None else Recalibrated(image, voxel_size_nm)
+
+
+def refuse_same(raw: Any, labels: Any) -> None:
+    """Refuse an image that is given as its own labels.
+
+    Parameters
+    ----------
+    raw, labels
+        As for :func:`as_image`, both readable.
+
+    Raises
+    ------
+    InvalidInput
+        Both are one file, one data set of a file, or one array.
+    """
+    if raw is labels:
+        raise InvalidInput("The image and its labels are the same array. Give the labels of the image.")
+    if not (isinstance(raw, str | Path) and isinstance(labels, str | Path)):
+        return
+    (file, key), (labels_file, labels_key) = split_key(Path(raw)), split_key(Path(labels))
+    if not file.samefile(labels_file):
+        return
+    if file.suffix.lower() not in HDF5:
+        raise InvalidInput(
+            f"{file.name} is given as the image and as its labels. Give the file with the labels."
+        )
+    key, labels_key = _dataset(file, key), _dataset(file, labels_key)
+    if key == labels_key:
+        raise InvalidInput(
+            f"The dataset {key} of {file.name} is the image and its labels. Name the dataset with the labels "
+            f"behind a colon: {file.name}:NAME."
+        )
+
+
+def _dataset(file: Path, key: str | None) -> str:
+    image = Hdf5Image(file, key)
+    try:
+        return image.key
+    finally:
+        image.close()
 
 
 class ArraySource:

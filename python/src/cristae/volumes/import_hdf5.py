@@ -68,16 +68,26 @@ class Hdf5Image:
                 "was cut off; copy or save it again."
             ) from error
         try:
-            self._data = self._find(key)
+            self._data, chosen = self._find(key)
             attributes = self._data.attrs
             letters = _letters(attributes, self._data.ndim)
-            self._place, shape, self.notes = plain_axes(self.name, letters, self._data.shape)
+            self._place, shape, notes = plain_axes(self.name, letters, self._data.shape)
+            self.notes = chosen + notes
             self.shape_czyx = check_shape(shape)
         except BaseException:
             self._file.close()
             raise
         self.dtype: np.dtype[Any] = np.dtype(self._data.dtype).newbyteorder("=")
         self.voxel_size: VoxelSize | None = _voxel_size(attributes)
+
+    @property
+    def key(self) -> str:
+        """The data set's name in the file."""
+        return str(self._data.name).strip("/")
+
+    def close(self) -> None:
+        """Close the file; nothing is read from it any more."""
+        self._file.close()
 
     def read(self, box_zyx: Box) -> Voxels:
         """Return the voxels (c, z, y, x) of a box, a fresh array."""
@@ -95,7 +105,8 @@ class Hdf5Image:
         moved = found.transpose([order.index(axis) for axis in "czyx" if axis in order])
         return np.array(moved, self.dtype, order="C").reshape(self.shape_czyx[0], *box_zyx.shape)
 
-    def _find(self, key: str | None) -> h5py.Dataset:
+    def _find(self, key: str | None) -> tuple[h5py.Dataset, tuple[str, ...]]:
+        """Return the data set, and what is to be told about choosing it."""
         found: dict[str, h5py.Dataset] = {}
 
         def look(name: str, node: Any) -> None:
@@ -107,12 +118,16 @@ class Hdf5Image:
         if key is not None:
             if key.strip("/") not in found:
                 raise InvalidInput(f"{self.name} has no image {key!r}. It has: {listed}.")
-            return found[key.strip("/")]
+            return found[key.strip("/")], ()
         known = [name for name in _WELL_KNOWN if name in found]
         if len(found) == 1:
-            return next(iter(found.values()))
+            return next(iter(found.values())), ()
         if len(known) == 1:
-            return found[known[0]]
+            other = next(name for name in found if name != known[0])
+            return found[known[0]], (
+                f"{self.name}: took the dataset {known[0]} of {', '.join(found)}; choose another with "
+                f"{self.name}:{other}.",
+            )
         if not found:
             raise InvalidInput(f"{self.name} holds no image.")
         raise InvalidInput(f"{self.name} holds several images; add one of them to its name: {listed}.")

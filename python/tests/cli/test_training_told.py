@@ -1,0 +1,67 @@
+"""What a person reads about the images, labels and ranges that a training took."""
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+import cristae
+from cristae import cli
+from cristae.errors import InvalidInput
+from cristae.events import Event, Note
+
+TINY = {"dimensions": "2", "levels": "2", "features": "4", "patch_zyx": "1,32,32", "batch": "2"}
+WORDS = ["--model", "m", "--steps", "2", *(w for pair in TINY.items() for w in ("--set", "=".join(pair)))]
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """raw.tif, labels.tif (a bright box is 1) and two.h5 with both, 12 sections; the home is beside them."""
+    monkeypatch.setenv("CRISTAE_HOME", str(tmp_path / "home"))
+    labels = np.zeros((12, 48, 48), np.uint8)
+    labels[:, 12:36, 12:36] = 1
+    raw = (labels * 90 + np.random.default_rng(0).integers(60, 90, labels.shape)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "raw.tif", raw)
+    tifffile.imwrite(tmp_path / "labels.tif", labels)
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        file["raw"], file["a/labels"] = raw, labels
+    return tmp_path
+
+
+def notes_of(told: list[Event]) -> list[str]:
+    return [event.sentence for event in told if isinstance(event, Note)]
+
+
+def test_the_dataset_that_was_taken_of_several_is_named(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = "two.h5: took the dataset raw of a/labels, raw; choose another with two.h5:a/labels."
+    assert cli.main(["train", str(stack / "two.h5"), str(stack / "labels.tif"), *WORDS]) == 0
+    assert taken in capsys.readouterr().err.splitlines()
+    assert cli.main(["evaluate", str(stack / "two.h5"), str(stack / "two.h5"), "--target", "instances"]) == 0
+    assert capsys.readouterr().err.splitlines() == [taken]
+    assert cli.main(["train", f"{stack / 'two.h5'}:raw", f"{stack / 'two.h5'}:a/labels", *WORDS]) == 0
+    assert "took" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("raw", "labels", "told"),
+    [
+        ("two.h5", "two.h5", "The dataset raw of two.h5 is the image and its labels."),
+        ("two.h5", "two.h5:raw", "The dataset raw of two.h5 is the image and its labels."),
+        ("two.h5:/a/labels", "two.h5:a/labels", "The dataset a/labels of two.h5"),
+        ("raw.tif", "raw.tif", "raw.tif is given as the image and as its labels."),
+    ],
+)
+def test_an_image_is_not_taken_for_its_own_labels(stack: Path, raw: str, labels: str, told: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{told}"):
+        cristae.train(f"{stack}{os.sep}{raw}", f"{stack}{os.sep}{labels}", model="m", steps=2, settings=TINY)
+
+
+def test_an_array_is_not_taken_for_its_own_labels(stack: Path) -> None:
+    voxels = tifffile.imread(stack / "labels.tif")
+    with pytest.raises(InvalidInput, match="the same array"):
+        cristae.train(voxels, voxels, model="m", steps=2, settings=TINY)
