@@ -42,7 +42,7 @@ def soon(question):
 
 def test_a_worker_goes_on_until_it_is_told_to_stop():
     hear, speak = Pipe(), io.BytesIO()
-    line = Line(hear, speak)
+    line = Line(hear, speak, give_up=lambda: None)
     hear.put(order_line(ORDER))
     assert line.order() == ORDER
     line.tell(Note("Hello."))
@@ -69,7 +69,7 @@ def test_a_worker_whose_words_nobody_hears_stops():
         def write(self, data):
             raise BrokenPipeError
 
-    line = Line(Pipe(), Broken())
+    line = Line(Pipe(), Broken(), give_up=lambda: None)
     line.tell(Note("Hello?"))
     assert line.should_stop()
 

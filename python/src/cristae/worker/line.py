@@ -27,9 +27,7 @@ class Line:
         Called if the job has not ended :data:`LONGEST_GOODBYE_S` after the server's end of the line closed.
     """
 
-    def __init__(
-        self, hear: BinaryIO, speak: BinaryIO, give_up: Callable[[], None] = lambda: os._exit(3)
-    ) -> None:
+    def __init__(self, hear: BinaryIO, speak: BinaryIO, give_up: Callable[[], None]) -> None:
         self._hear, self._speak, self._give_up = hear, speak, give_up
         self._stop = threading.Event()
         self._speaking = threading.Lock()
@@ -40,7 +38,7 @@ class Line:
         speak = os.fdopen(os.dup(1), "wb", buffering=0)
         os.dup2(2, 1)
         sys.stdout = sys.stderr
-        return cls(sys.stdin.buffer, speak)
+        return cls(sys.stdin.buffer, speak, give_up=lambda: os._exit(3))
 
     def order(self) -> Order:
         """Hear the order, and from now on whether the server wants the job to end."""
