@@ -36,9 +36,11 @@ public final class Client implements AutoCloseable {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
-  private final ServerAddress address;
-  private final ManagedChannel channel;
+  private final Supplier<ServerAddress> whereNow;
+  private final Supplier<String> token;
   private final Patience patience;
+  private volatile ServerAddress address;
+  private volatile ManagedChannel channel;
 
   /**
    * Prepares a connection; nothing is sent yet.
@@ -48,15 +50,35 @@ public final class Client implements AutoCloseable {
    * @param patience how long calls are repeated while the server does not answer
    */
   public Client(ServerAddress address, Supplier<String> token, Patience patience) {
+    this(address, () -> null, token, patience);
+  }
+
+  /**
+   * Prepares a connection to a server that may be started again elsewhere.
+   *
+   * @param whereNow where the server says that it listens; null if that is not known. Asked when it
+   *     does not answer
+   */
+  public Client(
+      ServerAddress address,
+      Supplier<ServerAddress> whereNow,
+      Supplier<String> token,
+      Patience patience) {
     this.address = address;
+    this.whereNow = whereNow;
+    this.token = token;
     this.patience = patience;
+    this.channel = connect(address);
+  }
+
+  private ManagedChannel connect(ServerAddress address) {
     NettyChannelBuilder builder =
         NettyChannelBuilder.forAddress(address.host(), address.port())
             .maxInboundMessageSize(MAX_MESSAGE_BYTES)
             .keepAliveTime(30, TimeUnit.SECONDS)
             .keepAliveTimeout(20, TimeUnit.SECONDS)
             .intercept(new BearerToken(token));
-    this.channel = (address.isEncrypted() ? builder : builder.usePlaintext()).build();
+    return (address.isEncrypted() ? builder : builder.usePlaintext()).build();
   }
 
   /** Where the server listens. */
@@ -114,7 +136,7 @@ public final class Client implements AutoCloseable {
         CristaeException failure = CristaeException.of(e, address.toString());
         if (failure.isUnauthenticated() && !tokenRead) {
           tokenRead = true; // the interceptor reads the token again
-        } else if (!failure.isPassing() || !wait.pause()) {
+        } else if (!failure.isPassing() || !tryAgain(wait)) {
           throw failure;
         }
       }
@@ -124,6 +146,25 @@ public final class Client implements AutoCloseable {
   /** How long a broken stream or call is tried again. */
   Patience patience() {
     return patience;
+  }
+
+  /**
+   * Waits before a server that did not answer is tried again, where it listens by then; false, at
+   * once, if the patience is at its end.
+   */
+  boolean tryAgain(Patience.Wait wait) {
+    boolean again = wait.pause();
+    moveTo(whereNow.get());
+    return again;
+  }
+
+  private synchronized void moveTo(ServerAddress now) {
+    if (now != null && !now.toString().equals(address.toString())) {
+      ManagedChannel before = channel;
+      channel = connect(now);
+      address = now;
+      before.shutdown();
+    }
   }
 
   private ServerGrpc.ServerBlockingStub serverStub() {

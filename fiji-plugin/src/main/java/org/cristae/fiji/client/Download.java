@@ -61,7 +61,7 @@ public final class Download {
       } catch (StatusRuntimeException e) {
         cancellation.check();
         CristaeException failure = CristaeException.of(e, client.address().toString());
-        if (!failure.isPassing() || !wait.pause()) {
+        if (!failure.isPassing() || !client.tryAgain(wait)) {
           throw failure;
         }
       } finally {

@@ -140,7 +140,7 @@ public final class Jobs {
       } catch (StatusRuntimeException e) {
         detach.check();
         CristaeException failure = CristaeException.of(e, client.address().toString());
-        if (!failure.isPassing() || !wait.pause()) {
+        if (!failure.isPassing() || !client.tryAgain(wait)) {
           throw failure;
         }
         continue;

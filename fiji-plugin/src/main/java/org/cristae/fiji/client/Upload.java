@@ -76,7 +76,7 @@ public final class Upload {
             SealUploadRequest.newBuilder().setUploadId(status.getUploadId()).build();
         return client.call(() -> client.volumes().sealUpload(seal));
       } catch (CristaeException e) {
-        if (!mayGoOn(e) || !wait.pause()) {
+        if (!mayGoOn(e) || !client.tryAgain(wait)) {
           throw e;
         }
       }

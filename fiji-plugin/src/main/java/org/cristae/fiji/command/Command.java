@@ -36,7 +36,23 @@ abstract class Command implements PlugIn {
       }
     } catch (CristaeException e) {
       fail(e);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      if (Macro.MACRO_CANCELED.equals(e.getMessage())) {
+        throw e; // ImageJ ends macros so
+      }
+      fail(unforeseen(e));
     }
+  }
+
+  /** One sentence for a failure that nobody foresaw; the console gets the whole of it. */
+  private static CristaeException unforeseen(Throwable failure) {
+    failure.printStackTrace();
+    String sentence =
+        failure instanceof OutOfMemoryError
+            ? "ImageJ has not enough memory for this: give it more in Edit > Options > Memory &"
+                + " Threads, or use virtual stacks."
+            : "This went wrong inside the plugin (" + failure + "); the console has the details.";
+    return new CristaeException(ErrorCode.ERROR_CODE_INTERNAL, sentence);
   }
 
   private static void fail(CristaeException failure) {

@@ -28,6 +28,7 @@ public final class LocalServer {
 
   private final HomeFolder home;
   private Process process;
+  private volatile boolean stopped;
 
   /** The server of the home folder. */
   public LocalServer(HomeFolder home) {
@@ -37,6 +38,11 @@ public final class LocalServer {
   /** The home folder. */
   public HomeFolder home() {
     return home;
+  }
+
+  /** True if {@link #stop} ended the server and none was started here since. */
+  public boolean wasStopped() {
+    return stopped;
   }
 
   /** True if a server that was started here still runs. */
@@ -57,7 +63,7 @@ public final class LocalServer {
     Client client = new Client(ServerAddress.parse(address.get()), home::token, new Patience(0));
     try {
       client.server();
-      return Optional.of(new Client(client.address(), home::token, patience));
+      return Optional.of(new Client(client.address(), this::listensAt, home::token, patience));
     } catch (CristaeException e) {
       if (e.isPassing() || e.isUnauthenticated()) {
         return Optional.empty(); // gone, or its port now belongs to somebody else
@@ -65,6 +71,16 @@ public final class LocalServer {
       throw e;
     } finally {
       client.close();
+    }
+  }
+
+  /** Where the server says that it listens; null if it does not. */
+  private ServerAddress listensAt() {
+    try {
+      Optional<String> address = home.address();
+      return address.isPresent() ? ServerAddress.parse(address.get()) : null;
+    } catch (CristaeException e) {
+      return null; // it is just writing
     }
   }
 
@@ -121,6 +137,7 @@ public final class LocalServer {
       builder.redirectErrorStream(true).redirectOutput(log.toFile());
       builder.directory(new File(System.getProperty("user.home")));
       process = builder.start();
+      stopped = false;
       process.getOutputStream().close();
     } catch (IOException e) {
       throw new CristaeException(
@@ -136,6 +153,7 @@ public final class LocalServer {
   /** Stops the server if it was started here. Its jobs go on when it is started again. */
   public synchronized void stop() {
     if (process != null) {
+      stopped = true;
       process.destroy();
       try {
         if (!process.waitFor(15, TimeUnit.SECONDS)) {

@@ -63,15 +63,15 @@ public final class Choices {
     return this;
   }
 
-  private static int valueEnd(String options, int start) {
+  private int valueEnd(String options, int start) {
     if (start < options.length() && options.charAt(start) == '[') {
-      int depth = 0;
       for (int i = start; i < options.length(); i++) {
-        depth += options.charAt(i) == '[' ? 1 : options.charAt(i) == ']' ? -1 : 0;
-        if (depth == 0) {
+        if (options.charAt(i) == ']' && isEndOrKey(options, i + 1)) {
           return i + 1;
         }
       }
+      int close = options.indexOf("] ", start);
+      return close < 0 ? endOf(options, ' ', start) : close + 1;
     }
     if (start < options.length() && options.charAt(start) == '\'') {
       int quote = options.indexOf('\'', start + 1);
@@ -80,6 +80,14 @@ public final class Choices {
       }
     }
     return endOf(options, ' ', start);
+  }
+
+  /** True if the options end here, or go on with a key: brackets may stand within a value. */
+  private boolean isEndOrKey(String options, int at) {
+    String rest = options.substring(at);
+    String word = rest.trim().split("[ =]", 2)[0];
+    boolean looksLikeKey = keys.contains(word) || rest.trim().matches("[a-z-]+=.*");
+    return rest.trim().isEmpty() || rest.charAt(0) == ' ' && looksLikeKey;
   }
 
   private static int endOf(String text, char end, int start) {
@@ -162,10 +170,16 @@ public final class Choices {
     if (Recorder.record) {
       for (String key : keys) {
         if (has(key)) {
-          Recorder.recordOption(key, get(key, ""));
+          Recorder.recordOption(key, quoted(get(key, "")));
         }
       }
     }
+  }
+
+  /** The recorder puts values with spaces into brackets, but not those that look quoted already. */
+  static String quoted(String value) {
+    boolean looksQuoted = value.startsWith("[") || value.startsWith("'");
+    return looksQuoted && value.indexOf(' ') < 0 ? "[" + value + "]" : value;
   }
 
   /** Keeps the choices of these keys for the next time. */

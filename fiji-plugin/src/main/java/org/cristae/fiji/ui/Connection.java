@@ -44,6 +44,11 @@ public final class Connection {
     return Prefs.get(COMMAND, "");
   }
 
+  /** True if the server on this machine is used, and the person stopped it. */
+  static boolean wasStopped() {
+    return address().isEmpty() && LOCAL.wasStopped();
+  }
+
   /** The server on this machine. */
   public static LocalServer local() {
     return LOCAL;

@@ -44,6 +44,15 @@ public final class Following {
         throw new CristaeException(ErrorCode.ERROR_CODE_CANCELLED, "Cancelled.");
       }
       return job;
+    } catch (CristaeException e) {
+      if (e.isPassing()) {
+        throw new CristaeException(
+            e.code(),
+            e.getMessage()
+                + " The job is not lost: Plugins > Cristae > Cristae Jobs finds it again.",
+            e);
+      }
+      throw e;
     } finally {
       cancellation.forget(cancel);
     }

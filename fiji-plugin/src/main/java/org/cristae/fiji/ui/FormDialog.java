@@ -25,6 +25,8 @@ import javax.swing.KeyStroke;
  * macro key.
  */
 final class FormDialog {
+  private static final int WIDTH = 330;
+
   private final JDialog dialog;
   private final JPanel rows = new JPanel(new GridBagLayout());
   private final List<JComponent> hidden = new ArrayList<>();
@@ -97,7 +99,10 @@ final class FormDialog {
 
   /** Says something below the fields. */
   void say(String text) {
-    message.setText(text.isEmpty() ? " " : text);
+    message.setText(text.isEmpty() ? " " : Look.wrapped(text, WIDTH));
+    if (dialog.isShowing()) {
+      dialog.pack();
+    }
   }
 
   /** Shows the dialog and waits; true if the person pressed OK. */
@@ -137,7 +142,6 @@ final class FormDialog {
             event -> dialog.dispose(),
             KeyStroke.getKeyStroke(KeyEvent.VK_ESCAPE, 0),
             JComponent.WHEN_IN_FOCUSED_WINDOW);
-    dialog.setResizable(false);
     Look.show(dialog);
     return accepted;
   }

@@ -110,17 +110,13 @@ public final class JobWindow implements JobListener {
     SwingUtilities.invokeLater(
         () -> {
           ended = true;
-          stage.setText("<html><body style='width:320px'>" + escaped(words) + "</body></html>");
+          stage.setText(Look.wrapped(words, 320));
           detail.setText(" ");
           bar.setIndeterminate(false);
           bar.setValue((int) (fraction * bar.getMaximum()));
           cancel.setEnabled(false);
           frame.pack();
         });
-  }
-
-  private static String escaped(String text) {
-    return text.replace("&", "&amp;").replace("<", "&lt;");
   }
 
   private void cancel() {

@@ -24,6 +24,7 @@ public final class JobsWindow {
   private static final int LIMIT = 200;
   private static final long REFRESH_MS = 1500;
   private static final int[] WIDTHS = {220, 110, 80, 70, 70, 100};
+  private static final int WORDS_WIDTH = 500;
   private static JobsWindow shown;
 
   private final JFrame frame = new JFrame("Cristae: jobs");
@@ -75,11 +76,18 @@ public final class JobsWindow {
   }
 
   private void refreshWhileOpen() {
+    boolean isFirst = true;
     while (frame.isDisplayable()) {
       try {
-        List<Job> jobs =
-            new Jobs(Connection.open((stage, f, d) -> say(stage), new Cancellation())).list(LIMIT);
-        SwingUtilities.invokeLater(() -> show(jobs));
+        if (isFirst || !Connection.wasStopped()) {
+          List<Job> jobs =
+              new Jobs(Connection.open((stage, f, d) -> say(stage), new Cancellation()))
+                  .list(LIMIT);
+          SwingUtilities.invokeLater(() -> show(jobs));
+          isFirst = false;
+        } else {
+          say("The server was stopped. The next command starts it, and its jobs go on.");
+        }
       } catch (CristaeException e) {
         say(e.getMessage());
       }
@@ -92,7 +100,11 @@ public final class JobsWindow {
   }
 
   private void say(String text) {
-    SwingUtilities.invokeLater(() -> status.setText(text));
+    SwingUtilities.invokeLater(() -> tell(text));
+  }
+
+  private void tell(String text) {
+    status.setText(text.isEmpty() ? " " : Look.wrapped(text, WORDS_WIDTH));
   }
 
   private void show(List<Job> jobs) {
@@ -105,7 +117,7 @@ public final class JobsWindow {
     }
     selectionChanged();
     if (jobs.isEmpty()) {
-      status.setText("No jobs yet: Plugins > Cristae > Cristae Train makes the first.");
+      tell("No jobs yet: Plugins > Cristae > Cristae Train makes the first.");
     }
   }
 
@@ -123,18 +135,24 @@ public final class JobsWindow {
         job != null
             && job.getState() == JobState.JOB_STATE_DONE
             && job.getKind() == JobKind.JOB_KIND_PREDICTION);
-    if (job == null) {
-      status.setText(" ");
-    } else if (job.getState() == JobState.JOB_STATE_FAILED) {
-      status.setText(job.getError().getSentence());
-    } else if (job.getState() == JobState.JOB_STATE_DONE
-        && job.getKind() == JobKind.JOB_KIND_TRAINING) {
-      status.setText("The model \"" + job.getResult().getModelName() + "\" is ready.");
-    } else {
-      String text = job.getProgress().getStage() + "  " + job.getProgress().getDetail();
-      status.setText(text.trim().isEmpty() ? " " : text);
+    tell(job == null ? "" : words(job));
+  }
+
+  /** What is to be said of a job below the list. */
+  static String words(Job job) {
+    switch (job.getState()) {
+      case JOB_STATE_FAILED:
+        return job.getError().getSentence();
+      case JOB_STATE_CANCELLED:
+        return "It was cancelled.";
+      case JOB_STATE_DONE:
+        return job.getKind() == JobKind.JOB_KIND_TRAINING
+            ? "The model \"" + job.getResult().getModelName() + "\" is ready."
+            : "The labels are ready: Open Result fetches them.";
+      default:
+        String text = job.getProgress().getStage() + "  " + job.getProgress().getDetail();
+        return text.trim();
     }
-    status.setToolTipText(status.getText());
   }
 
   private void followSelected() {

@@ -89,6 +89,12 @@ final class Look {
     return label;
   }
 
+  /** A text that a label breaks into lines. */
+  static String wrapped(String text, int width) {
+    String escaped = text.replace("&", "&amp;").replace("<", "&lt;");
+    return "<html><body style='width:" + width + "px'>" + escaped + "</body></html>";
+  }
+
   /** Puts a window where ImageJ's user looks, and shows it. */
   static void show(Window window) {
     window.pack();

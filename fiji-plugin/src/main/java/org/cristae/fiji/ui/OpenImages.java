@@ -29,28 +29,40 @@ public final class OpenImages {
     return images;
   }
 
-  /** The open image of this title; null if there is none. */
+  /** The open image of this title, the active one first; null if there is none. */
   static ImagePlus titled(String title) {
+    List<ImagePlus> named = allTitled(title);
+    return named.isEmpty() ? null : named.get(0);
+  }
+
+  private static List<ImagePlus> allTitled(String title) {
+    List<ImagePlus> named = new ArrayList<>();
     ImagePlus current = WindowManager.getCurrentImage();
-    if (current != null && current.getTitle().equals(title)) {
-      return current;
-    }
     for (ImagePlus image : all()) {
       if (image.getTitle().equals(title)) {
-        return image;
+        named.add(image == current ? 0 : named.size(), image);
       }
     }
-    return null;
+    if (named.isEmpty() && current != null && current.getTitle().equals(title)) {
+      named.add(current); // of a macro in batch mode
+    }
+    return named;
   }
 
   /**
    * The image named by its title, else by the path of a file, which is opened; the active image if
    * the name is empty.
    *
-   * @throws CristaeException if there is none; the sentence lists what is open
+   * @throws CristaeException if there is none; the sentence lists what is open. Or if there are
+   *     several of this title, and the active image is none of them
    */
   public static ImagePlus find(String name) throws CristaeException {
-    ImagePlus image = name.isEmpty() ? WindowManager.getCurrentImage() : titled(name);
+    List<ImagePlus> named = allTitled(name);
+    ImagePlus current = WindowManager.getCurrentImage();
+    if (named.size() > 1 && named.get(0) != current) {
+      throw ambiguous(name);
+    }
+    ImagePlus image = name.isEmpty() ? current : named.isEmpty() ? null : named.get(0);
     if (image == null && !name.isEmpty() && new File(name).isFile()) {
       image = IJ.openImage(name);
     }
@@ -65,6 +77,39 @@ public final class OpenImages {
         ErrorCode.ERROR_CODE_NOT_FOUND,
         (name.isEmpty() ? "No image is open." : "No image named \"" + name + "\" is open.")
             + (open.length() == 0 ? " Open one first." : " Open are: " + open + "."));
+  }
+
+  /**
+   * The labels named by their title or path, which are never the image itself, also if both have
+   * the same title.
+   *
+   * @throws CristaeException if there are none, or it is not clear which they are
+   */
+  static ImagePlus findLabels(String name, ImagePlus image) throws CristaeException {
+    List<ImagePlus> named = allTitled(name);
+    if (!named.remove(image)) {
+      return find(name);
+    }
+    if (named.size() > 1) {
+      throw ambiguous(name);
+    }
+    if (named.isEmpty()) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          "\""
+              + name
+              + "\" is both the image and its labels. Choose the window with the labels, or the ROIs"
+              + " of the ROI Manager.");
+    }
+    return named.get(0);
+  }
+
+  private static CristaeException ambiguous(String name) {
+    return new CristaeException(
+        ErrorCode.ERROR_CODE_INVALID_INPUT,
+        "Several open images are named \""
+            + name
+            + "\". Give them different names with Image > Rename, so that they can be told apart.");
   }
 
   /** True if labels for {@code image} could be in {@code other}: same size, same planes. */

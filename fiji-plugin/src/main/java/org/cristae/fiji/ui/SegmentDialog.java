@@ -13,6 +13,7 @@ import org.cristae.v1.Model;
 
 /** The dialog of "Cristae Segment". */
 public final class SegmentDialog {
+  private static final int MOST_CLASSES = 8;
   private static final String[] REMEMBERED = {"model", "output"};
 
   private SegmentDialog() {}
@@ -82,6 +83,11 @@ public final class SegmentDialog {
     List<String> classes = new ArrayList<>();
     for (LabelClass label : model.getClassesList()) {
       classes.add(label.getName());
+    }
+    int more = classes.size() - MOST_CLASSES;
+    if (more > 0) {
+      classes = new ArrayList<>(classes.subList(0, MOST_CLASSES));
+      classes.add(more + " more");
     }
     StringBuilder text = new StringBuilder();
     text.append(model.getTarget().equals("instances") ? "Finds objects" : "Finds classes");

@@ -63,7 +63,7 @@ public final class Segmentation implements Work {
     if (image.order().isTimeTakenAsSections()) {
       listener.note(
           "\"" + source.getTitle() + "\" is a time series; its time points are taken as slices.",
-          false);
+          true);
     }
     Client client = Connection.open(listener, cancellation);
     Jobs jobs = new Jobs(client);

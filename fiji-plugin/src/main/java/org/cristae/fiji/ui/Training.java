@@ -57,11 +57,18 @@ public final class Training implements Work {
     } else if (wanted.isEmpty()) {
       throw choices.wrong("labels", "the title of the label image, or ROIs");
     } else {
-      labels = OpenImages.find(wanted);
+      labels = OpenImages.findLabels(wanted, source);
     }
     ImageVolume imageVolume = ImageVolume.image(source, voxelSize);
     ImageVolume labelVolume = ImageVolume.labels(labels, voxelSize, Collections.emptyList());
     checkShapes(source, imageVolume.spec().getShape(), labels, labelVolume.spec().getShape());
+    long sections = imageVolume.spec().getShape().getZ();
+    if (spec.getZ().getStop() > sections) {
+      throw choices.wrong("slices", "within the image, which has the slices 1-" + sections);
+    }
+    if (spec.getValidationZ().getStop() > sections) {
+      throw choices.wrong("validation", "within the image, which has the slices 1-" + sections);
+    }
     return new Training(imageVolume, labelVolume, spec);
   }
 
@@ -119,7 +126,7 @@ public final class Training implements Work {
           "\""
               + image.spec().getName()
               + "\" is a time series of single slices; its time points are taken as slices.",
-          false);
+          true);
     }
     Client client = Connection.open(listener, cancellation);
     String imageId = Upload.run(client, image, listener, cancellation).getVolumeId();

@@ -9,8 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.function.Supplier;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
@@ -167,6 +169,29 @@ class ClientTest {
       expected.add(i);
     }
     assertEquals(expected, seen);
+  }
+
+  @Test
+  void aWatcherFollowsAServerThatWasStartedAgainOnAnotherPort() throws Exception {
+    for (int i = 1; i <= 8; i++) {
+      server.events.add(JobEvent.newBuilder().setSequence(i).build());
+    }
+    server.breakAfter = 3;
+    List<Long> seen = new ArrayList<>();
+    try (FakeServer again = new FakeServer()) {
+      again.events.addAll(server.events);
+      Supplier<ServerAddress> whereNow =
+          () -> {
+            server.close();
+            return again.address();
+          };
+      try (Client client =
+          new Client(server.address(), whereNow, () -> FakeServer.TOKEN, new Patience(20))) {
+        new Jobs(client).watch("job", event -> seen.add(event.getSequence()), new Cancellation());
+        assertEquals(again.address().toString(), client.address().toString());
+      }
+    }
+    assertEquals(Arrays.asList(1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L), seen);
   }
 
   @Test

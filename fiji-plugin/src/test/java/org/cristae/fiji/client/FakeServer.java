@@ -81,6 +81,14 @@ final class FakeServer implements AutoCloseable {
         new Patience(patienceSeconds));
   }
 
+  ServerAddress address() {
+    try {
+      return ServerAddress.parse("127.0.0.1:" + server.getPort());
+    } catch (CristaeException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   Client client() throws CristaeException {
     return client(TOKEN, 10);
   }

@@ -202,6 +202,11 @@ class MacroIT {
     String shape = failingMacro(String.format(TRAIN, "stack.tif", "five.tif", "x", 1));
     assertTrue(shape.contains("48 x 40 in 5 slices"), shape);
     assertTrue(shape.contains("Slices are missing"), shape);
+    String same = failingMacro(String.format(TRAIN, "stack.tif", "stack.tif", "x", 1));
+    assertTrue(same.contains("both the image and its labels"), same);
+    RealImageJ.labels("six.tif", 6);
+    String far = String.format(TRAIN, "stack.tif", "six.tif", "x slices=1-9", 1);
+    assertTrue(failingMacro(far).contains("has the slices 1-6"));
     String model = failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=mitoo\");");
     assertTrue(model.contains("mitoo") && model.contains("tiny"), model);
     String image = failingMacro(String.format(SEGMENT, "stak.tif"));

@@ -42,6 +42,27 @@ class ChoicesTest {
     assertEquals("a b,c", choices.get("classes", ""));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"a [1.tif", "a] 1.tif", "[x] y.tif", "[x].tif", "[x]", "'x'", "it's [2"})
+  void aTitleWithOddBracketsIsReadAsItWasRecorded(String title) throws Exception {
+    String recorded = Choices.quoted(title);
+    if (recorded.indexOf(' ') >= 0) {
+      recorded = "[" + recorded + "]"; // ImageJ's recorder does so
+    }
+    Choices choices =
+        TrainingChoices.none().parse("image=" + recorded + " labels=[b c] name=" + recorded);
+    assertEquals(title, choices.get("image", ""));
+    assertEquals("b c", choices.get("labels", ""));
+    assertEquals(title, choices.get("name", ""));
+  }
+
+  @Test
+  void aTypingErrorBehindBracketsIsNamed() {
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> spec("image=[a b] nam=x labels=[c d]"));
+    assertTrue(failure.getMessage().contains("\"nam\""), failure.getMessage());
+  }
+
   @Test
   void aTitleThatContainsAKeyIsNotTakenForOne() throws Exception {
     Choices choices = TrainingChoices.none().parse("image=[seed=7 name=x.tif] name=mito");
