@@ -18,6 +18,7 @@ A sentence says what was found, what was expected and what to do. It never carri
 way to a client never a path of the server.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -67,9 +68,21 @@ class LimitExceeded(CristaeError):
 
 
 class DiskFull(CristaeError):
-    """The disk is full, or below the floor of free space."""
+    """The disk is full, or below the floor of free space.
+
+    Parameters
+    ----------
+    sentence
+        As everywhere; it names no folder, because it may go to a client.
+    folder
+        A folder on that disk, for people on this machine.
+    """
 
     code = "DISK_FULL"
+
+    def __init__(self, sentence: str, folder: Path | None = None) -> None:
+        super().__init__(sentence)
+        self.folder = folder
 
 
 class CorruptData(CristaeError):

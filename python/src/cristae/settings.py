@@ -46,6 +46,34 @@ class Home:
         named = chosen or os.environ.get("CRISTAE_HOME") or platformdirs.user_data_dir("cristae")
         return cls(Path(named).expanduser().absolute())
 
+    def checked(self) -> "Home":
+        """Return this home, if it is a folder that can be read, or nothing yet.
+
+        Raises
+        ------
+        InvalidInput
+            It is a file, the root of the disk, or may not be read by this user.
+        """
+        advice = "Choose another home folder with --home or CRISTAE_HOME."
+        if self.root == Path(self.root.anchor):
+            raise InvalidInput(
+                f"The home {self.root} is the root of the disk, not a folder for data. {advice}"
+            )
+        try:
+            with os.scandir(self.root):
+                pass
+        except FileNotFoundError:
+            return self
+        except NotADirectoryError as error:
+            raise InvalidInput(f"The home {self.root} is a file or lies below one. {advice}") from error
+        except PermissionError as error:
+            raise InvalidInput(f"The home {self.root} may not be read by this user. {advice}") from error
+        except OSError as error:
+            raise InvalidInput(
+                f"The home {self.root} cannot be read ({error.strerror or error}). {advice}"
+            ) from error
+        return self
+
     @property
     def volumes(self) -> Path:
         """Sealed volumes, one folder each."""
@@ -147,3 +175,20 @@ class Limits:
             return cls(**json.loads(text))
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"CRISTAE_LIMITS is not a JSON object of known limits: {error}.") from error
+
+
+def size(byte_count: float) -> str:
+    """Say a number of bytes.
+
+    Examples
+    --------
+    >>> size(300), size(3 * 1024**2)
+    ('300 B', '3.0 MiB')
+    """
+    if byte_count < 1024:
+        return f"{byte_count:.0f} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        byte_count /= 1024
+        if byte_count < 1024:
+            return f"{byte_count:.1f} {unit}"
+    return f"{byte_count / 1024:.1f} TiB"

@@ -1,5 +1,7 @@
 import argparse
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,8 @@ import pytest
 from cristae import cli
 from cristae.commands import stopping
 from cristae.commands.endings import ending
-from cristae.errors import Cancelled, InvalidInput
+from cristae.errors import Cancelled, DiskFull, InvalidInput
+from cristae.volumes import durable
 
 
 def ended(failure: BaseException, home: Path) -> int:
@@ -24,6 +27,34 @@ def test_a_failure_is_one_sentence_on_stderr_and_code_one(
 ) -> None:
     assert ended(InvalidInput("The labels are\n  empty. Draw something."), tmp_path) == 1
     assert capsys.readouterr().err == "cristae: The labels are empty. Draw something.\n"
+
+
+def test_a_full_disk_is_told_in_sizes_that_fit_and_here_with_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        durable.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(2**40, 0, 300 * 1024)
+    )
+    with pytest.raises(DiskFull) as full:
+        durable.check_free_space(tmp_path, 5 * 2**20, 2**31)
+    sentence = (
+        "The disk has 300.0 KiB left; 5.0 MiB are needed and 2.0 GiB must stay free. Free some space, then "
+        "go on: nothing finished is lost."
+    )
+    assert full.value.sentence == sentence  # no folder: a client reads it too
+    assert ended(full.value, tmp_path) == 1
+    assert capsys.readouterr().err == f"cristae: {sentence} It is the disk with {tmp_path}.\n"
+    with pytest.raises(DiskFull, match=r"5\.0 MiB are needed\. Free"):
+        durable.check_free_space(tmp_path, 5 * 2**20, 0)
+
+
+def test_a_disk_that_fills_up_in_between_is_told_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(OSError(errno.ENOSPC, "No space left on device", str(tmp_path)), tmp_path) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("cristae: The disk is full. Free some space")
+    assert str(tmp_path) in told
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

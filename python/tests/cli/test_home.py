@@ -89,3 +89,48 @@ def test_the_doctor_names_what_is_wrong_and_ends_with_one(
     (tmp_path / "file").write_text("")
     assert cli.main(["doctor", "--home", str(tmp_path / "file")]) == 1
     assert "problem home" in capsys.readouterr().out
+
+
+COMMANDS = [["models"], ["jobs"], ["volumes"], ["models", "show", "m"], ["serve", "--port", "0"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_home_that_is_no_folder_is_a_sentence(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert f"The home {home} is a file or lies below one." in said(
+            capsys, *command, "--home", str(home), code=1
+        )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_root_of_the_disk_is_no_home(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "is the root of the disk" in said(capsys, *command, "--home", tmp_path.anchor, code=1)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_home_that_may_not_be_read_is_a_sentence(
+    home: Path, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("cristae.settings.os.scandir", refuse)
+    assert f"The home {home} may not be read by this user." in said(capsys, *command, code=1)
+
+
+def test_the_doctor_says_that_a_home_cannot_be_written(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(30, "Read-only file system", str(home / "x"))
+
+    monkeypatch.setattr("cristae.commands.doctor.tempfile.TemporaryFile", refuse)
+    assert cli.main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert f"problem home: The home {home} cannot be written (Read-only file system)." in told
+    assert "Errno" not in told

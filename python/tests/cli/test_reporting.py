@@ -1,8 +1,9 @@
 import io
 
 from cristae.commands.reporting import duration, reporter
-from cristae.commands.tables import moment, size, table
+from cristae.commands.tables import moment, table
 from cristae.events import Metrics, Note, PlanMade, Progress
+from cristae.settings import size
 
 
 class Terminal(io.StringIO):

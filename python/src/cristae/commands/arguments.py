@@ -79,10 +79,16 @@ def add_device(command: argparse.ArgumentParser) -> None:
 
 
 def home_of(arguments: argparse.Namespace) -> "Home":
-    """Find the home folder that the command line, the environment or the platform names."""
+    """Find the home folder that the command line, the environment or the platform names.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot be a home.
+    """
     from cristae.settings import Home
 
-    return Home.find(getattr(arguments, "home", None))
+    return Home.find(getattr(arguments, "home", None)).checked()
 
 
 def wants_json(arguments: argparse.Namespace) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-from cristae.commands.arguments import Commands, add_json, home_of, new_command, wants_json
-from cristae.commands.tables import size
-from cristae.errors import CristaeError
-from cristae.settings import Home
+from cristae.commands.arguments import Commands, add_json, new_command, wants_json
+from cristae.commands.endings import sentence_of
+from cristae.errors import CristaeError, InvalidInput
+from cristae.settings import Home, size
 
 DESCRIPTION = """\
 Look at everything that Cristae needs on this machine: Python, libraries, devices, the home folder, the
@@ -49,7 +49,7 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look and tell."""
-    home = home_of(arguments)
+    home = Home.find(getattr(arguments, "home", None))
     looks: dict[str, Callable[[], Finding]] = {
         "python": _python,
         "libraries": _libraries,
@@ -74,8 +74,11 @@ def _looked(subject: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except CristaeError as problem:
-        return Finding(subject, "problem", problem.sentence)
-    except (ImportError, OSError) as problem:
+        return Finding(subject, "problem", sentence_of(problem))
+    except OSError as problem:
+        place = "" if problem.filename is None else f"{problem.filename}: "
+        return Finding(subject, "problem", f"{place}{problem.strerror or problem}.")
+    except ImportError as problem:
         return Finding(subject, "problem", f"{problem}.")
 
 
@@ -112,21 +115,30 @@ def _device() -> Finding:
 
 
 def _home(home: Home) -> Finding:
-    home.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=home.root):
-        pass
+    home.checked()
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home.root):
+            pass
+    except OSError as error:
+        raise InvalidInput(
+            f"The home {home.root} cannot be written ({error.strerror or error}). Give this user the right "
+            "to write there, or choose another home folder with --home or CRISTAE_HOME."
+        ) from error
     return Finding("home", "ok", f"{home.root} can be written.")
 
 
 def _disk(home: Home) -> Finding:
     from cristae.volumes.durable import check_free_space
 
-    check_free_space(home.root)  # raises the sentence for a disk below the floor
-    disk = shutil.disk_usage(home.root)
+    folder = next((place for place in (home.root, *home.root.parents) if place.is_dir()), home.root)
+    check_free_space(folder)  # raises the sentence for a disk below the floor
+    disk = shutil.disk_usage(folder)
     return Finding("disk", "ok", f"{size(disk.free)} of {size(disk.total)} are free.")
 
 
 def _models(home: Home) -> Finding:
+    home.checked()
     from cristae.models import ModelLibrary
 
     library = ModelLibrary(home.models)
@@ -137,6 +149,7 @@ def _models(home: Home) -> Finding:
 
 
 def _server(home: Home) -> Finding:
+    home.checked()
     try:
         record = json.loads(home.server_file.read_text(encoding="utf-8"))
     except FileNotFoundError:

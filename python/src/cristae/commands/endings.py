@@ -1,6 +1,7 @@
 """How a command ends when it does not end well: a sentence, an exit code, a log."""
 
 import argparse
+import errno
 import os
 import sys
 import tempfile
@@ -8,7 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
-from cristae.errors import Cancelled, CristaeError
+from cristae.errors import Cancelled, CristaeError, DiskFull
 
 DONE = 0
 FAILED = 1
@@ -31,9 +32,12 @@ def ending(failure: BaseException, arguments: argparse.Namespace) -> int:
 
         return _say(failure.sentence, exit_code())
     if isinstance(failure, CristaeError):
-        return _say(failure.sentence, FAILED)
+        return _say(sentence_of(failure), FAILED)
     if isinstance(failure, KeyboardInterrupt):
         return _say("Interrupted.", INTERRUPTED)
+    if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = "" if failure.filename is None else f" It is the disk with {failure.filename}."
+        return _say(f"The disk is full. Free some space, then run the command again.{where}", FAILED)
     if isinstance(failure, OSError) and failure.filename is not None:
         return _say(f"{failure.filename}: {failure.strerror or failure}.", FAILED)
     if isinstance(failure, MemoryError):
@@ -44,6 +48,13 @@ def ending(failure: BaseException, arguments: argparse.Namespace) -> int:
     log = write_log(failure, arguments)
     kind = type(failure).__name__
     return _say(f"Something unexpected happened ({kind}). Please report it with the file {log}.", FAILED)
+
+
+def sentence_of(failure: CristaeError) -> str:
+    """Return what a person on this machine reads: the sentence, and which disk is full."""
+    if isinstance(failure, DiskFull) and failure.folder is not None:
+        return f"{failure.sentence} It is the disk with {failure.folder}."
+    return failure.sentence
 
 
 def write_log(failure: BaseException, arguments: argparse.Namespace) -> Path:

@@ -1,4 +1,4 @@
-"""Lists for people: columns that line up, sizes and times in words."""
+"""Lists for people: columns that line up, times in words."""
 
 import time
 from collections.abc import Sequence
@@ -18,23 +18,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for row in [header, *rows]
     )
-
-
-def size(byte_count: float) -> str:
-    """Say a number of bytes.
-
-    Examples
-    --------
-    >>> size(300), size(3 * 1024**2)
-    ('300 B', '3.0 MiB')
-    """
-    if byte_count < 1024:
-        return f"{byte_count:.0f} B"
-    for unit in ("KiB", "MiB", "GiB"):
-        byte_count /= 1024
-        if byte_count < 1024:
-            return f"{byte_count:.1f} {unit}"
-    return f"{byte_count / 1024:.1f} TiB"
 
 
 def moment(time_s: float | None) -> str:

@@ -5,8 +5,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from cristae.commands.arguments import Commands, add_action, add_json, home_of, new_command, wants_json
-from cristae.commands.tables import moment, size, table
+from cristae.commands.tables import moment, table
 from cristae.errors import InvalidInput, NotFound
+from cristae.settings import size
 
 if TYPE_CHECKING:
     from cristae.volumes import StoredVolume, VolumeStore

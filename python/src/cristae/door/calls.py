@@ -112,7 +112,7 @@ def train(
 
     refuse_masks(target)
     check_model_name(model)
-    place = Home.find(home)
+    place = Home.find(home).checked()
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
     start = None if start_from is None else library.find(start_from)
@@ -228,7 +228,7 @@ def predict(
     refuse_output(kind)
     if out is not None:
         check_target(Path(out), raw, overwrite=overwrite)
-    place = Home.find(home)
+    place = Home.find(home).checked()
     library = ModelLibrary(place.models)
     package = library.find(str(model)) if isinstance(model, str | Path) else model
     image = as_image(raw, voxel_size_nm)

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cristae.errors import AlreadyExists, CorruptData, DiskFull
+from cristae.settings import size
 
 FREE_BYTES_FLOOR = 2 * 1024**3
 FREE_FRACTION_FLOOR = 0.05
@@ -34,8 +35,8 @@ def full_disk_told() -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise DiskFull(
-                "The disk that holds Cristae's data is full. Free some space, then go on: nothing finished "
-                "is lost."
+                "The disk is full. Free some space, then go on: nothing finished is lost.",
+                None if error.filename is None else Path(os.fsdecode(error.filename)).parent,
             ) from error
         raise
 
@@ -56,10 +57,12 @@ def check_free_space(folder: Path, needed_bytes: int = 0, floor_bytes: int | Non
     if floor_bytes is None:
         floor_bytes = min(FREE_BYTES_FLOOR, int(usage.total * FREE_FRACTION_FLOOR))
     if usage.free - needed_bytes < floor_bytes:
+        needed = f"{size(needed_bytes)} are needed" if needed_bytes else ""
+        kept = f"{size(floor_bytes)} must stay free" if floor_bytes else ""
         raise DiskFull(
-            f"The disk has {usage.free / 2**30:.1f} GiB left; {needed_bytes / 2**30:.1f} GiB are needed and "
-            f"{floor_bytes / 2**30:.1f} GiB must stay free. Free some space, then go on: nothing finished is "
-            "lost."
+            f"The disk has {size(usage.free)} left; {' and '.join(filter(None, (needed, kept)))}. Free some "
+            "space, then go on: nothing finished is lost.",
+            folder,
         )
 
 
