@@ -1,5 +1,6 @@
 """What a person reads about the images, labels and ranges that a training took."""
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import tifffile
 
 import cristae
 from cristae import cli
+from cristae.commands.arguments import label_classes
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 
@@ -65,3 +67,46 @@ def test_an_array_is_not_taken_for_its_own_labels(stack: Path) -> None:
     voxels = tifffile.imread(stack / "labels.tif")
     with pytest.raises(InvalidInput, match="the same array"):
         cristae.train(voxels, voxels, model="m", steps=2, settings=TINY)
+
+
+def labelled(stack: Path, values: dict[int, int]) -> str:
+    """Write labels with these values in bands of rows: value, number of rows."""
+    rows = np.repeat(list(values), list(values.values())).astype(np.uint8)
+    tifffile.imwrite(stack / "bands.tif", np.broadcast_to(rows[:, np.newaxis], (12, 48, 48)).copy())
+    return str(stack / "bands.tif")
+
+
+def test_values_far_apart_are_named_on_the_command_line(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(stack / "raw.tif"), labelled(stack, {0: 16, 100: 16, 200: 16}), *WORDS]
+    assert cli.main(words) == 1
+    assert "--classes 100=NAME,200=NAME" in capsys.readouterr().err
+    assert cli.main([*words, "--classes", "100=er,200=mitochondria", "--json"]) == 0
+    (record,) = [json.loads(capsys.readouterr().out)["record"]]
+    assert [(c["value"], c["name"]) for c in record["classes"]] == [(1, "er"), (2, "mitochondria")]
+
+
+def test_strokes_with_a_drawn_background_are_named_on_the_command_line(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = labelled(stack, {0: 16, 1: 16, 2: 16})
+    words = ["train", str(stack / "raw.tif"), labels, *WORDS, "--unknown", "0"]
+    assert cli.main([*words, "--classes", "1=background,2=er", "--json"]) == 0
+    told = capsys.readouterr()
+    assert [c["name"] for c in json.loads(told.out)["record"]["classes"]] == ["er"]
+    assert "The value 1 is the background." in told.err
+
+
+@pytest.mark.parametrize("classes", ["", "er,", "1=er,mito", "x=er", "1=", "0.5=er", "1=er,1=mito", "-1=er"])
+def test_a_list_of_classes_that_cannot_be_read_is_wrong_usage(
+    classes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["train", "raw.tif", "labels.tif", "--model", "m", f"--classes={classes}"])
+    assert left.value.code == 2
+    assert "--classes" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_names_alone_count_from_one(stack: Path) -> None:
+    assert [(c.value, c.name) for c in label_classes("er, mitochondria")] == [(1, "er"), (2, "mitochondria")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cristae.settings import Home
+    from cristae.volumes.classes import LabelClass
 
 
 type Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -147,6 +148,42 @@ def setting(text: str) -> tuple[str, str]:
     if not equals or not key.strip():
         raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
     return key.strip(), value.strip()
+
+
+def label_classes(text: str) -> "tuple[LabelClass, ...]":
+    """Read ``VALUE=NAME,...`` or, for the values 1, 2, ..., ``NAME,...``.
+
+    Examples
+    --------
+    >>> [(cls.value, cls.name) for cls in label_classes("100=er,200=mitochondria")]
+    [(100, 'er'), (200, 'mitochondria')]
+    >>> [(cls.value, cls.name) for cls in label_classes("er, mitochondria")]
+    [(1, 'er'), (2, 'mitochondria')]
+    """
+    from cristae.errors import InvalidInput
+    from cristae.volumes.classes import LabelClass, check_classes
+
+    parts = [part.strip() for part in text.split(",")]
+    pairs = [part.partition("=") for part in parts]
+    listed = [bool(equals) for _, equals, _ in pairs]
+    if not all(parts) or (any(listed) and not all(listed)):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a list of classes such as 100=er,200=mitochondria, or er,mitochondria for 1, 2"
+        )
+    named = (
+        [(value.strip(), name.strip()) for value, _, name in pairs]
+        if all(listed)
+        else [(str(value), name) for value, name in enumerate(parts, 1)]
+    )
+    for value, name in named:
+        if not (value.isascii() and value.isdecimal()) or not name:
+            raise argparse.ArgumentTypeError(f"'{value}={name}' is not VALUE=NAME with a whole number")
+    try:
+        classes = tuple(LabelClass(int(value), name) for value, name in named)
+        check_classes(classes)
+    except InvalidInput as refused:
+        raise argparse.ArgumentTypeError(refused.sentence) from refused
+    return classes
 
 
 def positive_number(text: str) -> float:

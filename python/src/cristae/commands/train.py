@@ -8,6 +8,7 @@ from cristae.commands.arguments import (
     Commands,
     add_device,
     add_json,
+    label_classes,
     new_command,
     positive_count,
     positive_number,
@@ -72,6 +73,15 @@ def add_to(commands: Commands) -> None:
         type=int,
         help="the label value that means 'not known'; such voxels are not trained on",
     )
+    add(
+        "--classes",
+        metavar="VALUE=NAME,...",
+        type=label_classes,
+        default=(),
+        help="what the label values mean: 100=er,200=mitochondria, or er,mitochondria for 1 and 2; other "
+        "values are refused. A class named background is the background, also where it is drawn: with "
+        "--unknown 0 --classes 1=background,2=er everything outside the strokes is unknown",
+    )
     budget = command.add_mutually_exclusive_group()
     budget.add_argument(
         "--budget", choices=("quick", "standard", "best"), help="how long to train (default: quick)"
@@ -132,6 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
             target=arguments.target,
             unknown=arguments.unknown,
             empty_sections=arguments.empty_sections,
+            classes=arguments.classes,
             budget=arguments.budget,
             minutes=arguments.minutes,
             steps=arguments.steps,

@@ -62,7 +62,8 @@ def train(
     empty_sections
         What sections without labels mean while others have some.
     classes
-        Names and colours of the classes.
+        What the label values mean, with names and colours; other values are refused. A class named
+        "background" is the background.
     budget, minutes, steps
         How long to train, one of them: "quick" (default), "standard" or "best"; at most so many minutes; so
         many steps.
@@ -142,6 +143,8 @@ def train(
         "target": target,
         "unknown": unknown,
         "empty_sections": empty_sections,
+        "classes": [[entry.value, entry.name, entry.rgb] for entry in classes],
+        "voxel_size_nm": None if voxel_size_nm is None else list(voxel_size_nm),
         "budget": [budget, minutes, steps],
         "sections": [z, validation_z],
         "start_from": None if start is None else start.digest,

@@ -117,7 +117,7 @@ def number_classes(
             raise InvalidInput(
                 f"The {what} have {len(numbered)} different values, too many to be classes. If each value is "
                 "one object, choose the target instances; if this is the image, choose its labels; if they "
-                "are classes, list them in the class table (classes=)."
+                "are classes, list them in the class table (--classes, classes=)."
             )
         if len(numbered) > 1:
             _refuse_gaps(numbered, what)
@@ -198,10 +198,9 @@ def _refuse_gaps(values: list[int], what: str) -> None:
             smaller = [value for value in values if value != odd]
             raise InvalidInput(
                 f"The {what} contain the value {odd} beside {_spell(smaller)}: is it a class, or a mark for "
-                f"voxels that "
-                f"nobody knows? Name it as unknown (--unknown {odd}, unknown={odd}), list all values in the "
-                f"class table "
-                "(classes=), or change it. If each value is one object, choose the target instances."
+                f"voxels that nobody knows? Name it as unknown (--unknown {odd}, unknown={odd}), list all "
+                f"values in the class table (--classes {_listed(values)}; classes=), or change it. If each "
+                "value is one object, choose the target instances."
             )
 
 
@@ -221,6 +220,12 @@ def _class(number: int, value: int | None, listed: Mapping[int, LabelClass]) -> 
     return LabelClass(
         number, (entry.name.strip() if entry else "") or f"class {number}", entry.rgb if entry else 0
     )
+
+
+def _listed(values: Sequence[int]) -> str:
+    """Write the values as ``--classes`` takes them, with names to fill in."""
+    shown = [f"{value}=NAME" for value in values[:4]]
+    return ",".join([*shown, "..."] if len(values) > 4 else shown)
 
 
 def _spell(values: Sequence[int]) -> str:
