@@ -40,7 +40,7 @@ public final class LocalServer {
     return home;
   }
 
-  /** True if {@link #stop} ended the server and none was started here since. */
+  /** True if {@link #stop} ended the server and none was asked for since. */
   public boolean wasStopped() {
     return stopped;
   }
@@ -93,6 +93,7 @@ public final class LocalServer {
   public synchronized Client ensure(
       List<String> command, Patience patience, Progress progress, Cancellation cancellation)
       throws CristaeException {
+    stopped = false;
     Optional<Client> running = find(patience);
     if (running.isPresent()) {
       return running.get();
@@ -137,15 +138,14 @@ public final class LocalServer {
       builder.redirectErrorStream(true).redirectOutput(log.toFile());
       builder.directory(new File(System.getProperty("user.home")));
       process = builder.start();
-      stopped = false;
       process.getOutputStream().close();
     } catch (IOException e) {
       throw new CristaeException(
           ErrorCode.ERROR_CODE_NOT_FOUND,
           "The Cristae server could not be started with \""
               + String.join(" ", command)
-              + "\". Install it (pip install cristae), and set its command or the address of a running"
-              + " server in Plugins > Cristae > Cristae Server.",
+              + "\". Install it (pip install . in a checkout of Cristae), and set its command or"
+              + " the address of a running server in Plugins > Cristae > Cristae Server.",
           e);
     }
   }

@@ -132,7 +132,7 @@ final class FormDialog {
     south.add(toggle, BorderLayout.WEST);
     south.add(Look.buttons(cancel, ok), BorderLayout.EAST);
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
-    content.add(north, BorderLayout.CENTER);
+    content.add(north, BorderLayout.NORTH);
     content.add(south, BorderLayout.SOUTH);
     dialog.setContentPane(content);
     dialog.getRootPane().setDefaultButton(ok);
