@@ -86,6 +86,15 @@ def test_an_image_like_the_training_data_is_normalised_as_they_were() -> None:
     assert np.allclose(seen[0], (values - 120.0) / 60.0, atol=1e-6)
 
 
+def test_the_deviation_of_a_constant_image_is_told_as_nought() -> None:
+    seven = Held(np.full((1, 2, 16, 16), 7, np.uint8))
+    frame = Frame(seven, Preprocessing(3, "training", Statistics((120.0,), (60.0,))), (1, 1, 1))
+    assert "(mean 7, deviation 0) are unlike" in (frame.doubt() or "")
+    assert not frame.read(Box((0, 0, 0), (2, 16, 16))).any()
+    close = Frame(seven, Preprocessing(3, "training", Statistics((6.5,), (1.0,))), (1, 1, 1))
+    assert "deviation 0" in (close.doubt() or "")
+
+
 def test_an_image_of_another_scale_is_normalised_by_itself_and_said_to_be_so() -> None:
     values = noise(1, 4, 16, 16)
     wide = values.astype(np.uint16) * 200

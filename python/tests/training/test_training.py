@@ -215,8 +215,11 @@ def test_a_model_that_sees_other_channels_or_dimensions_is_refused_before_the_st
         settings=SMALL,
         start_from=package,
     )
-    with pytest.raises(InvalidInput, match="sees 3 channels"):
+    with pytest.raises(InvalidInput, match="trained on images with 1 channel, these have 2 channels"):
         inspect_and_plan(two_channels, "cpu")
+    other_context = request_for(image, mask, start_from=package, settings=SMALL | {"context": "0"})
+    with pytest.raises(InvalidInput, match=r"sees 3 channels .* Set context"):
+        inspect_and_plan(other_context, "cpu")
     volume = request_for(
         image, mask, VoxelSize(5, 5, 5), start_from=package, settings={"levels": "2", "features": "4"}
     )
@@ -297,6 +300,28 @@ def test_a_constant_image_is_refused(value: int) -> None:
     image, mask = blobs(2, 40)
     with pytest.raises(InvalidInput, match="constant"):
         inspect_and_plan(request_for(np.full_like(image, value), mask), "cpu")
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_an_image_without_finite_values_is_not_called_constant(value: float) -> None:
+    image, mask = blobs(2, 40)
+    with pytest.raises(InvalidInput, match="no finite grey value"):
+        inspect_and_plan(request_for(np.full(image.shape, value, np.float32), mask), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"z": (0, 4), "validation_z": (6, 8)}, "Sections 0:4 are trained on and 6:8 validated on"),
+        ({"z": (0, 4)}, "Sections 0:4 are trained on and validated on"),
+        ({"validation_z": (6, 8)}, "Sections 6:8 are validated on, and not trained on"),
+    ],
+)
+def test_the_plan_says_which_sections_are_trained_on(chosen: dict[str, Any], said: str) -> None:
+    image, mask = blobs(8, 40)
+    plan = inspect_and_plan(request_for(image, mask, **chosen), "cpu")
+    assert f"{said} (of 0:8, counted from 0, the end excluded)." in plan.sentences
+    assert not any("trained on" in s for s in inspect_and_plan(request_for(image, mask), "cpu").sentences)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64 - 1])

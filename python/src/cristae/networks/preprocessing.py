@@ -187,9 +187,8 @@ class Frame:
             used, trained = self._statistics_of_image(), self.preprocessing.statistics
         if used == trained:
             return None
-        ours, theirs = (f"mean {s.mean[0]:.4g}, deviation {s.std[0]:.4g}" for s in (used, trained))
         return (
-            f"The image's grey values ({ours}) are unlike those that the model was trained on ({theirs}): "
+            f"The image's grey values ({used}) are unlike those that the model was trained on ({trained}): "
             "they are normalised by themselves, and the result may be worse."
         )
 

@@ -1,7 +1,7 @@
 """Mean and deviation of grey values, of a section or of a whole image, in bounded memory."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,10 +26,17 @@ class ReadableImage(Protocol):
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and standard deviation of the grey values, one number a channel."""
+    """Mean and standard deviation of the grey values, one number a channel.
+
+    Where the values are all the same, `std` is 1, because it is divided by, and `measured_std` is 0.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    measured_std: tuple[float, ...] = field(default=(), compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"mean {self.mean[0]:.4g}, deviation {(self.measured_std or self.std)[0]:.4g}"
 
     def is_like(self, other: "Statistics") -> bool:
         """Tell whether an image with these may be normalised with the other ones.
@@ -48,7 +55,7 @@ class Statistics:
         return all(
             abs(mean - their_mean) <= 2 * their_std and 0.4 <= std / their_std <= 2.5
             for mean, std, their_mean, their_std in zip(
-                self.mean, self.std, other.mean, other.std, strict=True
+                self.mean, self.measured_std or self.std, other.mean, other.std, strict=True
             )
         )
 
@@ -92,5 +99,6 @@ def gathered_statistics(blocks: Iterable[NDArray[Any]]) -> Statistics:
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
     # A constant section has no contrast to normalise: it becomes zero, not infinite.
-    deviation = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-30), deviation, 1.0)
-    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()))
+    measured = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-30), deviation, 0.0)
+    used = np.where(measured > 0, measured, 1.0)
+    return Statistics(tuple(mean.tolist()), tuple(used.tolist()), tuple(measured.tolist()))

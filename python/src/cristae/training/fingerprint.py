@@ -116,6 +116,11 @@ def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, float]:
             deviations = np.array([s.std for s in own], dtype=np.float64).mean(axis=0)
             jumps.append(float((means.std(axis=0) / deviations).max()))
     finite = [section[np.isfinite(section)] for section in sections]
+    if not any(values.size for values in finite):
+        raise InvalidInput(
+            "The image has no finite grey value where it is annotated: all are infinite or no numbers. Check "
+            "how it was converted or saved."
+        )
     if not any(values.size and values.min() < values.max() for values in finite):
         raise InvalidInput(
             "The image is constant where it is annotated: there is nothing to see. Check that it is the "

@@ -8,9 +8,20 @@ from cristae.training.request import StartingModel
 
 
 def first_network(
-    config: UNetConfig, seed: int, start_from: StartingModel | None
+    config: UNetConfig, seed: int, start_from: StartingModel | None, channels: int
 ) -> tuple[UNet, tuple[str, ...]]:
     """Return the network with its first weights, and what is worth telling about them.
+
+    Parameters
+    ----------
+    config
+        The network.
+    seed
+        For fresh weights.
+    start_from
+        The model to start from.
+    channels
+        Of the images; with context sections the network sees more.
 
     Raises
     ------
@@ -27,6 +38,12 @@ def first_network(
         raise InvalidInput(
             f"The model {start_from.name!r} works in {theirs.dims}D, this training in {config.dims}D. "
             f"Set dimensions={theirs.dims}, or start from another model."
+        )
+    their_channels = start_from.record["channels"]
+    if their_channels != channels:
+        raise InvalidInput(
+            f"The model {start_from.name!r} was trained on images with {_channels(their_channels)}, these "
+            f"have {_channels(channels)}. Train on images with as many, or start from another model."
         )
     if theirs.in_channels != config.in_channels:
         raise InvalidInput(
@@ -52,3 +69,7 @@ def first_network(
     if any(not name.startswith("head") for name in missing):
         told.append(f"{len(missing)} of {len(own)} tensors do not fit and start anew.")
     return network, tuple(told)
+
+
+def _channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"

@@ -60,10 +60,11 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         budget=request.budget,
         settings=request.settings,
         on_gpu=chosen.type == "cuda",
-        label_sentences=tuple(dict.fromkeys(said)),
+        label_sentences=(*dict.fromkeys(said), *_ranges_told(request)),
         start_from=request.start_from,
     )
-    first_network(plan.network, 0, request.start_from)  # refuses a model that does not fit
+    # Refuses a model that does not fit.
+    first_network(plan.network, 0, request.start_from, found.channels)
     return replace(plan, sentences=(*plan.sentences, f"It runs on {describe(chosen)}."))
 
 
@@ -114,7 +115,7 @@ def train(
         on_event(note)
 
     seed = request.seed % 2**63
-    network, told = first_network(plan.network, seed, request.start_from)
+    network, told = first_network(plan.network, seed, request.start_from, regions[0].image.shape_czyx[0])
     for sentence in told:
         on_event(Note(sentence))
     reader = PatchReader(regions, plan.preprocessing, plan.network)
@@ -185,6 +186,24 @@ def _regions(request: TrainingRequest) -> list[Region]:
         )
     agreed = share_classes([region.reading for region in regions])
     return [replace(region, reading=reading) for region, reading in zip(regions, agreed, strict=True)]
+
+
+def _ranges_told(request: TrainingRequest) -> list[str]:
+    """Say which sections of the first image are trained on and validated on, if the person chose them."""
+    depth = request.pairs[0][0].shape_czyx[1]
+    first = " of the first image" if len(request.pairs) > 1 else ""
+    trained, validated = (
+        None if chosen is None else f"{chosen[0]}:{chosen[1]}" for chosen in (request.z, request.validation_z)
+    )
+    if trained and validated:
+        said = f"Sections {trained}{first} are trained on and {validated} validated on"
+    elif trained:
+        said = f"Sections {trained}{first} are trained on and validated on"
+    elif validated:
+        said = f"Sections {validated}{first} are validated on, and not trained on"
+    else:
+        return []
+    return [f"{said} (of 0:{depth}, counted from 0, the end excluded)."]
 
 
 def _voxel_size(request: TrainingRequest) -> VoxelSize | None:
