@@ -153,10 +153,11 @@ def test_beyond_loopback_only_with_a_certificate_and_its_key(tmp_path, host):
 
 def test_a_home_of_a_newer_cristae_is_refused_and_not_touched(tmp_path):
     import sqlite3
+    from contextlib import closing
 
     root = tmp_path / "home"
     root.mkdir()
-    with sqlite3.connect(root / "journal.sqlite") as db:
+    with closing(sqlite3.connect(root / "journal.sqlite")) as db:
         db.execute("PRAGMA user_version = 99")
     before = (root / "journal.sqlite").read_bytes()
     server = RunningServer(root, wait=False)

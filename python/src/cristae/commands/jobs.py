@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cristae.commands.arguments import Commands, add_action, add_json, home_of, new_command, wants_json
@@ -42,7 +44,8 @@ def add_to(commands: Commands) -> None:
 
 def list_jobs(arguments: argparse.Namespace) -> int:
     """Print the jobs."""
-    jobs = [] if (journal := _journal(arguments)) is None else journal.newest(SHOWN)
+    with _journal(arguments) as journal:
+        jobs = [] if journal is None else journal.newest(SHOWN)
     if wants_json(arguments):
         print(json.dumps({"jobs": [_facts(job) for job in jobs]}))
         return 0
@@ -60,8 +63,10 @@ def show_job(arguments: argparse.Namespace) -> int:
     """Print one job and its notes."""
     from cristae.events import Note, PlanMade
 
-    journal, job = _find(arguments)
-    bodies = [event.body for event in journal.events(job.job_id, count=job.last_sequence + 1)]
+    with _journal(arguments) as journal:
+        job = _find(journal, arguments)
+        events = [] if journal is None else journal.events(job.job_id, count=job.last_sequence + 1)
+    bodies = [event.body for event in events]
     notes = [body.sentence for body in bodies if isinstance(body, Note)]
     plan = next((list(body.sentences) for body in bodies if isinstance(body, PlanMade)), [])
     if wants_json(arguments):
@@ -77,7 +82,8 @@ def cancel_job(arguments: argparse.Namespace) -> int:
     """Ask the server to end a job."""
     from cristae.service.client import cancel
 
-    _, job = _find(arguments)
+    with _journal(arguments) as journal:
+        job = _find(journal, arguments)
     state = job.state.value if job.state.is_end else cancel(home_of(arguments), job.job_id)
     if wants_json(arguments):
         print(json.dumps({"job_id": job.job_id, "state": state}))
@@ -86,24 +92,29 @@ def cancel_job(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _journal(arguments: argparse.Namespace) -> "Journal | None":
+@contextmanager
+def _journal(arguments: argparse.Namespace) -> "Iterator[Journal | None]":
+    """Open the journal of the home, if there is one."""
     from cristae.jobs.journal import Journal
 
     path = home_of(arguments).journal_file
-    return Journal(path) if path.exists() else None
+    if not path.exists():
+        yield None
+        return
+    with closing(Journal(path)) as journal:
+        yield journal
 
 
-def _find(arguments: argparse.Namespace) -> "tuple[Journal, JobRecord]":
+def _find(journal: "Journal | None", arguments: argparse.Namespace) -> "JobRecord":
     wanted = arguments.name.lower()
     if len(wanted) < LEAST:
         raise InvalidInput(f"'{wanted}' is too short for a job; give at least {LEAST} characters of its id.")
-    journal = _journal(arguments)
     found = [] if journal is None else [j for j in journal.newest(10**9) if j.job_id.startswith(wanted)]
-    if journal is None or not found:
+    if not found:
         raise NotFound(f"There is no job '{wanted}'. `cristae jobs` lists those that are there.")
     if len(found) > 1:
         raise InvalidInput(f"'{wanted}' could be {len(found)} jobs; give more characters of the id.")
-    return journal, found[0]
+    return found[0]
 
 
 def _how_far(job: "JobRecord") -> str:
