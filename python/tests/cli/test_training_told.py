@@ -110,3 +110,14 @@ def test_a_list_of_classes_that_cannot_be_read_is_wrong_usage(
 
 def test_names_alone_count_from_one(stack: Path) -> None:
     assert [(c.value, c.name) for c in label_classes("er, mitochondria")] == [(1, "er"), (2, "mitochondria")]
+
+
+def test_a_training_that_ended_or_was_refused_leaves_nothing_behind(stack: Path) -> None:
+    raw, labels, work = stack / "raw.tif", stack / "labels.tif", stack / "home" / "work"
+    cristae.train(raw, labels, model="m", steps=2, settings=TINY)
+    assert list(work.iterdir()) == []
+    with pytest.raises(InvalidInput, match="validation sections"):
+        cristae.train(raw, labels, model="m", steps=2, settings=TINY, validation_z=(10, 14))
+    with pytest.raises(InvalidInput, match="held out"):
+        cristae.train(raw, labels, model="m", steps=2, settings=TINY, validation_z=(0, 12))
+    assert not work.exists() or list(work.iterdir()) == []

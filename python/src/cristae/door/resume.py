@@ -1,11 +1,11 @@
 """The folder of a training: an interrupted one waits there until the same call comes again."""
 
+import contextlib
 import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from cristae.jobs.locks import FileLock
 from cristae.volumes.import_hdf5 import split_key
 
 
-@contextmanager
+@contextlib.contextmanager
 def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, Any]) -> Iterator[Path]:
     """Lend a folder for checkpoints; it is emptied when the training has ended well, and kept otherwise.
 
@@ -38,11 +38,15 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
         return
     name = f"train-{key([Path(source) for source in sources], choices)}"
     root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / f"{name}.lock", "This very training"):
+    with FileLock(root / f"{name}.lock", "This very training", passing=True):
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
-        yield folder
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield folder
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            with contextlib.suppress(OSError):  # there are checkpoints in it, or it is gone
+                folder.rmdir()
 
 
 def key(paths: Sequence[Path], choices: Mapping[str, Any]) -> str:

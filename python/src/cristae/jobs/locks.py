@@ -17,10 +17,11 @@ class FileLock:
     Parameters
     ----------
     path
-        The lock file. It stays when the lock is given back: removing it would let two processes lock two
-        files of one name.
+        The lock file.
     what
         What the lock protects, for the sentence: "This home".
+    passing
+        True removes the file when the lock is given back; False leaves it there.
 
     Examples
     --------
@@ -30,8 +31,8 @@ class FileLock:
     ...         pass
     """
 
-    def __init__(self, path: Path, what: str) -> None:
-        self._path, self._what = path, what
+    def __init__(self, path: Path, what: str, *, passing: bool = False) -> None:
+        self._path, self._what, self._passing = path, what, passing
         self._file: IO[bytes] | None = None
 
     def acquire(self, wait_s: float = 0.0) -> None:
@@ -44,8 +45,13 @@ class FileLock:
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + wait_s
-        file = open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: PTH123, SIM115
-        while not _try_lock(file):
+        file = self._opened()
+        while not (_try_lock(file) and self._is_at_its_path(file)):
+            if not self._is_at_its_path(file):
+                # Its holder removed it: a lock on a file without a name keeps nobody out.
+                file.close()
+                file = self._opened()
+                continue
             if time.monotonic() >= deadline:
                 holder = _read_holder(file)
                 file.close()
@@ -58,9 +64,25 @@ class FileLock:
 
     def release(self) -> None:
         """Give the lock back; doing so twice is the same as once."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._file is None:
+            return
+        if self._passing and sys.platform != "win32":
+            # While it is still locked: who waits for it sees, when it gets the lock, that the file is gone.
+            self._path.unlink(missing_ok=True)
+        self._file.close()
+        self._file = None
+        if self._passing and sys.platform == "win32":
+            with contextlib.suppress(OSError):  # Windows keeps a file that another one has opened
+                self._path.unlink()
+
+    def _opened(self) -> IO[bytes]:
+        return open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: PTH123
+
+    def _is_at_its_path(self, file: IO[bytes]) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def __enter__(self) -> Self:
         self.acquire()

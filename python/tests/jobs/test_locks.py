@@ -1,0 +1,50 @@
+"""Locks whose file goes with them."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from cristae.errors import Busy
+from cristae.jobs.locks import FileLock
+
+
+@pytest.mark.parametrize("passing", [False, True])
+def test_the_file_of_a_passing_lock_goes_with_it(tmp_path: Path, passing: bool) -> None:
+    path = tmp_path / "lock"
+    with FileLock(path, "This", passing=passing):
+        assert path.exists()
+        with pytest.raises(Busy, match="This is in use"):
+            FileLock(path, "This", passing=passing).acquire()
+    assert path.exists() is not passing
+    with FileLock(path, "This", passing=passing):
+        pass
+
+
+def test_two_never_hold_a_lock_whose_file_comes_and_goes(tmp_path: Path) -> None:
+    inside, worst, rounds = 0, 0, []
+
+    def work() -> None:
+        nonlocal inside, worst
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            lock = FileLock(tmp_path / "lock", "This", passing=True)
+            try:
+                lock.acquire()
+            except Busy:
+                continue
+            inside += 1
+            worst = max(worst, inside)
+            time.sleep(0)
+            inside -= 1
+            rounds.append(1)
+            lock.release()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert worst == 1
+    assert len(rounds) > 3
