@@ -14,6 +14,7 @@ from cristae import cli
 from cristae.commands.arguments import label_classes
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
+from cristae.volumes.digest import array_digest
 
 TINY = {"dimensions": "2", "levels": "2", "features": "4", "patch_zyx": "1,32,32", "batch": "2"}
 WORDS = ["--model", "m", "--steps", "2", *(w for pair in TINY.items() for w in ("--set", "=".join(pair)))]
@@ -121,3 +122,15 @@ def test_a_training_that_ended_or_was_refused_leaves_nothing_behind(stack: Path)
     with pytest.raises(InvalidInput, match="held out"):
         cristae.train(raw, labels, model="m", steps=2, settings=TINY, validation_z=(0, 12))
     assert not work.exists() or list(work.iterdir()) == []
+
+
+def test_a_model_tells_its_data_by_the_digests_that_the_store_uses(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = cristae.train(
+        stack / "raw.tif", f"{stack / 'two.h5'}:a/labels", model="m", steps=2, settings=TINY
+    )
+    raw, labels = (array_digest(tifffile.imread(stack / name)[None]) for name in ("raw.tif", "labels.tif"))
+    assert model.record["data"] == [{"image_digest": raw, "labels_digest": labels}]
+    assert cli.main(["models", "show", "m"]) == 0
+    assert f"trained on the image {raw[:12]} with the labels {labels[:12]}" in capsys.readouterr().out

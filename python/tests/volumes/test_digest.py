@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cristae.errors import InvalidInput, LimitExceeded
+from cristae.errors import Cancelled, InvalidInput, LimitExceeded
 from cristae.geometry import Box, grid
 from cristae.volumes import (
+    ArrayImage,
     BlockGrid,
     LabelClass,
     VolumeSpec,
@@ -17,7 +18,7 @@ from cristae.volumes import (
     block_digest,
     block_shape_for,
 )
-from cristae.volumes.digest import check_digest, header
+from cristae.volumes.digest import check_digest, header, image_digest
 
 VECTORS = Path(__file__).parents[3] / "tests" / "contract" / "digests.json"
 CASES, BLOCK_RULE = (json.loads(VECTORS.read_text(encoding="utf-8"))[key] for key in ("cases", "block_rule"))
@@ -164,3 +165,16 @@ def test_a_unit_that_json_would_escape_is_refused(unit):
 def test_a_class_outside_the_contract_is_refused(value, name, rgb):
     with pytest.raises(InvalidInput):
         LabelClass(value, name, rgb)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3, 5), (2, 33, 40, 50), (1, 20, 300, 1100)])
+@pytest.mark.parametrize("dtype", ["uint8", ">u2"])
+def test_an_image_read_in_sections_has_the_digest_of_its_array(shape, dtype):
+    voxels = np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
+    size = VoxelSize(50, 4, 4, "micron")
+    assert image_digest(ArrayImage(voxels, size)) == array_digest(voxels, size)
+
+
+def test_reading_for_the_digest_ends_when_it_should():
+    with pytest.raises(Cancelled):
+        image_digest(ArrayImage(np.zeros((2, 3), np.uint8)), lambda: True)

@@ -63,6 +63,9 @@ def show_model(arguments: argparse.Namespace) -> int:
     )
     for name, value in sorted(record["metrics"].items()):
         print(f"  {name}: {value:.4f}" if isinstance(value, float) else f"  {name}: {value}")
+    for pair in record["data"]:
+        image, labels = (str(pair.get(f"{what}_digest", ""))[:12] for what in ("image", "labels"))
+        print(f"trained on the image {image} with the labels {labels}")
     for sentence in record["plan"]["sentences"]:
         print(f"  - {sentence}")
     return 0

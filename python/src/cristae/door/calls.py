@@ -4,6 +4,7 @@ Only what a function needs is imported, and only when it is called: ``import cri
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -110,6 +111,7 @@ def train(
     from cristae.training import Budget, TrainingRequest, inspect_and_plan
     from cristae.training import train as train_network
     from cristae.volumes import VoxelSize
+    from cristae.volumes.digest import image_digest
 
     refuse_masks(target)
     check_model_name(model)
@@ -154,6 +156,11 @@ def train(
     with training_folder(
         place.root / "work", [source for pair in pairs for source in pair], choices
     ) as folder:
+        # The model's record tells which data it was trained on.
+        digests = [
+            (image_digest(image, should_stop), image_digest(truth, should_stop)) for image, truth in opened
+        ]
+        request = replace(request, digests=digests)
         trained = train_network(
             request, plan, folder=folder, on_event=on_event, should_stop=should_stop, device=device
         )

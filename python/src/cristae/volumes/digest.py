@@ -7,12 +7,14 @@ sends the first byte, and the server while the blocks arrive.  The name and the 
 import hashlib
 import re
 import struct
-from collections.abc import Buffer, Iterable
+from collections.abc import Buffer, Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from cristae.errors import InvalidInput
+from cristae.errors import Cancelled, InvalidInput
+from cristae.geometry import Box, grid
+from cristae.volumes.image import Image
 from cristae.volumes.spec import VolumeSpec, VoxelSize
 
 _HEX_64 = re.compile(r"[0-9a-f]{64}\Z")
@@ -67,6 +69,44 @@ def array_digest(voxels_czyx: np.ndarray[Any, Any], voxel_size: VoxelSize | None
     return volume_digest(
         spec, (block_digest(np.ascontiguousarray(voxels_czyx[box.slices], little)) for box in boxes)
     )
+
+
+def image_digest(image: Image, should_stop: Callable[[], bool] = lambda: False) -> str:
+    """Return the digest of an image, read once, some sections at a time.
+
+    It is the one that a volume of these voxels, voxel size and unit gets in a store.
+
+    Parameters
+    ----------
+    image
+        Any image.
+    should_stop
+        Asked before every read.
+
+    Raises
+    ------
+    Cancelled
+        `should_stop` said so.
+
+    Examples
+    --------
+    >>> from cristae.volumes.image import ArrayImage
+    >>> image_digest(ArrayImage(np.zeros((2, 3), np.uint8))) == array_digest(np.zeros((1, 1, 2, 3), np.uint8))
+    True
+    """
+    spec = VolumeSpec(image.shape_czyx, image.dtype.name, image.voxel_size)
+    blocks, (_, z, y, x) = spec.blocks, image.shape_czyx
+    digests = [b""] * blocks.count
+    little = image.dtype.newbyteorder("<")
+    for slab in grid((z, y, x), (spec.block_shape_czyx[1], y, x)):
+        if should_stop():
+            raise Cancelled("It was cancelled while the images were read.")
+        voxels = image.read(slab)
+        whole = Box((0, *slab.start), (image.shape_czyx[0], *slab.stop))
+        for index in blocks.touching(whole):
+            box = blocks.box(index).relative_to(whole)
+            digests[index] = block_digest(np.ascontiguousarray(voxels[box.slices], little))
+    return volume_digest(spec, digests)
 
 
 def check_digest(text: str) -> str:
