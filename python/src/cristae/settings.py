@@ -62,9 +62,10 @@ class Home:
         try:
             with os.scandir(self.root):
                 pass
-        except FileNotFoundError:
-            return self
-        except NotADirectoryError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
+            # Windows calls what lies below a file not there.
+            if not any(place.is_file() for place in (self.root, *self.root.parents)):
+                return self
             raise InvalidInput(f"The home {self.root} is a file or lies below one. {advice}") from error
         except PermissionError as error:
             raise InvalidInput(f"The home {self.root} may not be read by this user. {advice}") from error
