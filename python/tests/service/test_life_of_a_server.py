@@ -132,6 +132,19 @@ def test_a_server_stops_when_the_program_that_wanted_it_has_gone_and_no_job_runs
         assert not server.home.server_file.exists()
 
 
+def test_a_server_stays_while_another_program_calls_it(tmp_path):
+    wanted_by = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    limits = {"stop_grace_s": 1.0}
+    with RunningServer(tmp_path / "home", stop_with=wanted_by.pid, limits=limits) as server:
+        with server.client() as client:
+            wanted_by.communicate(b"\n")
+            for _ in range(20):
+                time.sleep(0.25)
+                client.server()
+            assert server.process.poll() is None
+        assert server.process.wait(20) == 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing on Windows")
 def test_ctrl_c_ends_the_server_in_order(tmp_path):
     with RunningServer(tmp_path / "home") as server:

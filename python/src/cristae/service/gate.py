@@ -7,7 +7,9 @@ status.
 
 import hmac
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,13 @@ class Gate(grpc.aio.ServerInterceptor):
     def __init__(self, token: str, home: Path, limits: Limits) -> None:
         self._expected = f"Bearer {token}".encode()
         self._home, self._limits = home, limits
-        self._streams = 0
+        self._streams = self._calls = 0
+        self._last_call_s = time.monotonic()
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds since the last call ended; 0 while one is under way."""
+        return 0.0 if self._calls or self._streams else time.monotonic() - self._last_call_s
 
     async def intercept_service(
         self, continuation: Callable[[_Details], Awaitable[_Handler | None]], details: _Details
@@ -83,7 +91,8 @@ class Gate(grpc.aio.ServerInterceptor):
     def _plain(self, method: str, behaviour: Any, parse: Callable[[bytes], Message]) -> Any:
         async def call(data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
-                return await behaviour(self._checked(data, parse), context)
+                with self._call():
+                    return await behaviour(self._checked(data, parse), context)
             except Exception as error:
                 await self._fail(error, method, context)
 
@@ -93,7 +102,7 @@ class Gate(grpc.aio.ServerInterceptor):
         async def call(data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
             try:
                 request = self._checked(data, parse)
-                with _Counted(self):
+                with self._stream():
                     async for answer in behaviour(request, context):
                         yield answer
             except Exception as error:
@@ -108,7 +117,7 @@ class Gate(grpc.aio.ServerInterceptor):
             requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:
             try:
-                with _Counted(self):
+                with self._stream():
                     async for answer in behaviour(requests, context):
                         yield answer
             except Exception as error:
@@ -136,29 +145,28 @@ class Gate(grpc.aio.ServerInterceptor):
         sentence = sentence_for_client(known.sentence, self._home, self._limits)
         await context.abort(status_of(known), sentence, ((ERROR_KEY, known.code),))
 
-    def enter_stream(self) -> None:
-        """Count one more open stream."""
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            self._last_call_s = time.monotonic()
+
+    @contextmanager
+    def _stream(self) -> Iterator[None]:
         if self._streams >= self._limits.max_streams:
             raise LimitExceeded(
                 f"{self._limits.max_streams} streams are open, which is the limit of this server. "
                 "Close a window that watches a job, then try again."
             )
         self._streams += 1
-
-    def leave_stream(self) -> None:
-        """Count one less."""
-        self._streams -= 1
-
-
-class _Counted:
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-
-    def __enter__(self) -> None:
-        self._gate.enter_stream()
-
-    def __exit__(self, *_: object) -> None:
-        self._gate.leave_stream()
+        try:
+            yield
+        finally:
+            self._streams -= 1
+            self._last_call_s = time.monotonic()
 
 
 def _serialize(answer: Message | bytes) -> bytes:

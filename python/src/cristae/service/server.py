@@ -165,7 +165,8 @@ async def _run(
 
     supervisor = Supervisor(home, journal, on_end=clear, worker_command=options.worker_command)
     house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices)
-    server = _build(house, token, options)
+    gate = Gate(token, home.root, limits)
+    server = _build(house, gate, options)
     address = f"[{options.host}]" if ":" in options.host else options.host
     try:
         if credentials is None:
@@ -186,7 +187,7 @@ async def _run(
         background = [asyncio.create_task(_find_devices(devices, supervisor))]
         background.append(asyncio.create_task(_keep_house(store, options.limits)))
         if options.stop_with is not None:
-            background.append(asyncio.create_task(_watch_over(options, supervisor, end)))
+            background.append(asyncio.create_task(_watch_over(options, supervisor, gate, end)))
         try:
             await end.wait()
         finally:
@@ -200,11 +201,11 @@ async def _run(
             journal.close()
 
 
-def _build(house: House, token: str, options: Options) -> grpc.aio.Server:
+def _build(house: House, gate: Gate, options: Options) -> grpc.aio.Server:
     limits = options.limits
     keepalive_ms = int(limits.keepalive_s * 1000)
     server = grpc.aio.server(
-        interceptors=[Gate(token, house.home.root, limits)],
+        interceptors=[gate],
         maximum_concurrent_rpcs=limits.max_calls,
         options=[
             ("grpc.so_reuseport", 0),
@@ -250,8 +251,11 @@ async def _keep_house(store: VolumeStore, limits: Limits) -> None:
         await asyncio.sleep(3600.0)
 
 
-async def _watch_over(options: Options, supervisor: Supervisor, end: asyncio.Event) -> None:
-    """End the server some time after the process that wanted it has gone and no job waits or runs."""
+async def _watch_over(options: Options, supervisor: Supervisor, gate: Gate, end: asyncio.Event) -> None:
+    """End the server some time after the process that wanted it has gone and no job waits or runs.
+
+    Another client may use it then, for example to send a stack: as long as anybody calls, it stays.
+    """
     try:
         client = psutil.Process(options.stop_with)
     except psutil.NoSuchProcess:
@@ -261,7 +265,8 @@ async def _watch_over(options: Options, supervisor: Supervisor, end: asyncio.Eve
         await asyncio.sleep(min(_LOOK_EVERY_S, options.limits.stop_grace_s))
         # is_running knows the process from a later one with the same id.
         gone = client is None or not client.is_running() or client.status() == psutil.STATUS_ZOMBIE
-        if not (gone and await supervisor.is_idle()):
+        in_use = gate.quiet_s < min(options.limits.stop_grace_s, 2 * _LOOK_EVERY_S)
+        if in_use or not (gone and await supervisor.is_idle()):
             idle_since = None
         elif idle_since is None:
             idle_since = time.monotonic()
