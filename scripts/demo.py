@@ -49,7 +49,7 @@ def main() -> int:
             return 1
         raw, truth = demo.cut_sample(demo.HELD_OUT, out / "held-out")
         say(f"Done in {time.monotonic() - started_s:.0f} s. The right part, which the model had not seen:")
-        demo.report(raw, truth, out / "right-neurons.tif", out / "demo.png")
+        demo.report(raw, truth, out)
         if has_display():
             say("ImageJ stays open; quit it to end the demonstration.")
             process.wait()

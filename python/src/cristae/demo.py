@@ -31,6 +31,7 @@ LEARN = slice(0, 120)
 """Columns (x) that the model learns from; the ten behind them stay unused, so that the parts do not touch."""
 HELD_OUT = slice(130, 200)
 """Columns (x) that the model has never seen."""
+BOUNDARIES, NEURONS = "right-boundaries.tif", "right-neurons.tif"
 CAPTIONS = ("image", "by a person", "by Cristae")
 
 
@@ -103,19 +104,26 @@ def run(
     )
     door.train(raw, neurons, model="neurons", target="instances", minutes=minutes, **follow)
     print("Segmenting the right part, which the model has not seen ...", flush=True)
-    labels = folder / "right-neurons.tif"
-    door.predict(unseen, labels, model="neurons", overwrite=True, **follow)
-    report(unseen, truth, labels, folder / "demo.png")
+    door.predict(unseen, folder / BOUNDARIES, model="neurons", kind="labels", overwrite=True, **follow)
+    door.predict(unseen, folder / NEURONS, model="neurons", overwrite=True, **follow)
+    report(unseen, truth, folder)
 
 
-def report(raw: Path, truth: Path, labels: Path, picture: Path) -> None:
-    """Score the labels against the truth, draw the picture, and print both."""
+def report(raw: Path, truth: Path, folder: Path) -> None:
+    """Score what was found in a folder against the truth, draw the picture there, and print both.
+
+    The boundary Dice is that of the boundary voxels which the network found, against those where two true
+    neurons touch; the adapted Rand error is that of the neurons which were made of them.
+    """
     from cristae import door
+    from cristae.labels import boundary_classes
 
-    scores = door.evaluate(labels, truth, target="instances")
-    write_picture(tifffile.imread(raw), tifffile.imread(truth), tifffile.imread(labels), picture)
-    print(f"boundary Dice {scores['boundary_dice']:.3f}")
-    print(f"adapted Rand error {scores['adapted_rand_error']:.3f}")
+    labels, picture, true = folder / NEURONS, folder / "demo.png", tifffile.imread(truth)
+    voxels = door.evaluate(tifffile.imread(folder / BOUNDARIES), boundary_classes(true, None))
+    objects = door.evaluate(labels, truth, target="instances")
+    write_picture(tifffile.imread(raw), true, tifffile.imread(labels), picture)
+    print(f"boundary Dice {voxels['classes']['2']['dice']:.3f}")
+    print(f"adapted Rand error {objects['adapted_rand_error']:.3f}")
     print(f"labels  {labels}")
     print(f"picture {picture}", flush=True)
 

@@ -1,4 +1,4 @@
-"""From probabilities to objects: a watershed whose pieces are joined where no neck parts them."""
+"""From probabilities to objects: a fine watershed whose fragments are joined where no boundary parts them."""
 
 from typing import Any
 
@@ -7,14 +7,19 @@ import edt
 import fastremap
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from skimage import morphology, segmentation
 
+from cristae.labels.agglomeration import agglomerated
 from cristae.volumes import VoxelSize
 
-NECK = 0.5
-"""Two bodies are one where their connection is at least so thick as this share of the thinner one. Measured
-on the boundaries of gala's and fib25's true objects: less merges where a boundary leaks, more cuts neurites
-at varicosities."""
+WALL = 0.4
+"""A voxel that is a boundary with this probability parts the fragments: rather too many of them than too few,
+since fragments can be joined and are never cut again."""
+
+MERGE_BELOW = 0.2
+"""Bodies are joined while the boundary between them is less likely: far below one half, because a person
+mends a split faster than a merge."""
 
 # scikit-image has no type hints.
 _local_maxima: Any = morphology.local_maxima
@@ -31,10 +36,11 @@ def objects_from(
 ) -> npt.NDArray[np.uint32]:
     """Turn probabilities into objects.
 
-    The depth of a voxel is its distance to the nearest voxel that is not interior. A watershed cuts the
-    interior into pieces around the deepest points; pieces are joined again unless the neck between them is
-    thinner than half of the thinner piece. The objects then grow over the boundary, up to where background is
-    more likely.
+    A watershed of the boundary probability, from the points that lie deepest between the boundaries, cuts
+    everything that is not background into fragments. Then the two bodies with the weakest boundary
+    between them are joined, again and again, until all that still touch are parted by one (agglomeration;
+    Beier et al. 2017, "Multicut brings automated neurite segmentation closer to human performance", compare
+    it with costlier ways).
 
     Parameters
     ----------
@@ -56,18 +62,24 @@ def objects_from(
     >>> objects_from(inside, 1 - inside, None)
     array([[[1, 1, 1, 1, 2, 2, 2, 2]]], dtype=uint32)
     """
-    interior = np.asarray(foreground_prob > np.maximum(boundary_prob, 0.5))
-    if not interior.any():
-        return np.zeros(interior.shape, np.uint32)
-    depth = _depth(interior, voxel_size)
-    pieces = _pieces(interior, depth)
-    bodies = _joined(pieces, depth)[pieces]
     mask = np.asarray(foreground_prob + boundary_prob > 0.5)
-    objects = _watershed(boundary_prob, bodies, mask=mask)
+    interior = np.asarray(mask & (boundary_prob < WALL))
+    if not mask.any():
+        return np.zeros(mask.shape, np.uint32)
+    depth = _depth(interior, voxel_size)
+    # Where boundaries are equally likely, the deeper voxel comes first.
+    height = boundary_prob - np.float32(1e-3) * depth / (1 + depth.max())
+    fragments = np.asarray(_watershed(height, _seeds(interior, depth), mask=mask), dtype=np.int64)
+    # What has nothing but likely boundary is an object all the same, if it is rather interior.
+    missed = np.asarray((foreground_prob > np.maximum(boundary_prob, 0.5)) & (fragments == 0))
+    islands = cc3d.connected_components(missed, connectivity=6)
+    fragments[missed] = islands[missed] + fragments.max()
+    objects = agglomerated(fragments, boundary_prob, MERGE_BELOW)
     return np.asarray(fastremap.renumber(objects, preserve_zero=True)[0], dtype=np.uint32)
 
 
 def _depth(interior: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> Depths:
+    """Return the distance of each voxel to what is not interior, in voxels along x, a little smoothed."""
     sampling = (1.0, 1.0, 1.0)
     if voxel_size is not None:
         unit = min(voxel_size.y_nm, voxel_size.x_nm)
@@ -75,53 +87,14 @@ def _depth(interior: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> Dep
     depth = edt.edt(np.ascontiguousarray(interior), anisotropy=sampling, black_border=False, parallel=1)
     # Where there is nothing else the distance is infinite: any finite plateau will do.
     longest = sum(length * step for length, step in zip(interior.shape, sampling, strict=True))
-    return np.asarray(np.minimum(depth, np.float32(longest)))
+    depth = np.minimum(depth, np.float32(longest))
+    # The ridge of a ragged tube has a top at every bump; a voxel of blur leaves those that matter.
+    return np.asarray(ndimage.gaussian_filter(depth, [1 / step for step in sampling]), dtype=np.float32)
 
 
-def _pieces(interior: npt.NDArray[np.bool_], depth: Depths) -> Ids:
-    """Cut the interior into pieces around its deepest points."""
+def _seeds(interior: npt.NDArray[np.bool_], depth: Depths) -> Ids:
+    """Return one number for each place that lies deeper than all around it."""
     # The moat makes a top also of what is flat: a block that is one object has no local maximum otherwise.
     moated = np.pad(np.where(interior, depth, np.float32(-1)), 1, constant_values=-1)
     tops = _local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1]
-    seeds = cc3d.connected_components(np.ascontiguousarray(tops), connectivity=26)
-    return np.asarray(_watershed(-depth, seeds, mask=interior), dtype=np.int64)
-
-
-def _joined(pieces: Ids, depth: Depths) -> Ids:
-    """Return the number of the body that each piece belongs to, joining at the deepest necks first."""
-    count = int(pieces.max())
-    deepest = np.zeros(count + 1, np.float32)
-    np.maximum.at(deepest, pieces.reshape(-1), depth.reshape(-1))
-    first, second, necks = _necks(pieces, depth, count)
-    body = list(range(count + 1))
-    top = deepest.tolist()
-
-    def find(piece: int) -> int:
-        while body[piece] != piece:
-            body[piece] = body[body[piece]]
-            piece = body[piece]
-        return piece
-
-    for edge in np.argsort(-necks, kind="stable").tolist():
-        deep, shallow = find(int(first[edge])), find(int(second[edge]))
-        if top[deep] < top[shallow]:
-            deep, shallow = shallow, deep
-        if necks[edge] >= NECK * top[shallow]:
-            body[shallow] = deep
-    return np.array([find(piece) for piece in range(count + 1)], np.int64)
-
-
-def _necks(pieces: Ids, depth: Depths, count: int) -> tuple[Ids, Ids, Depths]:
-    """Return the pairs of pieces that touch, and the depth of the connection where it is deepest."""
-    pairs, depths = [], []
-    for axis in range(3):
-        low = (slice(None),) * axis + (slice(None, -1),)
-        high = (slice(None),) * axis + (slice(1, None),)
-        a, b = pieces[low], pieces[high]
-        touch = (a != b) & (a > 0) & (b > 0)
-        pairs.append(np.minimum(a[touch], b[touch]) * (count + 1) + np.maximum(a[touch], b[touch]))
-        depths.append(np.minimum(depth[low][touch], depth[high][touch]))
-    unique, inverse = np.unique(np.concatenate(pairs), return_inverse=True)
-    necks = np.zeros(unique.size, np.float32)
-    np.maximum.at(necks, inverse, np.concatenate(depths))
-    return unique // (count + 1), unique % (count + 1), necks
+    return np.asarray(cc3d.connected_components(np.ascontiguousarray(tops), connectivity=26), dtype=np.int64)
