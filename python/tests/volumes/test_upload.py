@@ -248,3 +248,12 @@ def test_what_lies_in_staging_for_long_is_removed_unless_somebody_works_on_it(st
     assert [folder.name for folder in store.staging.iterdir()] == [held.id]
     with pytest.raises(NotFound):
         store.upload(forgotten.id)
+
+
+def test_what_a_killed_process_had_begun_to_delete_goes_with_the_next_sweep(tmp_path):
+    store = VolumeStore(tmp_path, free_floor_bytes=0)
+    doomed = store.staging / "trash-0123456789abcdef"
+    doomed.mkdir()
+    (doomed / "chunk").write_bytes(b"x")
+    store.remove_stale(older_than_s=3600.0)
+    assert list(store.staging.iterdir()) == []

@@ -205,6 +205,10 @@ def replace_folder_durably(staged: Path, final: Path) -> None:
         fsync_folder(staged.parent)
 
 
+DOOMED = "trash-"
+"""Names of folders that are being deleted begin so; a killed process leaves them."""
+
+
 def remove_folder(folder: Path, trash: Path) -> bool:
     """Remove a folder so that nobody ever sees half of it: rename it into `trash`, then delete it.
 
@@ -213,7 +217,7 @@ def remove_folder(folder: Path, trash: Path) -> bool:
     bool
         False if there was none.
     """
-    doomed = trash / f"trash-{secrets.token_hex(8)}"
+    doomed = trash / f"{DOOMED}{secrets.token_hex(8)}"
     try:
         folder.rename(doomed)
     except FileNotFoundError:

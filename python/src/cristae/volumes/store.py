@@ -12,6 +12,7 @@ sealed.
 import json
 import re
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from cristae.errors import (
 from cristae.volumes.blocks import block_shape_for
 from cristae.volumes.digest import check_digest
 from cristae.volumes.durable import (
+    DOOMED,
     check_free_space,
     fsync_folder,
     full_disk_told,
@@ -218,10 +220,16 @@ class VolumeStore:
         return remove_folder(self._staging_folder(staging_id), self.staging)
 
     def remove_stale(self, older_than_s: float) -> int:
-        """Delete what no process holds and nobody touched for so long; return how many."""
+        """Delete what no process holds and nobody touched for so long; return how many.
+
+        What a process that was killed had begun to delete goes at once.
+        """
         removed = 0
         with self._lock:
             for folder in list(self.staging.iterdir()):
+                if folder.name.startswith(DOOMED) and is_real_folder(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    continue
                 if not is_real_folder(folder) or time.time() - _last_change_s(folder) < older_than_s:
                     continue
                 upload = self._uploads.pop(folder.name, None)
