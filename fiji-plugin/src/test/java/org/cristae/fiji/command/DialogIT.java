@@ -121,7 +121,9 @@ class DialogIT {
 
   private static boolean find(Window[] windows, String name) {
     for (Window window : windows) {
-      if (window instanceof JFrame && ((JFrame) window).getTitle().endsWith("Training " + name)) {
+      // A frame has no title yet while it is being built on the event thread.
+      if (window instanceof JFrame
+          && String.valueOf(((JFrame) window).getTitle()).endsWith("Training " + name)) {
         return true;
       }
     }
