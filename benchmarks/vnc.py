@@ -30,6 +30,8 @@ READ = (9, 12)  # one section more than is scored: the network sees neighbours
 SCORED = (1, 3)  # within those
 VOXEL_SIZE_NM = (50.0, 4.6, 4.6)
 REPORT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "vnc.md"
+GOAL = 0.80
+"""The mean IoU asked of three seeds of 600 steps; a pixel random forest reaches 0.46 on such sections."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,12 @@ def report(results: list[Result], plan: tuple[str, ...]) -> str:
     day = datetime.now(UTC).date().isoformat()
     place = f"{platform.machine()}, {os.cpu_count()} CPU cores, torch {torch.__version__}"
     said = "\n".join(f"- {sentence}" for sentence in plan)
+    goal = f"The goal: a mean IoU >= {GOAL:.2f} at 600 steps, over 3 seeds."
     return f"""# Mitochondria in serial sections
 
 Written by `benchmarks/vnc.py` on {day} ({place}). Drosophila ventral nerve cord, ssTEM, 50 x 4.6 x 4.6 nm
 (Gerhard et al. 2013): trained on sections 0-7, scored on 10-11 at full resolution. Seconds include reading,
-planning, validation and whatever else the machine was doing.
+planning, validation and whatever else the machine was doing. {goal}
 
 | seed | steps | Dice | IoU | training, s | prediction of 3 sections, s |
 |---|---|---|---|---|---|
@@ -99,7 +102,7 @@ The plan that the program made:
 
 
 def main() -> int:
-    """Run all seeds, print a line for each, and write the page."""
+    """Run all seeds, print a line for each, and write the page; 1 if the goal is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("CRISTAE_VNC"), help="folder with the two files"
@@ -124,8 +127,9 @@ def main() -> int:
         )
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(report(results, plan), encoding="utf-8")
-    print(f"mean: Dice {mean(r.dice for r in results):.3f}, IoU {mean(r.iou for r in results):.3f}")
-    return 0
+    iou = mean(r.iou for r in results)
+    print(f"mean: Dice {mean(r.dice for r in results):.3f}, IoU {iou:.3f}")
+    return 0 if iou >= GOAL else 1
 
 
 if __name__ == "__main__":

@@ -4,7 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from cristae.commands.arguments import Commands, add_json, new_command, section_range, wants_json
+from cristae.commands.arguments import (
+    Commands,
+    add_json,
+    label_classes,
+    new_command,
+    section_range,
+    wants_json,
+)
 from cristae.commands.reporting import reporter
 
 DESCRIPTION = """\
@@ -40,6 +47,13 @@ def add_to(commands: Commands) -> None:
         type=int,
         help="the value in TRUTH that means 'not known'; such voxels do not count",
     )
+    add(
+        "--classes",
+        metavar="VALUE=NAME,...",
+        type=label_classes,
+        default=(),
+        help="the classes of TRUTH, if their values are not 1, 2, ...: 100=er,200=mitochondria",
+    )
     add("--z", metavar="A:B", type=section_range, help="score these sections only; from 0, B excluded")
     add(
         "--empty-sections",
@@ -61,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.prediction,
             arguments.truth,
             target=arguments.target,
+            classes=arguments.classes,
             unknown=arguments.unknown,
             empty_sections=arguments.empty_sections,
             z=arguments.z,

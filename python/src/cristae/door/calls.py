@@ -261,6 +261,7 @@ def evaluate(
     truth: Source,
     *,
     target: str = "classes",
+    classes: "Sequence[LabelClass]" = (),
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "background",
     z: tuple[int, int] | None = None,
@@ -274,6 +275,8 @@ def evaluate(
         Label images of the same shape.
     target
         "classes" or "instances".
+    classes
+        The class table of `truth`, if its values are not 1, 2, ...; only for classes.
     unknown
         The value in `truth` that means "not known"; such voxels do not count.
     empty_sections
@@ -303,13 +306,16 @@ def evaluate(
     """
     from cristae.door.later import refuse_masks
     from cristae.door.sources import as_image
+    from cristae.errors import InvalidInput
     from cristae.evaluation import evaluate_classes, evaluate_instances
     from cristae.events import Note
 
     refuse_masks(target)
-    score = evaluate_instances if target == "instances" else evaluate_classes
     ours, true = as_image(prediction), as_image(truth)
     for sentence in dict.fromkeys((*ours.notes, *true.notes)):
         on_event(Note(sentence))
-    found: dict[str, Any] = score(ours, true, unknown=unknown, empty_sections=empty_sections, z=z)
-    return found
+    if target == "instances":
+        if classes:
+            raise InvalidInput("Classes are named for the target classes; objects (instances) have none.")
+        return evaluate_instances(ours, true, unknown=unknown, empty_sections=empty_sections, z=z)
+    return evaluate_classes(ours, true, classes=classes, unknown=unknown, empty_sections=empty_sections, z=z)

@@ -61,11 +61,12 @@ class DialogIT {
       type(train, "name", "clicked");
       SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("0.02"));
       click(train, "Train");
-      await("the model", () -> find(Window.getWindows(), "clicked") && !isWorking() ? this : null);
+      await("the model", () -> hasEnded("Cristae: Training clicked") ? this : null);
       IJ.selectWindow("my stack.tif");
       menu("Cristae Segment");
       Window segment = await("the dialog", () -> dialog("Cristae: segment an image"));
       SwingUtilities.invokeAndWait(() -> box(segment, "model").setSelectedItem("clicked"));
+      assertEquals("clicked", box(segment, "model").getSelectedItem());
       click(segment, "Segment");
       await("the labels", () -> WindowManager.getImage("my stack-clicked.tif"));
       String recorded = recorder.getText();
@@ -109,25 +110,19 @@ class DialogIT {
     return found;
   }
 
-  private static boolean isWorking() {
-    for (Window window : Window.getWindows()) {
-      Component cancel = child(window, part -> isButton(part, "Cancel") && part.isEnabled());
-      if (window.isShowing() && window instanceof JFrame && cancel != null) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private static boolean find(Window[] windows, String name) {
-    for (Window window : windows) {
-      // A frame has no title yet while it is being built on the event thread.
-      if (window instanceof JFrame
-          && String.valueOf(((JFrame) window).getTitle()).endsWith("Training " + name)) {
-        return true;
-      }
-    }
-    return false;
+  /**
+   * True once the window of a job is shown and its job has ended; asked where windows are built.
+   */
+  private static boolean hasEnded(String title) throws Exception {
+    boolean[] ended = new boolean[1];
+    SwingUtilities.invokeAndWait(
+        () -> {
+          Window window = frame(title);
+          Component cancel =
+              window == null ? null : child(window, part -> isButton(part, "Cancel"));
+          ended[0] = cancel != null && !cancel.isEnabled();
+        });
+    return ended[0];
   }
 
   /** As if chosen from the menu, on a thread of its own. */
