@@ -141,19 +141,20 @@ def test_a_real_training_and_prediction_survive_kills(tmp_path):
     settings["downsample_zyx"] = "1,1,1"
     with RunningServer(tmp_path / "home", real_work=True) as server, server.client(patience_s=60) as client:
         killer = Killer(server, client)
-        job = client.submit_training(training(client, model="real", steps=40, settings=settings))
+        job = client.submit_training(training(client, model="real", steps=1000, settings=settings))
+        struck = 0
         for _ in range(2):
-            while not server.workers():
-                time.sleep(0.05)
-            time.sleep(chance.uniform(0.5, 6))
-            killer.strike()
+            if server.wait_for_worker(client, job.job_id):
+                time.sleep(chance.uniform(0.5, 3))
+                killer.strike()
+                struck += 1
         ended = client.wait(job.job_id)
         assert ended.state == jobs_pb2.JOB_STATE_DONE, ended
+        assert struck > 0
         job = client.submit_prediction(prediction(client, "real"))
-        while not server.workers():
-            time.sleep(0.05)
-        time.sleep(chance.uniform(0.5, 4))
-        killer.strike()
+        if server.wait_for_worker(client, job.job_id):
+            time.sleep(chance.uniform(0.2, 2))
+            killer.strike()
         ended = client.wait(job.job_id)
         assert ended.state == jobs_pb2.JOB_STATE_DONE, ended
         assert client.download(ended.result.outputs[0].volume_id).shape == (1, 6, 40, 50)

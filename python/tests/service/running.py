@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from cristae.service.client import Address, Client
+from cristae.service.client import ENDS, Address, Client
 from cristae.settings import Home
 from cristae.v1 import jobs_pb2
 from cristae.volumes import ArrayImage
@@ -88,6 +88,14 @@ class RunningServer:
         with contextlib.suppress(psutil.NoSuchProcess):
             return psutil.Process(self.process.pid).children(recursive=True)
         return []
+
+    def wait_for_worker(self, client, job_id):
+        """Return True once a worker runs, False if the job ended before one was seen."""
+        while client.job(job_id).state not in ENDS:
+            if self.workers():
+                return True
+            time.sleep(0.05)
+        return False
 
     def kill(self):
         self.process.kill()
