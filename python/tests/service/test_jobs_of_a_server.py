@@ -215,7 +215,7 @@ def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_soon(client):
     assert client.cancel(running.job_id).state == jobs_pb2.JOB_STATE_CANCELLING
     assert client.cancel(running.job_id).state in (jobs_pb2.JOB_STATE_CANCELLING, CANCELLED)
     assert client.wait(running.job_id).state == CANCELLED
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 9  # a worker that does not listen is ended after 10
     assert client.cancel(running.job_id).state == CANCELLED
     assert {model.name for model in client.models()}.isdisjoint({"long", "later"})
 

@@ -142,7 +142,7 @@ def test_a_training_of_minutes_ends_when_they_are_over(tmp_path: Path) -> None:
     image, mask = blobs(4, 40)
     start = time.monotonic()
     model = trained(request_for(image, mask, budget=Budget(minutes=0.05)), tmp_path)
-    assert 2.5 < time.monotonic() - start < 30
+    assert 2.5 < time.monotonic() - start < 120
     assert model.record["training"]["steps"] > 1
 
 
