@@ -18,8 +18,10 @@ from cristae.prediction import (
     output_kinds,
     predict,
     predict_objects,
+    predicting,
 )
 from cristae.prediction.instances import InMemory
+from cristae.prediction.tiling import tiling
 from cristae.volumes import ArrayImage, VoxelSize
 
 
@@ -163,6 +165,35 @@ def test_cancelling_stops_between_tiles_and_keeps_what_is_done(
     assert np.array_equal(output.voxels, unbroken)
     assert any("3 of" in event.sentence for event in told if isinstance(event, Note))
     assert not np.array_equal(before, unbroken)
+
+
+def test_tiles_that_no_longer_fit_the_memory_are_begun_anew_with_smaller_ones(
+    tissue: NDArray[np.uint8], random_model: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = load_predictor(random_model("volume"), "cpu")
+    unbroken = predicted(predictor, tissue)
+    image, output = ArrayImage(tissue), InMemory((1, *tissue.shape))
+    output.resumed = True
+    choices: Any = {"ledger": tmp_path / "tiles.jsonl"}
+    asked = iter(range(100))
+    with monkeypatch.context() as context:
+        context.setattr(
+            predicting, "voxels_at_once", lambda *_: 15_000
+        )  # of the network, 60,000 of the image
+        with pytest.raises(Cancelled):
+            predict(predictor, image, output, should_stop=lambda: next(asked) >= 1, **choices)
+
+    def tiling_that_fits(*arguments: Any, **more: Any) -> Any:
+        cut = tiling(*arguments, **more)
+        if np.prod(cut.tile_zyx) > 20_000:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return cut
+
+    monkeypatch.setattr(predicting, "tiling", tiling_that_fits)
+    told: list[Event] = []
+    predict(predictor, image, output, on_event=told.append, **choices)
+    assert any("begins anew" in event.sentence for event in told if isinstance(event, Note))
+    assert np.array_equal(output.voxels, unbroken)
 
 
 def test_every_kind_of_result_says_what_it_looks_like(random_model: type) -> None:

@@ -219,16 +219,39 @@ def test_a_constant_image_stays_constant_on_any_grid_and_the_same_grid_changes_n
 
 def test_only_a_difference_of_more_than_a_tenth_is_resampled() -> None:
     shape = (10, 100, 100)
-    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), (50, 5.0, 4.2)) == shape
-    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), (50, 9.2, 9.2)) == (10, 50, 50)
-    assert model_grid(shape, VoxelSize(50, 9.2, 9.2), (50, 4.6, 4.6)) == (10, 200, 200)
-    assert model_grid((1, 100, 100), VoxelSize(1, 9.2, 9.2), (50, 4.6, 4.6)) == (
-        1,
-        200,
-        200,
-    )  # one section has no z
-    assert model_grid(shape, None, (50, 9.2, 9.2)) == shape
-    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), None) == shape
+    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), (50, 5.0, 4.2), dims=3) == shape
+    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), (50, 9.2, 9.2), dims=3) == (10, 50, 50)
+    assert model_grid(shape, VoxelSize(50, 9.2, 9.2), (50, 4.6, 4.6), dims=3) == (10, 200, 200)
+    single = model_grid((1, 100, 100), VoxelSize(1, 9.2, 9.2), (50, 4.6, 4.6), dims=3)
+    assert single == (1, 200, 200)  # one section has no z
+    assert model_grid(shape, None, (50, 9.2, 9.2), dims=3) == shape
+    assert model_grid(shape, VoxelSize(50, 4.6, 4.6), None, dims=3) == shape
+
+
+def test_a_network_that_works_on_sections_never_gets_blends_of_sections() -> None:
+    # A single image in ImageJ has a depth of one unit, whatever its pixels are.
+    assert model_grid((100, 512, 512), VoxelSize(50, 4, 4), (1000, 4, 4), dims=2) == (100, 512, 512)
+    assert model_grid((100, 512, 512), VoxelSize(50, 8, 8), (1, 4, 4), dims=2) == (100, 1024, 1024)
+
+
+def test_a_voxel_that_is_no_number_spoils_nothing_around_it() -> None:
+    voxels = np.random.default_rng(0).normal(size=(8, 16, 16)).astype(np.float32)
+    whole = Box.of_shape((4, 23, 23))
+    clean = ResampledImage(ArrayImage(voxels), whole.shape).read(whole)
+    broken = voxels.copy()
+    broken[3, 5, 5], broken[6, 10, 2] = np.nan, np.inf
+    seen = ResampledImage(ArrayImage(broken), whole.shape).read(whole)
+    assert np.isfinite(seen).all()
+    # A voxel counts in the new ones over it: 2 x 4 x 4 of them at most, for each.
+    assert 0 < np.count_nonzero(np.abs(seen - clean) > 1e-4) <= 2 * 2 * 4 * 4
+    part = Box((1, 4, 3), (3, 20, 11))
+    assert np.allclose(ResampledImage(ArrayImage(broken), whole.shape).read(part), seen[:, *part.slices])
+
+    padded = voxels.copy()
+    padded[:, :8] = np.nan
+    seen = ResampledImage(ArrayImage(padded), whole.shape).read(whole)
+    assert np.isnan(seen[:, :, :10]).all()
+    assert np.isfinite(seen[:, :, 13:]).all()
 
 
 def test_a_tile_shrinks_until_the_memory_suffices_and_that_is_told() -> None:
@@ -262,5 +285,5 @@ def test_wider_networks_get_smaller_tiles() -> None:
 
 
 def test_objects_of_a_volume_beyond_the_memory_are_refused_before_the_work() -> None:
-    with pytest.raises(OutOfMemory, match=r"44\.7 GiB of memory, and 8\.0 GiB are free"):
+    with pytest.raises(OutOfMemory, match=r"89\.4 GiB of memory, and 8\.0 GiB are free"):
         check_memory((1000, 1000, 1000), 8 * 2**30)

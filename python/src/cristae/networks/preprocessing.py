@@ -207,7 +207,7 @@ class Frame:
         values = raw.astype(np.float32)
         values -= mean
         values /= std
-        np.nan_to_num(values, copy=False, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT)
+        np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)  # the mean grey value
         np.clip(values, -_LIMIT, _LIMIT, out=values)
         return mean_pooled(values, self.preprocessing.downsample_zyx)
 

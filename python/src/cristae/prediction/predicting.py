@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import InvalidInput
+from cristae.errors import InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
 from cristae.networks import Frame
@@ -18,7 +18,7 @@ from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.ledger import Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor, load_predictor
-from cristae.prediction.resampling import ResampledImage, model_grid, write_back
+from cristae.prediction.resampling import ResampledImage, box_of_image, model_grid, write_back
 from cristae.prediction.tiling import Tiling, Triple, tiling
 from cristae.volumes import Image, LabelClass
 
@@ -195,9 +195,19 @@ def predict_tiles(
     }
     if ledger is not None and not output.resumed:
         ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
-    if tile_shape_zyx is None:
-        tile_shape_zyx = Ledger.tile_of(ledger, work)
-    cut = _fitting_tiling(predictor, frame, tile_shape_zyx, grid_offset_zyx, on_event)
+    begun_with = Ledger.tile_of(ledger, work) if tile_shape_zyx is None else None
+    try:
+        cut = _fitting_tiling(predictor, frame, tile_shape_zyx or begun_with, grid_offset_zyx, on_event)
+    except OutOfMemory:
+        if begun_with is None:
+            raise
+        on_event(
+            Note(
+                "The memory no longer suffices for the tiles that the prediction was begun with: it begins "
+                "anew, with smaller ones."
+            )
+        )
+        cut = _fitting_tiling(predictor, frame, None, grid_offset_zyx, on_event)
     size = " x ".join(map(str, cut.tile_zyx))
     on_event(
         Note(
@@ -228,7 +238,8 @@ def predict_tiles(
 def _frame_of(image: Image, predictor: Predictor, on_event: Callable[[Event], None]) -> Frame:
     """See the image on the model's grid, and say so if that is another one."""
     model_nm = predictor.record.get("voxel_size_nm")
-    grid_zyx = model_grid(image.shape_czyx[1:], image.voxel_size, model_nm)
+    dims = predictor.config.dims
+    grid_zyx = model_grid(image.shape_czyx[1:], image.voxel_size, model_nm, dims=dims)
     if model_nm is not None and image.voxel_size is None:
         on_event(
             Note(
@@ -261,7 +272,9 @@ def _fitting_tiling(
     on_event: Callable[[Event], None],
 ) -> Tiling:
     """Cut the volume into the largest tiles that the device takes; on a GPU that is tried out."""
-    reduction = int(np.prod(frame.preprocessing.downsample_zyx))
+    most = voxels_at_once(predictor.config, predictor.device) * int(
+        np.prod(frame.preprocessing.downsample_zyx)
+    )
 
     def attempt(voxels: int) -> Tiling:
         cut = tiling(
@@ -277,9 +290,10 @@ def _fitting_tiling(
         return cut
 
     return smaller_until_it_fits(
-        voxels_at_once(predictor.config, predictor.device) * reduction,
+        most,
         attempt,
-        least=int(np.prod(frame.step_zyx)),
+        # A tile that is given cannot be made smaller here.
+        least=int(np.prod(frame.step_zyx)) if tile_shape_zyx is None else most,
         on_smaller=lambda voxels: on_event(
             Note(
                 f"The memory of {predictor.device} did not suffice; trying tiles of at most {voxels} voxels."
@@ -321,8 +335,9 @@ class _Run:
 
     def read(self, unit: tuple[int, Tile]) -> NDArray[np.float32]:
         _, tile = unit
-        if self._may_be_bad:
-            voxels = self._frame.image.read(tile.write_box)
+        box = box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
+        if self._may_be_bad and box is not None:
+            voxels = self._image.read(box)
             self.bad_voxels += int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
         return self._frame.read(tile.read_box)
 

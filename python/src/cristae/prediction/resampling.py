@@ -15,23 +15,34 @@ from cristae.geometry import Box
 from cristae.volumes import Image, VoxelSize
 
 Triple = tuple[int, int, int]
+type Float32 = NDArray[np.float32]
 
 # Up to this difference of a voxel's side the network is used as it is: training augments the scale by more.
 TOLERANCE = 0.1
 
+# Of finite voxels in a new one: below this it is rounding.
+_LEAST_SHARE = 1e-4
+
 
 def model_grid(
-    shape_zyx: Sequence[int], image_nm: VoxelSize | None, model_nm: Sequence[float] | None
+    shape_zyx: Sequence[int],
+    image_nm: VoxelSize | None,
+    model_nm: Sequence[float] | None,
+    *,
+    dims: int,
 ) -> Triple:
     """Return the shape of an image on the grid of the model.
 
-    A side of the voxels that differs by at most 10 % counts as the same.
+    A side of the voxels that differs by at most 10 % counts as the same. A network of two dimensions works
+    on the sections that there are: sections in between would be blends that it has never seen.
 
     Examples
     --------
-    >>> model_grid((10, 100, 100), VoxelSize(50, 4.6, 4.6), (50, 9.2, 9.2))
+    >>> model_grid((10, 100, 100), VoxelSize(50, 4.6, 4.6), (25, 9.2, 9.2), dims=3)
+    (20, 50, 50)
+    >>> model_grid((10, 100, 100), VoxelSize(50, 4.6, 4.6), (25, 9.2, 9.2), dims=2)
     (10, 50, 50)
-    >>> model_grid((10, 100, 100), None, (50, 9.2, 9.2))
+    >>> model_grid((10, 100, 100), None, (50, 9.2, 9.2), dims=3)
     (10, 100, 100)
     """
     z, y, x = shape_zyx
@@ -42,13 +53,14 @@ def model_grid(
         length if max(ratio, 1 / ratio) <= 1 + TOLERANCE or length == 1 else max(1, round(length * ratio))
         for length, ratio in zip(shape_zyx, ratios, strict=True)
     )
-    return z, y, x
+    return (z if dims == 3 else shape_zyx[0]), y, x
 
 
 class ResampledImage:
     """An image on another grid over the same tissue.
 
-    Linear interpolation; averages where the new grid is coarser.
+    Linear interpolation; averages where the new grid is coarser. Voxels that are no finite numbers count
+    nowhere; what is made of such ones only is NaN.
 
     Parameters
     ----------
@@ -85,11 +97,25 @@ class ResampledImage:
         source = Box(
             tuple(first for first, _ in axes), tuple(first + matrix.shape[1] for first, matrix in axes)
         )
+        matrices = [matrix for _, matrix in axes]
         values = self._image.read(source).astype(np.float32)
-        for axis, (_, matrix) in enumerate(axes, start=1):
-            if matrix.shape[0] != matrix.shape[1] or not np.array_equal(matrix, np.eye(len(matrix))):
-                values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
-        return np.ascontiguousarray(values)
+        finite = np.isfinite(values)
+        if finite.all():
+            return _interpolated(values, matrices)
+        # A weight of nought times NaN is NaN: without this, one such voxel would spoil all that is read.
+        share = _interpolated(finite.astype(np.float32), matrices)
+        known = _interpolated(np.where(finite, values, np.float32(0)), matrices)
+        return np.divide(known, share, out=np.full_like(known, np.nan), where=share > _LEAST_SHARE)
+
+
+def _interpolated(
+    values: NDArray[np.float32], matrices: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Multiply the axes z, y, x of (c, z, y, x) by a matrix each."""
+    for axis, matrix in enumerate(matrices, start=1):
+        if matrix.shape[0] != matrix.shape[1] or not np.array_equal(matrix, np.eye(len(matrix))):
+            values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
+    return np.ascontiguousarray(values)
 
 
 def _of_the_new_grid(image: Image, shape_zyx: Sequence[int]) -> VoxelSize | None:
@@ -154,16 +180,31 @@ def write_back(
     >>> str(box), values.tolist()
     ('[0:1, 0:1, 0:4]', [[[[1, 1, 2, 2]]]])
     """
-    starts, stops = [], []
+    back = box_of_image(box_zyx, new_zyx, old_zyx)
+    if back is None:
+        return None
     for axis, (start, stop, new, old) in enumerate(
         zip(box_zyx.start, box_zyx.stop, new_zyx, old_zyx, strict=True), start=1
     ):
-        first, behind = (ceil(edge * old / new - 0.5) for edge in (start, stop))
-        if behind <= first:
-            return None
         if old != new:
-            index = ((np.arange(first, behind) + 0.5) * new / old).astype(int) - start
+            there = np.arange(back.start[axis - 1], back.stop[axis - 1])
+            index = ((there + 0.5) * new / old).astype(int) - start
             result = np.take(result, np.clip(index, 0, stop - start - 1), axis=axis)
-        starts.append(first)
-        stops.append(behind)
-    return Box(tuple(starts), tuple(stops)), result
+    return back, result
+
+
+def box_of_image(box_zyx: Box, new_zyx: Sequence[int], old_zyx: Sequence[int]) -> Box | None:
+    """Return the voxels of the image whose centres lie in a box on the model's grid; None if there are none.
+
+    Examples
+    --------
+    >>> str(box_of_image(Box((0, 0, 1), (1, 1, 2)), (1, 1, 2), (1, 1, 4)))
+    '[0:1, 0:1, 2:4]'
+    """
+    starts, stops = (
+        tuple(ceil(edge * old / new - 0.5) for edge, new, old in zip(edges, new_zyx, old_zyx, strict=True))
+        for edges in (box_zyx.start, box_zyx.stop)
+    )
+    if any(stop <= start for start, stop in zip(starts, stops, strict=True)):
+        return None
+    return Box(starts, stops)
