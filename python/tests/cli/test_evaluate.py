@@ -35,3 +35,27 @@ def test_true_values_far_apart_are_scored_when_they_are_named(
 def test_objects_have_no_classes_to_name() -> None:
     with pytest.raises(InvalidInput, match="objects"):
         cristae.evaluate(FOUND, TRUTH, target="instances", classes=[LabelClass(100, "er")])
+
+
+def test_strokes_whose_background_has_no_name_are_told_and_scored_rightly_when_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, truth = tmp_path / "found.tif", tmp_path / "truth.tif"
+    tifffile.imwrite(found, np.array([[[0, 0, 0, 1, 1, 1]]], np.uint8))
+    tifffile.imwrite(truth, np.array([[[0, 1, 1, 2, 2, 0]]], np.uint8))  # 1 was drawn as background
+    words = ["evaluate", str(found), str(truth), "--unknown", "0"]
+
+    assert cli.main(words) == 0
+    assert "--classes 1=background" in capsys.readouterr().out
+
+    assert cli.main([*words, "--classes", "1=background,2=er", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["classes"]["1"]["dice"] == 1
+    assert scores["voxels"] == 4
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32])
+def test_a_truth_in_which_nothing_is_known_is_a_result_without_scores(dtype: type) -> None:
+    scores = cristae.evaluate(FOUND, np.zeros(FOUND.shape, dtype), unknown=0)
+    assert scores["voxels"] == 0
+    assert scores["mean"]["iou"] is None

@@ -85,6 +85,12 @@ def evaluate_classes(
     )
     class_of_value, warnings = _predicted_classes(prediction, reading, z)
     table = _count(prediction, truth, z, reading, class_of_value)
+    ground = int(table[:UNKNOWN, 0].sum())
+    if ground and 0 not in reading.class_of_value.values():
+        warnings.append(
+            f"The {PREDICTION} are 0 (background) in {ground:,} known voxels, but no class of the {TRUTH} is "
+            "the background. If one of them was drawn as background, name it: --classes 1=background,2=..."
+        )
     return _scores(table, reading, [*reading.sentences, *reading.warnings, *warnings], truth.shape_czyx, z)
 
 

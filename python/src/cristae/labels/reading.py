@@ -128,6 +128,8 @@ class LabelReading:
         if values.dtype in (np.uint8, np.uint16):
             return np.asarray(self._table[values])
         known, numbers = self._translation
+        if known.size == 0:  # 0 is unknown, and nothing else was drawn
+            return np.full(values.shape, UNKNOWN, np.uint8)
         places = np.minimum(np.searchsorted(known, values), known.size - 1)
         return np.where(known[places] == values, numbers[places], np.uint8(UNKNOWN))
 
