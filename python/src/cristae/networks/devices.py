@@ -50,7 +50,8 @@ def describe(device: torch.device) -> str:
     """Name the device for people: "the GPU NVIDIA H100 (cuda:0)", "the CPU (2 threads)"."""
     if device.type == "cuda":
         return f"the GPU {torch.cuda.get_device_name(device)} ({device})"
-    return f"the CPU ({torch.get_num_threads()} threads)"
+    threads = torch.get_num_threads()
+    return f"the CPU ({threads} thread{'s' if threads > 1 else ''})"
 
 
 def memory_format(dims: int, device: torch.device) -> torch.memory_format:
