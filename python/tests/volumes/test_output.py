@@ -17,7 +17,7 @@ def write_tiled(output, voxels, tile=(7, 20, 30)):
         output.write(step.write_box, voxels[(slice(None), *step.write_box.slices)])
 
 
-@pytest.fixture(params=["tif", "zarr", "h5"])
+@pytest.fixture(params=["tif", "ome.tif", "zarr", "h5"])
 def suffix(request):
     return request.param
 
@@ -50,6 +50,65 @@ def test_imagej_sees_the_calibration_in_the_unit_of_the_person(tmp_path):
         assert "1 = mito" in metadata["Info"]
         count, per = file.pages.first.tags["XResolution"].value
         assert per / count == pytest.approx(0.0046)
+
+
+def test_a_name_that_ends_in_ome_tif_is_read_as_ome_with_axes_sizes_and_classes(tmp_path):
+    output = create_output(tmp_path / "a.OME.tif", (2, 3, 4, 5), "uint32", NM, classes=CLASSES)
+    output.write(Box.of_shape((3, 4, 5)), np.arange(120, dtype=np.uint32).reshape(2, 3, 4, 5))
+    output.seal()
+    with tifffile.TiffFile(tmp_path / "a.OME.tif") as file:
+        assert (file.is_ome, file.is_imagej, file.is_bigtiff) == (True, False, False)
+        assert (file.series[0].axes, file.series[0].shape) == ("CZYX", (2, 3, 4, 5))
+        assert np.array_equal(file.asarray().ravel(), np.arange(120))
+        image = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]
+    pixels = image["Pixels"]
+    assert [pixels[f"PhysicalSize{axis}"] for axis in "ZYX"] == [50, 4.6, 4.6]
+    assert {pixels[f"PhysicalSize{axis}Unit"] for axis in "ZYX"} == {"nm"}
+    assert pixels["Type"] == "uint32"
+    assert "1 = mito\n2 = µ-vesicle" in image["Description"]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "float32"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_name_that_ends_in_a_slash_or_an_empty_folder_becomes_a_folder_of_slices(tmp_path, dtype, there):
+    voxels = np.random.default_rng(0).integers(0, 250, (1, 11, 50, 60)).astype(dtype)
+    path = tmp_path / "found 1.2"
+    if there:
+        path.mkdir()
+    output = create_output(path if there else f"{path}/", voxels.shape, dtype, NM, classes=CLASSES)
+    write_tiled(output, voxels)
+    assert there == path.exists()
+    output.seal()
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert sorted(entry.name for entry in path.iterdir()) == [f"{z:04d}.tif" for z in range(11)]
+    image = open_image(path)
+    assert image.dtype == dtype
+    assert image.voxel_size.zyx_nm == NM.zyx_nm
+    assert np.array_equal(image.read(Box.of_shape(voxels.shape[1:])), voxels)
+    with tifffile.TiffFile(path / "0003.tif") as file:
+        assert (file.imagej_metadata["unit"], file.imagej_metadata["spacing"]) == ("micron", 0.05)
+
+
+def test_a_folder_is_replaced_only_if_that_is_said_and_it_holds_nothing_but_slices(tmp_path):
+    path = tmp_path / "found"
+    for z in range(2):
+        output = create_output(f"{path}/", (1, 1, 2, 2), "uint8", overwrite=z == 1)
+        output.write(Box.of_shape((1, 2, 2)), np.full((1, 2, 2), z, np.uint8))
+        output.seal()
+        assert open_image(path).read(Box.of_shape((1, 2, 2))).max() == z
+    with pytest.raises(AlreadyExists, match="choose another name"):
+        create_output(f"{path}/", (1, 1, 2, 2), "uint8")
+    (path / "notes.txt").write_text("precious", encoding="utf-8")
+    with pytest.raises(AlreadyExists, match=r"more than slices \(notes.txt\)"):
+        create_output(path, (1, 1, 2, 2), "uint8", overwrite=True)
+    assert (path / "notes.txt").read_text(encoding="utf-8") == "precious"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["found"]
+
+
+def test_slices_of_several_channels_are_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="one channel, but this result has 2"):
+        create_output(f"{tmp_path}/a/", (2, 1, 2, 2), "uint8")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_large_ids_stay_exact_in_a_plain_tiff(tmp_path):
@@ -105,9 +164,9 @@ def test_a_discarded_output_leaves_nothing(tmp_path, suffix):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("suffix", ["tif", "zarr"])
-def test_a_killed_run_is_taken_up_where_it_was(tmp_path, suffix):
-    path = tmp_path / f"a.{suffix}"
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.zarr", "a/"])
+def test_a_killed_run_is_taken_up_where_it_was(tmp_path, name):
+    path = f"{tmp_path}/{name}"
     top, bottom = Box((0, 0, 0), (2, 2, 4)), Box((0, 2, 0), (2, 4, 4))
     first = create_output(path, (1, 2, 4, 4), "uint32")
     first.write(top, np.full((2, 2, 4), 7, np.uint32))
@@ -124,7 +183,10 @@ def test_a_killed_run_is_taken_up_where_it_was(tmp_path, suffix):
 def test_another_output_is_not_taken_for_the_unfinished_one(tmp_path):
     first = create_output(tmp_path / "a.tif", (1, 2, 4, 4), "uint32")
     first._staged._lock.release()
-    assert not create_output(tmp_path / "a.tif", (1, 2, 4, 5), "uint32", resume=True).resumed
+    other = create_output(tmp_path / "a.tif", (1, 2, 4, 5), "uint32", resume=True)
+    assert not other.resumed
+    other._staged._lock.release()
+    assert not create_output(f"{tmp_path}/a.tif/", (1, 2, 4, 5), "uint32", resume=True).resumed
 
 
 def test_two_processes_cannot_write_one_target(tmp_path, suffix):

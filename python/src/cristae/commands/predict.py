@@ -11,8 +11,8 @@ from cristae.commands.stopping import polite_stop
 DESCRIPTION = """\
 Predict an image with a model, without a server, tile by tile: the image may be far larger than the memory.
 RAW is a TIFF file (also ImageJ and OME-TIFF), a folder of slices, OME-Zarr or HDF5 (file.h5:key); OUT is
-written by its suffix: .tif, .tiff, .zarr, .ome.zarr, .h5 or .hdf5. OUT appears when it is complete, never
-half-made.
+written by its suffix: .tif, .ome.tif, .zarr, .ome.zarr or .h5; a name that ends in /, or an empty folder that
+is there, becomes a folder of TIFF slices. OUT appears when it is complete, never half-made.
 """
 EXAMPLE = """\
   cristae predict stack.tif stack-mito.tif --model mito
@@ -26,7 +26,7 @@ def add_to(commands: Commands) -> None:
     )
     add = command.add_argument
     add("raw", metavar="RAW", type=Path, help="the image")
-    add("out", metavar="OUT", type=Path, help="the file or folder to write")
+    add("out", metavar="OUT", help="the file or folder to write")
     add(
         "--model",
         metavar="NAME",

@@ -188,8 +188,8 @@ def predict(
     raw
         The image.
     out
-        The file or folder to write, by its suffix (.tif, .zarr, .h5); it appears when it is complete. None
-        returns an array instead.
+        The file or folder to write, by its suffix (.tif, .ome.tif, .zarr, .h5; with a slash at its end a
+        folder of TIFF slices); it appears when it is complete. None returns an array instead.
     model
         A model's name in the library, the path of a package, or a package.
     kind
@@ -237,7 +237,7 @@ def predict(
     refuse_engine(engine)
     refuse_output(kind)
     if out is not None:
-        check_target(Path(out), raw, overwrite=overwrite)
+        check_target(out, raw, overwrite=overwrite)
     place = Home.find(home).checked()
     library = ModelLibrary(place.models)
     package = library.find(str(model)) if isinstance(model, str | Path) else model
@@ -252,7 +252,7 @@ def predict(
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels
         return spatial if wanted == "probabilities" else spatial[0]
-    run.to_file(Path(out), overwrite=overwrite, source=fingerprint(raw), work=place.root / "work")
+    run.to_file(out, overwrite=overwrite, source=fingerprint(raw), work=place.root / "work")
     return Path(out)
 
 

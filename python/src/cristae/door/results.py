@@ -16,12 +16,13 @@ from cristae.prediction.instances import InMemory
 from cristae.volumes import Image, create_output
 from cristae.volumes import Output as FileOutput
 from cristae.volumes.import_hdf5 import split_key
+from cristae.volumes.staging import is_taken
 
 LARGEST_16_BIT_ID = 65_535
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
 
 
-def check_target(out: Path, raw: object, *, overwrite: bool) -> None:
+def check_target(out: str | Path, raw: object, *, overwrite: bool) -> None:
     """Refuse a result that is there already, before anything is computed.
 
     Raises
@@ -31,11 +32,12 @@ def check_target(out: Path, raw: object, *, overwrite: bool) -> None:
     InvalidInput
         Writing `out` would destroy the image `raw`, whatever `overwrite` says.
     """
-    if isinstance(raw, str | Path) and out.exists():
-        image, place = split_key(Path(raw))[0].resolve(), out.resolve()
+    target = Path(out)
+    if isinstance(raw, str | Path) and target.exists():
+        image, place = split_key(Path(raw))[0].resolve(), target.resolve()
         if place == image or place in image.parents:
             raise InvalidInput(f"{out} holds the image itself: it would be lost. Choose another name.")
-    if out.exists() and not overwrite:
+    if is_taken(target) and not overwrite:
         raise AlreadyExists(f"{out} is there already. Choose another name, or add --overwrite to replace it.")
 
 
@@ -62,13 +64,13 @@ class Run:
         self._predict_into(output)
         return output.voxels
 
-    def to_file(self, out: Path, *, overwrite: bool, source: str | None, work: Path) -> None:
+    def to_file(self, out: str | Path, *, overwrite: bool, source: str | None, work: Path) -> None:
         """Predict into a file or folder, with the image's calibration and the model's classes.
 
         Parameters
         ----------
         out
-            The file or folder.
+            The file or folder; a slash at its end makes it a folder of slices.
         overwrite
             Replace it if it is there.
         source
@@ -90,7 +92,8 @@ class Run:
                 raise
             return
         output = self._created(out, self._form.dtype, overwrite=overwrite, resume=source is not None)
-        ledger = work / f"predict-{hashlib.sha256(str(out.absolute()).encode()).hexdigest()[:16]}.jsonl"
+        place = hashlib.sha256(str(Path(out).absolute()).encode()).hexdigest()[:16]
+        ledger = work / f"predict-{place}.jsonl"
         try:
             self._predict_into(output, None if source is None else ledger, source or "")
             output.seal()
@@ -105,13 +108,13 @@ class Run:
             raise
         ledger.unlink(missing_ok=True)
 
-    def _created(self, out: Path, dtype: str, *, overwrite: bool, resume: bool) -> FileOutput:
+    def _created(self, out: str | Path, dtype: str, *, overwrite: bool, resume: bool) -> FileOutput:
         return create_output(
             out,
             (self._form.channels, *self._image.shape_czyx[1:]),
             dtype,
             self._image.voxel_size,
-            name=out.name.split(".")[0],
+            name=Path(out).name.split(".")[0],
             classes=self._form.classes,
             overwrite=overwrite,
             resume=resume,

@@ -1,5 +1,6 @@
-"""One door for results that go into files: TIFF, OME-Zarr, HDF5, by the name's ending."""
+"""One door for results that go into files: TIFF, OME-TIFF, slices, OME-Zarr, HDF5, by the name's ending."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ import numpy as np
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.volumes.classes import LabelClass
-from cristae.volumes.durable import fsync_tree
+from cristae.volumes.durable import fsync_tree, is_real_folder
 from cristae.volumes.image import Voxels
 from cristae.volumes.output_hdf5 import Hdf5Output
+from cristae.volumes.output_slices import SliceOutput
 from cristae.volumes.output_tiff import TiffOutput
 from cristae.volumes.records import spec_to_json
 from cristae.volumes.spec import VolumeSpec, VoxelSize
@@ -19,7 +21,16 @@ from cristae.volumes.staging import StagedTarget
 from cristae.volumes.stored import StoredVolume
 from cristae.volumes.writer import Output, VolumeWriter
 
-_TIFF, _HDF5 = (".tif", ".tiff"), (".h5", ".hdf5")
+_ENDINGS = {
+    ".zarr": "zarr",
+    ".ome.tif": "ome-tiff",
+    ".ome.tiff": "ome-tiff",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+}
+"""The first that fits counts."""
 
 
 def create_output(
@@ -38,8 +49,9 @@ def create_output(
     Parameters
     ----------
     path
-        ``.tif``, ``.tiff`` (ImageJ opens it with its calibration; beyond 4 GB a BigTIFF), ``.zarr``
-        (OME-Zarr 0.5), ``.h5`` or ``.hdf5`` (data set ``data``).
+        ``.tif``, ``.tiff`` (ImageJ opens it with its calibration; beyond 4 GB an OME-TIFF), ``.ome.tif``,
+        ``.ome.tiff``, ``.zarr`` (OME-Zarr 0.5), ``.h5`` or ``.hdf5`` (data set ``data``). A name that ends in
+        a slash, or an empty folder that is there, is a folder of TIFF slices.
     shape_czyx
         Channels, sections, rows, columns.
     dtype
@@ -51,7 +63,7 @@ def create_output(
     classes
         The class table of a label image.
     overwrite
-        Whether an existing file may be replaced, at the very end.
+        Whether an existing file, or a folder of slices, may be replaced, at the very end.
     resume
         Whether to go on with what a killed process left; `Output.resumed` says whether there was something.
 
@@ -78,22 +90,46 @@ def create_output(
     spec = VolumeSpec(
         shape_czyx, np.dtype(dtype).name, voxel_size, name=(name or target.name)[:120], classes=tuple(classes)
     )
-    suffix = target.suffix.lower()
-    if suffix not in (*_TIFF, *_HDF5, ".zarr"):
-        raise InvalidInput(
-            f"{target.name} has an ending that means no format; use .tif, .zarr (OME-Zarr) or .h5 (HDF5)."
-        )
-    resume = resume and suffix not in _HDF5
-    staged = StagedTarget(target, spec_to_json(spec), overwrite=overwrite, resume=resume)
+    form = _form(path)
+    staged = StagedTarget(
+        target,
+        {"form": form, **spec_to_json(spec)},
+        overwrite=overwrite,
+        resume=resume and form != "hdf5",
+    )
     try:
-        if suffix in _TIFF:
-            return TiffOutput(staged, spec)
-        if suffix in _HDF5:
+        if form == "slices":
+            return SliceOutput(staged, spec)
+        if form == "hdf5":
             return Hdf5Output(staged, spec)
-        return ZarrOutput(staged, spec)
+        if form == "zarr":
+            return ZarrOutput(staged, spec)
+        return TiffOutput(staged, spec, ome=form == "ome-tiff")
     except BaseException:
         staged.discard()
         raise
+
+
+def _form(path: Path | str) -> str:
+    """Return the format that a name stands for.
+
+    Examples
+    --------
+    >>> [_form(name) for name in ("a.OME.tif", "a.b.tiff", "a.ome.zarr/", "slices/")]
+    ['ome-tiff', 'tiff', 'zarr', 'slices']
+    """
+    target = Path(path)
+    name = target.name.lower()
+    form = next((form for ending, form in _ENDINGS.items() if name.endswith(ending)), None)
+    # A shell puts a slash behind the name of a Zarr that is there.
+    if form != "zarr" and (str(path).endswith(("/", os.sep)) or is_real_folder(target)):
+        return "slices"
+    if form is None:
+        raise InvalidInput(
+            f"{target.name} has an ending that means no format; use .tif, .ome.tif, .zarr (OME-Zarr) or .h5 "
+            f"(HDF5), or {target.name}/ for a folder of slices."
+        )
+    return form
 
 
 class ZarrOutput:

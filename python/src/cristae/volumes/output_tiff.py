@@ -17,7 +17,7 @@ from cristae.errors import CorruptData
 from cristae.geometry import Box
 from cristae.volumes.durable import check_free_space, full_disk_told, write_all
 from cristae.volumes.image import Voxels
-from cristae.volumes.spec import VolumeSpec
+from cristae.volumes.spec import VolumeSpec, VoxelSize
 from cristae.volumes.staging import StagedTarget
 from cristae.volumes.units import in_unit
 from cristae.volumes.writer import fitting
@@ -35,9 +35,18 @@ class TiffOutput:
 
     ImageJ has no 32-bit integers: ids are written as float32, which is exact up to 2^24; if a larger one was
     written, sealing makes a plain TIFF of uint32 instead, and `notes` says so.
+
+    Parameters
+    ----------
+    staged
+        Where it is made.
+    spec
+        What it holds.
+    ome
+        Make an OME-TIFF; so is every file that is too large for ImageJ's TIFF.
     """
 
-    def __init__(self, staged: StagedTarget, spec: VolumeSpec) -> None:
+    def __init__(self, staged: StagedTarget, spec: VolumeSpec, *, ome: bool = False) -> None:
         self.spec = spec
         self.shape_czyx = spec.shape_czyx
         self.dtype: np.dtype[Any] = np.dtype(spec.dtype)
@@ -46,18 +55,18 @@ class TiffOutput:
         self._staged = staged
         self._path = staged.folder / _FILE
         self._lock = threading.Lock()
-        fits = spec.blocks.total_bytes <= _CLASSIC_BYTES
-        shown = "float32" if spec.dtype == "uint32" and fits else spec.dtype
+        for_imagej = not ome and spec.blocks.total_bytes <= _CLASSIC_BYTES
+        shown = "float32" if spec.dtype == "uint32" and for_imagej else spec.dtype
         if not self.resumed:
             check_free_space(staged.folder, spec.blocks.total_bytes, 0)
             with full_disk_told():
-                (_lay_out_imagej if fits else _lay_out_ome)(self._path, spec, shown)
+                (_lay_out_imagej if for_imagej else _lay_out_ome)(self._path, spec, shown)
         self._converts = shown != spec.dtype
         self._start, order = _voxels_at(self._path)
         self._stored = self.dtype.newbyteorder(order)
         # ImageJ's channels lie between the sections, OME's outside of them.
         c, z, _, _ = spec.shape_czyx
-        self._strides = (1, c) if fits else (z, 1)
+        self._strides = (1, c) if for_imagej else (z, 1)
         self._descriptor = os.open(self._path, os.O_RDWR | getattr(os, "O_BINARY", 0))
 
     def write(self, box_zyx: Box, voxels: Voxels) -> None:
@@ -152,15 +161,26 @@ class TiffOutput:
         self.notes = (f"{self._staged.target.name} is a plain 32-bit TIFF: ids above 2^24 need that.",)
 
 
+def imagej_calibration(size: VoxelSize) -> tuple[str, float, tuple[float, float]]:
+    r"""Return what ImageJ reads: the unit in ASCII, the spacing of sections, and pixels per unit (x, y).
+
+    Examples
+    --------
+    >>> imagej_calibration(VoxelSize(50, 4, 4, "\u00b5m"))
+    ('\\u00B5m', 0.05, (250.0, 250.0))
+    """
+    unit, (step_z, step_y, step_x) = in_unit(size)
+    ascii_unit = unit.encode("ascii", "backslashreplace").decode().replace("\\xb5", "\\u00B5")
+    return ascii_unit, step_z, (1 / step_x, 1 / step_y)
+
+
 def _lay_out_imagej(path: Path, spec: VolumeSpec, shown: str) -> None:
     c, z, y, x = spec.shape_czyx
     metadata: dict[str, Any] = {"axes": "ZCYX"}
     resolution = (1.0, 1.0)
     if spec.voxel_size is not None:
-        unit, (step_z, step_y, step_x) = in_unit(spec.voxel_size)
-        metadata |= {"unit": unit.encode("ascii", "backslashreplace").decode().replace("\\xb5", "\\u00B5")}
-        metadata |= {"spacing": step_z}
-        resolution = (1 / step_x, 1 / step_y)
+        unit, spacing, resolution = imagej_calibration(spec.voxel_size)
+        metadata |= {"unit": unit, "spacing": spacing}
     if spec.classes:
         # Eight-bit labels are nearly black in ImageJ unless it is told their range.
         metadata |= {"min": 0.0, "max": float(max(entry.value for entry in spec.classes))}
@@ -175,11 +195,13 @@ def _lay_out_ome(path: Path, spec: VolumeSpec, shown: str) -> None:
     if spec.voxel_size is not None:
         for axis, length in zip("ZYX", spec.voxel_size.zyx_nm, strict=True):
             metadata |= {f"PhysicalSize{axis}": length, f"PhysicalSize{axis}Unit": "nm"}
+    if spec.classes:
+        metadata["Description"] = "".join(f"{entry.value} = {entry.name}\n" for entry in spec.classes)
     tifffile.imwrite(
         path,
         shape=spec.shape_czyx,
         dtype=shown,
-        bigtiff=True,
+        bigtiff=spec.blocks.total_bytes > _CLASSIC_BYTES,
         ome=True,
         photometric="minisblack",
         metadata=metadata,

@@ -21,6 +21,11 @@ from cristae.volumes.records import read_record
 _NOTE = "output.json"
 
 
+def is_taken(target: Path) -> bool:
+    """Tell whether something lies at a place that would be lost there; an empty folder is nothing to lose."""
+    return target.exists() and not (is_real_folder(target) and not any(target.iterdir()))
+
+
 class StagedTarget:
     """A place beside the target of an output.
 
@@ -32,7 +37,7 @@ class StagedTarget:
         What is being written, as plain JSON values; an unfinished output is taken up only under the same
         note.
     overwrite
-        Whether an existing target may be replaced at the end.
+        Whether an existing target may be replaced at the end; an empty folder may be in any case.
     resume
         Whether to go on with what an earlier process left.
 
@@ -106,7 +111,7 @@ class StagedTarget:
             remove_folder(self.folder, self.target.parent)
 
     def _check_free(self) -> None:
-        if self.target.exists() and not self._overwrite:
+        if is_taken(self.target) and not self._overwrite:
             raise AlreadyExists(
                 f"{self.target.name} is there already; choose another name, or say that it may be "
                 "overwritten."
