@@ -79,10 +79,10 @@ def test_profiles_count_every_voxel_of_every_class_along_each_axis() -> None:
 
 
 def test_a_stack_of_many_sections_holds_sections_out() -> None:
-    region = region_of(striped(40, 8))
+    region = region_of(striped(40, 32))
     held = choose_held_out(class_profiles(region, 2), region.annotated_box, 0.1, (1, 8, 8))
     assert held is not None
-    assert held.shape == (4, 8, 8)
+    assert held.shape == (4, 32, 32)
     assert held.start[0] in (0, 36)
 
 
@@ -96,12 +96,31 @@ def test_few_sections_hold_a_strip_out_with_every_class_on_both_sides() -> None:
 
 
 def test_a_class_in_one_corner_is_not_taken_from_the_training() -> None:
-    labels = np.zeros((40, 8, 8), np.uint8)
-    labels[:, 0, 0] = 1
+    labels = np.zeros((40, 40, 40), np.uint8)
+    labels[:, :8, :8] = 1
     labels[0, 4, 4] = 2  # the only voxel of this class
     region = region_of(labels, empty_sections="background")
     held = choose_held_out(class_profiles(region, 3), region.annotated_box, 0.1, (1, 8, 8))
     assert held is None
+
+
+@pytest.mark.parametrize(("known", "is_held_out"), [(1023, False), (1024, True)])
+def test_what_is_held_out_has_4096_known_voxels(known: int, is_held_out: bool) -> None:
+    labels = np.zeros((40, 64, 64), np.uint8)  # strokes: 0 is unknown
+    labels.reshape(40, -1)[:, :known] = 1
+    labels.reshape(40, -1)[:, :100] = 2
+    region = region_of(labels, unknown=0)
+    profiles = class_profiles(region, 3)
+    assert (choose_held_out(profiles, region.annotated_box, 0.1, (1, 8, 8)) is not None) == is_held_out
+
+
+@pytest.mark.parametrize(("voxels", "is_held_out"), [(12, False), (13, True)])
+def test_what_is_held_out_has_50_voxels_of_each_class(voxels: int, is_held_out: bool) -> None:
+    labels = np.zeros((40, 40, 40), np.uint8)
+    labels[:, 20, :voxels] = 1  # in 4 sections 48 or 52
+    region = region_of(labels)
+    profiles = class_profiles(region, 2)
+    assert (choose_held_out(profiles, region.annotated_box, 0.1, (1, 20, 20)) is not None) == is_held_out
 
 
 def test_an_image_too_small_holds_nothing_out() -> None:

@@ -172,6 +172,19 @@ def test_a_tiny_image_can_be_trained_on(tmp_path: Path, shape: tuple[int, int, i
     assert any(isinstance(e, Note) and e.is_warning and "not validated" in e.sentence for e in events)
 
 
+@pytest.mark.parametrize(("share", "said"), [("0", "as was asked"), ("0.12", "Too little is annotated")])
+def test_a_training_without_a_part_held_out_says_why_and_what_follows(
+    tmp_path: Path, share: str, said: str
+) -> None:
+    image, mask = blobs(4, 40)
+    events: list[Event] = []
+    trained(request_for(image, mask, settings=SMALL | {"validation": share}), tmp_path, events.append)
+    warnings = [e.sentence for e in events if isinstance(e, Note) and e.is_warning]
+    assert len(warnings) == 1
+    assert said in warnings[0]
+    assert "does not end early, and its last weights are the model" in warnings[0]
+
+
 def test_one_annotated_section_of_a_stack_is_enough(tmp_path: Path) -> None:
     image, mask = blobs(6, 40)
     mask[[0, 1, 3, 4, 5]] = 0

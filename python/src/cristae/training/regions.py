@@ -13,6 +13,9 @@ from cristae.volumes.image import Voxels
 
 _SLAB_VOXELS = 2**24
 """Labels are scanned in slabs of about so many voxels."""
+_LEAST_HELD_OUT = 4096
+_LEAST_OF_A_CLASS = 50
+"""Figures on fewer known voxels, in all or of one class, are chance."""
 
 
 class HeldImage:
@@ -152,8 +155,8 @@ def choose_held_out(
 ) -> Box | None:
     """Choose a block at one end of the annotated box for validation.
 
-    It should look like the rest: every foreground class on both sides, in about the same shares. Stacks of
-    many sections give sections, others a strip of rows or columns.
+    It should look like the rest: every class on both sides, in about the same shares. Stacks of many sections
+    give sections, others a strip of rows or columns.
 
     Parameters
     ----------
@@ -169,11 +172,11 @@ def choose_held_out(
     Returns
     -------
     Box or None
-        None if the box is too small, or no block has every foreground class on both sides.
+        None if no block has enough known voxels of every class on both sides.
     """
     best: tuple[float, Box] | None = None
     total = profiles[0].sum(axis=1)
-    there = np.flatnonzero(total[1:]) + 1
+    there = np.flatnonzero(total)
     for axis in (0, 1, 2):
         length = box.shape[axis]
         size = max(1, round(share * length))
@@ -184,7 +187,8 @@ def choose_held_out(
             cut = size + gap_zyx[axis]
             rest = profiles[axis][:, : length - cut] if at_end else profiles[axis][:, cut:]
             inside, outside = held.sum(axis=1), rest.sum(axis=1)
-            if not inside.sum() or (inside[there] == 0).any() or (outside[there] == 0).any():
+            rarest = min(inside[there].min(initial=total.sum()), outside[there].min(initial=total.sum()))
+            if inside.sum() < _LEAST_HELD_OUT or rarest < _LEAST_OF_A_CLASS:
                 continue
             unlike = float(np.abs(inside / inside.sum() - total / total.sum()).sum())
             start, stop = list(box.start), list(box.stop)

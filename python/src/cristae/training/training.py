@@ -30,8 +30,6 @@ from cristae.training.trainer import Trainer
 from cristae.volumes import VoxelSize
 
 _SHARE_OF_MEMORY = 0.25
-_LEAST_HELD_OUT = 4096
-"""Fewer voxels than this say nothing about a model."""
 
 
 def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
@@ -130,9 +128,7 @@ def train(
     patch_voxels = plan.choices.batch * int(np.prod(plan.choices.patch_zyx))
     validation = validation_batches(reader, plan.choices.patch_zyx, step, 3 * patch_voxels, len(classes) + 1)
     if not validation:
-        on_event(
-            Note("Too little is annotated to hold a part out: the model is not validated.", is_warning=True)
-        )
+        on_event(Note(_unvalidated_told(plan), is_warning=True))
     spacing = _spacing(request, regions)
     trainer = Trainer(
         plan=plan,
@@ -251,13 +247,22 @@ def _hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -
         held = region.held_out
         if held is None:
             continue
-        if held.size < _LEAST_HELD_OUT and request.validation_z is None:
-            region.held_out = None
-            continue
         name = f" of {region.image.name}" if len(regions) > 1 and region.image.name else ""
         z, y, x = (f"{a}:{b}" for a, b in zip(held.start, held.stop, strict=True))
         notes.append(Note(f"Validated on z {z}, y {y}, x {x}{name}, which is not trained on."))
     return notes
+
+
+def _unvalidated_told(plan: Plan) -> str:
+    reason = (
+        "No part of the labels is held out, as was asked"
+        if plan.choices.validation == 0
+        else "Too little is annotated, or of one class too little or in one place only, to hold a part out"
+    )
+    return (
+        f"{reason}: the model is not validated. There are no figures that say how good it is, the training "
+        "does not end early, and its last weights are the model."
+    )
 
 
 def _identity(request: TrainingRequest, plan: Plan) -> dict[str, Any]:
