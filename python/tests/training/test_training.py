@@ -204,6 +204,33 @@ def test_several_channels_and_several_images_are_trained_on_together(tmp_path: P
     assert model.record["network"]["in_channels"] == 6
 
 
+def of_sizes(one: VoxelSize | None, two: VoxelSize | None, depth: int = 3) -> TrainingRequest:
+    pairs = []
+    for seed, size in enumerate((one, two)):
+        image, mask = blobs(3 if seed == 0 else depth, 40, seed)
+        pairs.append((ArrayImage(image, size), ArrayImage(mask, size)))
+    return TrainingRequest(pairs, "m", settings=SMALL)
+
+
+@pytest.mark.parametrize("other", [(50, 5, 5.6), (50, 10, 10), (40, 5, 5)])
+def test_images_of_different_voxel_sizes_are_refused(other: tuple[float, float, float]) -> None:
+    sizes = f"image 2 has {other[0]:g} x {other[1]:g} x {other[2]:g} nm, another one 50 x 5 x 5 nm"
+    with pytest.raises(InvalidInput, match=sizes):
+        inspect_and_plan(of_sizes(SERIAL, VoxelSize(*other)), "cpu")
+
+
+def test_images_of_nearly_the_same_or_an_unknown_voxel_size_go_together() -> None:
+    for other in (VoxelSize(50, 5.4, 4.6), None):
+        inspect_and_plan(of_sizes(SERIAL, other), "cpu")
+    inspect_and_plan(of_sizes(SERIAL, VoxelSize(1, 5, 5), depth=1), "cpu")
+    inspect_and_plan(replace(of_sizes(SERIAL, VoxelSize(8, 8, 8)), voxel_size=SERIAL), "cpu")
+
+
+def test_a_voxel_size_that_only_a_later_image_tells_is_used() -> None:
+    plan = inspect_and_plan(of_sizes(None, SERIAL), "cpu")
+    assert any(sentence.startswith("Sections lie 10.0 times") for sentence in plan.sentences)
+
+
 def test_a_training_starts_from_another_model(tmp_path: Path) -> None:
     image, mask = blobs(4, 40)
     library = ModelLibrary(tmp_path / "models")

@@ -30,6 +30,8 @@ from cristae.training.trainer import Trainer
 from cristae.volumes import VoxelSize
 
 _SHARE_OF_MEMORY = 0.25
+_LIKE_SIZES = 1.1
+"""Images whose voxels differ by at most this factor are trained on together."""
 
 
 def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
@@ -158,6 +160,7 @@ def _regions(request: TrainingRequest) -> list[Region]:
     """Read the labels of every pair, and refuse what does not go together."""
     if not request.pairs:
         raise InvalidInput("There is no image to train on. Give an image with its labels.")
+    _refuse_other_voxel_sizes(request)
     size = _voxel_size(request)
     regions: list[Region] = []
     for index, (image, labels) in enumerate(request.pairs):
@@ -203,8 +206,37 @@ def _ranges_told(request: TrainingRequest) -> list[str]:
 
 
 def _voxel_size(request: TrainingRequest) -> VoxelSize | None:
-    image, labels = request.pairs[0]
-    return request.voxel_size or image.voxel_size or labels.voxel_size
+    """Return the voxel size of the training: what was asked, else that of the deepest image that tells one."""
+    known = [
+        (image, size) for image, labels in request.pairs if (size := image.voxel_size or labels.voxel_size)
+    ]
+    if request.voxel_size or not known:
+        return request.voxel_size
+    return max(known, key=lambda pair: pair[0].shape_czyx[1])[1]
+
+
+def _refuse_other_voxel_sizes(request: TrainingRequest) -> None:
+    """Refuse images of which one shows objects at another scale than the others; the network sees voxels."""
+    size = _voxel_size(request)
+    if request.voxel_size or size is None:
+        return
+    for number, (image, labels) in enumerate(request.pairs, start=1):
+        own = image.voxel_size or labels.voxel_size
+        if own is None:
+            continue
+        axes = (1, 2) if image.shape_czyx[1] == 1 else (0, 1, 2)  # one section has no distance of sections
+        ratios = [own.zyx_nm[axis] / size.zyx_nm[axis] for axis in axes]
+        if any(max(ratio, 1 / ratio) > _LIKE_SIZES for ratio in ratios):
+            raise InvalidInput(
+                f"The images have different voxel sizes: {image.name or f'image {number}'} has {_told(own)}, "
+                f"another one {_told(size)} (z, y, x). Scale them alike before, or, if the sizes are wrong, "
+                "give the right one for all (--voxel-size)."
+            )
+
+
+def _told(size: VoxelSize) -> str:
+    z, y, x = size.zyx_nm
+    return f"{z:g} x {y:g} x {x:g} nm"
 
 
 def _estimated_size(image: Any) -> VoxelSize:
