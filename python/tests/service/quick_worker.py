@@ -77,7 +77,7 @@ def train(request, plan, *, folder, on_event, should_stop, device):
     for step in range(first + 1, steps + 1):
         if should_stop():
             raise Cancelled("The training was stopped.")
-        misbehave(request.settings.get("misbehave", ""), step, folder)
+        misbehave(request.model_name, step, folder)
         time.sleep(STEP_S)
         write_file_durably(note, json.dumps({"step": step}).encode())
         on_event(Progress("Training", step / steps, (steps - step) * STEP_S, f"step {step} of {steps}"))
@@ -104,7 +104,7 @@ def train(request, plan, *, folder, on_event, should_stop, device):
 
 
 def misbehave(how, step, folder):
-    """Do, once or always, what a worker should not."""
+    """Do, once or always, what a worker should not, if the model's name asks for it."""
     import os
     import signal
 

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,13 @@ def test_a_training_becomes_a_model_and_a_prediction_becomes_a_volume(client):
     (volume,) = (found for found in client.volumes() if found.volume_id == output.volume_id)
     assert volume.spec.name == "stack-whole way.tif"
     assert [row.value for row in volume.spec.classes] == [1]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has loaded")
+def test_the_server_checks_and_runs_jobs_without_loading_torch(server, client):
+    client.wait(client.submit_training(training(client, model="light", settings={"batch": "2"})).job_id)
+    client.wait(client.submit_prediction(prediction(client, "light")).job_id)
+    assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
 
 
 def test_events_are_numbered_without_a_gap_and_tell_the_whole_life(client):
@@ -179,7 +187,13 @@ def test_what_is_not_there_is_named(client):
         ({"budget": jobs_pb2.Budget(minutes=float("nan"))}, "more than 0"),
         ({"budget": jobs_pb2.Budget(steps=0)}, "steps"),
         ({"budget": jobs_pb2.Budget(steps=2**64 - 1)}, "steps"),
+        ({"budget": jobs_pb2.Budget(steps=2**64 - 1)}, "18446744073709551615"),
         ({"z": jobs_pb2.SectionRange(start=3, stop=3)}, "sections"),
+        ({"validation_z": jobs_pb2.SectionRange(start=4, stop=7)}, "4:7 .* 0:6"),
+        ({"settings": {"patches": "1"}}, "no setting 'patches'"),
+        ({"settings": {"batch": "many"}}, "batch is a whole number from 1 to 256, not 'many'"),
+        ({"settings": {"precision": "float8"}}, "precision is one of auto, float32, bfloat16, not 'float8'"),
+        ({"settings": {"patch_zyx": "1,0,64"}}, "patch_zyx is three whole numbers"),
         ({"z": jobs_pb2.SectionRange(start=0, stop=7)}, "sections"),
         ({"device": "cuda:7"}, "cpu"),
         ({"model_name": ""}, "name"),
@@ -275,7 +289,7 @@ def test_the_device_tells_which_job_holds_it(client):
     ],
 )
 def test_a_failed_job_says_why_without_the_servers_secrets(server, client, how, code, words):
-    job = client.wait(client.submit_training(training(client, settings={"misbehave": how})).job_id)
+    job = client.wait(client.submit_training(training(client, model=how)).job_id)
     assert job.state == FAILED
     assert job.error.code == common_pb2.ErrorCode.Value(f"ERROR_CODE_{code}")
     assert words in job.error.sentence
@@ -285,9 +299,7 @@ def test_a_failed_job_says_why_without_the_servers_secrets(server, client, how, 
 
 
 def test_a_worker_that_dies_once_is_replaced_and_goes_on_from_its_checkpoint(client):
-    job = client.wait(
-        client.submit_training(training(client, model="survivor", settings={"misbehave": "die once"})).job_id
-    )
+    job = client.wait(client.submit_training(training(client, model="die once")).job_id)
     assert job.state == DONE
     assert job.attempt == 2
     events = list(client.watch(job.job_id))
@@ -300,7 +312,7 @@ def test_a_worker_that_dies_once_is_replaced_and_goes_on_from_its_checkpoint(cli
 
 def test_what_libraries_print_does_not_disturb_the_conversation(client):
     for how in ("note", "shout"):
-        job = client.wait(client.submit_training(training(client, settings={"misbehave": how})).job_id)
+        job = client.wait(client.submit_training(training(client, model=how)).job_id)
         assert job.state == DONE
 
 
@@ -329,6 +341,28 @@ def test_labels_must_fit_the_image(client):
     spec = training(client)
     spec.volumes[0].labels_volume_id = client.upload(labels(shape=(5, 40, 50)))
     with pytest.raises(InvalidInput, match="5"):
+        client.submit_training(spec)
+
+
+def test_labels_that_mean_other_things_in_another_volume_are_refused_before_they_are_queued(client):
+    spec = training(client)
+    two_classes, mask = labels()._voxels.copy(), labels()._voxels * np.uint8(255)
+    two_classes[..., 30:, :] = 2
+    spec.volumes[0].labels_volume_id = client.upload(ArrayImage(two_classes))
+    spec.volumes.add(
+        image_volume_id=client.upload(image(seed=1)), labels_volume_id=client.upload(ArrayImage(mask))
+    )
+    before = len(client.jobs())
+    with pytest.raises(InvalidInput, match="do not agree"):
+        client.submit_training(spec)
+    assert len(client.jobs()) == before
+
+
+def test_a_model_of_other_channels_is_no_start(client):
+    client.wait(client.submit_training(training(client, model="grey start")).job_id)
+    spec = training(client, start_from="grey start")
+    spec.volumes[0].image_volume_id = client.upload(image(shape=(3, 6, 40, 50)))
+    with pytest.raises(InvalidInput, match=r"1 channel.* 3"):
         client.submit_training(spec)
 
 

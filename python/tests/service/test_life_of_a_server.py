@@ -96,7 +96,7 @@ def test_a_worker_ends_when_its_server_dies(tmp_path):
 
 def test_a_hanging_worker_is_ended_after_ten_seconds(tmp_path):
     with RunningServer(tmp_path / "home") as server, server.client() as client:
-        job = client.submit_training(training(client, settings={"misbehave": "hang"}))
+        job = client.submit_training(training(client, model="hang"))
         while not server.workers() or client.job(job.job_id).last_sequence < 3:
             time.sleep(0.05)
         time.sleep(0.3)
@@ -109,7 +109,7 @@ def test_a_hanging_worker_is_ended_after_ten_seconds(tmp_path):
 
 def test_a_job_whose_worker_always_dies_fails_after_the_sixth_death(tmp_path):
     with RunningServer(tmp_path / "home") as server, server.client() as client:
-        job = client.submit_training(training(client, settings={"misbehave": "die always"}))
+        job = client.submit_training(training(client, model="die always"))
         ended = client.wait(job.job_id)
         assert ended.state == jobs_pb2.JOB_STATE_FAILED
         assert ended.attempt == 6

@@ -7,8 +7,9 @@ import pytest
 
 from cristae.errors import InvalidInput
 from cristae.networks import Preprocessing, Statistics, UNetConfig, total_stride
+from cristae.training.choices import _LIMITS, _WORDS, Choices
 from cristae.training.fingerprint import Fingerprint
-from cristae.training.plan import _LIMITS, _WORDS, Choices, Plan, make_plan
+from cristae.training.plan import Plan, make_plan
 from cristae.training.request import Budget
 
 SERIAL = Fingerprint(

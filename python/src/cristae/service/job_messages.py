@@ -15,6 +15,7 @@ from cristae.service.messages import (
     classes,
 )
 from cristae.settings import Limits
+from cristae.training.choices import read_settings
 from cristae.v1 import common_pb2, jobs_pb2, models_pb2
 
 PRESETS = ("quick", "standard", "best")
@@ -45,6 +46,8 @@ def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpe
         raise LimitExceeded(
             f"{len(message.settings)} settings were given; at most {limits.max_settings} are taken."
         )
+    settings = dict(message.settings)
+    read_settings(settings)  # an unknown name or value is refused here, not by the worker hours later
     asked = message.target or "classes"
     target = next((known for known in TARGETS if known == asked), None)
     if target is None:
@@ -66,7 +69,7 @@ def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpe
         z=_sections(message, "z"),
         validation_z=_sections(message, "validation_z"),
         start_from=message.start_from,
-        settings=dict(message.settings),
+        settings=settings,
         seed=message.seed if message.HasField("seed") else None,
         device=message.device,
     )
@@ -82,12 +85,15 @@ def _budget(message: jobs_pb2.TrainingSpec, limits: Limits) -> tuple[str, str | 
         case "minutes":
             if not (math.isfinite(budget.minutes) and 0 < budget.minutes <= limits.max_training_minutes):
                 raise InvalidInput(
-                    f"The budget must be more than 0 and at most {limits.max_training_minutes:.0f} minutes."
+                    f"The budget must be more than 0 and at most {limits.max_training_minutes:.0f} minutes, "
+                    f"not {budget.minutes:g}."
                 )
             return "minutes", budget.minutes
         case "steps":
             if not 1 <= budget.steps <= limits.max_training_steps:
-                raise InvalidInput(f"The budget must be 1 to {limits.max_training_steps} steps.")
+                raise InvalidInput(
+                    f"The budget must be 1 to {limits.max_training_steps} steps, not {budget.steps}."
+                )
             return "steps", budget.steps
     return "preset", "quick"
 

@@ -1,7 +1,7 @@
 """The service Jobs: submitting, watching and cancelling."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -15,6 +15,9 @@ from cristae.service.messages import check_job_id
 from cristae.service.pages import NO_SUCH_PAGE, page_size
 from cristae.service.status import ServerStopsError
 from cristae.v1 import jobs_pb2, jobs_pb2_grpc
+
+if TYPE_CHECKING:
+    from cristae.labels import LabelReading
 
 type Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -112,9 +115,14 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         return job_message(job)
 
     async def _check_training(self, spec: TrainingSpec) -> None:
+        from cristae.labels import share_classes
+
         await self._house.quick(_check_training_names, self._house, spec)
-        for number in range(len(spec.volumes)):
-            await self._house.long(_check_labels, self._house, spec, number)
+        readings = [
+            await self._house.long(_read_labels, self._house, spec, number)
+            for number in range(len(spec.volumes))
+        ]
+        share_classes(readings)  # refuses labels that mean different things in different volumes
 
 
 def _check_presence(house: House, spec: Spec) -> None:
@@ -128,17 +136,28 @@ def _check_presence(house: House, spec: Spec) -> None:
 def _check_training_names(house: House, spec: TrainingSpec) -> None:
     check_model_name(spec.model_name)
     _check_presence(house, spec)
-    if len({house.store.open(pair.image_volume_id).shape_czyx[0] for pair in spec.volumes}) > 1:
+    channels = {house.store.open(pair.image_volume_id).shape_czyx[0] for pair in spec.volumes}
+    if len(channels) > 1:
         raise InvalidInput("The images have different numbers of channels; train on images of one kind.")
+    if spec.start_from:
+        start = house.library.get(spec.start_from)
+        if start.record["channels"] not in channels:
+            raise InvalidInput(
+                f"The model '{start.name}' was trained on images with {start.record['channels']} channel(s), "
+                f"these have {channels.pop()}. Train on images with as many, or start from another model."
+            )
 
 
-def _check_labels(house: House, spec: TrainingSpec, number: int) -> None:
+def _read_labels(house: House, spec: TrainingSpec, number: int) -> "LabelReading":
     # Loaded here: the label room brings scipy, which a server needs only when someone trains.
-    from cristae.labels import read_labels
+    from cristae.labels import check_range, read_labels
 
     pair = spec.volumes[number]
     image, labels = house.store.open(pair.image_volume_id), house.store.open(pair.labels_volume_id)
-    read_labels(
+    if number == 0:
+        for sections in (spec.z, spec.validation_z):
+            check_range(sections, image.shape_czyx[1])
+    return read_labels(
         labels,
         image.shape_czyx,
         target=spec.target,

@@ -1,0 +1,154 @@
+"""The choices of a plan that a person may make: their names, their ranges, how they are written.
+
+They stand apart from the plan because the server checks them before it queues a job, and never loads torch.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from cristae.errors import InvalidInput
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Every choice of a plan that a person may change with ``--set NAME=VALUE``.
+
+    Attributes
+    ----------
+    dimensions
+        2: the network sees sections, 3: it sees volumes.
+    context
+        Neighbour sections on each side that a 2D network sees.
+    downsample_zyx
+        Voxels that are averaged into one before the network sees them.
+    normalisation
+        "training", "section" or "image": whose statistics the grey values are normalised with.
+    levels, features
+        Depth of the network and its feature maps on the finest level.
+    patch_zyx
+        Voxels of the image in a training patch.
+    batch
+        Patches in a step.
+    learning_rate, weight_decay, clip
+        Of the optimiser, and the largest norm of a gradient.
+    rare_share
+        Share of the patches that are drawn around foreground classes.
+    augmentation
+        Strength of the changes of grey values: 1 as designed, 0 none.
+    validation
+        Share of the annotated data held out to validate on, 0 to 0.5.
+    patience
+        The training ends early when nothing has improved for this share of its budget.
+    precision
+        "auto", "float32" or "bfloat16".
+    """
+
+    dimensions: int
+    context: int
+    downsample_zyx: Triple
+    normalisation: str
+    levels: int
+    features: int
+    patch_zyx: Triple
+    batch: int
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    clip: float = 5.0
+    rare_share: float = 0.5
+    augmentation: float = 1.0
+    validation: float = 0.12
+    patience: float = 0.5
+    precision: str = "auto"
+
+
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "dimensions": (2, 3),
+    "context": (0, 8),
+    "downsample_zyx": (1, 8),
+    "levels": (1, 7),
+    "features": (1, 256),
+    "patch_zyx": (1, 4096),
+    "batch": (1, 256),
+    "learning_rate": (1e-7, 1.0),
+    "weight_decay": (0, 1),
+    "clip": (1e-3, 1e6),
+    "rare_share": (0, 1),
+    "augmentation": (0, 2),
+    "validation": (0, 0.5),
+    "patience": (0.05, 1),
+}
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "normalisation": ("training", "section", "image"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
+
+
+def apply_settings(choices: Choices, settings: Mapping[str, str]) -> Choices:
+    """Return the choices with a person's own ones.
+
+    Raises
+    ------
+    InvalidInput
+        For names that are not known and values that cannot be.
+
+    Examples
+    --------
+    >>> ours = Choices(2, 1, (1, 2, 2), "section", 4, 16, (1, 512, 512), 8)
+    >>> apply_settings(ours, {"batch": "4", "patch_zyx": "1,256,256"}).patch_zyx
+    (1, 256, 256)
+    """
+    return replace(choices, **read_settings(settings))
+
+
+def read_settings(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return a person's choices as values.
+
+    Raises
+    ------
+    InvalidInput
+        For names that are not known and values that cannot be.
+
+    Examples
+    --------
+    >>> read_settings({"batch": "4", "precision": "float32"})
+    {'batch': 4, 'precision': 'float32'}
+    """
+    types = {field.name: field.type for field in fields(Choices)}
+    values: dict[str, Any] = {}
+    for name, text in settings.items():
+        if name not in types:
+            raise InvalidInput(f"There is no setting {name!r}. The settings are {', '.join(sorted(types))}.")
+        values[name] = _read(name, str(text).strip(), types[name])
+    return values
+
+
+def _read(name: str, text: str, kind: Any) -> Any:
+    if kind is str:
+        if text not in _WORDS[name]:
+            raise InvalidInput(f"The setting {name} is one of {', '.join(_WORDS[name])}, not {text!r}.")
+        return text
+    low, high = _LIMITS[name]
+    try:
+        numbers = [float(part) for part in text.split(",")] if kind is Triple else [float(text)]
+    except ValueError:
+        numbers = []
+    whole = kind is not float
+    wanted = 3 if kind is Triple else 1
+    fits = all(math.isfinite(n) and low <= n <= high and (not whole or n == int(n)) for n in numbers)
+    if len(numbers) != wanted or not fits:
+        what = "three whole numbers z,y,x" if kind is Triple else "a whole number" if whole else "a number"
+        raise InvalidInput(f"The setting {name} is {what} from {low:g} to {high:g}, not {text!r}.")
+    if kind is Triple:
+        return tuple(int(n) for n in numbers)
+    return int(numbers[0]) if whole else numbers[0]
+
+
+def written(value: Any) -> str:
+    """Return a value as a person writes it."""
+    if isinstance(value, tuple):
+        return ",".join(str(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
