@@ -206,7 +206,7 @@ def _ranges_told(request: TrainingRequest) -> list[str]:
 
 
 def _voxel_size(request: TrainingRequest) -> VoxelSize | None:
-    """Return the voxel size of the training: what was asked, else that of the deepest image that tells one."""
+    """Return what was asked for, else the voxel size of the deepest image that tells one."""
     known = [
         (image, size) for image, labels in request.pairs if (size := image.voxel_size or labels.voxel_size)
     ]
