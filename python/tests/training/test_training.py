@@ -130,12 +130,28 @@ def test_a_cancelled_training_goes_on_and_ends_as_if_it_had_not_been(tmp_path: P
         assert np.array_equal(weights, resumed.weights[name]), name
 
 
-def test_another_training_in_the_same_folder_starts_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"seed": 1}, "the seed"),
+        ({"unknown": 7}, "the unknown value"),
+        ({"empty_sections": "background"}, "the empty sections"),
+        ({"classes": [LabelClass(1, "disc", 0xFF0000)]}, "the classes"),
+        ({"digests": [("c" * 64, "b" * 64)]}, "the data"),
+        ({"settings": SMALL | {"learning_rate": "0.001"}}, "the plan"),
+    ],
+)
+def test_another_training_in_the_same_folder_starts_anew_and_says_why(
+    tmp_path: Path, other: dict[str, Any], told: str
+) -> None:
     image, mask = blobs(4, 40)
-    trained(request_for(image, mask), tmp_path)
+    digests = [("a" * 64, "b" * 64)]
+    trained(request_for(image, mask, digests=digests), tmp_path)
     notes: list[Event] = []
-    trained(request_for(image, mask, seed=1), tmp_path, notes.append)
-    assert not any(isinstance(e, Note) and "goes on" in e.sentence for e in notes)
+    trained(request_for(image, mask, **{"digests": digests, **other}), tmp_path, notes.append)
+    sentences = [e.sentence for e in notes if isinstance(e, Note)]
+    assert not any("goes on" in sentence for sentence in sentences)
+    assert any(sentence.endswith(f"it differs in {told}.") for sentence in sentences)
 
 
 def test_a_training_of_minutes_ends_when_they_are_over(tmp_path: Path) -> None:

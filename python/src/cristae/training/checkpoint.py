@@ -4,7 +4,6 @@ Tensors and numbers live in one safetensors file (the numbers as JSON in its hea
 replaces all of them at once. The file before the last is kept as well.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from cristae.volumes.durable import write_file_durably
 
-_SCHEMA = "1"
+_SCHEMA = "2"
 _NAMES = ("checkpoint.safetensors", "checkpoint-before.safetensors")
 
 
@@ -37,12 +36,7 @@ class Checkpoint:
     numbers: Mapping[str, Any]
 
 
-def fingerprint_of(work: Mapping[str, Any]) -> str:
-    """Return what tells this training from another one, a SHA-256 of plain JSON values."""
-    return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
-
-
-def save_checkpoint(folder: Path, checkpoint: Checkpoint, work: str) -> None:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, work: Mapping[str, Any]) -> None:
     """Write a checkpoint; complete on disk when this returns.
 
     Parameters
@@ -52,29 +46,59 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, work: str) -> None:
     checkpoint
         The state.
     work
-        Of :func:`fingerprint_of`: another training will not take this file for its own.
+        What makes this training another one than others, plain JSON values: its names are told to people.
     """
     folder.mkdir(parents=True, exist_ok=True)
     newest, before = (folder / name for name in _NAMES)
     if newest.exists():
         newest.replace(before)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    header = {"schema": _SCHEMA, "work": work, "numbers": json.dumps(dict(checkpoint.numbers))}
+    header = {
+        "schema": _SCHEMA,
+        "work": json.dumps(dict(work)),
+        "numbers": json.dumps(dict(checkpoint.numbers)),
+    }
     write_file_durably(newest, save(tensors, header))
 
 
-def load_checkpoint(folder: Path, work: str) -> Checkpoint | None:
-    """Return the newest checkpoint of this training that can be read, or None."""
+def load_checkpoint(folder: Path, work: Mapping[str, Any]) -> tuple[Checkpoint | None, tuple[str, ...]]:
+    """Return the newest checkpoint of this training, or None, and why others were passed over.
+
+    Parameters
+    ----------
+    folder
+        Of :func:`save_checkpoint`.
+    work
+        As it was saved with; a checkpoint of another training is passed over.
+
+    Returns
+    -------
+    tuple
+        The checkpoint, and a sentence for each file that is there but was not taken.
+    """
+    own = json.loads(json.dumps(dict(work)))
+    told = []
     for name in _NAMES:
-        path = folder / name
         try:
-            data = path.read_bytes()
+            data = (folder / name).read_bytes()
             header = _header(data)
-            if header.get("schema") == _SCHEMA and header.get("work") == work:
-                return Checkpoint(load(data), json.loads(header["numbers"]))
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+            if header["schema"] != _SCHEMA:
+                told.append(f"The checkpoint {name} is of another version of Cristae and was passed over.")
+                continue
+            theirs = json.loads(header["work"])
+            others = [what for what in {**own, **theirs} if own.get(what) != theirs.get(what)]
+            if others:
+                told.append(
+                    f"The checkpoint {name} is of another training and was passed over: it differs in "
+                    f"{', '.join(others)}."
+                )
+                continue
+            return Checkpoint(load(data), json.loads(header["numbers"])), tuple(told)
+        except FileNotFoundError:
             continue
-    return None
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+            told.append(f"The checkpoint {name} is damaged and was passed over.")
+    return None, tuple(told)
 
 
 def _header(data: bytes) -> dict[str, str]:

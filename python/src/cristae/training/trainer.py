@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,7 +73,7 @@ class Trainer:
     classes: Sequence[LabelClass]
     device: torch.device
     folder: Path
-    work: str
+    work: Mapping[str, Any]
     on_event: Callable[[Event], None]
     should_stop: Callable[[], bool]
     best_values: dict[str, float] = field(default_factory=dict)
@@ -271,7 +272,9 @@ class Trainer:
         save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
 
     def _resume(self) -> None:
-        found = load_checkpoint(self.folder, self.work)
+        found, told = load_checkpoint(self.folder, self.work)
+        for sentence in told:
+            self.on_event(Note(sentence, is_warning=True))
         if found is None:
             self.schedule = Schedule(self.plan.seconds, self.plan.steps)
             return

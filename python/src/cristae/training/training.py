@@ -18,7 +18,6 @@ from cristae.labels import UNKNOWN, read_labels, share_classes
 from cristae.networks import halo, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
-from cristae.training.checkpoint import fingerprint_of
 from cristae.training.data import PatchReader, validation_batches
 from cristae.training.fingerprint import estimate_anisotropy, take_fingerprint
 from cristae.training.plan import Plan, make_plan
@@ -27,7 +26,7 @@ from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.sampling import PatchSampler
 from cristae.training.starting import first_network
 from cristae.training.trainer import Trainer
-from cristae.volumes import VoxelSize
+from cristae.volumes import LabelClass, VoxelSize
 
 _SHARE_OF_MEMORY = 0.25
 _LIKE_SIZES = 1.1
@@ -147,7 +146,7 @@ def train(
         classes=classes,
         device=chosen,
         folder=folder,
-        work=fingerprint_of(_identity(request, plan)),
+        work=_identity(request, plan, classes),
         on_event=on_event,
         should_stop=should_stop,
     )
@@ -297,18 +296,22 @@ def _unvalidated_told(plan: Plan) -> str:
     )
 
 
-def _identity(request: TrainingRequest, plan: Plan) -> dict[str, Any]:
+def _identity(request: TrainingRequest, plan: Plan, classes: Sequence[LabelClass]) -> dict[str, Any]:
     """Return what makes a training this one: a checkpoint of another one is not taken over."""
+    start, size = request.start_from, request.voxel_size
     return {
-        "plan": {k: v for k, v in plan.to_dict().items() if k != "sentences"},
-        "seed": request.seed,
-        "target": request.target,
-        "z": request.z,
-        "validation_z": request.validation_z,
-        "start_from": request.start_from.name if request.start_from else None,
-        "images": [[list(image.shape_czyx), image.name] for image, _ in request.pairs],
-        "digests": [list(pair) for pair in request.digests],
-        "version": version("cristae"),
+        "the plan": {k: v for k, v in plan.to_dict().items() if k != "sentences"},
+        "the seed": request.seed,
+        "the target": request.target,
+        "the unknown value": request.unknown,
+        "the empty sections": request.empty_sections,
+        "the classes": [asdict(cls) for cls in classes],
+        "the sections": [request.z, request.validation_z],
+        "the voxel size": size.zyx_nm if size else None,
+        "the model to start from": [start.name, start.record.get("weights_sha256")] if start else None,
+        "the images": [[image.shape_czyx, image.name] for image, _ in request.pairs],
+        "the data": [list(pair) for pair in request.digests],
+        "the version of Cristae": version("cristae"),
     }
 
 
