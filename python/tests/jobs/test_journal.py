@@ -1,5 +1,6 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -101,6 +102,52 @@ def test_numbers_have_no_gap_when_many_threads_write(journal):
     assert journal.events("one", after=2**63) == []
 
 
+def test_of_the_progress_only_the_newest_is_kept_and_every_other_event(journal):
+    journal.submit("one", SPEC, "title", max_open=1)
+    journal.move("one", JobState.RUNNING)
+    for number in range(500):
+        journal.append("one", [Progress("Predicting", number / 500)])
+        if number % 100 == 0:
+            journal.append("one", [Note(f"note {number}"), Metrics(number + 1, {"loss": 1.0})])
+    journal.move("one", JobState.DONE, result=JobResult("m"))
+    events = journal.events("one")
+    assert [event.body for event in events if isinstance(event.body, Progress)] == [
+        Progress("Predicting", 499 / 500)
+    ]
+    assert [event.sequence for event in events] == [
+        *(1, 2),
+        *(number for turn in range(5) for number in (4 + 102 * turn, 5 + 102 * turn)),
+        *(512, 513),
+    ]
+    assert [event.sequence for event in journal.events("one", after=210)] == [310, 311, 412, 413, 512, 513]
+    assert journal.get("one").progress == Progress("Predicting", 499 / 500)
+    assert journal.get("one").last_sequence == 513
+
+
+def test_a_journal_of_the_first_schema_is_taken_over_with_its_jobs(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    journal = Journal(path)
+    for job_id in ("one", "two"):
+        journal.submit(job_id, SPEC, "title", max_open=2)
+        journal.move(job_id, JobState.RUNNING)
+    journal.append("one", [Note("before"), Progress("x", 0.1), Note("between")])
+    journal.close()
+    with closing(sqlite3.connect(path)) as db:  # as the first schema was: each progress stayed
+        db.execute("ALTER TABLE jobs DROP COLUMN progress_sequence")
+        body = '{"kind":"progress","stage":"x","fraction":0.2,"seconds_left":null,"detail":""}'
+        db.execute("INSERT INTO events VALUES ('one', 6, 0.0, ?)", (body,))
+        db.execute("UPDATE jobs SET last_sequence = 6 WHERE job_id = 'one'")
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    journal = Journal(path)
+    assert [event.sequence for event in journal.events("one")] == [1, 2, 3, 5, 6]
+    journal.append("one", [Progress("x", 0.3)])
+    journal.append("two", [Progress("x", 0.4), Progress("x", 0.5)])
+    assert [event.sequence for event in journal.events("one")] == [1, 2, 3, 5, 7]
+    assert [event.sequence for event in journal.events("two")] == [1, 2, 4]
+    journal.close()
+
+
 def test_jobs_are_listed_newest_first_and_in_parts(journal):
     for number in range(5):
         journal.submit(f"job {number}", SPEC, "title", max_open=9)
@@ -120,7 +167,7 @@ def test_an_unknown_job_is_told(journal):
 def test_a_journal_of_a_newer_cristae_is_not_touched(tmp_path):
     path = tmp_path / "journal.sqlite"
     db = sqlite3.connect(path)
-    db.execute("PRAGMA user_version = 2")
+    db.execute("PRAGMA user_version = 3")
     db.close()
     before = path.read_bytes()
     with pytest.raises(Unsupported, match="newer Cristae"):

@@ -47,29 +47,34 @@ def test_the_server_checks_and_runs_jobs_without_loading_torch(server, client):
     assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
 
 
-def test_events_are_numbered_without_a_gap_and_tell_the_whole_life(client):
-    job = client.submit_training(training(client, model="events"))
+def test_events_are_numbered_and_tell_the_whole_life(client):
+    job = client.submit_training(training(client, model="events", steps=60))
+    client.wait(job.job_id)
     events = list(client.watch(job.job_id))
-    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    numbers = [event.sequence for event in events]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == 1
     kinds = [event.WhichOneof("event") for event in events]
     assert kinds[:3] == ["state", "state", "plan"]
     assert kinds[-1] == "state"
-    assert {"progress", "metrics"} <= set(kinds)
+    assert kinds.count("progress") == 1  # the newest has replaced the others
+    assert kinds.count("metrics") == 60
     assert all("nothing" not in event.metrics.values for event in events)  # NaN is never sent
     times = [event.time_s for event in events]
     assert times == sorted(times)
-    assert client.job(job.job_id).last_sequence == len(events)
+    assert client.job(job.job_id).last_sequence == numbers[-1] > len(events)
 
 
 def test_a_hundred_reconnecting_watchers_see_each_event_once_in_order(server, client):
     job = client.submit_training(training(client, model="watched", steps=150))
-    whole = list(client.watch(job.job_id))
+    client.wait(job.job_id)
+    whole = [event.sequence for event in client.watch(job.job_id)]
 
     def watch_in_pieces(seed):
         chance = random.Random(seed)  # noqa: S311
         seen = []
         with server.client() as mine:
-            while not seen or seen[-1] < len(whole):
+            while not seen or seen[-1] < whole[-1]:
                 for event in mine.watch(job.job_id, seen[-1] if seen else 0):
                     seen.append(event.sequence)
                     if chance.random() < 0.03:
@@ -78,7 +83,7 @@ def test_a_hundred_reconnecting_watchers_see_each_event_once_in_order(server, cl
 
     with ThreadPoolExecutor(10) as pool:
         for seen in pool.map(watch_in_pieces, range(100)):
-            assert seen == list(range(1, len(whole) + 1))
+            assert seen == whole
 
 
 def test_watching_while_it_happens_misses_nothing(server, client):
@@ -102,7 +107,8 @@ def test_watching_while_it_happens_misses_nothing(server, client):
     watcher = threading.Thread(target=watch)
     watcher.start()
     watcher.join(60)
-    assert seen == list(range(1, client.job(job_id).last_sequence + 1))
+    assert seen == sorted(set(seen))
+    assert set(seen) >= {event.sequence for event in client.watch(job_id)}
 
 
 def test_watching_an_ended_job_from_its_last_event_ends_at_once(client):

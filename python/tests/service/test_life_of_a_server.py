@@ -82,7 +82,8 @@ def test_a_watcher_hears_that_the_server_stops_and_goes_on_at_the_next(tmp_path)
             if len(seen) == 10:
                 server.stop()
                 server.start()
-        assert seen == list(range(1, client.job(job.job_id).last_sequence + 1))
+        assert seen == sorted(set(seen))
+        assert set(seen) >= {event.sequence for event in client.watch(job.job_id)}
 
 
 def test_a_worker_ends_when_its_server_dies(tmp_path):

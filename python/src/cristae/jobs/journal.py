@@ -2,7 +2,8 @@
 
 What :meth:`Journal.submit` and :meth:`Journal.move` have returned is on the disk (WAL, synchronous=FULL).
 Each change of a job and the event that tells of it are one transaction, so that the events of a job are
-numbered 1, 2, 3, ... without a gap, whatever happens in between.
+numbered 1, 2, 3, ..., whatever happens in between. Of the progress of a job only the newest is kept: a job of
+days would leave millions of events that nobody wants any more, and a gap where they were.
 """
 
 import json
@@ -32,7 +33,7 @@ from cristae.jobs.records import (
 from cristae.jobs.specs import Spec, spec_from_json, spec_to_json
 from cristae.jobs.states import JobState, check_move
 
-SCHEMA = 1
+SCHEMA = 2
 
 _TABLES = """
 CREATE TABLE jobs (
@@ -50,7 +51,8 @@ CREATE TABLE jobs (
     progress TEXT,
     error TEXT,
     result TEXT,
-    last_sequence INTEGER NOT NULL DEFAULT 0
+    last_sequence INTEGER NOT NULL DEFAULT 0,
+    progress_sequence INTEGER
 );
 CREATE INDEX jobs_by_end ON jobs (ended_s);
 CREATE TABLE events (
@@ -60,6 +62,17 @@ CREATE TABLE events (
     body TEXT NOT NULL,
     PRIMARY KEY (job_id, sequence)
 ) WITHOUT ROWID;
+"""
+
+_FROM_1_TO_2 = """
+ALTER TABLE jobs ADD COLUMN progress_sequence INTEGER;
+UPDATE jobs SET progress_sequence = (
+    SELECT MAX(sequence) FROM events
+    WHERE events.job_id = jobs.job_id AND json_extract(body, '$.kind') = 'progress'
+);
+DELETE FROM events WHERE json_extract(body, '$.kind') = 'progress' AND sequence < (
+    SELECT progress_sequence FROM jobs WHERE jobs.job_id = events.job_id
+);
 """
 
 
@@ -110,6 +123,8 @@ class Journal:
         self._db.execute("PRAGMA synchronous = FULL")
         if version == 0:
             self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+        elif version == 1:
+            self._db.executescript(f"BEGIN; {_FROM_1_TO_2} PRAGMA user_version = {SCHEMA}; COMMIT;")
 
     def close(self) -> None:
         """Close the file; nothing can be asked afterwards."""
@@ -254,7 +269,15 @@ class Journal:
                 "INSERT INTO events VALUES (?, ?, ?, ?)", (job_id, sequence, time.time(), dump(body))
             )
             if body["kind"] == "progress":
-                self._db.execute("UPDATE jobs SET progress = ? WHERE job_id = ?", (dump(body), job_id))
+                self._db.execute(
+                    "DELETE FROM events WHERE job_id = ? AND sequence = "
+                    "(SELECT progress_sequence FROM jobs WHERE job_id = ?)",
+                    (job_id, job_id),
+                )
+                self._db.execute(
+                    "UPDATE jobs SET progress = ?, progress_sequence = ? WHERE job_id = ?",
+                    (dump(body), sequence, job_id),
+                )
         self._db.execute("UPDATE jobs SET last_sequence = ? WHERE job_id = ?", (sequence, job_id))
 
     def events(self, job_id: str, after: int = 0, count: int = 1000) -> list[JobEvent]:

@@ -37,7 +37,10 @@ class StateChange:
 
 @dataclass(frozen=True)
 class JobEvent:
-    """Something that happened to a job; ``sequence`` is 1, 2, 3, ..., ``time_s`` counts since 1970 in UTC."""
+    """Something that happened to a job; ``time_s`` counts since 1970 in UTC.
+
+    ``sequence`` is 1, 2, 3, ...; a gap is where progress stood that newer progress has replaced.
+    """
 
     sequence: int
     time_s: float
