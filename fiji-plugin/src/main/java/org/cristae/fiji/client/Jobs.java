@@ -1,6 +1,7 @@
 package org.cristae.fiji.client;
 
 import io.grpc.Context;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -123,6 +124,7 @@ public final class Jobs {
       Context.CancellableContext context = Context.current().withCancellation();
       Context before = context.attach();
       Runnable abort = detach.onCancel(() -> context.cancel(null));
+      long startNs = System.nanoTime();
       try {
         Iterator<JobEvent> events =
             client
@@ -140,6 +142,7 @@ public final class Jobs {
       } catch (StatusRuntimeException e) {
         detach.check();
         CristaeException failure = CristaeException.of(e, client.address().toString());
+        wait.resetIfHeld(startNs); // a job that waits tells nothing for hours
         if (!failure.isPassing() || !client.tryAgain(wait)) {
           throw failure;
         }
@@ -154,7 +157,8 @@ public final class Jobs {
         return job;
       }
       if (!wait.pause()) {
-        return job;
+        throw CristaeException.of(
+            Status.UNAVAILABLE.asRuntimeException(), client.address().toString());
       }
     }
   }

@@ -17,23 +17,42 @@ public final class Patience {
     return new Wait();
   }
 
-  /** One wait; {@link #reset} begins it anew after something went well. */
+  /**
+   * One wait. It counts from its start; after {@link #reset}, when something went well, from the
+   * next failure.
+   */
   public final class Wait {
+    private boolean counts;
     private long deadlineNs;
-    private long pauseMs;
+    private long pauseMs = FIRST_PAUSE_MS;
 
     private Wait() {
-      reset();
+      count();
     }
 
-    /** Begins anew. */
-    public void reset() {
+    private void count() {
+      counts = true;
       deadlineNs = System.nanoTime() + (long) (seconds * 1e9);
+    }
+
+    /** Begins anew. What goes well may do so for hours, which are not held against it. */
+    public void reset() {
+      counts = false;
       pauseMs = FIRST_PAUSE_MS;
+    }
+
+    /** Begins anew if something held, since {@code startNs}, for longer than the patience. */
+    public void resetIfHeld(long startNs) {
+      if (System.nanoTime() - startNs > seconds * 1e9) {
+        reset();
+      }
     }
 
     /** Sleeps a little longer than the last time; false, at once, if the patience is at its end. */
     public boolean pause() {
+      if (!counts) {
+        count();
+      }
       if (System.nanoTime() + pauseMs * 1_000_000L > deadlineNs) {
         return false;
       }

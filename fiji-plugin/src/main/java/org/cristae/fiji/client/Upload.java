@@ -156,7 +156,7 @@ public final class Upload {
           requests.onCompleted();
         }
         waitForEnd();
-      } catch (CristaeException | RuntimeException e) {
+      } catch (CristaeException | RuntimeException | OutOfMemoryError e) {
         requests.cancel("the sender stopped", e);
         throw e;
       } finally {

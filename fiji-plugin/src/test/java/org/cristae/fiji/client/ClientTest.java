@@ -195,6 +195,39 @@ class ClientTest {
   }
 
   @Test
+  void anUploadThatBreaksAfterMoreThanThePatienceGoesOn() throws Exception {
+    server.breakAfter = 8;
+    Progress slow =
+        (stage, fraction, detail) -> {
+          if (stage.startsWith("Sending") && server.received.size() < 8) {
+            sleep(60);
+          }
+        };
+    try (Client client = server.client(FakeServer.TOKEN, 0.3)) {
+      Upload.run(client, volume(), slow, new Cancellation());
+    }
+    assertArrayEquals(bytes(volume()), server.stored.toByteArray());
+  }
+
+  @Test
+  void aJobThatToldNothingForMoreThanThePatienceIsFollowedOverABreak() throws Exception {
+    server.quietBreaksMs.addAll(Arrays.asList(500, 500, 500));
+    try (Client client = server.client(FakeServer.TOKEN, 0.3)) {
+      Job job = new Jobs(client).watch("job", event -> {}, new Cancellation());
+      assertEquals(JobState.JOB_STATE_DONE, job.getState());
+    }
+    assertTrue(server.quietBreaksMs.isEmpty());
+  }
+
+  private static void sleep(long ms) {
+    try {
+      Thread.sleep(ms);
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
   void aSubmissionWhoseAnswerGotLostIsTheSameJob() throws Exception {
     try (Client client = server.client()) {
       Job job = new Jobs(client).submit(PredictionSpec.getDefaultInstance());

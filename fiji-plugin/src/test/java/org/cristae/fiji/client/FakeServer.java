@@ -57,6 +57,10 @@ final class FakeServer implements AutoCloseable {
   final List<Long> received = Collections.synchronizedList(new ArrayList<>());
   final List<String> jobIds = Collections.synchronizedList(new ArrayList<>());
   final List<JobEvent> events = new ArrayList<>();
+
+  /** Each watcher breaks after the next of these times, without an event. */
+  final List<Integer> quietBreaksMs = Collections.synchronizedList(new ArrayList<>());
+
   VolumeSpec spec;
   boolean sealed;
   byte corruption;
@@ -252,6 +256,15 @@ final class FakeServer implements AutoCloseable {
 
     @Override
     public void watchJob(WatchJobRequest request, StreamObserver<JobEvent> answer) {
+      if (!quietBreaksMs.isEmpty()) {
+        try {
+          Thread.sleep(quietBreaksMs.remove(0));
+        } catch (InterruptedException e) {
+          throw new IllegalStateException(e);
+        }
+        answer.onError(Status.UNAVAILABLE.asRuntimeException());
+        return;
+      }
       int sent = 0;
       for (JobEvent event : events) {
         if (event.getSequence() > request.getAfterSequence()) {
