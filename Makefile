@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .PHONY: demo test setup check bench run jar docs clean
 
 PYTHON := .venv/bin/python
+BENCHMARKS := transfer prediction demo vnc
 JAR := fiji-plugin/target/.built
 MAVEN := mvn --batch-mode --no-transfer-progress --file fiji-plugin/pom.xml
 # The serial sections that benchmarks/vnc.py needs may not be copied here; it skips itself without them.
@@ -24,9 +25,9 @@ check: setup
 	scripts/check.sh
 
 bench: setup
-	$(PYTHON) benchmarks/transfer.py --write
-	$(PYTHON) benchmarks/prediction.py
-	$(PYTHON) benchmarks/vnc.py
+	@failed=; for name in $(BENCHMARKS); do \
+	    echo "[bench] $$name"; $(PYTHON) benchmarks/$$name.py || failed+=" $$name"; done; \
+	    [ -z "$$failed" ] || { echo "[bench] Failed, or missed its goal:$$failed" >&2; exit 1; }
 
 run: .setup/python
 	.venv/bin/cristae serve

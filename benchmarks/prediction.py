@@ -5,7 +5,7 @@ tile, its input made beforehand, against the whole way from an OME-Zarr on disk 
 memory is the peak of a process of its own, for a volume and for one eight times as large, with the same tile.
 The network's weights are random: neither time nor memory depends on them.
 
-    python benchmarks/prediction.py [--rounds 3]
+    python benchmarks/prediction.py [--rounds 3] [--mebibytes 32]
 """
 
 import argparse
@@ -32,7 +32,7 @@ from cristae.volumes import Image, create_output, open_image
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "prediction.md"
 MOST_TIMES_BARE = 1.15
 MOST_MIB_MORE = 32.0
-SMALL, LARGE = (40, 144, 144), (80, 288, 288)
+TIMED = (40, 144, 144)
 TILE = (32, 80, 80)
 MIB = 1024 * 1024
 
@@ -88,10 +88,10 @@ def predicted(predictor: Predictor, image: Image, out: Path) -> None:
 def measure_time(folder: Path, rounds: int) -> tuple[float, float, int]:
     """Return the least seconds of the bare network and of the whole way, and the number of tiles."""
     predictor = load_predictor(RandomModel((16, 32, 64)))
-    image = make_volume(folder / "raw.zarr", SMALL)
+    image = make_volume(folder / "raw.zarr", TIMED)
     frame = Frame(image, predictor.preprocessing, predictor.stride_zyx)
     cut = tiling(
-        SMALL, frame.step_zyx, frame.halo_zyx(predictor.halo_zyx), most_voxels=1, tile_shape_zyx=TILE
+        TIMED, frame.step_zyx, frame.halo_zyx(predictor.halo_zyx), most_voxels=1, tile_shape_zyx=TILE
     )
     inputs = [frame.read(tile.read_box) for tile in cut.tiles]
 
@@ -116,17 +116,22 @@ def measure_time(folder: Path, rounds: int) -> tuple[float, float, int]:
     return least["bare"], least["tiled"], len(inputs)
 
 
-def measure_memory(folder: Path) -> tuple[float, float]:
+def measure_memory(folder: Path, mebibytes: int) -> tuple[float, float]:
     """Return the peak memory in MiB of predicting the small and the large volume, a process each."""
     peaks = []
-    for name, shape in (("small", SMALL), ("large", LARGE)):
-        path = folder / f"{name}.zarr"
+    for number, shape in enumerate(volumes(mebibytes)):
+        path = folder / f"{number}.zarr"
         make_volume(path, shape)
         command = [sys.executable, __file__, "--peak", str(path)]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         peaks.append(float(told.split()[-1]))
-        print(f"{name} volume {shape}: peak {peaks[-1]:.0f} MiB", flush=True)
+        print(f"{told_shape(shape)} voxels: peak {peaks[-1]:.0f} MiB", flush=True)
     return peaks[0], peaks[1]
+
+
+def volumes(mebibytes: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return the shapes of a volume of so many MiB and of one eight times as large, one byte a voxel."""
+    return (4 * mebibytes, 512, 512), (8 * mebibytes, 1024, 1024)
 
 
 def print_peak(path: Path) -> None:
@@ -135,25 +140,42 @@ def print_peak(path: Path) -> None:
     # What the libraries need once, such as the convolution's workspace, belongs to neither volume.
     predictor.predict(np.zeros((1, 1, *TILE), np.float32), "labels", Box.of_shape(TILE))
     predicted(predictor, open_image(path), path.with_name(f"{path.stem}-out.zarr"))
+    print(peak_bytes() / MIB)
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever had."""
     if sys.platform == "win32":
-        peak = psutil.Process().memory_info().peak_wset
-    else:
-        import resource
+        return int(psutil.Process().memory_info().peak_wset)
+    if sys.platform == "linux":
+        # Not getrusage: its figure begins with the peak of the process that started this one.
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    import resource
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(peak / MIB)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def page(bare: float, tiled: float, tiles: int, small: float, large: float, rounds: int) -> str:
+def told_shape(shape: tuple[int, int, int]) -> str:
+    """Return a shape as people write it."""
+    return " x ".join(map(str, shape))
+
+
+def page(times: tuple[float, float, int], peaks: tuple[float, float], rounds: int, mebibytes: int) -> str:
     """Return what was measured as a page."""
-    little, much, tile = (" x ".join(map(str, shape)) for shape in (SMALL, LARGE, TILE))
+    bare, tiled, tiles = times
+    small, large = peaks
+    little, much = (told_shape(shape) for shape in volumes(mebibytes))
+    timed, tile = told_shape(TIMED), told_shape(TILE)
     machine = f"{platform.system()}, {os.cpu_count()} CPU cores, Python {platform.python_version()}"
     device = describe(load_predictor(RandomModel((4, 8))).device)
     return f"""# Prediction: what tiling costs
 
-Written by `benchmarks/prediction.py --rounds {rounds}`. {machine}, torch {torch.__version__}, {device}.
+Written by `benchmarks/prediction.py --rounds {rounds} --mebibytes {mebibytes}`. {machine},
+torch {torch.__version__}, {device}. Shapes are z, y, x.
 
-**Time.** A 3D U-Net of 16, 32, 64 features over {little} voxels in {tiles} tiles of {tile}: reading,
+**Time.** A 3D U-Net of 16, 32, 64 features over {timed} voxels in {tiles} tiles of {tile}: reading,
 preparing, predicting, choosing the class, writing and sealing, against nothing but the network on the same
 tiles. By turns in one process, the least of {rounds} rounds.
 
@@ -161,12 +183,14 @@ tiles. By turns in one process, the least of {rounds} rounds.
 |---|---|---|---|
 | {bare:.2f} s | {tiled:.2f} s | {tiled / bare:.2f} | <= {MOST_TIMES_BARE} |
 
-**Memory.** The peak of a process that predicts a volume from disk to disk, and of one whose volume is eight
-times larger.
+**Memory.** The peak of a process that predicts a volume from disk to disk, and of another one whose volume
+is eight times larger, both with a 3D U-Net of 4, 8 features in tiles of {tile}.
 
-| {little} | {much} | more | goal |
-|---|---|---|---|
-| {small:.0f} MiB | {large:.0f} MiB | {large - small:.1f} MiB | <= {MOST_MIB_MORE:.0f} MiB |
+| volume | voxels | peak memory |
+|---|---|---|
+| {mebibytes} MiB | {little} | {small:.0f} MiB |
+| {8 * mebibytes} MiB | {much} | {large:.0f} MiB |
+| more | | {large - small:.1f} MiB (goal: <= {MOST_MIB_MORE:.0f} MiB) |
 """
 
 
@@ -176,15 +200,16 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--mebibytes", type=int, default=32, help="of the smaller volume of the two")
     parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.peak is not None:
         print_peak(chosen.peak)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        small, large = measure_memory(Path(folder))
+        small, large = measure_memory(Path(folder), chosen.mebibytes)
         bare, tiled, tiles = measure_time(Path(folder), chosen.rounds)
-    text = page(bare, tiled, tiles, small, large, chosen.rounds)
+    text = page((bare, tiled, tiles), (small, large), chosen.rounds, chosen.mebibytes)
     print(text)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ least time of all rounds counts. The bare stream is what gRPC itself can do: the
 messages with the same bytes, received, parsed and thrown away, or made beforehand and sent from memory. The
 server does the same and checks, stores and reads every byte besides.
 
-    python benchmarks/transfer.py [--mebibytes 512] [--rounds 5] [--write]
+    python benchmarks/transfer.py [--mebibytes 512] [--rounds 5]
 """
 
 import argparse
@@ -179,7 +179,7 @@ def report(least: dict[str, float], mebibytes: int, rounds: int) -> str:
     lines = [
         "# Transfer of a volume, against a bare gRPC stream",
         "",
-        f"Written by `benchmarks/transfer.py --mebibytes {mebibytes} --rounds {rounds} --write`: "
+        f"Written by `benchmarks/transfer.py --mebibytes {mebibytes} --rounds {rounds}`: "
         f"{mebibytes} MiB over loopback, the least of {rounds} rounds, by turns.",
         f"{platform.system()}, {os.cpu_count()} CPU cores, Python {platform.python_version()}, "
         f"grpcio {grpc.__version__}.",
@@ -199,13 +199,12 @@ def report(least: dict[str, float], mebibytes: int, rounds: int) -> str:
 
 
 def main() -> int:
-    """Measure, print, and write the page if asked to; 1 if the goal is missed."""
+    """Measure, print and write the page; 1 if the goal is missed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--mebibytes", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks/transfer.md")
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.bare:
@@ -214,9 +213,8 @@ def main() -> int:
     least = measure(chosen.mebibytes, chosen.rounds)
     page = report(least, chosen.mebibytes, chosen.rounds)
     print(page)
-    if chosen.write:
-        REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text(page, encoding="utf-8")
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(page, encoding="utf-8")
     good = all(least[f"bare {way}"] / least[way] >= GOAL for way in ("upload", "download"))
     return 0 if good else 1
 
