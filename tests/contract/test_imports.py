@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -11,6 +15,12 @@ def loaded_by(statement: str) -> set[str]:
     program = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(told.stdout.split())
+
+
+def test_every_import_goes_in_a_direction_that_pyproject_allows() -> None:
+    lint = Path(sysconfig.get_path("scripts")) / "lint-imports"
+    told = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The main job as a user lives it: real ImageJ, the real plugin jar, the real server, one macro."""
+"""The main job as a user lives it: real ImageJ, plugin jar and server, one macro; and the command line."""
 
 import os
 import subprocess
@@ -10,6 +10,17 @@ import tifffile
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
+LEAST_DICE = 0.4
+"""To call every voxel boundary scores 0.35."""
+
+
+def check_scores(told: str) -> None:
+    """Both scores stand on a line of their own, and after seconds of training the boundaries are found."""
+    lines = [line.rpartition(" ") for line in told.splitlines()]
+    said = {name: float(value) for name, _, value in lines if name in ("boundary Dice", "adapted Rand error")}
+    assert set(said) == {"boundary Dice", "adapted Rand error"}
+    assert said["boundary Dice"] > LEAST_DICE
+    assert 0 <= said["adapted Rand error"] < 1
 
 
 @pytest.mark.slow
@@ -24,12 +35,7 @@ def test_a_macro_in_imagej_trains_on_one_part_and_gets_the_labels_of_the_other(t
     told = subprocess.run(command, env=hidden, capture_output=True, text=True, timeout=280, check=False)
 
     assert told.returncode == 0, told.stdout + told.stderr
-    scores = [line.rpartition(" ") for line in told.stdout.splitlines()]
-    said = {
-        name: float(value) for name, _, value in scores if name in ("boundary Dice", "adapted Rand error")
-    }
-    assert set(said) == {"boundary Dice", "adapted Rand error"}
-    assert all(0 <= value <= 1 for value in said.values())
+    check_scores(told.stdout)
 
     with tifffile.TiffFile(out / "right-neurons.tif") as labels:
         voxels = labels.asarray()
@@ -39,5 +45,21 @@ def test_a_macro_in_imagej_trains_on_one_part_and_gets_the_labels_of_the_other(t
     assert voxels.shape == (50, 100, 70)
     assert (calibration["unit"], calibration["spacing"]) == ("nm", 10.0)
     assert resolution[0] / resolution[1] == pytest.approx(0.1)
+    with Image.open(out / "demo.png") as picture:
+        assert picture.size[0] > picture.size[1] > 400
+
+
+@pytest.mark.slow
+def test_the_demonstration_of_the_command_line_finds_most_of_the_boundaries_within_seconds(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "with a space"
+    command: list[str | Path] = [sys.executable, "-m", "cristae.cli", "demo", "--minutes", "0.2"]
+    told = subprocess.run(
+        [*command, "--folder", out], capture_output=True, text=True, timeout=280, check=False
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    check_scores(told.stdout)
+    assert tifffile.imread(out / "right-neurons.tif").shape == (50, 100, 70)
     with Image.open(out / "demo.png") as picture:
         assert picture.size[0] > picture.size[1] > 400

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+# The very one that the plugin is built against and the demonstration runs.
+IJ_JAR = Path(__file__).resolve().parents[3] / "fiji-plugin" / "target" / "imagej" / "ij.jar"
 PROLOGUE = """
 import os, sys, traceback
 import numpy as np
@@ -30,26 +32,15 @@ os._exit(0)
 """
 
 
-def ij_jar() -> Path | None:
-    """Find ImageJ where CRISTAE_IJ_JAR says, else where Maven put it for the plugin."""
-    named = os.environ.get("CRISTAE_IJ_JAR")
-    if named:
-        return Path(named)
-    found = sorted((Path.home() / ".m2" / "repository" / "net" / "imagej" / "ij").glob("*/ij-*.jar"))
-    return next((jar for jar in reversed(found) if "sources" not in jar.name), None)
-
-
 @pytest.fixture
 def in_imagej() -> Callable[[str], None]:
     """Run some lines of Python, indented by four, in which ImageJ has been started."""
-    jar = ij_jar()
-    if jar is None:
-        pytest.skip("ImageJ's ij.jar is not here; `make jar` brings it, or CRISTAE_IJ_JAR names it")
+    assert IJ_JAR.is_file(), "ImageJ's ij.jar is not here: run `make jar`, which brings it."
 
     def run(body: str) -> None:
         ended = subprocess.run(
             [sys.executable, "-c", PROLOGUE.format(body=body)],
-            env={**os.environ, "CRISTAE_IJ_JAR": str(jar)},
+            env={**os.environ, "CRISTAE_IJ_JAR": str(IJ_JAR)},
             capture_output=True,
             text=True,
             timeout=120,
