@@ -94,7 +94,7 @@ def test_an_existing_result_is_replaced_only_when_that_is_said(
         (["{tmp}/none.tif", "{tmp}/o.tif", "--model", "mito"], "none.tif"),
         (
             ["{stack}", "{tmp}/o.tif", "--model", "mito", "--engine", "openvino"],
-            "openvino is not supported yet",
+            "openvino is not supported",
         ),
         (["{stack}", "{tmp}/o.tif", "--model", "mito", "--output", "uncertainty"], "--output probabilities"),
         (

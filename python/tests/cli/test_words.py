@@ -27,6 +27,16 @@ def test_every_command_explains_itself_with_an_example(
     assert "--home" in text
 
 
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate"])
+def test_the_help_shows_no_word_that_is_then_refused(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    text = capsys.readouterr().out
+    assert not {word for word in ("masks", "uncertainty", "openvino", "yet") if word in text}
+
+
 def test_the_example_of_every_command_is_one_that_the_command_takes() -> None:
     for command in COMMANDS:
         module = importlib.import_module(f"cristae.commands.{command}")

@@ -38,6 +38,7 @@ def add_to(commands: Commands) -> None:
     add(
         "--target",
         choices=("classes", "masks", "instances"),
+        metavar="classes|instances",
         default="classes",
         help="classes: voxel metrics of every class; instances: metrics of objects (default: classes)",
     )

@@ -36,12 +36,14 @@ def add_to(commands: Commands) -> None:
     add(
         "--output",
         choices=("labels", "probabilities", "instances", "uncertainty"),
+        metavar="labels|probabilities|instances",
         help="what to write: class labels; probabilities, 0 to 255 in one channel a class; one id per object "
         "(default: instances for a model trained on instances, else labels)",
     )
     add(
         "--engine",
         choices=("auto", "torch", "openvino"),
+        metavar="auto|torch",
         default="auto",
         help="what computes (default: auto)",
     )

@@ -64,6 +64,7 @@ def add_to(commands: Commands) -> None:
     add(
         "--target",
         choices=("classes", "masks", "instances"),
+        metavar="classes|instances",
         default="classes",
         help="classes: 0 is background, 1...n are classes; instances: one id per object (default: classes)",
     )

@@ -1,4 +1,4 @@
-"""What the command line has a word for and this version cannot do yet: refused, with what to do instead."""
+"""What the command line takes a word for but does not show in its help: refused, with what to do instead."""
 
 from cristae.errors import Unsupported
 
@@ -13,7 +13,7 @@ def refuse_masks(target: str) -> None:
     """
     if target == "masks":
         raise Unsupported(
-            "Masks (several label images whose classes overlap) are not supported yet. "
+            "Masks (several label images whose classes overlap) are not supported. "
             "Use --target classes with one label image in which every voxel has one class."
         )
 
@@ -28,7 +28,7 @@ def refuse_engine(engine: str) -> None:
     """
     if engine not in ("auto", "torch"):
         raise Unsupported(
-            f"The engine {engine} is not supported yet. Use --engine auto, which computes with torch."
+            f"The engine {engine} is not supported. Use --engine auto, which computes with torch."
         )
 
 
@@ -42,6 +42,6 @@ def refuse_output(kind: str | None) -> None:
     """
     if kind == "uncertainty":
         raise Unsupported(
-            "Uncertainty maps are not supported yet. Use --output probabilities, which shows how sure the "
+            "Uncertainty maps are not supported. Use --output probabilities, which shows how sure the "
             "network is."
         )
