@@ -65,6 +65,13 @@ def memory_format(dims: int, device: torch.device) -> torch.memory_format:
     return torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
 
 
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Tell whether the device's memory did not suffice (CUDA), or the allocator refused (CPU)."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
 def bfloat16_pays(dims: int, device: torch.device) -> bool:
     """Tell by a short trial whether mixed precision is quicker here.
 

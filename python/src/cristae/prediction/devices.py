@@ -7,6 +7,7 @@ import torch
 
 from cristae.errors import OutOfMemory
 from cristae.networks import UNetConfig
+from cristae.networks.devices import ran_out_of_memory
 
 # Larger tiles waste less on the halo, but a CPU's caches and a person's patience with Cancel end the gain.
 MOST_VOXELS_ON_CPU = 1 << 20
@@ -38,13 +39,6 @@ def voxels_at_once(config: UNetConfig, device: torch.device) -> int:
         else (SHARE_OF_CPU_MEMORY, MOST_VOXELS_ON_CPU)
     )
     return max(1, min(most, int(share * free_bytes(device) / (BYTES_OF_A_FLOAT * numbers_a_voxel))))
-
-
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Tell whether the device's memory did not suffice (CUDA), or the allocator refused (CPU)."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def smaller_until_it_fits[Result](

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from torch import Tensor
 from cristae.errors import Cancelled, CristaeError, OutOfMemory
 from cristae.events import Event, Metrics, Note, Progress
 from cristae.networks import UNet
-from cristae.networks.devices import bfloat16_pays, memory_format
+from cristae.networks.devices import bfloat16_pays, memory_format, ran_out_of_memory
 from cristae.training.augmentation import Augmentation
 from cristae.training.averaging import WeightAverage
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from cristae.training.choices import Choices
 from cristae.training.data import PatchReader, training_batches
 from cristae.training.losses import training_loss
 from cristae.training.optimiser import AdamW
@@ -30,12 +31,14 @@ _TOLD_EVERY_S = 1.0
 _VALIDATIONS = 20
 _TIMED_STEPS = 4
 _FEWEST_STEPS = 150
+_SLOWER = 0.25
+"""After a divergence the training goes on with this share of its learning rate."""
 _CLEARLY_BETTER = 0.01
 """Weights from before the end are taken only if their Dice is better by this: less is chance."""
 
 
 class TrainingDivergedError(CristaeError):
-    """The loss is no number any more."""
+    """The loss, or a weight, is no number any more."""
 
     code = "INTERNAL"
 
@@ -89,27 +92,52 @@ class Trainer:
         self._best: dict[str, Tensor] = {}
         self._values: dict[str, float] = {}
         torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every step has the same shapes
-        self._mixed = choices.precision == "bfloat16" or (
-            choices.precision == "auto" and bfloat16_pays(self.plan.network.dims, self.device)
-        )
-        self._batch = choices.batch
+        self._mixed = False
+        self.batch = choices.batch
+        self.learning_rate = choices.learning_rate
         self._last_validation = 0
         self._saved_at = self._told_at = time.monotonic()
 
     def run(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Train, and return the weights that predict best with their figures on the validation part."""
         self._resume()
+        while True:
+            astray = ""
+            try:
+                self._train()
+                return self._result()
+            except TrainingDivergedError as error:
+                astray = str(error)
+            except RuntimeError as error:
+                if not ran_out_of_memory(error):
+                    raise
+            # Behind the handlers, so that no traceback holds the tensors of the failed step any longer.
+            if astray:
+                self._go_back(astray)
+            else:
+                self._halve_batch()
+
+    @property
+    def choices(self) -> Choices:
+        """The plan's choices, with the batch, the learning rate and the precision that were really used."""
+        precision = "bfloat16" if self._mixed else "float32"
+        return replace(
+            self.plan.choices, batch=self.batch, learning_rate=self.learning_rate, precision=precision
+        )
+
+    def _train(self) -> None:
+        """Take steps to the end of the budget, and validate what came out."""
         schedule = self.schedule
-        batches = training_batches(self.reader, self.sampler, self._batch, schedule.step + 1)
+        batches = training_batches(self.reader, self.sampler, self.batch, schedule.step + 1)
         losses: list[Tensor] = []
         try:
-            while schedule.progress < 1 and not self._nothing_improves():
+            while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
                 if self.should_stop():
                     self._save()
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
                 if self._steps_are_too_few():
                     batches.close()
-                    batches = training_batches(self.reader, self.sampler, self._batch, schedule.step + 1)
+                    batches = training_batches(self.reader, self.sampler, self.batch, schedule.step + 1)
                 step, x, targets = next(batches)
                 losses.append(self._step(step, x, targets))
                 schedule.step = step
@@ -119,55 +147,42 @@ class Trainer:
                     self._validate(losses)
                     losses.clear()
                 if time.monotonic() - self._saved_at >= _CHECKPOINT_EVERY_S:
-                    if losses:
-                        self._checked(losses[-1])
                     self._save()
-        except torch.OutOfMemoryError as error:
-            raise OutOfMemory(
-                f"The device's memory did not suffice for a step of {self._batch} patches. "
-                "Set a smaller batch or patch_zyx."
-            ) from error
         finally:
             batches.close()
         if self._last_validation < schedule.step:
             self._validate(losses)
         self._save()
-        return self._result()
 
     def _step(self, step: int, x: Tensor, targets: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed((self.sampler.seed * 1_000_003 + step) % 2**63)
         x, targets = self._moved(x, targets)
         x, targets = self.augmentation(x, targets, generator)
         x = x.contiguous(memory_format=self._format)
-        choices = self.plan.choices
-        rate = learning_rate(self.schedule.progress, choices.learning_rate)
+        rate = learning_rate(self.schedule.progress, self.learning_rate)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             logits = self.network(x)
         loss = training_loss(logits, targets)
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
-        self._optimiser.clip(choices.clip)
+        self._optimiser.clip(self.plan.choices.clip)
         self._optimiser.step(rate)
         return loss.detach()
 
     def _steps_are_too_few(self) -> bool:
         """Make the batch smaller on a slow machine: a hundred small steps teach more than ten large ones."""
         schedule = self.schedule
-        if (
-            schedule.seconds is None
-            or schedule.step != _TIMED_STEPS
-            or self._batch != self.plan.choices.batch
-        ):
+        if schedule.seconds is None or schedule.step != _TIMED_STEPS or self.batch != self.plan.choices.batch:
             return False
         steps = schedule.expected_steps
-        while steps < _FEWEST_STEPS and self._batch > 2:
-            self._batch //= 2
+        while steps < _FEWEST_STEPS and self.batch > 2:
+            self.batch //= 2
             steps *= 2
-        if self._batch == self.plan.choices.batch:
+        if self.batch == self.plan.choices.batch:
             return False
         self.on_event(
-            Note(f"Steps are slow here: each sees {self._batch} patches, so that there are more of them.")
+            Note(f"Steps are slow here: each sees {self.batch} patches, so that there are more of them.")
         )
         return True
 
@@ -188,19 +203,61 @@ class Trainer:
         self.on_event(Progress("Training", self.schedule.progress, self.schedule.seconds_left, detail))
 
     def _checked(self, loss: Tensor) -> float:
-        """Return the loss as a number, and end the training if it is none: no such weights may be kept."""
+        """Return the loss as a number; if it is none, the training went astray."""
         if not torch.isfinite(loss):
             raise TrainingDivergedError(
-                f"The training went astray before step {self.schedule.step}: its loss is no number any more. "
-                "Train again with a lower learning rate (--set learning_rate=0.0005)."
+                f"The training went astray by step {self.schedule.step}: its loss is no number any more."
             )
         return float(loss)
+
+    def _check_weights(self) -> None:
+        """Let no weights into a checkpoint or a model that are no numbers."""
+        weights = [*self.network.state_dict().values(), *self._average.tensors.values()]
+        if not torch.stack([torch.isfinite(w).all() for w in weights]).all():
+            raise TrainingDivergedError(
+                f"The training went astray by step {self.schedule.step}: its weights are no numbers any more."
+            )
+
+    def _go_back(self, astray: str) -> None:
+        """Return to the last good state and go on with smaller steps; the second time, give up."""
+        tried = self.learning_rate
+        found, _ = load_checkpoint(self.folder, self.work)
+        if tried < self.plan.choices.learning_rate or found is None:
+            raise TrainingDivergedError(
+                f"{astray} Train again with a lower learning rate (--set learning_rate={tried / 4:g})."
+            )
+        self._restore(found, self.schedule.elapsed_s)
+        self.learning_rate = tried * _SLOWER
+        self._save()
+        self.on_event(
+            Note(
+                f"{astray} It goes on from step {self.schedule.step} with the learning rate "
+                f"{self.learning_rate:g} instead of {tried:g}.",
+                is_warning=True,
+            )
+        )
+
+    def _halve_batch(self) -> None:
+        """Go on with half the patches in a step, because the memory did not suffice."""
+        self._optimiser.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if self.batch == 1:
+            raise OutOfMemory(
+                "The device's memory does not suffice for a step of a single patch. Set a smaller patch_zyx "
+                "or fewer features, or close other programs that use it."
+            )
+        told = f"The device's memory does not suffice for {self.batch} patches in a step"
+        self.batch //= 2
+        self.on_event(
+            Note(f"{told}: from step {self.schedule.step + 1} on, it is {self.batch}.", is_warning=True)
+        )
 
     def _validation_is_due(self) -> bool:
         """Every 5 %, but never so often that validation takes more than a tenth of the computing."""
         voxels = sum(x.numel() for x, _ in self.validation)
         patch = self.plan.choices.patch_zyx
-        step_voxels = self._batch * patch[0] * patch[1] * patch[2]
+        step_voxels = self.batch * patch[0] * patch[1] * patch[2]
         step_voxels //= max(1, _product(self.plan.choices.downsample_zyx))
         step_inputs = self.plan.network.in_channels * step_voxels
         cost = voxels / (3 * step_inputs)  # in steps: forward is a third of one
@@ -209,28 +266,30 @@ class Trainer:
 
     def _validate(self, losses: Sequence[Tensor]) -> None:
         schedule = self.schedule
-        self._last_validation = schedule.step
-        rate = learning_rate(schedule.progress, self.plan.choices.learning_rate)
-        values = {"learning_rate": rate}
+        values = {"learning_rate": learning_rate(schedule.progress, self.learning_rate)}
         if losses:
             values["loss"] = self._checked(torch.stack(list(losses)).mean())
+        self._check_weights()
         if self.validation:
             found = self._figures(self._average.tensors)
+            self._checked(torch.tensor(found["validation_loss"]))
             values |= found
             self._values = found
-            better = found.get("dice", 0.0) - self.best_values.get("dice", -1.0)
-            if better > 0:
+            # Without a voxel of any object, neither there nor predicted, there is no Dice to go by.
+            if found.get("dice", -1.0) > self.best_values.get("dice", -1.0):
                 self._best = {name: tensor.clone() for name, tensor in self._average.tensors.items()}
                 self.best_values, self.best_step = found, schedule.step
+        self._last_validation = schedule.step
         self.on_event(Metrics(schedule.step, values))
 
     def _figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         training = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.network.load_state_dict(dict(weights))
         moved = (self._moved(x.contiguous(memory_format=self._format), t) for x, t in self.validation)
-        values = validate(self.network, moved, self.classes)
-        self.network.load_state_dict(training)
-        return values
+        try:
+            return validate(self.network, moved, self.classes)
+        finally:
+            self.network.load_state_dict(training)
 
     def _nothing_improves(self) -> bool:
         if not self.validation or self.best_step == 0:
@@ -253,6 +312,7 @@ class Trainer:
         return last, values
 
     def _save(self) -> None:
+        self._check_weights()
         self._saved_at = time.monotonic()
         parts = {
             "network": self.network.state_dict(),
@@ -265,32 +325,50 @@ class Trainer:
             "step": self.schedule.step,
             "spent_s": self.schedule.elapsed_s,
             "last_validation": self._last_validation,
-            "batch": self._batch,
+            "batch": self.batch,
+            "learning_rate": self.learning_rate,
+            "mixed": self._mixed,
+            "device": self.device.type,
             "best_values": self.best_values,
             "best_step": self.best_step,
         }
         save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
 
     def _resume(self) -> None:
+        """Go on from the last checkpoint of this training, or save the first state, to go back to."""
         found, told = load_checkpoint(self.folder, self.work)
         for sentence in told:
             self.on_event(Note(sentence, is_warning=True))
         if found is None:
+            self._mixed = self._precision_is_mixed()
+            self._save()
             self.schedule = Schedule(self.plan.seconds, self.plan.steps)
             return
+        if found.numbers["device"] != self.device.type:
+            self._mixed = self._precision_is_mixed()
+        self._restore(found, float(found.numbers["spent_s"]))
+        if self.schedule.step > 0:
+            self.on_event(Note(f"The training goes on from step {self.schedule.step}."))
+
+    def _precision_is_mixed(self) -> bool:
+        precision = self.plan.choices.precision
+        return precision == "bfloat16" or (
+            precision == "auto" and bfloat16_pays(self.plan.network.dims, self.device)
+        )
+
+    def _restore(self, found: Checkpoint, spent_s: float) -> None:
         numbers = found.numbers
         self.network.load_state_dict(_part(found.tensors, "network", self.device))
         self._average.tensors = _part(found.tensors, "average", self.device)
         self._best = _part(found.tensors, "best", self.device)
         self._optimiser.load_state(_part(found.tensors, "optimiser", self.device))
         step = int(numbers["step"])
-        self.schedule = Schedule(
-            self.plan.seconds, self.plan.steps, step, float(numbers["spent_s"]), first_step=step
-        )
+        self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, first_step=step)
         self._last_validation = int(numbers["last_validation"])
-        self._batch = int(numbers["batch"])
+        self.batch, self.learning_rate = int(numbers["batch"]), float(numbers["learning_rate"])
+        if numbers["device"] == self.device.type:  # or else the result would depend on the interruption
+            self._mixed = bool(numbers["mixed"])
         self.best_values, self.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
-        self.on_event(Note(f"The training goes on from step {step}."))
 
 
 def _part(tensors: Mapping[str, Tensor], part: str, device: torch.device) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from cristae.labels import UNKNOWN, read_labels, share_classes
 from cristae.networks import halo, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
+from cristae.training.choices import Choices
 from cristae.training.data import PatchReader, validation_batches
 from cristae.training.fingerprint import estimate_anisotropy, take_fingerprint
 from cristae.training.plan import Plan, make_plan
@@ -315,6 +316,21 @@ def _identity(request: TrainingRequest, plan: Plan, classes: Sequence[LabelClass
     }
 
 
+def _changes_told(planned: Choices, used: Choices) -> list[str]:
+    """Say what the training had to do otherwise than planned."""
+    told = []
+    if used.batch != planned.batch:
+        told.append(
+            f"A step saw {used.batch} patch{'es' if used.batch > 1 else ''} in the end: with "
+            f"{planned.batch}, steps were too slow or too large for the device's memory."
+        )
+    if used.learning_rate != planned.learning_rate:
+        told.append(
+            f"The training went astray once, and went on with the learning rate {used.learning_rate:g}."
+        )
+    return told
+
+
 def _record(
     request: TrainingRequest,
     plan: Plan,
@@ -339,7 +355,10 @@ def _record(
         "network": plan.network.to_dict(),
         "preprocessing": plan.preprocessing.to_dict(),
         "halo_zyx": [h * d for h, d in zip(halo(plan.network), down, strict=True)],
-        "plan": {"sentences": list(plan.sentences), "settings": plan.settings},
+        "plan": {
+            "sentences": [*plan.sentences, *_changes_told(plan.choices, trainer.choices)],
+            "settings": replace(plan, choices=trainer.choices).settings,
+        },
         "metrics": dict(values),
         "training": {
             "steps": schedule.step,
