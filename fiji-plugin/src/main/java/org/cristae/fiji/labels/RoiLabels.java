@@ -1,17 +1,20 @@
 package org.cristae.fiji.labels;
 
 import ij.ImagePlus;
-import ij.ImageStack;
+import ij.VirtualStack;
 import ij.gui.PointRoi;
 import ij.gui.Roi;
 import ij.process.ByteProcessor;
+import ij.process.FloatPolygon;
 import ij.process.FloatProcessor;
 import ij.process.ImageProcessor;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.v1.ErrorCode;
@@ -41,12 +44,14 @@ public final class RoiLabels {
     this.classes = classes;
   }
 
-  /** The labels: 8-bit, one channel, as many sections as the source. */
+  /**
+   * The labels: one channel, as many sections as the source; a section is drawn when it is read.
+   */
   public ImagePlus image() {
     return image;
   }
 
-  /** The classes that were drawn, without background; empty for objects. */
+  /** The classes that were drawn or named, without background; empty for objects. */
   public List<LabelClass> classes() {
     return classes;
   }
@@ -57,48 +62,60 @@ public final class RoiLabels {
    * @param source the image that they were drawn on; its size and calibration are taken
    * @param rois the ROIs; positions as in {@code source}
    * @param instances true if every ROI (or all ROIs of the same group or name) is an object
-   * @throws CristaeException if there is none, or there are too many classes
+   * @param named the names of the classes 1...n; empty: as the ROIs are named, in their order
+   * @throws CristaeException if there is none, one has no place in the image or none of the names,
+   *     or there are too many classes
    */
-  public static RoiLabels draw(ImagePlus source, Roi[] rois, boolean instances)
+  public static RoiLabels draw(
+      ImagePlus source, Roi[] rois, boolean instances, List<LabelClass> named)
       throws CristaeException {
     if (rois.length == 0) {
-      throw new CristaeException(
-          ErrorCode.ERROR_CODE_INVALID_INPUT,
+      throw wrong(
           "There are no ROIs: draw on the image and add to the ROI Manager with T, or choose a label"
               + " image.");
     }
     PlaneOrder order = PlaneOrder.of(source);
-    int current = order.currentSection(source);
     Map<String, Integer> values = new LinkedHashMap<>();
-    ImageProcessor[] sections = new ImageProcessor[order.sections()];
-    for (int z = 0; z < sections.length; z++) {
-      sections[z] = blank(source, instances);
+    if (!instances) {
+      for (LabelClass label : named) {
+        value(values, normal(label.getName()));
+      }
     }
+    Drawing drawing = new Drawing(source, order, unknown(instances));
     for (int i = 0; i < rois.length; i++) {
       String name = instances ? objectName(rois[i], i) : className(rois[i]);
-      int value = name.equals(BACKGROUND) ? 0 : values.computeIfAbsent(name, n -> next(values));
-      draw(rois[i], value, sections, order, current);
+      if (!instances && !named.isEmpty() && !name.equals(BACKGROUND) && !values.containsKey(name)) {
+        throw wrong(
+            "The ROI \""
+                + rois[i].getName()
+                + "\" is of the class \""
+                + name
+                + "\", which is none of those named: "
+                + String.join(", ", values.keySet())
+                + ". Name it too, or name none: then the classes are those of the ROIs.");
+      }
+      drawing.add(rois[i], value(values, name));
     }
     if (!instances && values.size() > MAX_CLASSES) {
-      throw new CristaeException(
-          ErrorCode.ERROR_CODE_INVALID_INPUT,
+      throw wrong(
           "The ROIs have "
               + values.size()
               + " different names, which would be as many classes. Give ROIs of one class the same"
               + " group, or the same name before a number (mito-1, mito-2).");
     }
-    return new RoiLabels(
-        stack(source, order, sections), instances ? new ArrayList<>() : table(values));
+    ImagePlus image = new ImagePlus("ROIs of " + source.getTitle(), drawing);
+    order.shape(image);
+    image.setCalibration(source.getCalibration().copy());
+    return new RoiLabels(image, instances ? new ArrayList<>() : table(values));
   }
 
-  private static ImageProcessor blank(ImagePlus source, boolean instances) {
-    ImageProcessor section =
-        instances
-            ? new FloatProcessor(source.getWidth(), source.getHeight())
-            : new ByteProcessor(source.getWidth(), source.getHeight());
-    section.setValue(unknown(instances));
-    section.fill();
-    return section;
+  private static CristaeException wrong(String sentence) {
+    return new CristaeException(ErrorCode.ERROR_CODE_INVALID_INPUT, sentence);
+  }
+
+  /** The value of a class or object; a new name gets the next one. */
+  private static int value(Map<String, Integer> values, String name) {
+    return name.equals(BACKGROUND) ? 0 : values.computeIfAbsent(name, n -> values.size() + 1);
   }
 
   /** The value that stands for "not known" in labels of classes or of objects. */
@@ -106,30 +123,81 @@ public final class RoiLabels {
     return instances ? 16777215 : UNKNOWN;
   }
 
-  private static int next(Map<String, Integer> values) {
-    return values.size() + 1;
+  /** Sections that are drawn when they are read: few strokes on a huge stack need no memory. */
+  private static final class Drawing extends VirtualStack {
+    private final String title;
+    private final PlaneOrder order;
+    private final int current;
+    private final int unknown;
+    private final Map<Integer, List<Consumer<ImageProcessor>>> strokes = new HashMap<>();
+
+    Drawing(ImagePlus source, PlaneOrder order, int unknown) {
+      super(source.getWidth(), source.getHeight(), order.sections());
+      this.title = source.getTitle();
+      this.order = order;
+      this.current = order.currentSection(source);
+      this.unknown = unknown;
+      setBitDepth(unknown == UNKNOWN ? 8 : 32);
+    }
+
+    /** Adds a ROI as it is now, above those before. */
+    void add(Roi roi, int value) throws CristaeException {
+      Roi copy = (Roi) roi.clone();
+      if (!(copy instanceof PointRoi)) {
+        add(roi, order.sectionOf(roi, current), section -> draw(copy, value, section));
+        return;
+      }
+      int width = strokeWidth(copy);
+      FloatPolygon points = copy.getFloatPolygon();
+      for (int i = 0; i < points.npoints; i++) {
+        int x = (int) Math.floor(points.xpoints[i]); // within the voxel, as ImageJ measures it
+        int y = (int) Math.floor(points.ypoints[i]);
+        add(
+            roi,
+            order.sectionOf((PointRoi) copy, i, current),
+            section -> {
+              section.setValue(value);
+              section.setLineWidth(width);
+              section.drawDot(x, y);
+            });
+      }
+    }
+
+    private void add(Roi roi, int z, Consumer<ImageProcessor> stroke) throws CristaeException {
+      if (z >= order.sections()) {
+        throw wrong(
+            "The ROI \""
+                + roi.getName()
+                + "\" belongs to slice "
+                + (z + 1)
+                + "; \""
+                + title
+                + "\" has the slices 1-"
+                + order.sections()
+                + ". Were the ROIs drawn on another image? Remove those that do not belong here.");
+      }
+      strokes.computeIfAbsent(z, n -> new ArrayList<>()).add(stroke);
+    }
+
+    @Override
+    public ImageProcessor getProcessor(int number) {
+      ImageProcessor section =
+          getBitDepth() == 8
+              ? new ByteProcessor(getWidth(), getHeight())
+              : new FloatProcessor(getWidth(), getHeight());
+      section.setValue(unknown);
+      section.fill();
+      strokes.getOrDefault(number - 1, new ArrayList<>()).forEach(one -> one.accept(section));
+      return section;
+    }
+
+    @Override
+    public Object getPixels(int number) {
+      return getProcessor(number).getPixels();
+    }
   }
 
-  private static void draw(
-      Roi roi, int value, ImageProcessor[] sections, PlaneOrder order, int current) {
-    if (roi instanceof PointRoi) {
-      java.awt.Polygon points = roi.getPolygon();
-      for (int i = 0; i < points.npoints; i++) {
-        int z = order.sectionOf((PointRoi) roi, i, current);
-        if (z < sections.length) {
-          ImageProcessor section = sections[z];
-          section.setValue(value);
-          section.setLineWidth(strokeWidth(roi));
-          section.drawDot(points.xpoints[i], points.ypoints[i]);
-        }
-      }
-      return;
-    }
-    int z = order.sectionOf(roi, current);
-    if (z >= sections.length) {
-      return;
-    }
-    ImageProcessor section = sections[z];
+  private static void draw(Roi roi, int value, ImageProcessor section) {
     section.setValue(value);
     if (roi.isLine()) {
       section.setLineWidth(strokeWidth(roi));
@@ -181,16 +249,5 @@ public final class RoiLabels {
                     .setRgb(ClassColors.rgb(value))
                     .build()));
     return classes;
-  }
-
-  private static ImagePlus stack(ImagePlus source, PlaneOrder order, ImageProcessor[] sections) {
-    ImageStack stack = new ImageStack(source.getWidth(), source.getHeight());
-    for (ImageProcessor section : sections) {
-      stack.addSlice(section);
-    }
-    ImagePlus image = new ImagePlus("ROIs of " + source.getTitle(), stack);
-    order.shape(image);
-    image.setCalibration(source.getCalibration().copy());
-    return image;
   }
 }

@@ -44,16 +44,13 @@ public final class Training implements Work {
     ImagePlus source = OpenImages.find(choices.get("image", ""));
     String wanted = choices.get("labels", "");
     ImagePlus labels;
-    List<LabelClass> classes = spec.getClassesList();
     if (wanted.equalsIgnoreCase(TrainingChoices.ROIS)) {
       boolean instances = TrainingChoices.isInstances(choices);
-      RoiLabels drawn = RoiLabels.draw(source, rois(source), instances);
+      List<LabelClass> named = spec.getClassesList();
+      RoiLabels drawn = RoiLabels.draw(source, rois(source), instances, named);
       labels = drawn.image();
       spec.setUnknownValue(RoiLabels.unknown(instances));
-      if (classes.isEmpty()) {
-        classes = drawn.classes();
-        spec.addAllClasses(classes);
-      }
+      spec.clearClasses().addAllClasses(drawn.classes());
     } else if (wanted.isEmpty()) {
       throw choices.wrong("labels", "the title of the label image, or ROIs");
     } else {

@@ -7,9 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.ImageStack;
+import ij.VirtualStack;
 import ij.gui.Line;
 import ij.gui.PointRoi;
 import ij.gui.Roi;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.cristae.fiji.client.CristaeException;
@@ -34,10 +37,63 @@ class RoiLabelsTest {
     return labels.classes().stream().map(LabelClass::getName).collect(Collectors.toList());
   }
 
+  private static RoiLabels draw(ImagePlus source, Roi[] rois, boolean instances, String... names)
+      throws CristaeException {
+    List<LabelClass> named = new ArrayList<>();
+    for (String name : names) {
+      named.add(LabelClass.newBuilder().setValue(named.size() + 1).setName(name).build());
+    }
+    return RoiLabels.draw(source, rois, instances, named);
+  }
+
+  @Test
+  void namedClassesKeepTheirOrderWhateverWasDrawnFirst() throws Exception {
+    Roi[] rois = {
+      named(new Roi(0, 0, 4, 4), "vesicle-1", 1),
+      named(new Roi(8, 0, 4, 4), "mito-1", 1),
+      named(new Roi(0, 8, 4, 4), "background", 1)
+    };
+    RoiLabels labels = draw(source, rois, false, "mito", "vesicle");
+    assertEquals(java.util.Arrays.asList("mito", "vesicle"), names(labels));
+    assertEquals(2, at(labels, 1, 1, 1));
+    assertEquals(1, at(labels, 1, 9, 1));
+    assertEquals(0, at(labels, 1, 1, 9));
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> draw(source, rois, false, "mito"));
+    assertTrue(failure.getMessage().contains("\"vesicle\", which is none of those named: mito."));
+  }
+
+  @Test
+  void aRoiOfASliceThatIsNotThereIsTold() {
+    Roi[] rois = {named(new Roi(0, 0, 4, 4), "mito-1", 9)};
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> draw(source, rois, false));
+    assertTrue(failure.getMessage().contains("\"mito-1\" belongs to slice 9"));
+    assertTrue(failure.getMessage().contains("slices 1-5"), failure.getMessage());
+  }
+
+  @Test
+  void aPointCountsForTheVoxelThatItLiesIn() throws Exception {
+    RoiLabels labels = draw(source, new Roi[] {new PointRoi(10.7, 4.9)}, false);
+    assertEquals(1, at(labels, 1, 10, 4));
+    assertEquals(RoiLabels.UNKNOWN, at(labels, 1, 11, 5));
+  }
+
+  @Test
+  void aFewStrokesOnAHugeVirtualStackNeedNoMemory() throws Exception {
+    ImagePlus huge = new ImagePlus("huge.tif", new VirtualStack(1000, 1000, 100_000));
+    Roi[] rois = {named(new Roi(5, 5, 4, 4), "mito-1", 70_000)};
+    ImageStack drawn = draw(huge, rois, false).image().getStack();
+    assertEquals(100_000, drawn.size());
+    assertEquals(1, drawn.getProcessor(70_000).getPixel(6, 6));
+    rois[0].setLocation(50, 50); // the ROI of the Manager goes on to be the person's
+    assertEquals(1, drawn.getProcessor(70_000).getPixel(6, 6));
+  }
+
   @Test
   void theNameWithoutItsNumberIsTheClass() throws Exception {
     RoiLabels labels =
-        RoiLabels.draw(
+        draw(
             source,
             new Roi[] {
               named(new Roi(0, 0, 4, 4), "mito-1", 1),
@@ -59,14 +115,14 @@ class RoiLabelsTest {
   void theGroupComesBeforeTheName() throws Exception {
     Roi roi = named(new Roi(0, 0, 4, 4), "mito-1", 1);
     roi.setGroup(3);
-    RoiLabels labels = RoiLabels.draw(source, new Roi[] {roi}, false);
+    RoiLabels labels = draw(source, new Roi[] {roi}, false);
     assertEquals(java.util.Collections.singletonList("group 3"), names(labels));
   }
 
   @Test
   void aRoiWithoutPositionBelongsToTheCurrentSectionOnly() throws Exception {
     source.setSlice(4);
-    RoiLabels labels = RoiLabels.draw(source, new Roi[] {new Roi(2, 2, 3, 3)}, false);
+    RoiLabels labels = draw(source, new Roi[] {new Roi(2, 2, 3, 3)}, false);
     for (int z = 1; z <= 5; z++) {
       assertEquals(z == 4 ? 1 : RoiLabels.UNKNOWN, at(labels, z, 3, 3));
     }
@@ -77,7 +133,7 @@ class RoiLabelsTest {
     Line line = new Line(2, 10, 18, 10);
     line.setStrokeWidth(5);
     line.setPosition(1);
-    RoiLabels labels = RoiLabels.draw(source, new Roi[] {line}, false);
+    RoiLabels labels = draw(source, new Roi[] {line}, false);
     assertEquals(1, at(labels, 1, 10, 8));
     assertEquals(1, at(labels, 1, 10, 11));
     assertEquals(RoiLabels.UNKNOWN, at(labels, 1, 10, 14));
@@ -90,7 +146,7 @@ class RoiLabelsTest {
     points.addPoint(source, 5, 5);
     source.setSlice(3);
     points.addPoint(source, 9, 9);
-    RoiLabels labels = RoiLabels.draw(source, new Roi[] {points}, false);
+    RoiLabels labels = draw(source, new Roi[] {points}, false);
     assertEquals(1, at(labels, 2, 5, 5));
     assertEquals(1, at(labels, 3, 9, 9));
     assertEquals(RoiLabels.UNKNOWN, at(labels, 2, 9, 9));
@@ -99,7 +155,7 @@ class RoiLabelsTest {
   @Test
   void laterRoisLieAboveEarlierOnes() throws Exception {
     RoiLabels labels =
-        RoiLabels.draw(
+        draw(
             source,
             new Roi[] {
               named(new Roi(0, 0, 10, 10), "cell", 1), named(new Roi(2, 2, 2, 2), "mito", 1)
@@ -114,7 +170,7 @@ class RoiLabelsTest {
     ImagePlus hyper = IJ.createHyperStack("h", 20, 20, 2, 4, 1, 8);
     Roi roi = new Roi(0, 0, 3, 3);
     roi.setPosition(2, 3, 1);
-    RoiLabels labels = RoiLabels.draw(hyper, new Roi[] {roi}, false);
+    RoiLabels labels = draw(hyper, new Roi[] {roi}, false);
     assertArrayEquals(new int[] {20, 20, 1, 4, 1}, labels.image().getDimensions());
     assertEquals(1, at(labels, 3, 1, 1));
   }
@@ -122,7 +178,7 @@ class RoiLabelsTest {
   @Test
   void forInstancesEveryRoiIsAnObjectOfItsOwn() throws Exception {
     RoiLabels labels =
-        RoiLabels.draw(
+        draw(
             source,
             new Roi[] {
               named(new Roi(0, 0, 3, 3), "0001-0002-0003", 1),
@@ -144,7 +200,7 @@ class RoiLabelsTest {
   @Test
   void noRoisAreToldWithAdvice() {
     CristaeException failure =
-        assertThrows(CristaeException.class, () -> RoiLabels.draw(source, new Roi[0], false));
+        assertThrows(CristaeException.class, () -> draw(source, new Roi[0], false));
     assertTrue(failure.getMessage().contains("ROI Manager"));
   }
 }
