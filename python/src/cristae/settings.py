@@ -31,7 +31,7 @@ class Home:
     Parameters
     ----------
     root
-        The folder; it is made when the first thing is written.
+        The folder; it is made when the first thing is written, and only its owner may look into it.
     """
 
     root: Path
@@ -73,6 +73,11 @@ class Home:
             raise InvalidInput(
                 f"The home {self.root} cannot be read ({error.strerror or error}). {advice}"
             ) from error
+        return self
+
+    def make(self) -> "Home":
+        """Make the folder if it is not there, closed to other users of the computer; return this home."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
 
     @property

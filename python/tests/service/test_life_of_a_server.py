@@ -32,6 +32,22 @@ def test_the_server_says_where_it_is_and_takes_it_back_when_it_ends(tmp_path):
         assert json.loads(server.home.launcher_file.read_text())["command"] == record["command"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a user's profile closed in another way")
+@pytest.mark.parametrize("made_by_hand", [False, True])
+def test_nothing_in_a_home_can_be_read_by_another_user(tmp_path, made_by_hand):
+    root = tmp_path / "home"
+    program = "import sys; from cristae.volumes import VolumeStore; VolumeStore(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", program, str(root)], check=True)  # the command line is there first
+    assert root.stat().st_mode & 0o777 == 0o700
+    if made_by_hand:
+        root.chmod(0o755)
+    with RunningServer(root) as server, server.client() as client:
+        client.wait(client.submit_training(training(client, model="mine")).job_id)
+        (root / "output.txt").unlink()  # what the test itself wrote
+        open_to_others = [path for path in root.rglob("*") if path.stat().st_mode & 0o077]
+    assert open_to_others == []
+
+
 def test_importing_the_service_loads_neither_torch_nor_the_readers_of_files():
     program = (
         "import sys, cristae.service; print(sorted({'torch', 'zarr', 'skimage', 'h5py'} & set(sys.modules)))"

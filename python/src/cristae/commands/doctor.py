@@ -117,7 +117,7 @@ def _device() -> Finding:
 def _home(home: Home) -> Finding:
     home.checked()
     try:
-        home.root.mkdir(parents=True, exist_ok=True)
+        home.make()
         with tempfile.TemporaryFile(dir=home.root):
             pass
     except OSError as error:

@@ -72,8 +72,8 @@ def write_log(failure: BaseException, arguments: argparse.Namespace) -> Path:
     try:
         from cristae.commands.arguments import home_of
 
-        folder = home_of(arguments).root / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = home_of(arguments).make().root / "logs"
+        folder.mkdir(exist_ok=True)
         log = folder / name
         log.write_text(text, encoding="utf-8")
     except (CristaeError, OSError, ImportError):

@@ -154,7 +154,7 @@ def train(
         "seed": seed,
     }
     with training_folder(
-        place.root / "work", [source for pair in pairs for source in pair], choices
+        place.make().root / "work", [source for pair in pairs for source in pair], choices
     ) as folder:
         # The model's record tells which data it was trained on.
         digests = [
@@ -252,7 +252,7 @@ def predict(
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels
         return spatial if wanted == "probabilities" else spatial[0]
-    run.to_file(out, overwrite=overwrite, source=fingerprint(raw), work=place.root / "work")
+    run.to_file(out, overwrite=overwrite, source=fingerprint(raw), work=place.make().root / "work")
     return Path(out)
 
 

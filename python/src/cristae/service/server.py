@@ -98,6 +98,9 @@ def serve(
     limits = limits or Limits.from_environment()
     options = Options(host, port, tls_certificate, tls_key, stop_with, limits, worker_command)
     credentials = _credentials(options)
+    # Also in a home that was made by hand: what the server and its workers write is its owner's alone.
+    os.umask(0o077)
+    home.make()
     with FileLock(home.lock_file, f"The home {home.root}"), _logging_to(home.log_file):
         asyncio.run(_run(home, options, credentials, on_ready))
 

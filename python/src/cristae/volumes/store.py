@@ -79,9 +79,9 @@ class VolumeStore:
     def __init__(
         self, root: Path, *, max_open_uploads: int = 64, free_floor_bytes: int | None = None
     ) -> None:
-        self.volumes = Path(root) / "volumes"
-        self.staging = Path(root) / "staging"
-        for folder in (self.volumes, self.staging):
+        root = Path(root)
+        self.volumes, self.staging = root / "volumes", root / "staging"
+        for folder in (root, self.volumes, self.staging):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._max_open_uploads = max_open_uploads
         self._floor = free_floor_bytes
