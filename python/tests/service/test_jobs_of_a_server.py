@@ -153,6 +153,24 @@ def test_labels_that_cannot_be_learned_from_are_refused_before_they_are_queued(c
     assert len(client.jobs()) == before
 
 
+def test_the_classes_of_a_training_have_the_values_of_its_labels(client):
+    spec = training(client)
+    voxels = labels()._voxels.copy()
+    voxels[voxels == 1] = 200
+    voxels[0, 0, 0, :30] = 100
+    spec.volumes[0].labels_volume_id = client.upload(ArrayImage(voxels))
+    er, mitochondria = (
+        common_pb2.LabelClass(value=v, name=n) for v, n in [(100, "er"), (200, "mitochondria")]
+    )
+    spec.classes.extend([mitochondria, er])
+    job = client.submit_training(spec)
+    assert [entry.value for entry in job.training.classes] == [200, 100]
+    client.cancel(job.job_id)
+    spec.classes.append(er)
+    with pytest.raises(InvalidInput, match="names the value 100 twice"):
+        client.submit_training(spec)
+
+
 def test_labels_of_the_sections_to_validate_on_count_as_well(client):
     spec = training(client)
     voxels = labels()._voxels.copy()

@@ -12,7 +12,7 @@ from cristae.service.messages import (
     check_digest,
     check_name,
     class_messages,
-    classes,
+    label_values,
 )
 from cristae.settings import Limits
 from cristae.training.choices import read_settings
@@ -62,7 +62,7 @@ def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpe
             for pair in message.volumes
         ),
         target=target,
-        classes=classes(message.classes, limits),
+        classes=label_values(message.classes, limits),
         unknown_value=message.unknown_value if message.HasField("unknown_value") else None,
         empty_sections="background" if message.empty_sections_are_background else "unknown",
         budget=_budget(message, limits),

@@ -10,6 +10,7 @@ from cristae.service.status import OutsideVolume
 from cristae.settings import Limits
 from cristae.v1 import common_pb2, volumes_pb2
 from cristae.volumes import LabelClass, VolumeSpec, VoxelSize
+from cristae.volumes.classes import check_classes
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DATA_TYPES = {
@@ -111,16 +112,21 @@ def check_name(name: str, limits: Limits, what: str) -> str:
 
 
 def classes(rows: Iterable[common_pb2.LabelClass], limits: Limits) -> tuple[LabelClass, ...]:
-    """Return a class table, or refuse one whose values are not 1, 2, ... n."""
+    """Return the class table of a volume, or refuse one whose values are not 1, 2, ... n."""
+    table = label_values(rows, limits)
+    if [row.value for row in table] != list(range(1, len(table) + 1)):
+        raise InvalidInput("The classes must have the values 1, 2, 3, ... without a gap and in this order.")
+    return table
+
+
+def label_values(rows: Iterable[common_pb2.LabelClass], limits: Limits) -> tuple[LabelClass, ...]:
+    """Return what the values of labels to learn from mean, or refuse a value that is named twice."""
     table = tuple(
         LabelClass(row.value, check_name(row.name, limits, "A class's name"), row.rgb) for row in rows
     )
     if len(table) > limits.max_classes:
         raise LimitExceeded(f"{len(table)} classes were named; at most {limits.max_classes} are taken.")
-    if [row.value for row in table] != list(range(1, len(table) + 1)):
-        raise InvalidInput("The classes must have the values 1, 2, 3, ... without a gap and in this order.")
-    if any(not 0 <= row.rgb <= 0xFFFFFF for row in table):
-        raise InvalidInput("A class's colour must lie between 0x000000 and 0xFFFFFF.")
+    check_classes(table)
     return table
 
 

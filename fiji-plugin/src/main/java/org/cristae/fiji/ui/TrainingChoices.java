@@ -7,6 +7,7 @@ import java.util.regex.Pattern;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.v1.Budget;
+import org.cristae.v1.ErrorCode;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.SectionRange;
 import org.cristae.v1.TrainingSpec;
@@ -18,6 +19,8 @@ public final class TrainingChoices {
   public static final String ROIS = "ROIs";
 
   private static final Pattern RANGE = Pattern.compile("(\\d+)(?:-(\\d+))?");
+  private static final Pattern CLASS = Pattern.compile("(?:(\\d{1,9})\\s*=\\s*)?([^=]+)");
+  private static final long MAX_VALUE = 0xFFFF_FFFFL;
 
   private TrainingChoices() {}
 
@@ -69,7 +72,11 @@ public final class TrainingChoices {
       throw choices.wrong("name", "the name of the model to make");
     }
     if (choices.has("unknown")) {
-      spec.setUnknownValue((int) choices.whole("unknown", 0));
+      long value = choices.whole("unknown", 0);
+      if (value > MAX_VALUE) {
+        throw choices.wrong("unknown", "a value that labels can have, at most " + MAX_VALUE);
+      }
+      spec.setUnknownValue((int) value); // its 32 bits
     }
     if (choices.has("seed")) {
       spec.setSeed(choices.whole("seed", 0));
@@ -85,6 +92,12 @@ public final class TrainingChoices {
 
   private static Budget budget(Choices choices) throws CristaeException {
     Budget.Builder budget = Budget.newBuilder();
+    if (choices.has("budget") && choices.has("minutes")
+        || choices.has("steps") && (choices.has("budget") || choices.has("minutes"))) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          "Cristae Train takes one of budget, minutes and steps, not several.");
+    }
     if (choices.has("steps")) {
       return budget.setSteps(choices.whole("steps", 1)).build();
     }
@@ -107,19 +120,26 @@ public final class TrainingChoices {
     }
   }
 
-  /** The names given with {@code classes=a,b} for the values 1, 2, ... */
-  static List<LabelClass> classes(Choices choices) {
+  /**
+   * The names given with {@code classes=a,b} for the values 1, 2, ..., or with {@code
+   * classes=100=a,200=b}.
+   */
+  static List<LabelClass> classes(Choices choices) throws CristaeException {
     List<LabelClass> classes = new ArrayList<>();
-    for (String name : choices.get("classes", "").split(",")) {
-      if (!name.trim().isEmpty()) {
-        int value = classes.size() + 1;
-        classes.add(
-            LabelClass.newBuilder()
-                .setValue(value)
-                .setName(name.trim())
-                .setRgb(ClassColors.rgb(value))
-                .build());
+    if (!choices.has("classes")) {
+      return classes;
+    }
+    String[] parts = choices.get("classes", "").split(",", -1);
+    boolean isListed = parts[0].contains("=");
+    for (String part : parts) {
+      Matcher match = CLASS.matcher(part.trim());
+      if (!match.matches() || (match.group(1) != null) != isListed) {
+        throw choices.wrong(
+            "classes", "names such as er,mitochondria for 1, 2, or 100=er,200=mitochondria");
       }
+      int value = isListed ? Integer.parseInt(match.group(1)) : classes.size() + 1;
+      LabelClass.Builder label = LabelClass.newBuilder().setValue(value);
+      classes.add(label.setName(match.group(2)).setRgb(ClassColors.rgb(value)).build());
     }
     return classes;
   }

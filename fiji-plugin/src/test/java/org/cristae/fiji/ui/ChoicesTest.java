@@ -129,11 +129,37 @@ class ChoicesTest {
         "unknown=-1",
         "task=both",
         "empty-sections=x",
-        "seed=x"
+        "seed=x",
+        "unknown=4294967296",
+        "classes=a,,b",
+        "classes=a,2=b",
+        "classes=1=a,b",
+        "classes=99999999999=a",
+        "classes=[1=]"
       })
   void whatCannotBeIsRefusedWithTheWord(String option) {
     CristaeException failure = assertThrows(CristaeException.class, () -> spec("name=m " + option));
-    assertTrue(failure.getMessage().contains(option), failure.getMessage());
+    String plain = option.replaceAll("[\\[\\]]", "");
+    assertTrue(failure.getMessage().contains(plain), failure.getMessage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"budget=quick steps=5", "budget=best minutes=2", "steps=5 minutes=1"})
+  void oneBudgetIsEnough(String options) {
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> spec("name=m " + options));
+    assertTrue(
+        failure.getMessage().contains("one of budget, minutes and steps"), failure.getMessage());
+  }
+
+  @Test
+  void classesMayBeNamedByTheValuesOfTheLabels() throws Exception {
+    TrainingSpec spec = spec("name=m classes=[100=er, 200 = mitochondria] unknown=4294967295");
+    assertEquals(100, spec.getClasses(0).getValue());
+    assertEquals("er", spec.getClasses(0).getName());
+    assertEquals(200, spec.getClasses(1).getValue());
+    assertEquals("mitochondria", spec.getClasses(1).getName());
+    assertEquals(-1, spec.getUnknownValue()); // all of its 32 bits
   }
 
   @Test
