@@ -12,13 +12,15 @@ from cristae.errors import Busy
 from cristae.events import Note, Progress
 from cristae.jobs.attempt import Outcome, Patience
 from cristae.jobs.journal import Journal
+from cristae.jobs.leftovers import Leftovers
 from cristae.jobs.locks import FileLock
 from cristae.jobs.protocol import Stopped
-from cristae.jobs.records import JobError, JobResult, StateChange
+from cristae.jobs.records import JobError, JobRecord, JobResult, StateChange
 from cristae.jobs.specs import PredictionSpec
 from cristae.jobs.states import JobState
 from cristae.jobs.supervisor import Supervisor, judge
 from cristae.settings import Home
+from cristae.volumes import VolumeStore
 
 QUICK = Patience(terminate_s=0.3, kill_s=0.6, max_crashes=2, first_pause_s=0.01, longest_pause_s=0.02)
 
@@ -45,15 +47,35 @@ DIES = "import os; os._exit(9)"
 BABBLES = "print('hello', flush=True); import time; time.sleep(60)"
 
 
+SOME_JOB = JobRecord(
+    number=1,
+    job_id="one",
+    kind="prediction",
+    spec=PredictionSpec("m", "a" * 64),
+    title="t",
+    state=JobState.QUEUED,
+    attempt=1,
+    crashes=0,
+    created_s=0.0,
+    started_s=None,
+    ended_s=None,
+    progress=None,
+    error=None,
+    result=None,
+    last_sequence=1,
+)
+
+
 class House:
     def __init__(self, root, program, devices=("cpu",)):
         self.home, self.devices = Home(root), devices
         self.journal = Journal(self.home.journal_file)
-        self.ended = []
+        self.store = VolumeStore(root, free_floor_bytes=0)
+        self.leftovers = Leftovers(self.home, self.journal, self.store, kept_s=3600.0)
         self.supervisor = Supervisor(
             self.home,
             self.journal,
-            on_end=self.ended.append,
+            self.leftovers,
             patience=QUICK,
             worker_command=[sys.executable, "-c", textwrap.dedent(program)],
         )
@@ -91,7 +113,6 @@ def test_a_job_runs_and_its_events_are_seen(tmp_path):
                 StateChange(JobState.DONE, 1, None, JobResult("m")),
             ]
             assert await house.supervisor.is_idle()
-        assert [job.job_id for job in house.ended] == ["one"]
 
     asyncio.run(story())
 
@@ -192,6 +213,22 @@ def test_a_restart_finds_running_and_cancelling_jobs(tmp_path):
             assert house.journal.get("was to end").state is JobState.CANCELLED
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("code", ["DISK_FULL", "OUT_OF_MEMORY", "WORKER_CRASHED"])
+def test_a_job_that_lacked_room_says_that_the_same_one_goes_on(code):
+    job = dataclasses.replace(SOME_JOB, state=JobState.RUNNING)
+    ending = JobError(code, "Something was full.")
+    move = judge(job, Outcome(ending, "exit status 0"), stopping=False, max_crashes=5)
+    assert move.error.sentence == (
+        "Something was full. The same job, submitted again, goes on from what was saved."
+    )
+
+
+def test_a_job_that_failed_for_another_reason_promises_nothing():
+    job = dataclasses.replace(SOME_JOB, state=JobState.RUNNING)
+    ending = JobError("INVALID_INPUT", "The labels are empty.")
+    assert judge(job, Outcome(ending, ""), stopping=False, max_crashes=5).error == ending
 
 
 def test_a_job_for_a_device_that_has_gone_fails_with_a_sentence(tmp_path):

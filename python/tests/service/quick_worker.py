@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 
 import cristae
-from cristae.errors import Cancelled, OutOfMemory
+from cristae.errors import Cancelled, DiskFull, OutOfMemory
 from cristae.events import Metrics, Note, PlanMade, Progress
 from cristae.geometry import Box
 from cristae.models.record import SCHEMA
@@ -121,6 +121,9 @@ def misbehave(how, step, folder):
         raise ZeroDivisionError("/secret/path")
     if how == "disk full":
         raise OSError(28, "No space left on device", "/secret/path")
+    if how == "disk full once" and step == 3 and not (folder / "was full").exists():
+        (folder / "was full").touch()
+        raise OSError(28, "No space left on device", "/secret/path")
     if how == "hang":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(120)
@@ -155,6 +158,8 @@ def predict(model, image, output, *, kind, device, ledger, on_event, should_stop
         for z in range(depth):
             if z in notes.done:
                 continue
+            if image.name == "fills the disk" and z == 3 and not notes.done:
+                raise DiskFull("The disk has too little left.")
             if should_stop():
                 raise Cancelled("The prediction was stopped.")
             time.sleep(STEP_S)

@@ -334,6 +334,34 @@ def test_a_worker_that_dies_once_is_replaced_and_goes_on_from_its_checkpoint(cli
     assert "signal 9" in warnings[0]
 
 
+def test_a_training_that_found_the_disk_full_goes_on_when_it_is_submitted_again(client):
+    spec = training(client, model="disk full once")
+    failed = client.wait(client.submit_training(spec).job_id)
+    assert failed.error.code == common_pb2.ERROR_CODE_DISK_FULL
+    assert "submitted again, goes on from what was saved" in failed.error.sentence
+    job = client.wait(client.submit_training(spec).job_id)
+    assert job.state == DONE
+    events = list(client.watch(job.job_id))
+    assert [event.metrics.step for event in events if event.WhichOneof("event") == "metrics"] == [3, 4, 5]
+    assert any("goes on from its work" in event.message.sentence for event in events)
+
+
+def test_a_prediction_that_found_the_disk_full_does_no_tile_twice_when_it_is_submitted_again(client):
+    client.wait(client.submit_training(training(client, model="full")).job_id)
+    picture = image(seed=3, name="fills the disk")
+    spec = jobs_pb2.PredictionSpec(model_name="full", image_volume_id=client.upload(picture))
+    failed = client.wait(client.submit_prediction(spec).job_id)
+    assert failed.error.code == common_pb2.ERROR_CODE_DISK_FULL
+    assert "submitted again, goes on" in failed.error.sentence
+    job = client.wait(client.submit_prediction(spec).job_id)
+    assert job.state == DONE
+    notes = [event.message.sentence for event in client.watch(job.job_id)]
+    assert "3 of 6 tiles were finished before the interruption." in notes
+    threshold = image()._voxels.mean(dtype=np.float64)
+    wanted = (picture._voxels > threshold).astype(np.uint8)
+    assert np.array_equal(client.download(job.result.outputs[0].volume_id), wanted)
+
+
 def test_what_libraries_print_does_not_disturb_the_conversation(client):
     for how in ("note", "shout"):
         job = client.wait(client.submit_training(training(client, model=how)).job_id)

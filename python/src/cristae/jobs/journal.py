@@ -211,6 +211,15 @@ class Journal:
             rows = self._db.execute("SELECT * FROM jobs WHERE ended_s IS NULL ORDER BY number").fetchall()
         return [_job(row) for row in rows]
 
+    def failed_like(self, job: JobRecord) -> list[JobRecord]:
+        """Return the failed jobs with the very spec of this one, newest first."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM jobs WHERE spec = ? AND state = ? AND number < ? ORDER BY number DESC",
+                (spec_to_json(job.spec), JobState.FAILED, job.number),
+            ).fetchall()
+        return [_job(row) for row in rows]
+
     def move(
         self,
         job_id: str,

@@ -3,22 +3,21 @@
 import asyncio
 import logging
 import os
-import shutil
 import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cristae.errors import NotFound
 from cristae.events import Event, Note
 from cristae.jobs.attempt import Attempt, Outcome, Patience
 from cristae.jobs.journal import Journal
+from cristae.jobs.leftovers import SPACE_MAY_COME, Leftovers
 from cristae.jobs.process import last_lines
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
@@ -59,7 +58,7 @@ def judge(job: JobRecord, outcome: Outcome, *, stopping: bool, max_crashes: int)
         case JobResult():
             return Move(JobState.DONE, result=outcome.ending)
         case JobError() if not (job.state is JobState.CANCELLING and outcome.ending.code == "CANCELLED"):
-            return Move(JobState.FAILED, error=outcome.ending)
+            return Move(JobState.FAILED, error=_with_a_way_on(outcome.ending))
     if job.state is JobState.CANCELLING:
         return Move(JobState.CANCELLED)
     if stopping:
@@ -71,9 +70,18 @@ def judge(job: JobRecord, outcome: Outcome, *, stopping: bool, max_crashes: int)
             "memory did not suffice: try a smaller image, or close other programs. "
             "The server's log has its last words."
         )
-        return Move(JobState.FAILED, error=JobError("WORKER_CRASHED", sentence), crashed=True)
+        error = _with_a_way_on(JobError("WORKER_CRASHED", sentence))
+        return Move(JobState.FAILED, error=error, crashed=True)
     note = Note(f"The worker process died ({outcome.status}); the job goes on from what was saved.", True)
     return Move(JobState.QUEUED, crashed=True, notes=(note,))
+
+
+def _with_a_way_on(error: JobError) -> JobError:
+    if error.code not in SPACE_MAY_COME:
+        return error
+    return replace(
+        error, sentence=f"{error.sentence} The same job, submitted again, goes on from what was saved."
+    )
 
 
 @dataclass
@@ -93,8 +101,8 @@ class Supervisor:
         Where job folders lie.
     journal
         The jobs.
-    on_end
-        Called in a thread with each job that has ended, to clear away what it left half-made elsewhere.
+    leftovers
+        What jobs leave half-made.
     patience
         How long to wait.
     worker_command
@@ -105,12 +113,12 @@ class Supervisor:
         self,
         home: Home,
         journal: Journal,
+        leftovers: Leftovers,
         *,
-        on_end: Callable[[JobRecord], None] = lambda job: None,
         patience: Patience | None = None,
         worker_command: Sequence[str] | None = None,
     ) -> None:
-        self._home, self._journal, self._on_end = home, journal, on_end
+        self._home, self._journal, self._leftovers = home, journal, leftovers
         self._patience = patience or Patience()
         self._command = worker_command or (sys.executable, "-m", "cristae.worker", "--home", str(home.root))
         self._devices: tuple[str, ...] = ()
@@ -133,7 +141,6 @@ class Supervisor:
                 await self._move(job.job_id, Move(JobState.QUEUED, notes=(note,)))
             elif job.state is JobState.CANCELLING:
                 await self._move(job.job_id, Move(JobState.CANCELLED))
-        self._spawn(self._sweep())
 
     async def use(self, devices: Sequence[str]) -> None:
         """Name the devices, fastest first; jobs start from now on."""
@@ -217,6 +224,7 @@ class Supervisor:
         device = self._free_device(wanted)
         if device is None:
             return
+        await self._thread(self._take_over, job)
         job = await self._move(job.job_id, Move(JobState.RUNNING))
         attempt = Attempt(
             self._command,
@@ -269,28 +277,20 @@ class Supervisor:
         pause_s = self._patience.first_pause_s * 2.0 ** (job.crashes - 1)
         return min(pause_s, self._patience.longest_pause_s)
 
-    async def _sweep(self) -> None:
-        """Clear away what jobs left whose end an earlier server did not survive for long."""
-        for folder in await self._thread(lambda: sorted(self._home.jobs.glob("*"))):
-            with suppress(NotFound):
-                job = await self._thread(self._journal.get, folder.name)
-                if job.state.is_end:
-                    await self._clear(job)
+    def _take_over(self, job: JobRecord) -> None:
+        """Let a job go on from the work of the same one before it; if that cannot be, it begins anew."""
+        try:
+            if self._leftovers.take_over(job):
+                words = (
+                    "The same job was interrupted before, for lack of room; this one goes on from its work."
+                )
+                self._tell(job.job_id, Note(words))
+        except (OSError, sqlite3.OperationalError):
+            _log.exception("The work of an earlier job could not be given to the job %s", job.job_id)
 
     async def _clear(self, job: JobRecord) -> None:
-        """Throw away what an ended job needs no more; the worker's log stays."""
-
-        def clear() -> None:
-            folder = self._folder(job.job_id)
-            for path in folder.iterdir() if folder.is_dir() else ():
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                elif path.name not in ("worker.log", "lock"):
-                    path.unlink(missing_ok=True)
-            self._on_end(job)
-
         try:
-            await self._thread(clear)
+            await self._thread(self._leftovers.clear, job)
         except Exception:
             _log.exception("What the job %s left could not be cleared away", job.job_id)
 

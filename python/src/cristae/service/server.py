@@ -20,9 +20,8 @@ import psutil
 from cristae import __version__
 from cristae.errors import InvalidInput
 from cristae.jobs.journal import Journal
+from cristae.jobs.leftovers import Leftovers
 from cristae.jobs.locks import FileLock
-from cristae.jobs.records import JobRecord
-from cristae.jobs.specs import staging_id
 from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary
 from cristae.service.buffers import keep_buffers
@@ -162,11 +161,8 @@ async def _run(
         home.root, max_open_uploads=limits.max_open_uploads, free_floor_bytes=limits.free_floor_bytes
     )
     devices = Devices()
-
-    def clear(job: JobRecord) -> None:
-        store.discard(staging_id(job.job_id))
-
-    supervisor = Supervisor(home, journal, on_end=clear, worker_command=options.worker_command)
+    leftovers = Leftovers(home, journal, store, limits.staging_kept_s)
+    supervisor = Supervisor(home, journal, leftovers, worker_command=options.worker_command)
     house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices)
     gate = Gate(token, home.root, limits)
     server = _build(house, gate, options)
@@ -188,7 +184,7 @@ async def _run(
         _log.info("Cristae %s listens on %s:%s, process %s", __version__, address, port, os.getpid())
         on_ready(f"{address}:{port}")
         background = [asyncio.create_task(_find_devices(devices, supervisor))]
-        background.append(asyncio.create_task(_keep_house(store, options.limits)))
+        background.append(asyncio.create_task(_keep_house(leftovers)))
         if options.stop_with is not None:
             background.append(asyncio.create_task(_watch_over(options, supervisor, gate, end)))
         try:
@@ -247,10 +243,13 @@ async def _find_devices(devices: Devices, supervisor: Supervisor) -> None:
     await supervisor.use(await devices.names())
 
 
-async def _keep_house(store: VolumeStore, limits: Limits) -> None:
-    """Throw away uploads that nobody went on with."""
+async def _keep_house(leftovers: Leftovers) -> None:
+    """Throw away what nobody needs any more, at the start and every hour."""
     while True:
-        await asyncio.to_thread(store.remove_stale, limits.staging_kept_s)
+        try:
+            await asyncio.to_thread(leftovers.sweep)
+        except Exception:
+            _log.exception("What nobody needs any more could not be thrown away; trying again in an hour")
         await asyncio.sleep(3600.0)
 
 

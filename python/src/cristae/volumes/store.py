@@ -15,7 +15,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from cristae.errors import (
@@ -219,10 +219,19 @@ class VolumeStore:
         """Throw away an unfinished result whose process has ended; returns False if there was none."""
         return remove_folder(self._staging_folder(staging_id), self.staging)
 
-    def remove_stale(self, older_than_s: float) -> int:
+    def rename_staged(self, staging_id: str, new_id: str) -> bool:
+        """Give an unfinished result whose process has ended another id; returns False if there was none."""
+        try:
+            self._staging_folder(staging_id).rename(self._staging_folder(new_id))
+        except FileNotFoundError:
+            return False
+        fsync_folder(self.staging)
+        return True
+
+    def remove_stale(self, older_than_s: float, keep: Collection[str] = ()) -> int:
         """Delete what no process holds and nobody touched for so long; return how many.
 
-        What a process that was killed had begun to delete goes at once.
+        What a process that was killed had begun to delete goes at once. Ids in `keep` stay.
         """
         removed = 0
         with self._lock:
@@ -230,10 +239,15 @@ class VolumeStore:
                 if folder.name.startswith(DOOMED) and is_real_folder(folder):
                     shutil.rmtree(folder, ignore_errors=True)
                     continue
-                if not is_real_folder(folder) or time.time() - _last_change_s(folder) < older_than_s:
+                if not is_real_folder(folder) or folder.name in keep:
                     continue
-                upload = self._uploads.pop(folder.name, None)
+                upload = self._uploads.get(folder.name)
+                # The clock of the computer may be set while an upload is under way.
+                idle_s = time.time() - _last_change_s(folder) if upload is None else upload.idle_s
+                if idle_s < older_than_s:
+                    continue
                 if upload is not None:
+                    del self._uploads[folder.name]
                     upload.close()
                 try:
                     FileLock(folder / "lock", "").release()

@@ -15,6 +15,7 @@ half-written chunk file there is.
 import os
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,7 @@ class Upload:
         self._files = ChunkFiles(self._volume, self.spec, ChunkFormat.PLAIN)
         self._made_folder = ""
         self._next = self._blocks.count
+        self._touched_s = time.monotonic()
         if sealed is not None:
             return
         self._file_lock = FileLock(
@@ -114,6 +116,11 @@ class Upload:
     def next_block(self) -> int:
         """The number of the block that is wanted next."""
         return self._next
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since it was opened or last got a block."""
+        return time.monotonic() - self._touched_s
 
     @property
     def sealed(self) -> StoredVolume | None:
@@ -181,6 +188,7 @@ class Upload:
             self._write_chunk(index, box.shape, crc32c, data)
             self._append(index, crc32c)
             self._next += 1
+            self._touched_s = time.monotonic()
             return self.committed_bytes
 
     def seal(self) -> StoredVolume:

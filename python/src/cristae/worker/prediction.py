@@ -3,13 +3,14 @@
 import logging
 from pathlib import Path
 
+from cristae.errors import InvalidInput
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import PredictionSpec, staging_id
 from cristae.models import ModelLibrary
 from cristae.prediction import form_of, predict
 from cristae.settings import Home, Limits
-from cristae.volumes import StoredVolume, VolumeSpec, VolumeStore
+from cristae.volumes import StoredVolume, VolumeSpec, VolumeStore, VolumeWriter
 from cristae.volumes.durable import write_file_durably
 from cristae.worker.line import Line
 
@@ -46,7 +47,7 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
         classes=form.classes,
     )
     ledger = folder / "tiles.jsonl"
-    writer = store.create(wanted, staging_id=staging_id(order.job_id))
+    writer = _writer(store, wanted, staging_id(order.job_id))
     if not writer.resumed:
         ledger.unlink(missing_ok=True)  # it would vouch for tiles that are gone
     try:
@@ -64,6 +65,15 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
     finally:
         writer.close()
     return JobResult(outputs=((spec.output, volume.digest),))
+
+
+def _writer(store: VolumeStore, wanted: VolumeSpec, staged: str) -> VolumeWriter:
+    try:
+        return store.create(wanted, staging_id=staged)
+    except InvalidInput:
+        # An earlier attempt began it with a model that has been replaced since by one with other classes.
+        store.discard(staged)
+        return store.create(wanted, staging_id=staged)
 
 
 def _sealed_before(store: VolumeStore, note: Path) -> StoredVolume | None:
