@@ -29,6 +29,10 @@ public final class ImageVolume implements BlockSource {
   private final VolumeSpec spec;
   private final BlockGrid grid;
   private final boolean nanAllowed;
+
+  /** ImageJ keeps signed 16-bit numbers as unsigned ones, 32,768 too great, with a calibration. */
+  private final boolean isSigned;
+
   private final Object[] slab;
   private int slabChannel = -1;
   private int slabSection = -1;
@@ -40,7 +44,8 @@ public final class ImageVolume implements BlockSource {
     this.order = PlaneOrder.of(image);
     this.stack = image.getStack();
     this.nanAllowed = nanAllowed;
-    DataType type = type(image);
+    this.isSigned = image.getBitDepth() == 16 && image.getCalibration().isSigned16Bit();
+    DataType type = isSigned ? DataType.DATA_TYPE_FLOAT32 : type(image);
     this.grid =
         BlockGrid.of(order.channels(), order.sections(), image.getHeight(), image.getWidth(), type);
     this.slab = new Object[(int) grid.blockShape().getZ()];
@@ -166,7 +171,7 @@ public final class ImageVolume implements BlockSource {
     boolean expected =
         spec.getDataType() == DataType.DATA_TYPE_UINT8
             ? pixels instanceof byte[]
-            : spec.getDataType() == DataType.DATA_TYPE_UINT16
+            : spec.getDataType() == DataType.DATA_TYPE_UINT16 || isSigned
                 ? pixels instanceof short[]
                 : pixels instanceof float[];
     if (!expected
@@ -181,10 +186,21 @@ public final class ImageVolume implements BlockSource {
               + "\" could not be read, or has another type or size than the first. If it is a"
               + " virtual stack, check its files.");
     }
+    if (isSigned) {
+      return signed((short[]) pixels);
+    }
     if (!nanAllowed && pixels instanceof float[]) {
       checkWhole((float[]) pixels, number);
     }
     return pixels;
+  }
+
+  private static float[] signed(short[] pixels) {
+    float[] values = new float[pixels.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (pixels[i] & 0xffff) - 32768;
+    }
+    return values;
   }
 
   private void checkWhole(float[] pixels, int number) throws CristaeException {

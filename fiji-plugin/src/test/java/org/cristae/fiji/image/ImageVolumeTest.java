@@ -86,6 +86,20 @@ class ImageVolumeTest {
   }
 
   @Test
+  void signedNumbersArriveAsTheyAreNotAsImageJKeepsThem() throws Exception {
+    ImagePlus labels = IJ.createImage("signed.tif", "16-bit black", 3, 1, 1);
+    labels.getProcessor().setPixels(new short[] {(short) 32768, (short) 32769, 32767});
+    labels.getCalibration().setSigned16BitCalibration();
+    ImageVolume volume = ImageVolume.labels(labels, null, Collections.emptyList());
+    assertEquals(DataType.DATA_TYPE_FLOAT32, volume.spec().getDataType());
+    byte[] bytes = volume.read(BlockGrid.of(volume.spec()).block(0));
+    ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    assertEquals(0, in.getFloat());
+    assertEquals(1, in.getFloat());
+    assertEquals(-1, in.getFloat());
+  }
+
+  @Test
   void aSingleImageHasOneSection() throws Exception {
     ImagePlus image = hyperstack(16, 1, 1, 1, 12, 9);
     assertEveryVoxelInPlace(image, 16);
