@@ -167,6 +167,25 @@ def test_cancelling_stops_between_tiles_and_keeps_what_is_done(
     assert not np.array_equal(before, unbroken)
 
 
+def test_a_tile_is_noted_only_after_its_voxels_are_safe_against_a_power_cut(
+    predictor: Predictor, tissue: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    ledger, written, noted_at_sync = tmp_path / "tiles.jsonl", [0], list[tuple[int, int]]()
+
+    class Place(InMemory):
+        def write(self, box_zyx: Box, voxels: NDArray[Any]) -> None:
+            super().write(box_zyx, voxels)
+            written[0] += 1
+
+        def sync(self) -> None:
+            noted_at_sync.append((written[0], ledger.read_text().count('"done"')))
+
+    output = Place((1, *tissue.shape))
+    predict(predictor, ArrayImage(tissue), output, tile_shape_zyx=(4, 40, 40), ledger=ledger)
+    assert written[0] > 3
+    assert noted_at_sync == [(number + 1, number) for number in range(written[0])]
+
+
 def test_tiles_that_no_longer_fit_the_memory_are_begun_anew_with_smaller_ones(
     tissue: NDArray[np.uint8], random_model: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +245,9 @@ def test_objects_are_numbered_without_a_gap_and_arrive_in_the_output(
 
         def write(self, box_zyx: Box, voxels: NDArray[np.uint32]) -> None:
             kept[(slice(None), *box_zyx.slices)] = voxels
+
+        def sync(self) -> None:
+            pass
 
     predict(model, image, Place(), kind="instances", device="cpu")
     assert np.array_equal(kept[0], whole)

@@ -1,3 +1,5 @@
+import os
+
 import h5py
 import numpy as np
 import pytest
@@ -178,6 +180,27 @@ def test_a_killed_run_is_taken_up_where_it_was(tmp_path, name):
     second.write(bottom, np.full((2, 2, 4), 9, np.uint32))
     second.seal()
     assert open_image(path).read(Box.of_shape((2, 4, 4)))[0, :, :, 0].tolist() == [[7, 7, 9, 9]] * 2
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.zarr", "a/"])
+def test_after_a_sync_everything_that_can_be_taken_up_is_on_the_disk(tmp_path, monkeypatch, name):
+    safe = {}
+    really = os.fsync
+
+    def fsync(descriptor):
+        really(descriptor)
+        safe[os.fstat(descriptor).st_ino] = os.fstat(descriptor).st_mtime_ns
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    output = create_output(f"{tmp_path}/{name}", (1, 4, 20, 30), "uint8", NM)
+    output.write(Box.of_shape((4, 20, 30)), np.ones((4, 20, 30), np.uint8))
+    output.sync()
+    files = [
+        path for path in tmp_path.rglob("*") if path.is_file() and path.name not in ("lock", "output.json")
+    ]
+    assert len(files) == (4 if name == "a/" else 1)
+    assert all(safe.get(path.stat().st_ino) == path.stat().st_mtime_ns for path in files)
+    output.discard()
 
 
 def test_another_output_is_not_taken_for_the_unfinished_one(tmp_path):

@@ -1,3 +1,4 @@
+import os
 import threading
 
 import numpy as np
@@ -55,6 +56,29 @@ def test_boxes_need_not_lie_on_the_block_grid(store, shape, block, tile, offset)
     for step in tiles(shape[1:], tile[::-1], (1, 0, 1)):
         assert np.array_equal(volume.read(step.read_box), voxels[(slice(None), *step.read_box.slices)])
     store.delete(volume.digest)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the names in a folder by itself")
+@pytest.mark.parametrize("block", [(1, 4, 8, 8), (1, 5, 12, 12)])
+def test_after_a_sync_every_file_and_every_folder_of_a_result_is_on_the_disk(store, monkeypatch, block):
+    safe = {}
+    really = os.fsync
+
+    def fsync(descriptor):
+        really(descriptor)
+        state = os.fstat(descriptor)
+        safe[state.st_ino] = state.st_mtime_ns
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    voxels = random_volume((1, 8, 16, 16))
+    writer = store.create(VolumeSpec(voxels.shape, "uint8", None, block))
+    for box in grid(voxels.shape[1:], (4, 8, 8)):  # whole blocks, or parts of them
+        writer.write(box, voxels[(slice(None), *box.slices)])
+        writer.sync()
+        for path in (store.staging / writer.id / "volume").rglob("*"):
+            state = path.stat()
+            assert safe.get(state.st_ino) == state.st_mtime_ns, path
+    assert np.array_equal(writer.seal().read(Box.of_shape(voxels.shape[1:])), voxels)
 
 
 def test_a_killed_job_goes_on_with_what_it_wrote(store, tmp_path):

@@ -51,6 +51,11 @@ class Ledger:
         self._file: int | None = None
         self.done: frozenset[int] = frozenset(self._read())
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is a file."""
+        return self._path is not None
+
     def _read(self) -> set[int]:
         if self._path is None or not self._path.exists():
             return set()
@@ -92,7 +97,7 @@ class Ledger:
         return self
 
     def note(self, number: int) -> None:
-        """Note that this tile is in the output; on disk when this returns."""
+        """Note that this tile is in the output, safe against a power cut; on disk when this returns."""
         if self._file is not None:
             os.write(self._file, _line({"done": number}))
             os.fsync(self._file)

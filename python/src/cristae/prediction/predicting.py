@@ -36,6 +36,9 @@ class Output(Protocol):
     def write(self, box_zyx: Box, voxels: NDArray[Any]) -> None:
         """Write the voxels (c, z, y, x) of a box."""
 
+    def sync(self) -> None:
+        """Wait until what was written is safe against a power cut."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -350,7 +353,9 @@ class _Run:
         back = write_back(result, tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
         if back is not None:
             self._output.write(*back)
-        self._ledger.note(number)
+        if self._ledger.is_kept:
+            self._output.sync()  # before the note: after a power cut it must not vouch for what is not there
+            self._ledger.note(number)
         self._written += 1
         self._tell()
 

@@ -148,6 +148,10 @@ class ZarrOutput:
         """Write a box (c, z, y, x); several threads may write at once."""
         self._writer.write(box_zyx, voxels)
 
+    def sync(self) -> None:
+        """Wait until what was written is safe against a power cut."""
+        self._writer.sync()
+
     def seal(self) -> Path:
         """Finish and return the path."""
         self._writer.seal()

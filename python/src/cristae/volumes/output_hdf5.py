@@ -66,6 +66,9 @@ class Hdf5Output:
             except OSError as error:
                 raise DiskFull("The HDF5 file could not be written; probably the disk is full.") from error
 
+    def sync(self) -> None:
+        """Do nothing: what was interrupted begins anew, so no note ever counts."""
+
     def seal(self) -> Path:
         """Finish and return the path."""
         try:

@@ -10,7 +10,7 @@ import tifffile
 
 from cristae.errors import AlreadyExists, InvalidInput
 from cristae.geometry import Box
-from cristae.volumes.durable import check_free_space, fsync_tree, full_disk_told
+from cristae.volumes.durable import check_free_space, fsync_file, fsync_tree, full_disk_told
 from cristae.volumes.image import Voxels
 from cristae.volumes.output_tiff import imagej_calibration
 from cristae.volumes.spec import VolumeSpec
@@ -45,6 +45,7 @@ class SliceOutput:
         self._staged = staged
         self._folder = staged.folder / _FOLDER
         self._lock = threading.Lock()
+        self._unsynced: set[int] = set()
         header, self._stored = _header(spec)
         self._start = len(header)
         self._digits = max(_FEWEST_DIGITS, len(str(spec.shape_czyx[1] - 1)))
@@ -68,6 +69,14 @@ class SliceOutput:
                     for y in range(y0, y1):
                         file.seek(self._start + (y * columns + x0) * item)
                         file.write(voxels[0, z - z0, y - y0].tobytes())
+                self._unsynced.add(z)
+
+    def sync(self) -> None:
+        """Wait until what was written is safe against a power cut."""
+        with self._lock, full_disk_told():
+            while self._unsynced:
+                fsync_file(self._path(min(self._unsynced)))
+                self._unsynced.remove(min(self._unsynced))
 
     def seal(self) -> Path:
         """Finish and return the path."""

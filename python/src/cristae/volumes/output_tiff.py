@@ -91,6 +91,11 @@ class TiffOutput:
                     for y in range(y0, y1):
                         self._put((plane * rows + y) * columns + x0, part[y - y0])
 
+    def sync(self) -> None:
+        """Wait until what was written is safe against a power cut."""
+        with full_disk_told():
+            os.fsync(self._descriptor)
+
     def seal(self) -> Path:
         """Finish and return the path."""
         made = _FILE

@@ -15,6 +15,8 @@ from cristae.volumes import chunks
 from cristae.volumes.chunks import ChunkFormat
 from cristae.volumes.durable import (
     check_free_space,
+    fsync_file,
+    fsync_folder,
     full_disk_told,
     overwrite_file,
     read_file,
@@ -51,6 +53,10 @@ class Output(Protocol):
 
     def write(self, box_zyx: Box, voxels: Voxels) -> None:
         """Write a box; `voxels` is (c, z, y, x), or (z, y, x) if there is one channel."""
+        ...
+
+    def sync(self) -> None:
+        """Wait until what was written is safe against a power cut: only then may a note call it done."""
         ...
 
     def seal(self) -> object:
@@ -109,6 +115,7 @@ class VolumeWriter:
         self._floor = free_floor_bytes
         self._files = ChunkFiles(self._volume, spec, ChunkFormat.ZSTD)
         self._partial = threading.Lock()
+        self._unsynced: set[Path] = set()
         self._sealed = sealed
         os.utime(folder)  # Not stale: somebody cares.
         with full_disk_told():
@@ -156,6 +163,17 @@ class VolumeWriter:
                 continue
             with self._partial, full_disk_told():
                 self._merge(index, common.relative_to(block), part)
+
+    def sync(self) -> None:
+        """Wait until what was written is safe against a power cut: only then may a note call it done."""
+        written = set(self._unsynced)
+        with full_disk_told():
+            for path in written:
+                with contextlib.suppress(FileNotFoundError):  # a part whose block is complete by now
+                    fsync_file(path)
+            for folder in {parent for path in written for parent in path.relative_to(self._volume).parents}:
+                fsync_folder(self._volume / folder)
+        self._unsynced -= written
 
     def seal(self, on_digest: Callable[[str], None] = lambda digest: None) -> StoredVolume:
         """Verify that every block was written, make it safe against power loss, and give it its name.
@@ -218,6 +236,7 @@ class VolumeWriter:
     def _merge(self, index: int, place: Box, part: Voxels) -> None:
         """Change a part of a block; to compress it anew for every tile would take longer than a network."""
         scratch = self._scratch(index)
+        self._unsynced.add(scratch)
         if scratch.exists():
             block = self._read_scratch(index).copy()
             block[place.slices] = part
@@ -238,6 +257,7 @@ class VolumeWriter:
             # Renamed into place: a kill leaves the old chunk or the new one, so what a ledger calls written
             # stays so.
             replace_file(path, *chunks.encode(self.spec, block, ChunkFormat.ZSTD))
+            self._unsynced.add(path)
             self._scratch(index).unlink(missing_ok=True)
 
 
