@@ -1,11 +1,26 @@
 """Which device computes, and how tensors lie best in its memory."""
 
+import functools
 import time
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from cristae.errors import InvalidInput
+from cristae.networks.unet import ResidualBlock
+
+
+class _TrialSize(NamedTuple):
+    features: int
+    plane: tuple[int, int]
+    volume: tuple[int, int, int]
+
+
+_SMALL = _TrialSize(16, (32, 32), (4, 8, 8))
+_LARGE = _TrialSize(16, (128, 128), (16, 32, 32))
+_LARGE_ON_GPU = _TrialSize(64, (256, 256), (16, 64, 64))
+"""Less would measure how long it takes to start a computation there."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -72,26 +87,53 @@ def ran_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
+@functools.cache
 def bfloat16_pays(dims: int, device: torch.device) -> bool:
     """Tell by a short trial whether mixed precision is quicker here.
 
-    Never ask what the device can do: CPUs without the units run bfloat16 too, hundreds of times slower.
+    What a device says it can do only rules it out: CPUs without the units run bfloat16 too, hundreds of times
+    slower. There a small trial goes before the real one, so that the answer takes a second. A process asks
+    once, so that its trainings can be compared.
     """
-    if device.type == "cuda":  # the driver knows, and a small trial would measure launches, not arithmetic
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    layer = nn.Conv2d(16, 16, 3, padding=1) if dims == 2 else nn.Conv3d(16, 16, 3, padding=1)
-    layer = layer.to(device).to(memory_format=memory_format(dims, device))
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            if not torch.cuda.is_bf16_supported(including_emulation=False):
+                return False
+        # As quick is good enough: it halves the memory.
+        return _time_by_float32(dims, device, _LARGE_ON_GPU, 5) < 1
+    if _time_by_float32(dims, device, _SMALL, 2) > 3:
+        return False
+    return _time_by_float32(dims, device, _LARGE, 5) < 0.85
+
+
+def _time_by_float32(dims: int, device: torch.device, size: _TrialSize, times: int) -> float:
+    pairs = [(_trial_s(dims, device, size, True), _trial_s(dims, device, size, False)) for _ in range(times)]
+    return min(mixed for mixed, _ in pairs) / min(plain for _, plain in pairs)
+
+
+def _trial_s(dims: int, device: torch.device, size: _TrialSize, mixed: bool) -> float:
+    """Return the seconds that two blocks of a network take, forward and backward."""
+    kernel, stride, space = (
+        ((1, 3, 3), (1, 2, 2), size.plane) if dims == 2 else ((3, 3, 3), (2, 2, 2), size.volume)
+    )
+    few, many = size.features, 2 * size.features
+    blocks = nn.Sequential(
+        ResidualBlock(dims, few, few, kernel, (1, 1, 1)), ResidualBlock(dims, few, many, kernel, stride)
+    )
+    blocks = blocks.to(device).to(memory_format=memory_format(dims, device))
     # Two samples, or a single thread takes another, slow path in float32 that no training takes.
-    x = torch.ones(2, 16, *((96, 96) if dims == 2 else (16, 32, 32)), device=device)
+    x = torch.ones(2, few, *space, device=device)
     x = x.contiguous(memory_format=memory_format(dims, device))
+    start = _clock_s(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+        answer = blocks(x).float().square().mean()
+    answer.backward()
+    return _clock_s(device) - start
 
-    def seconds(mixed: bool) -> float:
-        # The time that this process computed, not the clock: other programs must not decide.
-        start = time.process_time()
-        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
-            answer = layer(x).float().sum()
-        answer.backward()
-        return time.process_time() - start
 
-    pairs = [(seconds(True), seconds(False)) for _ in range(3)]
-    return min(mixed for mixed, _ in pairs) < 0.7 * min(plain for _, plain in pairs)
+def _clock_s(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    # The time that this process computed, not the clock: other programs must not decide.
+    return time.process_time()
