@@ -241,6 +241,19 @@ def test_a_job_for_a_device_that_has_gone_fails_with_a_sentence(tmp_path):
     asyncio.run(story())
 
 
+def test_a_job_for_a_device_that_may_still_be_found_waits_for_it(tmp_path):
+    async def story():
+        async with House(tmp_path, SAYS_DONE, devices=()) as house:
+            await house.supervisor.use(["cpu"], complete=False)
+            await house.submit("one", "cuda:3")
+            assert house.journal.get("one").state is JobState.QUEUED
+            await house.supervisor.use(["cuda:3", "cpu"])
+            await house.end("one")
+            assert house.journal.get("one").state is JobState.DONE
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("state", "ending", "stopping", "to"),
     [

@@ -122,6 +122,7 @@ class Supervisor:
         self._patience = patience or Patience()
         self._command = worker_command or (sys.executable, "-m", "cristae.worker", "--home", str(home.root))
         self._devices: tuple[str, ...] = ()
+        self._complete = False
         self._runs: dict[str, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._watchers: dict[str, set[asyncio.Event]] = {}
@@ -142,9 +143,12 @@ class Supervisor:
             elif job.state is JobState.CANCELLING:
                 await self._move(job.job_id, Move(JobState.CANCELLED))
 
-    async def use(self, devices: Sequence[str]) -> None:
-        """Name the devices, fastest first; jobs start from now on."""
-        self._devices = tuple(devices)
+    async def use(self, devices: Sequence[str], *, complete: bool = True) -> None:
+        """Name the devices, fastest first; jobs start from now on.
+
+        Unless they are ``complete``, a job for another one waits.
+        """
+        self._devices, self._complete = tuple(devices), complete
         await self.look()
 
     async def stop(self) -> None:
@@ -218,6 +222,8 @@ class Supervisor:
     async def _give_device(self, job: JobRecord) -> None:
         wanted = job.spec.device
         if wanted and wanted not in self._devices:
+            if not self._complete:
+                return
             sentence = f"The device {wanted} is not there any more; submit the job for another one."
             await self._move(job.job_id, Move(JobState.FAILED, JobError("UNSUPPORTED", sentence)))
             return

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psutil
 _log = logging.getLogger(__name__)
 
 _LONGEST_LOOK_S = 60.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 600.0
 
 
 @dataclass(frozen=True)
@@ -46,20 +48,48 @@ class Devices:
     ----------
     known
         The devices found so far, fastest first.
+    complete
+        False while GPUs are there perhaps, because the last look for them failed.
     """
 
     def __init__(self) -> None:
         self.known: tuple[Device, ...] = (cpu(),)
+        self.complete = True
         self._found = asyncio.Event()
 
     async def find(self) -> None:
-        """Look for GPUs."""
+        """Look for GPUs once."""
         try:
             if _has_driver():
                 self.known = (*await asyncio.to_thread(_ask_torch), cpu())
-        except Exception:
-            _log.exception("Looking for GPUs failed; only the CPU is used")
+            self.complete = True
+        except Exception as error:
+            said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
+            _log.exception(
+                "Looking for GPUs failed; the CPU is used meanwhile. %s", said.decode(errors="replace")
+            )
+            self.complete = False
         self._found.set()
+
+    async def keep_looking(
+        self, on_change: Callable[["Devices"], Awaitable[None]], pause_s: float = _FIRST_PAUSE_S
+    ) -> None:
+        """Look for GPUs until a look succeeds: at the start of a computer their driver may not be ready.
+
+        Parameters
+        ----------
+        on_change
+            Called after every look.
+        pause_s
+            Before the second look; every further pause is twice as long.
+        """
+        while True:
+            await self.find()
+            await on_change(self)
+            if self.complete:
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def names(self) -> list[str]:
         """Return the names of all devices, after the search for GPUs."""

@@ -101,7 +101,8 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         async def submit() -> JobRecord:
             devices = await self._house.devices.names()
             if spec.device and spec.device not in devices:
-                raise InvalidInput(f"There is no device {spec.device!r}; take {' or '.join(devices)}.")
+                again = "" if self._house.devices.complete else "; looking for GPUs failed and is tried again"
+                raise InvalidInput(f"There is no device {spec.device!r}; take {' or '.join(devices)}{again}.")
             title = await check()
             async with self._house.changing:
                 await self._house.quick(_check_presence, self._house, spec)

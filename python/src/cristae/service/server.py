@@ -163,6 +163,10 @@ async def _run(
     devices = Devices()
     leftovers = Leftovers(home, journal, store, limits.staging_kept_s)
     supervisor = Supervisor(home, journal, leftovers, worker_command=options.worker_command)
+
+    async def use(found: Devices) -> None:
+        await supervisor.use(await found.names(), complete=found.complete)
+
     house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices)
     gate = Gate(token, home.root, limits)
     server = _build(house, gate, options)
@@ -183,7 +187,7 @@ async def _run(
         _announce(home, f"{address}:{port}", tls=credentials is not None)
         _log.info("Cristae %s listens on %s:%s, process %s", __version__, address, port, os.getpid())
         on_ready(f"{address}:{port}")
-        background = [asyncio.create_task(_find_devices(devices, supervisor))]
+        background = [asyncio.create_task(devices.keep_looking(use))]
         background.append(asyncio.create_task(_keep_house(leftovers)))
         if options.stop_with is not None:
             background.append(asyncio.create_task(_watch_over(options, supervisor, gate, end)))
@@ -236,11 +240,6 @@ def _announce(home: Home, address: str, *, tls: bool) -> None:
 def launch_command() -> list[str]:
     """Return the words that start this Cristae again, to be followed by ``serve`` and its options."""
     return [sys.executable, "-m", "cristae.cli"]
-
-
-async def _find_devices(devices: Devices, supervisor: Supervisor) -> None:
-    await devices.find()
-    await supervisor.use(await devices.names())
 
 
 async def _keep_house(leftovers: Leftovers) -> None:
