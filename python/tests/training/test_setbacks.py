@@ -174,3 +174,42 @@ def test_a_validation_part_without_any_object_does_not_end_the_training(
     model = trained(request_for(validation_z=(3, 4)), tmp_path, [])
     assert model.record["metrics"] == {"validation_loss": 0.5}
     assert model.record["training"]["steps"] == 6
+
+
+@pytest.mark.parametrize("patience", ["1", "0.3"])
+def test_a_training_killed_again_and_again_ends_as_one_in_a_single_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: str
+) -> None:
+    # The impatient one ends early: what it counts is not forgotten either.
+    request = request_for(
+        settings=SMALL | {"patience": patience}, budget=Budget(steps=20), validation_z=(3, 4)
+    )
+    told: list[Event] = []
+    unbroken = trained(request, tmp_path / "unbroken", told)
+    early = [event for event in told if isinstance(event, Note) and "ends early" in event.sentence]
+    assert (len(early) == 1) == (patience == "0.3")
+
+    class Killed(BaseException):
+        pass
+
+    def killed_at(count: int) -> Callable[[], bool]:
+        asked = iter(range(1000))
+
+        def killed() -> bool:
+            if next(asked) == count:
+                raise Killed
+            return False
+
+        return killed
+
+    monkeypatch.setattr(trainer_module, "_CHECKPOINT_EVERY_S", 0.0)
+    for step in (2, 1, 3):
+        broken: list[Event] = []
+        with pytest.raises(Killed):
+            trained(request, tmp_path / "broken", broken, killed_at(step))
+    resumed = trained(request, tmp_path / "broken", broken)
+    assert resumed.record["training"]["steps"] == unbroken.record["training"]["steps"]
+    assert resumed.record["metrics"] == unbroken.record["metrics"]
+    assert any(isinstance(event, Note) and "goes on from step 6." in event.sentence for event in broken)
+    for name, weights in unbroken.weights.items():
+        assert np.array_equal(weights, resumed.weights[name]), name
