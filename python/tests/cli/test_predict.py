@@ -9,10 +9,11 @@ import zarr
 import cristae
 from cristae import cli
 from cristae.door.resume import fingerprint
-from cristae.errors import Cancelled, InvalidInput
+from cristae.errors import Cancelled, DiskFull, InvalidInput
 from cristae.geometry import Box
 from cristae.prediction import predicting
 from cristae.volumes import open_image
+from cristae.volumes.output_tiff import TiffOutput
 
 
 @pytest.mark.parametrize("name", ["out.tif", "out.ome.tif", "out.zarr", "out.ome.zarr", "out.h5", "out/"])
@@ -163,6 +164,33 @@ def test_an_interrupted_prediction_goes_on_when_the_same_call_comes_again(
     assert any("2 of" in sentence and "finished before the interruption" in sentence for sentence in told)
     assert np.array_equal(open_image(out).read(Box.of_shape((6, 40, 52)))[0], whole)
     assert not list((home / "work").glob("predict-*"))
+
+
+def test_an_interrupted_hdf5_file_leaves_nothing_and_promises_nothing(
+    home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    before = {path.name for path in tmp_path.iterdir()}
+    asked = iter(range(1000))
+    with pytest.raises(Cancelled) as cancelled:
+        cristae.predict(stack, tmp_path / "out.h5", model="mito", should_stop=lambda: next(asked) >= 2)
+    assert "goes on" not in cancelled.value.sentence
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert not list((home / "work").glob("predict-*"))
+
+
+def test_a_full_disk_is_told_with_its_folder_and_how_to_go_on(
+    home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object, box_zyx: Box, voxels: object) -> None:
+        raise DiskFull("The disk is full.", tmp_path)
+
+    with monkeypatch.context() as during:
+        during.setattr(TiffOutput, "write", full)
+        with pytest.raises(DiskFull, match="same command again") as told:
+            cristae.predict(stack, tmp_path / "out.tif", model="mito")
+    assert told.value.folder == tmp_path
+    assert cristae.predict(stack, tmp_path / "out.tif", model="mito") == tmp_path / "out.tif"
 
 
 def test_another_image_never_goes_on_from_what_the_first_one_left(

@@ -16,6 +16,7 @@ from cristae.prediction.instances import InMemory
 from cristae.volumes import Image, create_output
 from cristae.volumes import Output as FileOutput
 from cristae.volumes.import_hdf5 import split_key
+from cristae.volumes.output import can_go_on
 from cristae.volumes.staging import is_taken
 
 LARGEST_16_BIT_ID = 65_535
@@ -75,7 +76,7 @@ class Run:
             Replace it if it is there.
         source
             Names the content of the image. If it is known, an interrupted prediction leaves what it has
-            beside `out`, and the same call goes on from there.
+            beside `out`, and the same call goes on from there; but an HDF5 file is begun anew.
         work
             The folder for ledgers.
         """
@@ -91,18 +92,22 @@ class Run:
                 output.discard()
                 raise
             return
-        output = self._created(out, self._form.dtype, overwrite=overwrite, resume=source is not None)
+        resume = source is not None and can_go_on(out)
+        output = self._created(out, self._form.dtype, overwrite=overwrite, resume=resume)
         place = hashlib.sha256(str(Path(out).absolute()).encode()).hexdigest()[:16]
         ledger = work / f"predict-{place}.jsonl"
         try:
-            self._predict_into(output, None if source is None else ledger, source or "")
+            self._predict_into(output, ledger if resume else None, source or "")
             output.seal()
         except (Cancelled, DiskFull) as interruption:
-            if source is None:
+            if not resume:
                 output.discard()
                 raise
             output.close()
-            raise type(interruption)(f"{interruption.sentence} {GO_ON}") from interruption
+            sentence = f"{interruption.sentence} {GO_ON}"
+            if isinstance(interruption, DiskFull):
+                raise DiskFull(sentence, interruption.folder) from interruption
+            raise Cancelled(sentence) from interruption
         except Exception:
             output.discard()
             raise

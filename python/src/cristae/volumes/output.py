@@ -91,12 +91,9 @@ def create_output(
         shape_czyx, np.dtype(dtype).name, voxel_size, name=(name or target.name)[:120], classes=tuple(classes)
     )
     form = _form(path)
-    staged = StagedTarget(
-        target,
-        {"form": form, **spec_to_json(spec)},
-        overwrite=overwrite,
-        resume=resume and form != "hdf5",
-    )
+    resume = resume and can_go_on(path)
+    note = {"form": form, **spec_to_json(spec)}
+    staged = StagedTarget(target, note, overwrite=overwrite, resume=resume)
     try:
         if form == "slices":
             return SliceOutput(staged, spec)
@@ -108,6 +105,11 @@ def create_output(
     except BaseException:
         staged.discard()
         raise
+
+
+def can_go_on(path: Path | str) -> bool:
+    """Tell whether an unfinished output of that name can be taken up again: an HDF5 file is written anew."""
+    return _form(path) != "hdf5"
 
 
 def _form(path: Path | str) -> str:
