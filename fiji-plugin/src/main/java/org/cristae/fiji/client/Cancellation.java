@@ -9,6 +9,14 @@ public final class Cancellation {
   private final List<Runnable> actions = new ArrayList<>();
   private boolean cancelled;
 
+  /** A wish that is made when one of these is. */
+  public static Cancellation either(Cancellation one, Cancellation other) {
+    Cancellation either = new Cancellation();
+    one.onCancel(either::cancel);
+    other.onCancel(either::cancel);
+    return either;
+  }
+
   /** Wishes to stop: runs the actions on this thread. A second time does nothing. */
   public void cancel() {
     List<Runnable> due;

@@ -5,8 +5,11 @@ import ij.ImagePlus;
 import ij.Macro;
 import ij.macro.Interpreter;
 import ij.plugin.PlugIn;
+import ij.plugin.frame.Recorder;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.ui.Failures;
+import org.cristae.fiji.ui.JobWindow;
 import org.cristae.fiji.ui.StatusBar;
 import org.cristae.fiji.ui.Work;
 import org.cristae.v1.ErrorCode;
@@ -22,7 +25,7 @@ abstract class Command implements PlugIn {
   /** Does the command with the options of a macro; blocks until it is done. */
   abstract void scripted(String options) throws CristaeException;
 
-  /** Asks the person, and returns once the work has begun in a window of its own. */
+  /** Asks the person, and begins what was chosen. */
   abstract void interactive() throws CristaeException;
 
   @Override
@@ -40,23 +43,13 @@ abstract class Command implements PlugIn {
       if (Macro.MACRO_CANCELED.equals(e.getMessage())) {
         throw e; // ImageJ ends macros so
       }
-      fail(unforeseen(e));
+      fail(Failures.unforeseen(e));
     }
-  }
-
-  /** One sentence for a failure that nobody foresaw; the console gets the whole of it. */
-  private static CristaeException unforeseen(Throwable failure) {
-    failure.printStackTrace();
-    String sentence =
-        failure instanceof OutOfMemoryError
-            ? "ImageJ has not enough memory for this: give it more in Edit > Options > Memory &"
-                + " Threads, or use virtual stacks."
-            : "This went wrong inside the plugin (" + failure + "); the console has the details.";
-    return new CristaeException(ErrorCode.ERROR_CODE_INTERNAL, sentence);
   }
 
   private static void fail(CristaeException failure) {
     StatusBar.clear("");
+    Recorder.setCommand(null); // what did not happen is not recorded
     if (failure.code() == ErrorCode.ERROR_CODE_CANCELLED) {
       IJ.showStatus("Cristae: cancelled");
       Macro.abort();
@@ -74,6 +67,20 @@ abstract class Command implements PlugIn {
     IJ.error("Cristae", interpreter == null ? wrapped(failure.getMessage()) : failure.getMessage());
   }
 
+  /** What a dialog that was cancelled is: nothing is recorded, and a macro that opened it ends. */
+  static CristaeException dismissed() {
+    return new CristaeException(ErrorCode.ERROR_CODE_CANCELLED, "Cancelled.");
+  }
+
+  /** Begins what was chosen in a dialog: in a window of its own, but a macro waits for the end. */
+  static void begin(Work work) throws CristaeException {
+    if (IJ.isMacro()) {
+      runToEnd(work);
+    } else {
+      JobWindow.start(work);
+    }
+  }
+
   /** The text in lines of about 80 characters. */
   static String wrapped(String text) {
     StringBuilder lines = new StringBuilder();
@@ -88,6 +95,7 @@ abstract class Command implements PlugIn {
 
   /** Does the work on this thread; Esc cancels it, on the server too. Shows the result. */
   static void runToEnd(Work work) throws CristaeException {
+    IJ.resetEscape(); // of something before
     Cancellation cancellation = new Cancellation();
     Cancellation end = new Cancellation();
     Thread watch = new Thread(() -> watchEscape(cancellation, end), "Cristae watches Esc");

@@ -2,7 +2,6 @@ package org.cristae.fiji.command;
 
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.ui.Choices;
-import org.cristae.fiji.ui.JobWindow;
 import org.cristae.fiji.ui.SegmentDialog;
 import org.cristae.fiji.ui.Segmentation;
 
@@ -16,10 +15,11 @@ public final class Segment extends Command {
   @Override
   void interactive() throws CristaeException {
     Choices choices = SegmentDialog.ask();
-    if (choices != null) {
-      Segmentation segmentation = Segmentation.prepare(choices);
-      choices.record();
-      JobWindow.start(segmentation);
+    if (choices == null) {
+      throw dismissed();
     }
+    Segmentation segmentation = Segmentation.prepare(choices);
+    choices.record();
+    begin(segmentation);
   }
 }

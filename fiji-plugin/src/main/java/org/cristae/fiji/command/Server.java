@@ -1,5 +1,6 @@
 package org.cristae.fiji.command;
 
+import ij.plugin.frame.Recorder;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.ui.Choices;
 import org.cristae.fiji.ui.Connection;
@@ -7,13 +8,14 @@ import org.cristae.fiji.ui.ServerWindow;
 
 /**
  * Plugins > Cristae > Cristae Server: which server is used. In macros {@code address=host:port
- * token=...}, or {@code address=local} for the one on this machine.
+ * token=...}, or {@code address=local} for the one on this machine; what is not given stays as it
+ * was. What is recorded is the press of Connect.
  */
 public final class Server extends Command {
   @Override
   void scripted(String options) throws CristaeException {
-    Choices choices = new Choices("Cristae Server", "address", "token", "command").parse(options);
-    String address = choices.get("address", "local");
+    Choices choices = ServerWindow.choices().parse(options);
+    String address = choices.get("address", Connection.address());
     Connection.choose(
         address.equals("local") ? "" : address,
         choices.get("token", ""),
@@ -22,6 +24,7 @@ public final class Server extends Command {
 
   @Override
   void interactive() {
+    Recorder.setCommand(null);
     ServerWindow.open();
   }
 }

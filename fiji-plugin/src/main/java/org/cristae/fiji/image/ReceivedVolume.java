@@ -20,6 +20,11 @@ public final class ReceivedVolume implements BlockSink {
   /** Whole numbers up to here are exact in single precision. */
   public static final long MAX_EXACT_LABEL = 1 << 24;
 
+  /** What can be done with a result that ImageJ cannot hold. */
+  static final String WHERE =
+      "It stays on the server, whole: `cristae volumes` lists it, and its Zarr folder is in `volumes`"
+          + " of the server's home.";
+
   private final VolumeSpec spec;
   private final int width;
   private final int height;
@@ -28,14 +33,37 @@ public final class ReceivedVolume implements BlockSink {
   private int bitDepth;
   private long maximum;
 
-  /** An empty volume to be filled. */
-  public ReceivedVolume(VolumeSpec spec) {
+  /**
+   * An empty volume to be filled.
+   *
+   * @throws CristaeException if ImageJ can never hold it
+   */
+  public ReceivedVolume(VolumeSpec spec) throws CristaeException {
     this.spec = spec;
     this.width = (int) spec.getShape().getX();
     this.height = (int) spec.getShape().getY();
     this.sections = (int) spec.getShape().getZ();
     this.planes = new Object[(int) (spec.getShape().getC() * sections)];
     this.bitDepth = spec.getDataType() == DataType.DATA_TYPE_FLOAT32 ? 32 : 8;
+    double bytes = (double) planes.length * width * height * bitDepth / 8;
+    if (bytes > Runtime.getRuntime().maxMemory()) {
+      throw tooLarge();
+    }
+  }
+
+  private CristaeException tooLarge() {
+    return new CristaeException(
+        ErrorCode.ERROR_CODE_OUT_OF_MEMORY,
+        String.format(
+                java.util.Locale.ROOT,
+                "The result, %d x %d in %d slices, does not fit into the %.1f GB of memory that ImageJ may"
+                    + " use. Give it more in Edit > Options > Memory & Threads, restart it, and open the"
+                    + " result with Plugins > Cristae > Cristae Jobs. ",
+                width,
+                height,
+                sections,
+                Runtime.getRuntime().maxMemory() / 1e9)
+            + WHERE);
   }
 
   /** The greatest label that arrived; 0 for floating-point volumes. */
@@ -50,6 +78,14 @@ public final class ReceivedVolume implements BlockSink {
 
   @Override
   public void write(BlockGrid.Block block, byte[] voxels) throws CristaeException {
+    try {
+      fill(block, voxels);
+    } catch (OutOfMemoryError e) {
+      throw tooLarge();
+    }
+  }
+
+  private void fill(BlockGrid.Block block, byte[] voxels) throws CristaeException {
     ByteBuffer in = ByteBuffer.wrap(voxels).order(ByteOrder.LITTLE_ENDIAN);
     if (spec.getDataType() != DataType.DATA_TYPE_FLOAT32) {
       widenFor(in);
@@ -104,8 +140,8 @@ public final class ReceivedVolume implements BlockSink {
           ErrorCode.ERROR_CODE_UNSUPPORTED,
           "The result has "
               + String.format(java.util.Locale.ROOT, "%,d", maximum)
-              + " labels; ImageJ shows at most 16,777,216 exactly. It stays on the server, whole:"
-              + " get it with cristae volumes.");
+              + " labels; ImageJ shows at most 16,777,216 exactly. "
+              + WHERE);
     }
     int needed = maximum > 65535 ? 32 : maximum > 255 ? 16 : 8;
     if (needed > bitDepth) {

@@ -27,7 +27,7 @@ public final class LocalServer {
   private static final int LAST_WORDS = 600;
 
   private final HomeFolder home;
-  private Process process;
+  private volatile Process process;
   private volatile boolean stopped;
 
   /** The server of the home folder. */
@@ -46,8 +46,9 @@ public final class LocalServer {
   }
 
   /** True if a server that was started here still runs. */
-  public synchronized boolean isOurs() {
-    return process != null && process.isAlive();
+  public boolean isOurs() { // not synchronized: the event thread asks while a server is started
+    Process ours = process;
+    return ours != null && ours.isAlive();
   }
 
   /**

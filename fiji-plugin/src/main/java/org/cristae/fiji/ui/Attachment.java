@@ -28,7 +28,7 @@ final class Attachment implements Work {
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     return done.getKind() == JobKind.JOB_KIND_PREDICTION
-        ? Results.fetch(client, done, null, listener, cancellation)
+        ? Results.fetch(client, done, null, listener, Cancellation.either(cancellation, detach))
         : null;
   }
 

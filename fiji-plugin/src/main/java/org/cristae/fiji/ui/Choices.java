@@ -176,6 +176,23 @@ public final class Choices {
     }
   }
 
+  /** Adds a line of its own to the recorder, for what a window does after its command ended. */
+  void recordLine() {
+    if (Recorder.record) {
+      StringBuilder options = new StringBuilder();
+      for (String key : keys) {
+        if (has(key)) {
+          String value = quoted(get(key, ""));
+          boolean bare = value.indexOf(' ') < 0;
+          options.append(options.length() == 0 ? "" : " ").append(key).append('=');
+          options.append(bare ? value : "[" + value + "]");
+        }
+      }
+      String text = options.toString().replace("\\", "\\\\").replace("\"", "\\\"");
+      Recorder.recordString("run(\"" + command + "\", \"" + text + "\");\n");
+    }
+  }
+
   /** The recorder puts values with spaces into brackets, but not those that look quoted already. */
   static String quoted(String value) {
     boolean looksQuoted = value.startsWith("[") || value.startsWith("'");

@@ -34,9 +34,11 @@ public final class Following {
       Cancellation detach)
       throws CristaeException {
     Jobs jobs = new Jobs(client);
-    Runnable cancel = cancellation.onCancel(() -> cancel(jobs, jobId, detach));
+    Cancellation leave = new Cancellation();
+    Runnable left = detach.onCancel(leave::cancel);
+    Runnable cancel = cancellation.onCancel(() -> cancel(jobs, jobId, leave));
     try {
-      Job job = jobs.watch(jobId, event -> tell(event, listener), detach);
+      Job job = jobs.watch(jobId, event -> tell(event, listener), leave);
       if (job.getState() == JobState.JOB_STATE_FAILED) {
         throw new CristaeException(job.getError().getCode(), job.getError().getSentence());
       }
@@ -45,6 +47,13 @@ public final class Following {
       }
       return job;
     } catch (CristaeException e) {
+      if (leave.isCancelled() && !detach.isCancelled()) {
+        throw new CristaeException(
+            ErrorCode.ERROR_CODE_BUSY,
+            "The server was asked to end the job, and did not confirm it. Plugins > Cristae > Cristae"
+                + " Jobs shows whether it still runs.",
+            e);
+      }
       if (e.isPassing()) {
         throw new CristaeException(
             e.code(),
@@ -55,25 +64,33 @@ public final class Following {
       throw e;
     } finally {
       cancellation.forget(cancel);
+      detach.forget(left);
     }
   }
 
   /** Asks for the end, and stops waiting for it if it does not come. */
-  private static void cancel(Jobs jobs, String jobId, Cancellation detach) {
-    Thread thread =
-        new Thread(
-            () -> {
-              try {
-                jobs.cancel(jobId);
-                Thread.sleep(CANCEL_LIMIT_MS);
-              } catch (CristaeException e) {
-                // the server is gone: nothing to wait for
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-              detach.cancel();
-            },
-            "Cristae cancels a job");
+  private static void cancel(Jobs jobs, String jobId, Cancellation leave) {
+    inBackground(
+        () -> {
+          try {
+            jobs.cancel(jobId); // goes on trying behind the limit, if the server is away
+          } catch (CristaeException e) {
+            leave.cancel();
+          }
+        });
+    inBackground(
+        () -> {
+          try {
+            Thread.sleep(CANCEL_LIMIT_MS);
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+          leave.cancel();
+        });
+  }
+
+  private static void inBackground(Runnable action) {
+    Thread thread = new Thread(action, "Cristae cancels a job");
     thread.setDaemon(true);
     thread.start();
   }

@@ -32,6 +32,7 @@ final class FormDialog {
   private final List<JComponent> hidden = new ArrayList<>();
   private final JLabel message = Look.hint(" ");
   private final Map<String, JComponent> fields = new LinkedHashMap<>();
+  private boolean startsOpen;
   private boolean accepted;
 
   /** An empty dialog; call on the event thread. */
@@ -48,6 +49,7 @@ final class FormDialog {
     if (isOpen || items.contains(chosen)) {
       box.setSelectedItem(chosen);
     }
+    startsOpen |= isMore && box.getSelectedIndex() != 0;
     box.setPrototypeDisplayValue("a title of usual length.tif");
     add(isMore, key, label, box);
     return box;
@@ -56,6 +58,7 @@ final class FormDialog {
   /** A field to type into. */
   JTextField text(boolean isMore, String key, String label, String value, String toolTip) {
     JTextField field = new JTextField(value, 20);
+    startsOpen |= isMore && !value.isEmpty();
     field.setToolTipText(toolTip);
     add(isMore, key, label, field);
     return field;
@@ -124,6 +127,9 @@ final class FormDialog {
           toggle.setText(show ? "Less" : "More...");
           dialog.pack();
         });
+    if (startsOpen) {
+      toggle.doClick(); // what is remembered from the last time must be seen
+    }
 
     JPanel north = new JPanel(new BorderLayout());
     north.add(rows, BorderLayout.CENTER);

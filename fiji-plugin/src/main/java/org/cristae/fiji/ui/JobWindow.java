@@ -3,6 +3,7 @@ package org.cristae.fiji.ui;
 import ij.ImagePlus;
 import java.awt.BorderLayout;
 import java.awt.Dimension;
+import java.util.HashMap;
 import java.util.Map;
 import javax.swing.BoxLayout;
 import javax.swing.JButton;
@@ -17,6 +18,7 @@ import javax.swing.WindowConstants;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.ErrorCode;
+import org.cristae.v1.Job;
 
 /**
  * A window with one job: stage, progress, plan and curve. Cancel ends the job on the server; Close
@@ -24,6 +26,9 @@ import org.cristae.v1.ErrorCode;
  */
 public final class JobWindow implements JobListener {
   private static int opened;
+
+  /** The windows that are open, by the id of their job; used on the event thread. */
+  private static final Map<String, JobWindow> OF_JOBS = new HashMap<>();
 
   private final Work work;
   private final Cancellation cancellation = new Cancellation();
@@ -89,6 +94,19 @@ public final class JobWindow implements JobListener {
         });
   }
 
+  /** Brings the window that follows a job to the front, or opens one; not two for one job. */
+  static void follow(Job job) {
+    Look.onEventThread(
+        () -> {
+          JobWindow window = OF_JOBS.get(job.getJobId());
+          if (window != null && window.frame.isDisplayable() && !window.ended) {
+            window.frame.toFront();
+          } else {
+            start(new Attachment(job));
+          }
+        });
+  }
+
   private void run() {
     try {
       ImagePlus result = work.run(this, cancellation, detach);
@@ -99,8 +117,7 @@ public final class JobWindow implements JobListener {
     } catch (CristaeException e) {
       end(e.code() == ErrorCode.ERROR_CODE_CANCELLED ? "Cancelled." : e.getMessage(), 0);
     } catch (RuntimeException | OutOfMemoryError e) {
-      e.printStackTrace();
-      end("This went wrong inside the plugin (" + e + "); the console has the details.", 0);
+      end(Failures.unforeseen(e).getMessage(), 0);
     } finally {
       StatusBar.clear("");
     }
@@ -110,6 +127,9 @@ public final class JobWindow implements JobListener {
     SwingUtilities.invokeLater(
         () -> {
           ended = true;
+          if (!frame.isDisplayable()) {
+            return; // closed: packing it would bring it back
+          }
           stage.setText(Look.wrapped(words, 320));
           detail.setText(" ");
           bar.setIndeterminate(false);
@@ -127,6 +147,7 @@ public final class JobWindow implements JobListener {
 
   private void close() {
     frame.dispose();
+    OF_JOBS.values().remove(this);
     if (!ended) {
       // Before the server has the job there is nothing that could go on.
       new Thread(hasJob ? detach::cancel : cancellation::cancel, "Cristae closes").start();
@@ -135,7 +156,11 @@ public final class JobWindow implements JobListener {
 
   @Override
   public void submitted(String jobId) {
-    SwingUtilities.invokeLater(() -> hasJob = true);
+    SwingUtilities.invokeLater(
+        () -> {
+          hasJob = true;
+          OF_JOBS.put(jobId, this);
+        });
   }
 
   @Override

@@ -158,7 +158,7 @@ public final class JobsWindow {
   private void followSelected() {
     Job job = selected();
     if (job != null) {
-      JobWindow.start(new Attachment(job));
+      JobWindow.follow(job);
     }
   }
 

@@ -78,7 +78,7 @@ public final class Segmentation implements Work {
     Job job = jobs.submit(spec.build());
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
-    return Results.fetch(client, done, source, listener, cancellation);
+    return Results.fetch(client, done, source, listener, Cancellation.either(cancellation, detach));
   }
 
   private static String usualOutput(Model model) {

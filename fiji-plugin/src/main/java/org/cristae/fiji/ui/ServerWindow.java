@@ -82,6 +82,11 @@ public final class ServerWindow {
     form.add(field, at);
   }
 
+  /** No choices yet. */
+  public static Choices choices() {
+    return new Choices("Cristae Server", "address", "token", "command");
+  }
+
   /** Opens the window, or brings it to the front, and asks the server who it is. */
   public static void open() {
     Look.onEventThread(
@@ -117,6 +122,10 @@ public final class ServerWindow {
           Connection.choose(chosenAddress, chosenToken, chosenCommand);
           Client client =
               Connection.open((stage, fraction, detail) -> say(stage + " ..."), new Cancellation());
+          choices()
+              .put("address", chosenAddress.isEmpty() ? "local" : chosenAddress)
+              .put("command", chosenAddress.isEmpty() ? chosenCommand : "")
+              .recordLine(); // without the token: it is kept, and macros are passed around
           return describe(client);
         });
   }

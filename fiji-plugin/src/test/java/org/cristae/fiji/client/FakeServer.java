@@ -35,11 +35,14 @@ import org.cristae.v1.WatchJobRequest;
 import org.cristae.v1.WriteBlocksRequest;
 
 /** A small server over real gRPC whose connections break on demand. */
-final class FakeServer implements AutoCloseable {
+public final class FakeServer implements AutoCloseable {
   static final String TOKEN = "right";
 
   /** After so many received (or sent) blocks or events each stream breaks; 0: never. */
   int breakAfter;
+
+  /** Watchers are told nothing and the stream does not end. */
+  public boolean isSilent;
 
   /** Answers the committed position after so many blocks. */
   int answerEvery = 4;
@@ -67,7 +70,8 @@ final class FakeServer implements AutoCloseable {
   private long committed;
   private final io.grpc.Server server;
 
-  FakeServer() throws IOException {
+  /** Starts it on a free port. */
+  public FakeServer() throws IOException {
     server =
         NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
             .addService(new ServerService())
@@ -93,7 +97,8 @@ final class FakeServer implements AutoCloseable {
     }
   }
 
-  Client client() throws CristaeException {
+  /** A client that has the token, and tries for 10 s. */
+  public Client client() throws CristaeException {
     return client(TOKEN, 10);
   }
 
@@ -256,6 +261,9 @@ final class FakeServer implements AutoCloseable {
 
     @Override
     public void watchJob(WatchJobRequest request, StreamObserver<JobEvent> answer) {
+      if (isSilent) {
+        return;
+      }
       if (!quietBreaksMs.isEmpty()) {
         try {
           Thread.sleep(quietBreaksMs.remove(0));

@@ -3,9 +3,14 @@ package org.cristae.fiji.command;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.Prefs;
 import ij.WindowManager;
 import ij.plugin.frame.Recorder;
 import java.awt.Component;
@@ -97,6 +102,134 @@ class DialogIT {
     ImagePlus again = await("the result", () -> WindowManager.getImage("my stack-clicked.tif"));
     assertEquals("micron", again.getCalibration().getUnit());
     assertEquals(3, again.getNSlices());
+  }
+
+  @Test
+  void aDialogShowsWhatItRemembersAndRecordsNothingWhenItIsCancelled() throws Exception {
+    RealImageJ.stack("stack.tif", 3, 1);
+    Recorder recorder = new Recorder(false);
+    Prefs.set("cristae.train.classes", "");
+    Prefs.set("cristae.train.unknown", "");
+    try {
+      menu("Cristae Train");
+      Window plain = await("the dialog", () -> dialog("Cristae: train a model"));
+      assertFalse(child(plain, part -> "classes".equals(part.getName())).isShowing());
+      click(plain, "Cancel");
+      await("the end of the dialog", () -> plain.isShowing() ? null : this);
+      Prefs.set("cristae.train.classes", "mito,er");
+      menu("Cristae Train");
+      Window more = await("the dialog", () -> dialog("Cristae: train a model"));
+      Component classes = child(more, part -> "classes".equals(part.getName()));
+      assertTrue(classes.isShowing());
+      assertEquals("mito,er", ((JTextField) classes).getText());
+      click(more, "Cancel");
+      await("the end of the dialog", () -> more.isShowing() ? null : this);
+      await("the end of the command", () -> isIdle("Cristae Train") ? this : null);
+      assertNull(line(recorder.getText(), "Cristae Train"), recorder.getText());
+    } finally {
+      Prefs.set("cristae.train.classes", "");
+      Recorder.record = false;
+      recorder.close();
+    }
+  }
+
+  private static boolean isIdle(String command) {
+    for (Thread thread : Thread.getAllStackTraces().keySet()) {
+      if (thread.getName().contains(command)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  @Test
+  void aMacroThatOpensTheDialogWaitsForTheResult() throws Exception {
+    RealImageJ.stack("asked.tif", 3, 1);
+    RealImageJ.labels("asked-labels.tif", 3);
+    macro(
+        "run(\"Cristae Train\", \"image=asked.tif labels=asked-labels.tif name=asked steps=2\");",
+        "selectImage(\"asked.tif\");");
+    String[] title = new String[1];
+    Thread macro =
+        new Thread(
+            () -> {
+              macro("run(\"Cristae Segment\");", "rename(\"mine\");");
+              title[0] = IJ.getImage().getTitle();
+            },
+            "Macro$");
+    macro.start();
+    Window segment = await("the dialog", () -> dialog("Cristae: segment an image"));
+    SwingUtilities.invokeAndWait(() -> box(segment, "model").setSelectedItem("asked"));
+    click(segment, "Segment");
+    macro.join(120_000);
+    assertEquals("mine", title[0]);
+    assertNull(frame("Cristae: Segmenting asked.tif with asked"));
+    assertNotNull(IJ.getImage().getProp("cristae.model"));
+  }
+
+  @Test
+  void aJobIsFollowedInOneWindowHoweverOftenItIsAskedFor() throws Exception {
+    RealImageJ.stack("long.tif", 3, 1);
+    RealImageJ.labels("long-labels.tif", 3);
+    menu("Cristae Train");
+    Window train = await("the dialog", () -> dialog("Cristae: train a model"));
+    type(train, "name", "long");
+    SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("30"));
+    click(train, "Train");
+    Window window = await("the window", () -> frame("Cristae: Training long"));
+    menu("Cristae Jobs");
+    Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
+    JTable table = (JTable) child(jobs, part -> part instanceof JTable);
+    await("the job", () -> isFirst(table, "long", "running") ? this : null);
+    SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
+    click(jobs, "Follow");
+    click(jobs, "Follow");
+    SwingUtilities.invokeAndWait(() -> {});
+    Thread.sleep(500);
+    assertEquals(1, frames("Cristae: Training long"));
+    click(window, "Close");
+    await("the end of the window", () -> window.isShowing() ? null : this);
+    click(jobs, "Follow");
+    Window again = await("another window", () -> frame("Cristae: Training long"));
+    click(again, "Cancel");
+    await("the end", () -> isFirst(table, "long", "cancelled") ? this : null);
+  }
+
+  private static boolean isFirst(JTable table, String job, String state) throws Exception {
+    boolean[] is = new boolean[1];
+    SwingUtilities.invokeAndWait(
+        () ->
+            is[0] =
+                table.getRowCount() > 0
+                    && job.equals(table.getValueAt(0, 0))
+                    && state.equals(table.getValueAt(0, 2)));
+    return is[0];
+  }
+
+  private static int frames(String title) {
+    int count = 0;
+    for (Window window : Window.getWindows()) {
+      boolean same = window instanceof JFrame && title.equals(((JFrame) window).getTitle());
+      count += same && window.isShowing() ? 1 : 0;
+    }
+    return count;
+  }
+
+  @Test
+  void pressingConnectRecordsWhichServerWasChosen() throws Exception {
+    Recorder recorder = new Recorder(false);
+    try {
+      menu("Cristae Server");
+      Window server = await("the window", () -> frame("Cristae: server"));
+      click(server, "Connect");
+      String expected =
+          "run(\"Cristae Server\", \"address=local command=" + RealImageJ.serverCommand() + "\");";
+      await("the line", () -> line(recorder.getText(), "Cristae Server"));
+      assertEquals(expected, line(recorder.getText(), "Cristae Server"));
+    } finally {
+      Recorder.record = false;
+      recorder.close();
+    }
   }
 
   private static String line(String recorded, String command) {

@@ -179,6 +179,28 @@ class MacroIT {
     assertEquals(JobState.JOB_STATE_CANCELLED, jobs().get(job.getJobId()).getState());
   }
 
+  @Test
+  void anEscPressedForSomethingBeforeCancelsNothing() {
+    ImagePlus source = RealImageJ.stack("stack.tif", 2, 1);
+    IJ.setKeyDown(KeyEvent.VK_ESCAPE);
+    IJ.setKeyUp(KeyEvent.VK_ESCAPE);
+    assertTrue(IJ.escapePressed());
+    IJ.run(source, "Cristae Segment", "model=tiny");
+    assertEquals("stack-tiny.tif", IJ.getImage().getTitle());
+  }
+
+  @Test
+  void aNewTokenAloneDoesNotChangeTheServer() {
+    try {
+      macro("run(\"Cristae Server\", \"address=127.0.0.1:1 token=x\");");
+      macro("run(\"Cristae Server\", \"token=y\");");
+      assertEquals("127.0.0.1:1", Connection.address());
+    } finally {
+      macro("run(\"Cristae Server\", \"address=local\");");
+    }
+    assertEquals("", Connection.address());
+  }
+
   private static Job awaitRunning(String title) throws Exception {
     for (int i = 0; i < 600; i++) {
       List<Job> all = jobs().list(50);

@@ -22,6 +22,8 @@ import java.util.List;
 import org.cristae.fiji.client.BlockGrid;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.DataType;
+import org.cristae.v1.Shape;
+import org.cristae.v1.VolumeSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -83,6 +85,16 @@ class ImageVolumeTest {
   @ValueSource(ints = {8, 16, 32})
   void aHyperstackOfAnyTypeIsChannelsSectionsRowsColumns(int bits) throws Exception {
     assertEveryVoxelInPlace(hyperstack(bits, 2, 19, 1, 30, 300), bits);
+  }
+
+  @Test
+  void aResultThatCannotFitIntoTheMemoryIsToldBeforeItIsFetched() {
+    Shape shape = Shape.newBuilder().setC(1).setZ(100_000).setY(20_000).setX(20_000).build();
+    VolumeSpec spec =
+        VolumeSpec.newBuilder().setShape(shape).setDataType(DataType.DATA_TYPE_UINT8).build();
+    CristaeException failure = assertThrows(CristaeException.class, () -> new ReceivedVolume(spec));
+    assertTrue(failure.getMessage().contains("20000 x 20000 in 100000 slices, does not fit"));
+    assertTrue(failure.getMessage().contains("`cristae volumes`"), failure.getMessage());
   }
 
   @Test
