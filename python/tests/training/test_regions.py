@@ -48,6 +48,17 @@ def test_what_is_held_out_is_trained_on_nowhere_and_validated_on_only_there() ->
     assert validated.tolist() == [False, False, False, False, True, True]
 
 
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_a_held_out_section_without_labels_is_unknown(in_memory: bool) -> None:
+    labels = striped()
+    labels[5] = 0  # not annotated
+    region = region_of(labels)
+    region.held_out = Box((5, 0, 0), (6, 8, 8))
+    if in_memory:
+        region.hold_in_memory()
+    assert (region.targets(Box((4, 0, 0), (6, 8, 8)), validation=True) == UNKNOWN).all()
+
+
 def test_sections_that_were_not_chosen_are_not_trained_on() -> None:
     region = region_of(striped())
     region.training_z = (1, 3)

@@ -220,6 +220,24 @@ def test_several_channels_and_several_images_are_trained_on_together(tmp_path: P
     assert model.record["network"]["in_channels"] == 6
 
 
+def test_of_several_images_parts_are_held_out_and_named(tmp_path: Path) -> None:
+    pairs = []
+    for seed in (0, 1):
+        image, mask = blobs(3, 200, seed)
+        pairs.append((ArrayImage(image, SERIAL, name=f"stack {seed}"), ArrayImage(mask, SERIAL)))
+    events: list[Event] = []
+    trained(TrainingRequest(pairs, "m", budget=Budget(steps=2), settings=SMALL), tmp_path, events.append)
+    told = [e.sentence for e in events if isinstance(e, Note) and "Validated on" in e.sentence]
+    assert ["of stack 0" in told[0], "of stack 1" in told[1]] == [True, True]
+
+
+def test_sections_to_validate_on_that_carry_no_labels_are_refused(tmp_path: Path) -> None:
+    image, mask = blobs(8, 40)
+    mask[6:] = 0  # not annotated
+    with pytest.raises(InvalidInput, match="6:8 carry no labels"):
+        trained(request_for(image, mask, validation_z=(6, 8)), tmp_path)
+
+
 def of_sizes(one: VoxelSize | None, two: VoxelSize | None, depth: int = 3) -> TrainingRequest:
     pairs = []
     for seed, size in enumerate((one, two)):

@@ -24,6 +24,7 @@ class HeldImage:
     def __init__(self, image: Image, box_zyx: Box) -> None:
         self.image = image
         self.shape_czyx = image.shape_czyx
+        self.name = image.name
         self.box = box_zyx
         self._voxels = image.read(box_zyx)
 
@@ -95,7 +96,9 @@ class Region:
         validation everything but the held-out box is.
         """
         result = np.full(box_zyx.shape, UNKNOWN, np.uint8)
-        inside = box_zyx.intersection(self.held_out if validation and self.held_out else self.annotated_box)
+        inside = box_zyx.intersection(self.annotated_box)
+        if inside is not None and validation and self.held_out is not None:
+            inside = inside.intersection(self.held_out)
         if inside is None:
             return result
         part = result[inside.relative_to(box_zyx).slices]

@@ -279,7 +279,7 @@ def _hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -
         held = region.held_out
         if held is None:
             continue
-        name = f" of {region.image.name}" if len(regions) > 1 and region.image.name else ""
+        name = f" of {region.image.name or f'image {index + 1}'}" if len(regions) > 1 else ""
         z, y, x = (f"{a}:{b}" for a, b in zip(held.start, held.stop, strict=True))
         notes.append(Note(f"Validated on z {z}, y {y}, x {x}{name}, which is not trained on."))
     return notes
