@@ -151,6 +151,46 @@ def test_a_term_signal_ends_a_training_with_a_sentence_and_a_checkpoint(
     assert any(folder.rglob("*"))
 
 
+def test_masks_that_overlap_are_trained_predicted_and_scored(
+    data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, labels = data
+    discs = tifffile.imread(labels) > 0
+    left = np.broadcast_to(np.arange(64) < 34, discs.shape)
+    folder, stack = tmp_path / "masks", tmp_path / "both.tif"
+    folder.mkdir()
+    tifffile.imwrite(folder / "discs.tif", discs.astype(np.uint8) * 255)
+    tifffile.imwrite(folder / "left.tif", left.astype(np.uint8))
+    both = np.stack([discs, left], axis=1).astype(np.uint8) * 255
+    tifffile.imwrite(stack, both, imagej=True, metadata={"axes": "ZCYX"})
+    tifffile.imwrite(raw, np.where(left, tifffile.imread(raw) // 2, tifffile.imread(raw)))
+
+    words = ["--target", "masks", "--steps", "80", "--validation-z", "4:6", "--voxel-size", "50,4,4"]
+    assert cli.main(["train", str(raw), str(folder), "--model", "two", *words, *TINY]) == 0
+    assert "2 masks: 1 'discs'" in capsys.readouterr().err
+    assert cli.main(["predict", str(raw), str(tmp_path / "out.tif"), "--model", "two"]) == 0
+    found = tifffile.imread(tmp_path / "out.tif")
+    assert found.shape == both.shape  # z, c, y, x
+    assert set(np.unique(found)) == {0, 255}
+    assert (found.all(axis=1)).any()  # they overlap
+    capsys.readouterr()
+    for truth in (stack, folder):
+        assert (
+            cli.main(["evaluate", str(tmp_path / "out.tif"), str(truth), "--target", "masks", "--json"]) == 0
+        )
+        scores = json.loads(capsys.readouterr().out)
+        ours, true = found[:, 0] > 0, discs
+        assert scores["classes"]["1"]["iou"] == pytest.approx((ours & true).sum() / (ours | true).sum())
+        assert scores["classes"]["2"]["dice"] > 0.8
+    assert cli.main(["train", str(raw), str(stack), "--model", "one", *words, *TINY, "--classes", "a,b"]) == 0
+    assert [
+        cls["name"] for cls in ModelLibrary(tmp_path / "home" / "models").find("one").record["classes"]
+    ] == [
+        "a",
+        "b",
+    ]
+
+
 def test_the_same_training_does_not_run_twice_at_once(data: tuple[Path, Path]) -> None:
     raw, labels = data
     choices: dict[str, Any] = {"model": "m", "steps": 3, "settings": TINY_SETTINGS}
@@ -166,7 +206,7 @@ def test_the_same_training_does_not_run_twice_at_once(data: tuple[Path, Path]) -
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("{raw} {labels} --model m --target masks", "Use --target classes"),
+        ("{raw} {raw} --model m --target masks", "given as the image and as its labels"),
         ("{raw} {labels} --model ../m", "name"),
         ("{raw} {labels} --model m --set colour=blue", "colour"),
         ("{raw} {labels} --model m --start-from nothing", "There is no model 'nothing'"),

@@ -26,9 +26,9 @@ from cristae.volumes import ArrayImage, VoxelSize
 
 
 def predicted(predictor: Predictor, voxels: NDArray[np.generic], **choices: Any) -> NDArray[np.uint8]:
-    kind = choices.get("kind", "labels")
     image = ArrayImage(voxels)
-    output = InMemory((predictor.channels if kind == "probabilities" else 1, *image.shape_czyx[1:]))
+    channels = form_of(predictor.record, choices.get("kind", "labels")).channels
+    output = InMemory((channels, *image.shape_czyx[1:]))
     output.voxels[:] = 99
     predict(predictor, image, output, **choices)
     return output.voxels
@@ -58,6 +58,33 @@ def test_probabilities_differ_by_at_most_the_rounding_whatever_the_tile(
     assert np.abs(whole - tiled).max() <= 1
     assert np.abs(whole.sum(axis=0) - 255).max() <= 2
     assert np.array_equal(whole.argmax(axis=0).shape, tissue.shape)
+
+
+def test_uncertainty_is_the_entropy_of_the_probabilities(
+    predictor: Predictor, tissue: NDArray[np.uint8]
+) -> None:
+    shares = predicted(predictor, tissue, kind="probabilities") / 255.0
+    entropy = -np.sum(np.where(shares > 0, shares * np.log(np.maximum(shares, 1e-9)), 0), axis=0) / np.log(3)
+    uncertainty = predicted(predictor, tissue, kind="uncertainty", tile_shape_zyx=(8, 48, 48))[0]
+    assert np.abs(uncertainty - 255 * entropy).max() < 6  # the probabilities are rounded to 1/255
+
+
+@pytest.mark.parametrize("kind", ["volume", "sections"])
+def test_masks_may_overlap_and_do_not_depend_on_the_tiles(
+    random_model: type, tissue: NDArray[np.uint8], kind: str
+) -> None:
+    masks = load_predictor(random_model(kind, target="masks"), "cpu")
+    inside = predicted(masks, tissue)
+    assert set(np.unique(inside)) == {0, 255}
+    assert {1, 2} <= set(np.unique((inside > 0).sum(axis=0)))
+    tiled = predicted(masks, tissue, tile_shape_zyx=(8, 48, 48), grid_offset_zyx=(2, 8, 8))
+    assert np.array_equal(tiled, inside)
+    shares = predicted(masks, tissue, kind="probabilities")
+    sure = np.abs(shares.astype(int) - 127) > 1
+    assert np.array_equal((shares > 127)[sure], (inside > 0)[sure])
+    doubt = predicted(masks, tissue, kind="uncertainty")
+    assert (doubt[np.abs(shares.astype(int) - 127) < 3] > 250).all()
+    assert (doubt[(shares < 2) | (shares > 253)] < 30).all()
 
 
 def test_tiles_agree_with_the_untiled_network_as_it_was_trained(
@@ -123,7 +150,7 @@ def test_an_image_with_other_channels_than_the_training_is_refused(predictor: Pr
 
 
 def test_a_kind_of_result_that_the_model_cannot_give_is_refused(predictor: Predictor) -> None:
-    with pytest.raises(InvalidInput, match="gives labels or probabilities, not instances"):
+    with pytest.raises(InvalidInput, match="gives labels or probabilities or uncertainty, not instances"):
         predicted(predictor, np.zeros((3, 30, 30), np.uint8), kind="instances")
 
 
@@ -217,7 +244,7 @@ def test_tiles_that_no_longer_fit_the_memory_are_begun_anew_with_smaller_ones(
 
 def test_every_kind_of_result_says_what_it_looks_like(random_model: type) -> None:
     record = random_model("volume").record
-    assert output_kinds(record) == ("labels", "probabilities")
+    assert output_kinds(record) == ("labels", "probabilities", "uncertainty")
     labels = form_of(record, "labels")
     assert (labels.channels, labels.dtype, [entry.name for entry in labels.classes]) == (
         1,
@@ -225,6 +252,9 @@ def test_every_kind_of_result_says_what_it_looks_like(random_model: type) -> Non
         ["one", "two"],
     )
     assert form_of(record, "probabilities") == Form(3, "uint8", ())
+    assert form_of(record, "uncertainty") == Form(1, "uint8", ())
+    masks = random_model("volume", target="masks").record
+    assert {form_of(masks, kind) for kind in output_kinds(masks)} == {Form(3, "uint8", ())}
     neurons = random_model("volume", target="instances").record
     assert output_kinds(neurons)[0] == "instances"
     assert form_of(neurons, "instances") == Form(1, "uint32", ())

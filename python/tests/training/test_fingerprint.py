@@ -13,7 +13,7 @@ from cristae.volumes import ArrayImage, VoxelSize
 def measured(image: np.ndarray, labels: np.ndarray, size: VoxelSize | None = None) -> Fingerprint:  # type: ignore[type-arg]
     held, given = ArrayImage(image), ArrayImage(labels)
     reading = read_labels(given, held.shape_czyx)
-    return take_fingerprint([Region(held, given, reading)], len(reading.classes) + 1, size)
+    return take_fingerprint([Region(held, given, reading)], size)
 
 
 @pytest.mark.parametrize(("step", "noise"), [(1, 0.0), (4, 0.0), (8, 0.0), (4, 0.2)])

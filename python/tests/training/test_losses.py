@@ -56,3 +56,19 @@ def test_a_perfect_prediction_costs_next_to_nothing() -> None:
     targets = torch.randint(0, 3, (1, 6, 6), dtype=torch.uint8)
     logits = 30 * torch.nn.functional.one_hot(targets.long(), 3).permute(0, 3, 1, 2).float()
     assert training_loss(logits, targets).item() < 1e-5
+
+
+def test_masks_that_overlap_are_learned_one_by_one() -> None:
+    # Two masks over three voxels: neither, the first, both; the fourth voxel is unknown.
+    inside = [[0.1, 0.2], [0.7, 0.4], [0.9, 0.6], [0.5, 0.5]]
+    logits = torch.tensor(inside).logit().T[None, :, None, :]
+    members = torch.tensor([[False, False], [True, False], [True, True]])
+    loss = training_loss(logits, targets_of([0, 1, 2, 255]), members)
+    truth = [[0, 0], [1, 0], [1, 1]]
+    cross_entropy = -sum(
+        math.log(p if t else 1 - p)
+        for ps, ts in zip(inside, truth, strict=False)
+        for p, t in zip(ps, ts, strict=True)
+    )
+    dice = [(2 * (0.7 + 0.9) + 1) / (1.7 + 2 + 1), (2 * 0.6 + 1) / (1.2 + 1 + 1)]
+    assert loss.item() == pytest.approx(cross_entropy / 6 + 1 - sum(dice) / 2, rel=1e-5)

@@ -37,7 +37,7 @@ BLOCK = replace(
 
 
 def plan(found: Fingerprint, settings: dict[str, str] | None = None, **choices: object) -> Plan:
-    given: dict[str, object] = {"target": "classes", "classes": len(found.class_shares), "budget": Budget()}
+    given: dict[str, object] = {"target": "classes", "outputs": len(found.class_shares), "budget": Budget()}
     return make_plan(found, settings=settings or {}, on_gpu=False, **{**given, **choices})  # type: ignore[arg-type]
 
 

@@ -83,7 +83,7 @@ def test_boundaries_do_not_depend_on_the_box_that_is_read(held: bool) -> None:
 def test_profiles_count_every_voxel_of_every_class_along_each_axis() -> None:
     labels = striped(4, 6)
     labels[2:, :2] = 2
-    profiles = class_profiles(region_of(labels), classes=3)
+    profiles = class_profiles(region_of(labels))
     for axis, profile in enumerate(profiles):
         others = tuple(a for a in range(3) if a != axis)
         assert np.array_equal(profile, [(labels == c).sum(axis=others) for c in range(3)])
@@ -91,7 +91,7 @@ def test_profiles_count_every_voxel_of_every_class_along_each_axis() -> None:
 
 def test_a_stack_of_many_sections_holds_sections_out() -> None:
     region = region_of(striped(40, 32))
-    held = choose_held_out(class_profiles(region, 2), region.annotated_box, 0.1, (1, 8, 8))
+    held = choose_held_out(class_profiles(region), region.annotated_box, 0.1, (1, 8, 8))
     assert held is not None
     assert held.shape == (4, 32, 32)
     assert held.start[0] in (0, 36)
@@ -101,7 +101,7 @@ def test_few_sections_hold_a_strip_out_with_every_class_on_both_sides() -> None:
     labels = np.zeros((2, 64, 400), np.uint8)
     labels[:, :, ::7] = 1
     region = region_of(labels)
-    held = choose_held_out(class_profiles(region, 2), region.annotated_box, 0.12, (1, 8, 8))
+    held = choose_held_out(class_profiles(region), region.annotated_box, 0.12, (1, 8, 8))
     assert held is not None
     assert held.shape == (2, 64, 48)
 
@@ -111,7 +111,7 @@ def test_a_class_in_one_corner_is_not_taken_from_the_training() -> None:
     labels[:, :8, :8] = 1
     labels[0, 4, 4] = 2  # the only voxel of this class
     region = region_of(labels, empty_sections="background")
-    held = choose_held_out(class_profiles(region, 3), region.annotated_box, 0.1, (1, 8, 8))
+    held = choose_held_out(class_profiles(region), region.annotated_box, 0.1, (1, 8, 8))
     assert held is None
 
 
@@ -121,7 +121,7 @@ def test_what_is_held_out_has_4096_known_voxels(known: int, is_held_out: bool) -
     labels.reshape(40, -1)[:, :known] = 1
     labels.reshape(40, -1)[:, :100] = 2
     region = region_of(labels, unknown=0)
-    profiles = class_profiles(region, 3)
+    profiles = class_profiles(region)
     assert (choose_held_out(profiles, region.annotated_box, 0.1, (1, 8, 8)) is not None) == is_held_out
 
 
@@ -130,10 +130,10 @@ def test_what_is_held_out_has_50_voxels_of_each_class(voxels: int, is_held_out: 
     labels = np.zeros((40, 40, 40), np.uint8)
     labels[:, 20, :voxels] = 1  # in 4 sections 48 or 52
     region = region_of(labels)
-    profiles = class_profiles(region, 2)
+    profiles = class_profiles(region)
     assert (choose_held_out(profiles, region.annotated_box, 0.1, (1, 20, 20)) is not None) == is_held_out
 
 
 def test_an_image_too_small_holds_nothing_out() -> None:
     region = region_of(striped(1, 16))
-    assert choose_held_out(class_profiles(region, 2), region.annotated_box, 0.12, (1, 8, 8)) is None
+    assert choose_held_out(class_profiles(region), region.annotated_box, 0.12, (1, 8, 8)) is None

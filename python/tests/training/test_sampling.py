@@ -32,7 +32,7 @@ def boxes(sampler: PatchSampler, steps: int, batch: int) -> list[Box]:
 
 def test_half_of_the_patches_show_a_rare_class_and_the_classes_take_turns() -> None:
     region = region_of(spotted())
-    sampler = PatchSampler([region], 3, (1, 32, 32), rare_share=0.5, seed=0)
+    sampler = PatchSampler([region], [[1], [2]], (1, 32, 32), rare_share=0.5, seed=0)
     found = [np.unique(region.targets(box)) for box in boxes(sampler, 50, 8)]
     ones, twos = (sum(number in classes for classes in found) / len(found) for number in (1, 2))
     assert 0.15 < ones < 0.35
@@ -43,7 +43,7 @@ def test_every_patch_lies_inside_the_image_and_shows_something_known() -> None:
     labels = spotted()
     labels[3] = 0
     region = region_of(labels)
-    for box in boxes(PatchSampler([region], 3, (1, 64, 64), 0.5, seed=1), 20, 8):
+    for box in boxes(PatchSampler([region], [[1], [2]], (1, 64, 64), 0.5, seed=1), 20, 8):
         assert Box.of_shape((4, 200, 200)).contains(box)
         assert (region.targets(box) != UNKNOWN).any()
 
@@ -51,7 +51,7 @@ def test_every_patch_lies_inside_the_image_and_shows_something_known() -> None:
 def test_no_patch_is_drawn_around_what_is_held_out() -> None:
     region = region_of(spotted())
     region.held_out = Box((0, 0, 100), (4, 200, 200))
-    sampler = PatchSampler([region], 3, (1, 32, 32), 0.5, seed=0)
+    sampler = PatchSampler([region], [[1], [2]], (1, 32, 32), 0.5, seed=0)
     assert sampler.counts[2] == 0
     for box in boxes(sampler, 20, 8):
         assert box.start[2] < 100
@@ -60,7 +60,7 @@ def test_no_patch_is_drawn_around_what_is_held_out() -> None:
 def test_a_patch_larger_than_the_image_is_centred_on_it() -> None:
     labels = np.zeros((2, 10, 40), np.uint8)
     labels[:, 3:5, 3:20] = 1
-    sampler = PatchSampler([region_of(labels)], 2, (4, 16, 16), 0.5, seed=0)
+    sampler = PatchSampler([region_of(labels)], [[1]], (4, 16, 16), 0.5, seed=0)
     for box in boxes(sampler, 5, 4):
         assert box.start[:2] == (-1, -3)
         assert 0 <= box.start[2] <= 24
@@ -69,7 +69,9 @@ def test_a_patch_larger_than_the_image_is_centred_on_it() -> None:
 def test_patches_do_not_pile_up_at_the_edges_of_an_image_hardly_larger() -> None:
     labels = np.zeros((1, 96, 96), np.uint8)
     labels[:, ::3] = 1
-    starts = [box.start[1] for box in boxes(PatchSampler([region_of(labels)], 2, (1, 64, 64), 0.0, 0), 50, 8)]
+    starts = [
+        box.start[1] for box in boxes(PatchSampler([region_of(labels)], [[1]], (1, 64, 64), 0.0, 0), 50, 8)
+    ]
     assert min(starts) >= 0
     assert max(starts) <= 32
     assert sum(start in (0, 32) for start in starts) < 0.35 * len(starts)
@@ -77,7 +79,7 @@ def test_patches_do_not_pile_up_at_the_edges_of_an_image_hardly_larger() -> None
 
 def test_a_step_sees_the_same_patches_after_a_restart() -> None:
     region = region_of(spotted())
-    one, two, other = (PatchSampler([region], 3, (1, 32, 32), 0.5, seed) for seed in (3, 3, 4))
+    one, two, other = (PatchSampler([region], [[1], [2]], (1, 32, 32), 0.5, seed) for seed in (3, 3, 4))
     assert one.draw(17, 8) == two.draw(17, 8)
     assert one.draw(17, 8) != one.draw(18, 8)
     assert one.draw(17, 8) != other.draw(17, 8)
@@ -86,7 +88,7 @@ def test_a_step_sees_the_same_patches_after_a_restart() -> None:
 def test_images_are_seen_as_often_as_they_have_voxels() -> None:
     small, large = np.zeros((1, 40, 40), np.uint8), np.zeros((9, 40, 40), np.uint8)
     small[:, ::2] = large[:, ::2] = 1
-    sampler = PatchSampler([region_of(small), region_of(large)], 2, (1, 16, 16), 0.5, seed=0)
+    sampler = PatchSampler([region_of(small), region_of(large)], [[1]], (1, 16, 16), 0.5, seed=0)
     regions = [place.region for step in range(100) for place in sampler.draw(step, 8)]
     assert 0.05 < regions.count(0) / len(regions) < 0.16
 

@@ -46,10 +46,10 @@ def warnings_of(events: list[Event]) -> list[str]:
 def with_a_loss_that_is_no_number(monkeypatch: pytest.MonkeyPatch, at: Callable[[int], bool]) -> None:
     calls = 0
 
-    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> Tensor:
         nonlocal calls
         calls += 1
-        return training_loss(logits, targets) * (float("nan") if at(calls) else 1.0)
+        return training_loss(logits, targets, members) * (float("nan") if at(calls) else 1.0)
 
     monkeypatch.setattr(trainer_module, "training_loss", loss)
 
@@ -116,10 +116,10 @@ def test_weights_that_are_no_numbers_reach_neither_checkpoint_nor_model(
 
 
 def with_memory_for(monkeypatch: pytest.MonkeyPatch, patches: int, error: Exception) -> None:
-    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> Tensor:
         if len(logits) > patches:
             raise error
-        return training_loss(logits, targets)
+        return training_loss(logits, targets, members)
 
     monkeypatch.setattr(trainer_module, "training_loss", loss)
 

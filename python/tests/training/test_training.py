@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from cristae.errors import Cancelled, InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
@@ -89,7 +90,7 @@ def test_objects_of_a_volume_are_learned_by_their_boundaries(tmp_path: Path) -> 
     )  # fmt: skip
     model = trained(request, tmp_path)
     assert [cls["name"] for cls in model.record["classes"]] == ["interior", "boundary"]
-    assert model.record["outputs"] == ["labels", "probabilities", "instances"]
+    assert model.record["outputs"] == ["labels", "probabilities", "uncertainty", "instances"]
     assert dice(predicted(model, image) == 2, boundary) > 0.8
 
 
@@ -314,6 +315,37 @@ def test_a_training_of_which_everything_is_held_out_is_refused(tmp_path: Path) -
     image, mask = blobs(8, 40)
     with pytest.raises(InvalidInput, match="Validate on fewer sections"):
         trained(request_for(image, mask, z=(0, 4), validation_z=(0, 4)), tmp_path)
+
+
+def test_masks_that_overlap_are_learned_side_by_side(tmp_path: Path) -> None:
+    image, discs = blobs(6, 64)
+    around = maximum_filter(discs, (1, 9, 9))  # every disc lies in this one too
+    image = (image - 40.0 * (around & ~discs)).clip(1, 255).astype(np.uint8)
+    notes: list[Event] = []
+    model = trained(
+        request_for(
+            image, np.stack([discs, around]), target="masks", budget=Budget(steps=100), validation_z=(4, 6),
+            settings={**SMALL, "features": "8", "learning_rate": "0.01"},
+            classes=[LabelClass(1, "disc"), LabelClass(2, "surroundings")],
+        ),
+        tmp_path,
+        notes.append,
+    )  # fmt: skip
+    assert [cls["name"] for cls in model.record["classes"]] == ["disc", "surroundings"]
+    assert model.record["network"]["out_channels"] == 2
+    assert {"dice", "iou", "dice.disc", "iou.surroundings"} <= set(model.record["metrics"])
+    assert any("2 masks: 1 'disc'" in sentence for sentence in model.record["plan"]["sentences"])
+    network = build(model.record["network"]).eval()
+    network.load_state_dict({name: torch.from_numpy(np.array(w)) for name, w in model.weights.items()})
+    frame = Frame(
+        ArrayImage(image),
+        Preprocessing.from_dict(model.record["preprocessing"]),
+        total_stride(network.config),
+    )
+    with torch.inference_mode():
+        inside = network(torch.from_numpy(frame.read(Box.of_shape(frame.padded_shape_zyx)))) > 0
+    assert dice(inside[:, 0].numpy(), discs == 1) > 0.8
+    assert dice(inside[:, 1].numpy(), around == 1) > 0.8
 
 
 def test_a_broken_voxel_spoils_nothing(tmp_path: Path) -> None:

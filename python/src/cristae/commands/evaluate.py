@@ -38,9 +38,9 @@ def add_to(commands: Commands) -> None:
     add(
         "--target",
         choices=("classes", "masks", "instances"),
-        metavar="classes|instances",
         default="classes",
-        help="classes: voxel metrics of every class; instances: metrics of objects (default: classes)",
+        help="classes: voxel metrics of every class; masks: the same of every mask, in channels or in "
+        "folders as for train; instances: metrics of objects (default: classes)",
     )
     add(
         "--unknown",

@@ -36,9 +36,9 @@ def add_to(commands: Commands) -> None:
     add(
         "--output",
         choices=("labels", "probabilities", "instances", "uncertainty"),
-        metavar="labels|probabilities|instances",
-        help="what to write: class labels; probabilities, 0 to 255 in one channel a class; one id per object "
-        "(default: instances for a model trained on instances, else labels)",
+        help="what to write: class labels, or for masks 0 or 255 in a channel each; probabilities, 0 to 255 "
+        "in a channel a class; one id per object; how unsure the network is, 0 to 255 (entropy); default: "
+        "instances for a model trained on instances, else labels",
     )
     add(
         "--engine",

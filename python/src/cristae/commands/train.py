@@ -64,9 +64,10 @@ def add_to(commands: Commands) -> None:
     add(
         "--target",
         choices=("classes", "masks", "instances"),
-        metavar="classes|instances",
         default="classes",
-        help="classes: 0 is background, 1...n are classes; instances: one id per object (default: classes)",
+        help="classes: 0 is background, 1...n are classes; masks: may overlap, a channel of LABELS for each, "
+        "or LABELS is a folder with a label image for each, named as the mask; instances: one id per object "
+        "(default: classes)",
     )
     add(
         "--unknown",
@@ -80,7 +81,8 @@ def add_to(commands: Commands) -> None:
         type=label_classes,
         default=(),
         help="what the label values mean: 100=er,200=mitochondria, or er,mitochondria for 1 and 2; other "
-        "values are refused. A class named background is the background, also where it is drawn: with "
+        "values are refused (for masks: their names in the order of the channels). A class named background "
+        "is the background, also where it is drawn: with "
         "--unknown 0 --classes 1=background,2=er everything outside the strokes is unknown",
     )
     budget = command.add_mutually_exclusive_group()

@@ -27,7 +27,7 @@ def train(
     *,
     model: str,
     also: Sequence[tuple[Source, Source]] = (),
-    target: Literal["classes", "instances"] = "classes",
+    target: Literal["classes", "masks", "instances"] = "classes",
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "unknown",
     classes: "Sequence[LabelClass]" = (),
@@ -51,13 +51,13 @@ def train(
     ----------
     raw, labels
         An image and its labels, of the same shape. Labels: 0 is background, 1...n are classes; for instances
-        one id per object.
+        one id per object; for masks a channel for each (c, z, y, x), or a folder with a label image for each.
     model
         The name of the model to make. A model of that name is replaced when the training ends well.
     also
         Further images with their labels.
     target
-        "classes" or "instances".
+        "classes", "masks" (which may overlap) or "instances".
     unknown
         The label value that means "not known"; such voxels are never trained on.
     empty_sections
@@ -102,9 +102,8 @@ def train(
     --------
     >>> cristae.train("stack.tif", "labels.tif", model="mito", minutes=10)  # doctest: +SKIP
     """
-    from cristae.door.later import refuse_masks
     from cristae.door.resume import training_folder
-    from cristae.door.sources import as_image, refuse_same
+    from cristae.door.sources import as_image, as_masks, refuse_same
     from cristae.events import Note
     from cristae.models import ModelLibrary, check_model_name
     from cristae.settings import Home
@@ -113,13 +112,17 @@ def train(
     from cristae.volumes import VoxelSize
     from cristae.volumes.digest import image_digest
 
-    refuse_masks(target)
     check_model_name(model)
     place = Home.find(home).checked()
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
     start = None if start_from is None else library.find(start_from)
-    opened = [(as_image(image), as_image(truth)) for image, truth in pairs]
+    if target == "masks":
+        read = [(as_image(image), *as_masks(truth)) for image, truth in pairs]
+        opened = [(image, truth) for image, truth, _ in read]
+        classes = classes or read[0][2]
+    else:
+        opened = [(as_image(image), as_image(truth)) for image, truth in pairs]
     for image, truth in pairs:
         refuse_same(image, truth)
     for note in dict.fromkeys(note for pair in opened for image in pair for note in image.notes):
@@ -193,7 +196,7 @@ def predict(
     model
         A model's name in the library, the path of a package, or a package.
     kind
-        "labels", "probabilities" or "instances"; default: "instances" for a model that was trained on
+        "labels", "probabilities", "instances" or "uncertainty"; default: "instances" for a model trained on
         instances, else "labels".
     engine
         "auto" or "torch".
@@ -213,8 +216,9 @@ def predict(
     Returns
     -------
     numpy.ndarray or pathlib.Path
-        Without `out`: labels or instances of the image's shape without channels, probabilities with a leading
-        axis of classes (0 to 255). With `out`: its path.
+        Without `out`: labels, instances or uncertainty (0 to 255) of the image's shape without channels,
+        probabilities with a leading axis of classes (0 to 255); with a model of masks always (c, z, y, x),
+        with a channel for each mask. With `out`: its path.
 
     Raises
     ------
@@ -225,7 +229,7 @@ def predict(
     --------
     >>> labels = cristae.predict(stack, model="mito")  # doctest: +SKIP
     """
-    from cristae.door.later import refuse_engine, refuse_output
+    from cristae.door.later import refuse_engine
     from cristae.door.results import Run, check_target
     from cristae.door.resume import fingerprint
     from cristae.door.sources import as_image
@@ -235,7 +239,6 @@ def predict(
     from cristae.settings import Home
 
     refuse_engine(engine)
-    refuse_output(kind)
     if out is not None:
         check_target(out, raw, overwrite=overwrite)
     place = Home.find(home).checked()
@@ -249,6 +252,8 @@ def predict(
     run = Run(predictor, image, wanted, on_event, should_stop)
     if out is None:
         voxels = run.to_array()
+        if package.record["target"] == "masks":
+            return voxels
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels
         return spatial if wanted == "probabilities" else spatial[0]
@@ -272,9 +277,10 @@ def evaluate(
     Parameters
     ----------
     prediction, truth
-        Label images of the same shape.
+        Label images of the same shape. For masks a channel for each (c, z, y, x), or a folder with a label
+        image for each.
     target
-        "classes" or "instances".
+        "classes", "masks" or "instances".
     classes
         The class table of `truth`, if its values are not 1, 2, ...; only for classes.
     unknown
@@ -289,7 +295,7 @@ def evaluate(
     Returns
     -------
     dict
-        For classes ``{"classes": {"1": {"iou", "dice", ...}}, "mean": {...}}``, for instances
+        For classes and masks ``{"classes": {"1": {"iou", "dice", ...}}, "mean": {...}}``, for instances
         ``{"adapted_rand_error", "vi_split", "vi_merge", ...}``; numbers or None, never NaN.
 
     Raises
@@ -304,18 +310,21 @@ def evaluate(
     >>> evaluate(np.array([[[0, 1, 1, 1]]], np.uint8), truth)["classes"]["1"]["precision"]
     0.6666666666666666
     """
-    from cristae.door.later import refuse_masks
-    from cristae.door.sources import as_image
+    from cristae.door.sources import as_image, as_masks
     from cristae.errors import InvalidInput
-    from cristae.evaluation import evaluate_classes, evaluate_instances
+    from cristae.evaluation import evaluate_classes, evaluate_instances, evaluate_masks
     from cristae.events import Note
 
-    refuse_masks(target)
-    ours, true = as_image(prediction), as_image(truth)
+    if target == "masks":
+        (ours, _), (true, named) = as_masks(prediction), as_masks(truth)
+        classes = classes or named
+    else:
+        ours, true = as_image(prediction), as_image(truth)
     for sentence in dict.fromkeys((*ours.notes, *true.notes)):
         on_event(Note(sentence))
     if target == "instances":
         if classes:
             raise InvalidInput("Classes are named for the target classes; objects (instances) have none.")
         return evaluate_instances(ours, true, unknown=unknown, empty_sections=empty_sections, z=z)
-    return evaluate_classes(ours, true, classes=classes, unknown=unknown, empty_sections=empty_sections, z=z)
+    compare = evaluate_masks if target == "masks" else evaluate_classes
+    return compare(ours, true, classes=classes, unknown=unknown, empty_sections=empty_sections, z=z)

@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.volumes import Image, VoxelSize, open_image
+from cristae.volumes import Image, LabelClass, VoxelSize, open_image
+from cristae.volumes.channels import ImagesAsChannels
 from cristae.volumes.conversion import as_image as converted
+from cristae.volumes.import_folder import natural
 from cristae.volumes.import_hdf5 import SUFFIXES as HDF5
 from cristae.volumes.import_hdf5 import Hdf5Image, split_key
+from cristae.volumes.import_zarr import is_zarr
 
 
 def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = None) -> Image:
@@ -44,6 +47,33 @@ def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = Non
     else:
         raise InvalidInput(f"{type(source).__name__} is not an image. Give a path, or a NumPy or Zarr array.")
     return image if voxel_size_nm is None else Recalibrated(image, voxel_size_nm)
+
+
+def as_masks(source: Any) -> tuple[Image, tuple[LabelClass, ...]]:
+    """Return masks as an image with a channel for each, and their names if files tell them.
+
+    Parameters
+    ----------
+    source
+        As for :func:`as_image`, with a channel for each mask; or a folder that holds a label image for each
+        mask, whose name is that of the mask.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot be read, or the label images differ in shape.
+    """
+    folder = Path(source) if isinstance(source, str | Path) else None
+    if folder is None or not folder.is_dir() or is_zarr(folder) or folder.suffix.lower() == ".zarr":
+        return as_image(source), ()
+    entries = sorted(
+        (entry for entry in folder.iterdir() if not entry.name.startswith(".")),
+        key=lambda entry: natural(entry.name),
+    )
+    if not entries:
+        raise InvalidInput(f"The folder {folder.name} is empty. Give it a label image for each mask.")
+    images = ImagesAsChannels([open_image(entry) for entry in entries], folder.name)
+    return images, tuple(LabelClass(n, entry.name.split(".")[0]) for n, entry in enumerate(entries, 1))
 
 
 def refuse_same(raw: Any, labels: Any) -> None:

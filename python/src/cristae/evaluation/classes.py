@@ -7,12 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cristae.evaluation.inputs import PREDICTION, TRUTH, as_image, check_pair, parts
-from cristae.evaluation.scores import Scores, ratio
+from cristae.evaluation.scores import Scores, mean_scores, ratio, voxel_scores
 from cristae.labels import UNKNOWN, LabelReading, number_classes, read_labels, scan_values
 from cristae.labels.reading import MOST_VALUES, EmptySections
 from cristae.volumes import Image, LabelClass
-
-RATIOS = ("iou", "dice", "precision", "recall", "specificity", "accuracy")
 
 
 def evaluate_classes(
@@ -153,26 +151,12 @@ def _scores(
     for number in sorted({*present, *(n for n, c in reading.voxel_counts.items() if n and c)}):
         tp = int(known[number, number])
         fp, fn = int(in_prediction[number]) - tp, int(in_truth[number]) - tp
-        tn = total - tp - fp - fn
-        per_class[str(number)] = {
-            "iou": ratio(tp, tp + fp + fn),
-            "dice": ratio(2 * tp, 2 * tp + fp + fn),
-            "precision": ratio(tp, tp + fp),
-            "recall": ratio(tp, tp + fn),
-            "specificity": ratio(tn, tn + fp),
-            "accuracy": ratio(tp + tn, total),
-            "voxels_truth": tp + fn,
-            "voxels_prediction": tp + fp,
-        }
-    mean: dict[str, float | None] = {}
-    for name in RATIOS:
-        defined = [value for scores in per_class.values() if (value := scores[name]) is not None]
-        mean[name] = ratio(sum(defined), len(defined))
+        per_class[str(number)] = voxel_scores(tp, fp, fn, total - tp - fp - fn)
     names = {str(entry.value): entry.name for entry in reading.classes}
     return Scores(
         {
             "classes": per_class,
-            "mean": mean,
+            "mean": mean_scores(per_class),
             "accuracy": ratio(int(np.trace(known[:, :UNKNOWN])), total),
             "voxels": total,
             "unknown_voxels": int(table[UNKNOWN].sum()),

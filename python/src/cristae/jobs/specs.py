@@ -39,7 +39,7 @@ class TrainingSpec:
 
     model_name: str
     volumes: tuple[LabelledVolume, ...]
-    target: Literal["classes", "instances"] = "classes"
+    target: Literal["classes", "masks", "instances"] = "classes"
     classes: tuple[LabelClass, ...] = ()
     unknown_value: int | None = None
     empty_sections: Literal["unknown", "background"] = "unknown"
@@ -77,7 +77,7 @@ class PredictionSpec:
 
     model_name: str
     image_volume_id: str
-    output: Literal["labels", "instances", "probabilities"] = "labels"
+    output: Literal["labels", "instances", "probabilities", "uncertainty"] = "labels"
     device: str = ""
 
     kind: Kind = field(default="prediction", init=False)

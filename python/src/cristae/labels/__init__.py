@@ -2,6 +2,7 @@
 
 from cristae.labels.agreement import share_classes
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
+from cristae.labels.masks import Masks, MasksAsOne, check_mask_values, find_masks, mask_classes
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.objects import objects_from
 from cristae.labels.reading import UNKNOWN, LabelReading, check_range, read_labels
@@ -13,13 +14,18 @@ __all__ = [
     "BOUNDARY_CLASSES",
     "UNKNOWN",
     "LabelReading",
+    "Masks",
+    "MasksAsOne",
     "Numbering",
     "ObjectStatistics",
     "as_integers",
     "boundary_classes",
+    "check_mask_values",
     "check_range",
     "check_same_shape",
     "count_values",
+    "find_masks",
+    "mask_classes",
     "number_classes",
     "objects_from",
     "read_labels",

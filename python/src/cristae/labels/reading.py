@@ -12,6 +12,7 @@ from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import thickness
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
+from cristae.labels.masks import Masks
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.scan import Scan, as_integers, scan_values
 from cristae.labels.shapes import check_same_shape
@@ -23,7 +24,7 @@ UNKNOWN = 255
 
 MOST_VALUES = 1024
 
-Target = Literal["classes", "instances"]
+Target = Literal["classes", "masks", "instances"]
 EmptySections = Literal["unknown", "background"]
 Purpose = Literal["training", "evaluation"]
 
@@ -35,9 +36,10 @@ class LabelReading:
     Attributes
     ----------
     target
-        "classes" or "instances".
+        "classes", "masks" or "instances".
     classes
-        The table of the training classes 1...n; for instances :data:`BOUNDARY_CLASSES`.
+        The table of the training classes 1...n; for masks the combinations that occur; for instances
+        :data:`BOUNDARY_CLASSES`.
     class_of_value
         Class number of each label value; empty for instances.
     unknown_value
@@ -51,8 +53,8 @@ class LabelReading:
     objects
         Size of the objects, for instances.
     thickness_voxels
-        Median in-plane thickness of the profiles per class number, in voxels along x; for instances under 1.
-        Classes without voxels are left out.
+        Median in-plane thickness of the profiles per class or mask, in voxels along x; for instances under
+        1. Those without voxels are left out.
     sentences, warnings
         What was understood, for people.
     """
@@ -69,6 +71,21 @@ class LabelReading:
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
     voxel_size: VoxelSize | None = None
+    masks: Masks | None = None
+
+    @property
+    def answers(self) -> tuple[LabelClass, ...]:
+        """What a network answers for: the classes, or the masks with the values 1...n."""
+        if self.masks is None:
+            return self.classes
+        return self.masks.classes
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The training targets that belong to each answer: its own number, or the combinations with it."""
+        if self.masks is None:
+            return tuple((entry.value,) for entry in self.classes)
+        return self.masks.groups
 
     def to_classes(self, labels: npt.NDArray[np.generic], z0: int) -> npt.NDArray[np.uint8]:
         """Turn label values into training targets.
@@ -87,7 +104,7 @@ class LabelReading:
             the outermost voxels of the block know no neighbours, so read a margin of one voxel.
         """
         values = as_integers(labels)
-        if self.target == "classes":
+        if self.target != "instances":
             targets = self._translated(values)
         else:
             known = self.known(values, z0)
@@ -146,6 +163,7 @@ def read_labels(
     purpose: Purpose = "training",
     z: tuple[int, int] | None = None,
     voxel_size: VoxelSize | None = None,
+    masks: Masks | None = None,
     what: str = "labels",
 ) -> LabelReading:
     r"""Read a label image section by section and settle what its values mean.
@@ -160,7 +178,8 @@ def read_labels(
     image_shape_czyx
         The shape of the image that the labels belong to.
     target
-        "classes": every value is a class. "instances": every value is an object.
+        "classes": every value is a class. "masks": every value is a combination of `masks`. "instances":
+        every value is an object.
     unknown
         The value of voxels that nobody knows; 0 for strokes on an unknown ground.
     empty_sections
@@ -176,6 +195,9 @@ def read_labels(
         Only these sections, half-open; the others are unknown.
     voxel_size
         Default: that of the labels.
+    masks
+        For the target masks: what :func:`cristae.labels.find_masks` found; `labels` is then a
+        :class:`~cristae.labels.MasksAsOne`, and `classes` are not used.
     what
         What the label image is called in sentences, in the plural.
 
@@ -195,28 +217,31 @@ def read_labels(
     Class numbers in results: 255 -> 1 'class 1'.
     One class: 1 'class 1', 25.0 % of the annotated voxels.
     """
-    if target not in ("classes", "instances"):
-        raise InvalidInput(f"The target {target!r} is not known. Choose classes or instances.")
+    if target not in ("classes", "masks", "instances"):
+        raise InvalidInput(f"The target {target!r} is not known. Choose classes, masks or instances.")
     if empty_sections not in (None, "unknown", "background"):
         raise InvalidInput(f"Empty sections can be unknown or background, not {empty_sections!r}.")
     check_same_shape(labels.shape_czyx, image_shape_czyx, labels=what)
     depth = labels.shape_czyx[1]
     z = check_range(z, depth)
-    most = MOST_VALUES if target == "classes" else None
+    most = MOST_VALUES if target != "instances" else None
     found = scan_values(labels, unknown=unknown, z=z, most_values=most, what=what)
     default: EmptySections = "unknown" if purpose == "training" else "background"
     annotated, sentences = _annotated_sections(found, empty_sections or default)
     warnings: list[str] = []
     if unknown is not None and not found.unknowns.any():
         warnings.append(f"No voxel of the {what} has the unknown value {unknown}.")
+    if masks is not None:
+        warnings = [f"No voxel of the {what} belongs to the mask {name!r}." for name in masks.empty]
     if purpose == "training" and not found.labelled.any():
         raise InvalidInput(_nothing_labelled(found, unknown))
 
     zeros = 0 if unknown == 0 else int(found.zeros[annotated - found.first_section].sum())
     numbering = Numbering({}, BOUNDARY_CLASSES)
-    if target == "classes":
+    if target != "instances":
+        table = classes if masks is None else masks.table
         numbering = number_classes(
-            found.values.tolist(), table=classes, unknown=unknown, background=background, what=what
+            found.values.tolist(), table=table, unknown=unknown, background=background, what=what
         )
         voxels = {0: zeros} | {entry.value: 0 for entry in numbering.classes}
         for value, count in found.count_of.items():
@@ -243,8 +268,9 @@ def read_labels(
         objects=None,
         thickness_voxels={},
         sentences=(),
-        warnings=(*warnings, *numbering.warnings),
+        warnings=(*warnings, *(numbering.warnings if masks is None else ())),
         voxel_size=voxel_size or labels.voxel_size,
+        masks=masks,
     )
     thicknesses = _thicknesses(labels, reading)
     objects = None
@@ -338,10 +364,10 @@ def _thicknesses(labels: Image, reading: LabelReading) -> dict[int, float]:
             found.setdefault(1, []).append(thickness.profile_thicknesses(ids))
             continue
         targets = reading.to_classes(values, z)[0]
-        for number in range(1, len(reading.classes) + 1):
-            if reading.voxel_counts.get(number):
+        for number, members in enumerate(reading.groups, 1):
+            if any(reading.voxel_counts.get(member) for member in members):
                 found.setdefault(number, []).append(
-                    thickness.profile_thicknesses((targets == number).view(np.uint8))
+                    thickness.profile_thicknesses(np.isin(targets, members).view(np.uint8))
                 )
     joined = {number: np.concatenate(parts) for number, parts in found.items()}
     return {number: round(float(np.median(all_)), 2) for number, all_ in joined.items() if all_.size}
@@ -363,15 +389,16 @@ def _contents(
             )
         )
     else:
-        shares = [
-            f"{entry.value} {entry.name!r}, {_percent(reading.voxel_counts[entry.value], known)}"
-            for entry in reading.classes
-            if reading.voxel_counts[entry.value]
+        there = [
+            (entry, sum(reading.voxel_counts.get(member, 0) for member in members))
+            for entry, members in zip(reading.answers, reading.groups, strict=True)
         ]
+        shares = [f"{e.value} {e.name!r}, {_percent(count, known)}" for e, count in there if count]
+        one, several = ("class", "classes") if reading.masks is None else ("mask", "masks")
         if len(shares) == 1:
-            sentences.append(f"One class: {shares[0]} of the annotated voxels.")
+            sentences.append(f"One {one}: {shares[0]} of the annotated voxels.")
         elif shares:
-            sentences.append(f"{len(shares)} classes: {'; '.join(shares)} of the annotated voxels.")
+            sentences.append(f"{len(shares)} {several}: {'; '.join(shares)} of the annotated voxels.")
         if reading.unknown_value == 0 and 0 not in reading.class_of_value.values() and shares:
             sentences.append(
                 "No class is the background: every voxel of a result gets one of the classes. To have one as "
@@ -379,9 +406,8 @@ def _contents(
             )
     if unknowns:
         sentences.append(
-            f"{_percent(unknowns, known + unknowns)} of the voxels there are unknown (value "
-            f"{reading.unknown_value}) "
-            "and never counted."
+            f"{_percent(unknowns, known + unknowns)} of the voxels there are unknown"
+            f"{'' if reading.masks else f' (value {reading.unknown_value})'} and never counted."
         )
     return sentences
 

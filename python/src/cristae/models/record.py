@@ -12,7 +12,7 @@ from cristae.errors import CorruptData, Unsupported
 SCHEMA = 1
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 16
-TARGETS = ("classes", "instances")
+TARGETS = ("classes", "masks", "instances")
 MAX_TEXT = 120
 MAX_CHANNELS = 1024
 MAX_CLASSES = 254

@@ -22,7 +22,7 @@ from cristae.prediction.resampling import ResampledImage, box_of_image, model_gr
 from cristae.prediction.tiling import Tiling, Triple, tiling
 from cristae.volumes import Image, LabelClass
 
-type OutputKind = Literal["labels", "probabilities", "instances"]
+type OutputKind = Literal["labels", "probabilities", "instances", "uncertainty"]
 TELL_EVERY_S = 0.25
 
 
@@ -57,7 +57,7 @@ def form_of(record: Mapping[str, Any], kind: str) -> Form:
     record
         The model's record.
     kind
-        "labels", "probabilities" or "instances".
+        "labels", "probabilities", "instances" or "uncertainty".
 
     Raises
     ------
@@ -69,8 +69,11 @@ def form_of(record: Mapping[str, Any], kind: str) -> Form:
         raise InvalidInput(f"This model gives {' or '.join(outputs)}, not {kind}.")
     if kind == "instances":
         return Form(1, "uint32", ())
-    if kind == "probabilities":
+    masks = record["target"] == "masks"
+    if kind == "probabilities" or masks:
         return Form(int(record["network"]["out_channels"]), "uint8", ())
+    if kind == "uncertainty":
+        return Form(1, "uint8", ())
     classes = tuple(LabelClass(int(c["value"]), str(c["name"]), int(c["rgb"])) for c in record["classes"])
     return Form(1, "uint8", classes)
 
@@ -81,11 +84,11 @@ def output_kinds(record: Mapping[str, Any]) -> tuple[OutputKind, ...]:
     Examples
     --------
     >>> output_kinds({"target": "classes"})
-    ('labels', 'probabilities')
+    ('labels', 'probabilities', 'uncertainty')
     """
     if record["target"] == "instances":
-        return ("instances", "labels", "probabilities")
-    return ("labels", "probabilities")
+        return ("instances", "labels", "probabilities", "uncertainty")
+    return ("labels", "probabilities", "uncertainty")
 
 
 def predict(
@@ -117,7 +120,7 @@ def predict(
     output
         Of the image's shape, in the form that :func:`form_of` tells.
     kind
-        "labels", "probabilities" or "instances".
+        "labels", "probabilities", "instances" or "uncertainty"; see :meth:`Predictor.predict`.
     device
         "auto", "cpu", "cuda:0"; never silently another one. Not used if `model` is on a device already.
     tile_shape_zyx, grid_offset_zyx

@@ -1,6 +1,7 @@
 """A trained network, ready on a device: the input of one tile in, labels or probabilities out."""
 
 from collections.abc import Mapping
+from math import log
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from cristae.geometry import Box
 from cristae.networks import Preprocessing, UNet, UNetConfig, build, halo, total_stride
 from cristae.networks.devices import choose_device, memory_format
 
-type Kind = Literal["labels", "probabilities"]
+type Kind = Literal["labels", "probabilities", "uncertainty"]
 type Triple = tuple[int, int, int]
 
 
@@ -81,7 +82,7 @@ class Predictor:
 
     @property
     def channels(self) -> int:
-        """Classes with the background."""
+        """Classes with the background, or masks."""
         return self.config.out_channels
 
     def forward(self, prepared: NDArray[np.float32]) -> Tensor:
@@ -107,26 +108,63 @@ class Predictor:
         prepared
             What ``Frame.read`` gives.
         kind
-            "labels": the most likely class; "probabilities": 0 to 255 for each class.
+            "labels": the most likely class, or 255 inside of each mask; "probabilities": 0 to 255 for each
+            class or mask; "uncertainty": their entropy, 0 (sure) to 255 (all equally likely).
         wanted
             The part of the tile to return, on the grid of the image, relative to the tile (z, y, x).
 
         Returns
         -------
         numpy.ndarray
-            (1, z, y, x) or (classes, z, y, x), uint8.
+            (1, z, y, x) or, with a channel for each class or mask, (c, z, y, x), uint8.
         """
         with torch.inference_mode():
             logits = self.forward(prepared)
             # Both kinds of network to (classes, z, y, x): sections lie on the batch axis.
             whole = logits.transpose(0, 1) if self.config.dims == 2 else logits[0]
             part = whole[(slice(None), *wanted.slices)]
-            if kind == "labels":
-                chosen = part.argmax(dim=0, keepdim=True).to(torch.uint8)
-            else:
-                chosen = (torch.softmax(part.float(), dim=0) * 255.0).round_().to(torch.uint8)
-            labels: NDArray[np.uint8] = chosen.contiguous().cpu().numpy()
-            return labels
+            answer = _masks(part, kind) if self.record["target"] == "masks" else _classes(part, kind)
+            voxels: NDArray[np.uint8] = answer.contiguous().cpu().numpy()
+            return voxels
+
+
+def _classes(logits: Tensor, kind: Kind) -> Tensor:
+    """Turn the logits of exclusive classes (c, z, y, x) into bytes.
+
+    Examples
+    --------
+    >>> two = torch.tensor([[0.0, 30.0], [0.0, 0.0]]).view(2, 1, 1, 2)
+    >>> _classes(two, "probabilities").flatten().tolist(), _classes(two, "uncertainty").flatten().tolist()
+    ([128, 255, 128, 0], [255, 0])
+    """
+    if kind == "labels":
+        return logits.argmax(dim=0, keepdim=True).to(torch.uint8)
+    if kind == "probabilities":
+        return _bytes(torch.softmax(logits.float(), dim=0))
+    logs = torch.log_softmax(logits.float(), dim=0)
+    return _bytes(-(logs.exp() * logs).sum(dim=0, keepdim=True) / log(len(logits)))
+
+
+def _masks(logits: Tensor, kind: Kind) -> Tensor:
+    """Turn the logits of masks that may overlap (c, z, y, x) into bytes.
+
+    Examples
+    --------
+    >>> two = torch.tensor([[0.0, 30.0], [-30.0, 1.0]]).view(2, 1, 1, 2)
+    >>> _masks(two, "labels").flatten().tolist(), _masks(two, "uncertainty").flatten().tolist()
+    ([0, 255, 0, 255], [255, 0, 0, 214])
+    """
+    if kind == "labels":
+        return (logits > 0).to(torch.uint8) * 255
+    inside = torch.sigmoid(logits.float())
+    if kind == "probabilities":
+        return _bytes(inside)
+    return _bytes((torch.special.entr(inside) + torch.special.entr(1 - inside)) / log(2))
+
+
+def _bytes(shares: Tensor) -> Tensor:
+    """Turn numbers from 0 to 1 into 0 to 255."""
+    return (shares * 255.0).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def load_predictor(model: Model, device: str = "auto") -> Predictor:

@@ -19,11 +19,12 @@ from cristae.training.choices import read_settings
 from cristae.v1 import common_pb2, jobs_pb2, models_pb2
 
 PRESETS = ("quick", "standard", "best")
-TARGETS: tuple[Literal["classes", "instances"], ...] = ("classes", "instances")
-OUTPUTS: tuple[Literal["labels", "instances", "probabilities"], ...] = (
+TARGETS: tuple[Literal["classes", "masks", "instances"], ...] = ("classes", "masks", "instances")
+OUTPUTS: tuple[Literal["labels", "instances", "probabilities", "uncertainty"], ...] = (
     "labels",
     "instances",
     "probabilities",
+    "uncertainty",
 )
 
 

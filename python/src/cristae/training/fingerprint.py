@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.labels import LabelReading
+from cristae.labels import UNKNOWN, LabelReading
 from cristae.labels.thickness import spread
 from cristae.networks import Statistics
 from cristae.networks.statistics import gathered_statistics, section_statistics
@@ -36,7 +36,7 @@ class Fingerprint:
     known_voxels
         Annotated voxels.
     class_shares
-        Share of each class 0...n among them.
+        Share of the background and of each class or mask 1...n among them.
     thickness_voxels
         Median thickness of the profiles of each class 1...n, in voxels in-plane, where measured.
     anisotropy
@@ -65,22 +65,22 @@ class Fingerprint:
     broken_share: float = 0.0
 
 
-def take_fingerprint(regions: Sequence[Region], classes: int, voxel_size: VoxelSize | None) -> Fingerprint:
+def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) -> Fingerprint:
     """Measure the annotated part of all images, section by section in bounded memory.
 
     Parameters
     ----------
     regions
         The images with their labels.
-    classes
-        Number of classes with the background.
     voxel_size
         If known.
     """
-    counts = np.zeros(classes, np.int64)
+    counts = np.zeros(256, np.int64)
     for region in regions:
         for _, targets in region.slabs():
-            counts += np.bincount(targets.ravel(), minlength=256)[:classes]
+            counts += np.bincount(targets.ravel(), minlength=256)
+    known = int(counts[:UNKNOWN].sum())
+    shares = [counts[list(group)].sum() / max(1, known) for group in ((0,), *regions[0].reading.groups)]
     statistics, jump, broken = _grey_values(regions)
     deepest = max(regions, key=lambda region: region.shape_zyx[0])
     estimated = voxel_size is None and deepest.shape_zyx[0] > 1
@@ -93,8 +93,8 @@ def take_fingerprint(regions: Sequence[Region], classes: int, voxel_size: VoxelS
         channels=regions[0].image.shape_czyx[0],
         annotated_sections=sum(len(region.reading.annotated_sections) for region in regions),
         annotated_span=max(region.annotated_box.shape[0] for region in regions),
-        known_voxels=int(counts.sum()),
-        class_shares=tuple((counts / max(1, int(counts.sum()))).tolist()),
+        known_voxels=known,
+        class_shares=tuple(float(share) for share in shares),
         thickness_voxels=_thickness([region.reading for region in regions]),
         anisotropy=float(anisotropy),
         anisotropy_is_estimated=estimated,

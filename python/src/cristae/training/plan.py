@@ -58,7 +58,7 @@ def make_plan(
     found: Fingerprint,
     *,
     target: str,
-    classes: int,
+    outputs: int,
     budget: Budget,
     settings: Mapping[str, str],
     on_gpu: bool,
@@ -72,9 +72,9 @@ def make_plan(
     found
         The fingerprint.
     target
-        "classes" or "instances".
-    classes
-        Number of classes with the background.
+        "classes", "masks" or "instances".
+    outputs
+        Number of answers of the network for a voxel: classes with the background, or masks.
     budget
         How long.
     settings
@@ -130,7 +130,7 @@ def make_plan(
     network = UNetConfig(
         dims=ours.dimensions,
         in_channels=preprocessing.input_channels(found.channels),
-        out_channels=classes,
+        out_channels=outputs,
         features=tuple(min(ours.features * 2**level, 320) for level in range(ours.levels)),
         kernels_zyx=kernels,
         strides_zyx=strides,

@@ -138,13 +138,14 @@ class Region:
             yield Box((z, *box.start[1:]), (min(z + depth, box.stop[0]), *box.stop[1:]))
 
 
-def class_profiles(region: Region, classes: int) -> list[NDArray[np.int64]]:
-    """Count the voxels of each class along z, y and x: three arrays (classes, length)."""
+def class_profiles(region: Region) -> list[NDArray[np.int64]]:
+    """Count the voxels of background and each class or mask along z, y and x: three arrays (n, length)."""
     box = region.annotated_box
-    profiles = [np.zeros((classes, length), np.int64) for length in box.shape]
+    groups = ((0,), *region.reading.groups)
+    profiles = [np.zeros((len(groups), length), np.int64) for length in box.shape]
     for slab, targets in region.slabs():
-        for number in range(classes):
-            there = targets == number
+        for number, group in enumerate(groups):
+            there = np.isin(targets, group)
             first = slab.start[0] - box.start[0]
             per_row = there.sum(axis=2)
             profiles[0][number, first : first + slab.shape[0]] += per_row.sum(axis=1)

@@ -84,7 +84,7 @@ class TrainingRequest:
     model_name
         The name of the model to make.
     target
-        "classes" or "instances".
+        "classes", "masks" (labels have a channel for each) or "instances".
     unknown
         Label value of unknown voxels.
     empty_sections

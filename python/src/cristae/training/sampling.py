@@ -25,15 +25,15 @@ class Place:
 class PatchSampler:
     """Draws the places of patches.
 
-    A share of the patches is drawn around voxels of the rarer classes, each class as often as the others; the
+    A share of the patches is drawn around voxels of the foreground, each group as often as the others; the
     rest around any known voxel. The patch lies somewhere around the voxel, inside the image if it fits.
 
     Parameters
     ----------
     regions
         The annotated images.
-    classes
-        Number of classes with the background.
+    groups
+        The training targets of each class, or the combinations of each mask.
     patch_zyx
         Patch in voxels of the image.
     rare_share
@@ -45,7 +45,7 @@ class PatchSampler:
     def __init__(
         self,
         regions: Sequence[Region],
-        classes: int,
+        groups: Sequence[Sequence[int]],
         patch_zyx: Sequence[int],
         rare_share: float,
         seed: int,
@@ -54,6 +54,8 @@ class PatchSampler:
         self.rare_share = rare_share
         self.seed = seed
         self._regions = regions
+        self._groups = groups
+        classes = 1 + max((number for group in groups for number in group), default=0)
         self._places: list[list[NDArray[np.int32]]] = []  # [region][class]: (n, 3)
         self._weights = np.zeros((len(regions), classes))
         generator = np.random.default_rng([seed, 0])
@@ -66,16 +68,14 @@ class PatchSampler:
     def draw(self, step: int, count: int) -> list[Place]:
         """Return the places of the patches of a step, counted from 1."""
         generator = np.random.default_rng([self.seed, step])
-        present = np.flatnonzero(self.counts[1:]) + 1
+        present = [group for group in map(list, self._groups) if self.counts[group].any()]
         places = []
         for number in range(count):
             # Shares are kept within each batch, as far as whole numbers can: less noise than coins.
-            rare = (number + generator.random()) / count < self.rare_share and present.size > 0
-            cls = (
-                int(generator.choice(present))
-                if rare
-                else int(generator.choice(self.counts.size, p=self.counts / self.counts.sum()))
-            )
+            rare = (number + generator.random()) / count < self.rare_share and present
+            among = present[generator.integers(len(present))] if rare else range(self.counts.size)
+            shares = self.counts[list(among)]
+            cls = int(generator.choice(among, p=shares / shares.sum()))
             weights = self._weights[:, cls]
             region = int(generator.choice(len(weights), p=weights / weights.sum()))
             voxels = self._places[region][cls]

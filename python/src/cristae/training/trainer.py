@@ -58,7 +58,9 @@ class Trainer:
     validation
         Fixed patches, input and targets; may be empty.
     classes
-        The class table, without background.
+        The classes without background, or the masks.
+    members
+        For masks: which of them each training target stands for; see :func:`training_loss`.
     device
         Where to compute.
     folder, work
@@ -74,6 +76,7 @@ class Trainer:
     augmentation: Augmentation
     validation: Sequence[tuple[Tensor, Tensor]]
     classes: Sequence[LabelClass]
+    members: Tensor | None
     device: torch.device
     folder: Path
     work: Mapping[str, Any]
@@ -86,6 +89,7 @@ class Trainer:
         choices = self.plan.choices
         self._format = memory_format(self.plan.network.dims, self.device)
         self.network.to(self.device).to(memory_format=self._format)
+        self.members = None if self.members is None else self.members.to(self.device)
         self.schedule = Schedule(self.plan.seconds, self.plan.steps)
         self._optimiser = AdamW(self.network, choices.weight_decay)
         self._average = WeightAverage(self.network)
@@ -163,7 +167,7 @@ class Trainer:
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             logits = self.network(x)
-        loss = training_loss(logits, targets)
+        loss = training_loss(logits, targets, self.members)
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.clip(self.plan.choices.clip)
@@ -287,7 +291,7 @@ class Trainer:
         self.network.load_state_dict(dict(weights))
         moved = (self._moved(x.contiguous(memory_format=self._format), t) for x, t in self.validation)
         try:
-            return validate(self.network, moved, self.classes)
+            return validate(self.network, moved, self.classes, self.members)
         finally:
             self.network.load_state_dict(training)
 

@@ -14,7 +14,7 @@ import torch
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note, PlanMade
 from cristae.geometry import Box
-from cristae.labels import UNKNOWN, read_labels, share_classes
+from cristae.labels import UNKNOWN, LabelReading, MasksAsOne, find_masks, read_labels, share_classes
 from cristae.networks import halo, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
@@ -51,12 +51,12 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
     """
     chosen = choose_device(device)
     regions = _regions(request)
-    found = take_fingerprint(regions, _class_count(regions), _voxel_size(request))
+    found = take_fingerprint(regions, _voxel_size(request))
     said = [sentence for region in regions for sentence in region.reading.sentences]
     plan = make_plan(
         found,
         target=request.target,
-        classes=_class_count(regions),
+        outputs=_output_count(regions[0].reading),
         budget=request.budget,
         settings=request.settings,
         on_gpu=chosen.type == "cuda",
@@ -104,7 +104,8 @@ def train(
     chosen = choose_device(device)
     on_event(PlanMade(plan.sentences, plan.settings))
     regions = _regions(request)
-    classes = regions[0].reading.classes
+    first = regions[0].reading
+    classes = first.answers
     for warning in dict.fromkeys(w for region in regions for w in region.reading.warnings):
         on_event(Note(warning, is_warning=True))
     free = psutil.virtual_memory().available * _SHARE_OF_MEMORY
@@ -119,7 +120,7 @@ def train(
     for sentence in told:
         on_event(Note(sentence))
     reader = PatchReader(regions, plan.preprocessing, plan.network)
-    sampler = PatchSampler(regions, len(classes) + 1, plan.choices.patch_zyx, plan.choices.rare_share, seed)
+    sampler = PatchSampler(regions, first.groups, plan.choices.patch_zyx, plan.choices.rare_share, seed)
     if not sampler.counts.any():
         raise InvalidInput(
             "Every annotated section that may be trained on is held out for validation. "
@@ -128,7 +129,9 @@ def train(
     down = plan.choices.downsample_zyx
     step = tuple(s * d for s, d in zip(total_stride(plan.network), down, strict=True))
     patch_voxels = plan.choices.batch * int(np.prod(plan.choices.patch_zyx))
-    validation = validation_batches(reader, plan.choices.patch_zyx, step, 3 * patch_voxels, len(classes) + 1)
+    validation = validation_batches(
+        reader, plan.choices.patch_zyx, step, 3 * patch_voxels, len(first.classes) + 1
+    )
     if not validation:
         on_event(Note(_unvalidated_told(plan), is_warning=True))
     spacing = _spacing(request, regions)
@@ -145,6 +148,7 @@ def train(
         ),
         validation=validation,
         classes=classes,
+        members=None if first.masks is None else torch.from_numpy(first.masks.members),
         device=chosen,
         folder=folder,
         work=_identity(request, plan, classes),
@@ -163,20 +167,27 @@ def _regions(request: TrainingRequest) -> list[Region]:
     _refuse_other_voxel_sizes(request)
     size = _voxel_size(request)
     regions: list[Region] = []
-    for index, (image, labels) in enumerate(request.pairs):
-        training_z = z = request.z if index == 0 else None
-        if index == 0 and z is not None and request.validation_z is not None:
-            z = (min(z[0], request.validation_z[0]), max(z[1], request.validation_z[1]))
+    first_z = request.z
+    if first_z is not None and request.validation_z is not None:
+        first_z = (min(first_z[0], request.validation_z[0]), max(first_z[1], request.validation_z[1]))
+    label_images, masks, unknown = [labels for _, labels in request.pairs], None, request.unknown
+    if request.target == "masks":
+        masks = find_masks(label_images, classes=request.classes, unknown=unknown, z=first_z)
+        label_images = [MasksAsOne(labels, masks, unknown) for labels in label_images]
+        unknown = None if unknown is None else UNKNOWN
+    for index, ((image, _), labels) in enumerate(zip(request.pairs, label_images, strict=True)):
         reading = read_labels(
             labels,
             image.shape_czyx,
             target=request.target,
-            unknown=request.unknown,
+            unknown=unknown,
             empty_sections=request.empty_sections,
             classes=request.classes,
-            z=z,
+            z=first_z if index == 0 else None,
             voxel_size=size or _estimated_size(image),
+            masks=masks,
         )
+        training_z = request.z if index == 0 else None
         regions.append(Region(image, labels, reading, training_z=training_z))
     channels = {region.image.shape_czyx[0] for region in regions}
     if len(channels) > 1:
@@ -249,8 +260,9 @@ def _spacing(request: TrainingRequest, regions: Sequence[Region]) -> float:
     return size.z_nm / size.y_nm
 
 
-def _class_count(regions: Sequence[Region]) -> int:
-    return len(regions[0].reading.classes) + 1
+def _output_count(reading: LabelReading) -> int:
+    """Return how many answers the network gives for a voxel: masks have no background of their own."""
+    return len(reading.answers) + (reading.masks is None)
 
 
 def _hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -> list[Note]:
@@ -274,7 +286,7 @@ def _hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -
             if (targets == UNKNOWN).all():
                 raise InvalidInput(f"The validation sections {start}:{stop} carry no labels.")
         elif plan.choices.validation > 0:
-            counts = class_profiles(region, _class_count(regions))
+            counts = class_profiles(region)
             region.held_out = choose_held_out(counts, region.annotated_box, plan.choices.validation, gap)
         held = region.held_out
         if held is None:
@@ -347,7 +359,7 @@ def _record(
         "created_s": time.time(),
         "cristae_version": version("cristae"),
         "target": request.target,
-        "classes": [asdict(cls) for cls in regions[0].reading.classes],
+        "classes": [asdict(cls) for cls in regions[0].reading.answers],
         "channels": regions[0].image.shape_czyx[0],
         "voxel_size_nm": list(size.zyx_nm) if size else None,
         "display_unit": size.display_unit if size else "",
@@ -367,6 +379,11 @@ def _record(
             "torch_version": torch.__version__,
         },
         "data": [{"image_digest": image, "labels_digest": labels} for image, labels in request.digests],
-        "outputs": ["labels", "probabilities", *(["instances"] if request.target == "instances" else [])],
+        "outputs": [
+            "labels",
+            "probabilities",
+            "uncertainty",
+            *["instances"] * (request.target == "instances"),
+        ],
         "job_id": request.job_id,
     }

@@ -47,29 +47,53 @@ class ConfusionCounts:
 
 @torch.inference_mode()
 def validate(
-    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], classes: Sequence[LabelClass]
+    network: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    classes: Sequence[LabelClass],
+    members: Tensor | None = None,
 ) -> dict[str, float]:
     """Return the figures of a network on inputs and targets.
+
+    Parameters
+    ----------
+    network
+        Whose figures are asked for.
+    batches
+        Inputs (n, c, [z,] y, x) and targets (n, [z,] y, x).
+    classes
+        The classes or masks.
+    members
+        For masks, as for :func:`~cristae.training.losses.training_loss`.
 
     Returns
     -------
     dict
-        "validation_loss"; "dice" and "iou", the means over the foreground classes; and for more than one
-        class "dice.NAME" and "iou.NAME" of each. Without a figure (no such voxel) the entry is missing.
+        "validation_loss"; "dice" and "iou", the means over the foreground classes or the masks; and for more
+        than one "dice.NAME" and "iou.NAME" of each. Without a figure (no such voxel) the entry is missing.
     """
-    counts = ConfusionCounts(len(classes) + 1)
+    exclusive = ConfusionCounts(len(classes) + 1)
+    each = [ConfusionCounts(2) for _ in classes]
     losses: list[float] = []
     network.eval()
     for x, targets in batches:
         logits = network(x)
-        losses.append(float(training_loss(logits, targets)))
-        counts.add(logits.argmax(dim=1), targets)
+        losses.append(float(training_loss(logits, targets, members)))
+        if members is None:
+            exclusive.add(logits.argmax(dim=1), targets)
+            continue
+        known = targets != UNKNOWN
+        inside = members[targets.masked_fill(~known, 0).long()].to(torch.uint8)
+        for mask, counts in enumerate(each):
+            counts.add(logits[:, mask] > 0, inside[..., mask].masked_fill(~known, UNKNOWN))
+    dice, iou = exclusive.dice()[1:], exclusive.iou()[1:]
+    if members is not None:
+        dice, iou = [counts.dice()[1] for counts in each], [counts.iou()[1] for counts in each]
     values = {"validation_loss": sum(losses) / max(1, len(losses))}
-    for name, figures in (("dice", counts.dice()), ("iou", counts.iou())):
-        there = [figure for figure in figures[1:] if figure is not None]
+    for name, figures in (("dice", dice), ("iou", iou)):
+        there = [figure for figure in figures if figure is not None]
         if there:
             values[name] = sum(there) / len(there)
         if len(classes) > 1:
-            named = zip(classes, figures[1:], strict=True)
+            named = zip(classes, figures, strict=True)
             values |= {f"{name}.{cls.name}": figure for cls, figure in named if figure is not None}
     return values
