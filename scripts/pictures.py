@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import jpype
-from demo import BUILT, ROOT, server
 
 from cristae import demo
+from demo import BUILT, ROOT, server
 
 WORK = ROOT / "build" / "pictures"
 PICTURES = ROOT / "docs" / "pictures"
