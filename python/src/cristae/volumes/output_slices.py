@@ -10,7 +10,7 @@ import tifffile
 
 from cristae.errors import AlreadyExists, InvalidInput
 from cristae.geometry import Box
-from cristae.volumes.durable import check_free_space, fsync_file, fsync_tree, full_disk_told
+from cristae.volumes.durable import check_free_space, fsync_file, fsync_tree, full_disk_told, write_all
 from cristae.volumes.image import Voxels
 from cristae.volumes.output_tiff import imagej_calibration
 from cristae.volumes.spec import VolumeSpec
@@ -65,10 +65,11 @@ class SliceOutput:
         columns, item = self.shape_czyx[3], self.dtype.itemsize
         with self._lock, full_disk_told():
             for z in range(z0, z1):
-                with self._path(z).open("r+b") as file:
+                # A buffer would be filled anew for every row.
+                with self._path(z).open("r+b", buffering=0) as file:
                     for y in range(y0, y1):
                         file.seek(self._start + (y * columns + x0) * item)
-                        file.write(voxels[0, z - z0, y - y0].tobytes())
+                        write_all(file.fileno(), voxels[0, z - z0, y - y0].tobytes())
                 self._unsynced.add(z)
 
     def sync(self) -> None:
