@@ -142,7 +142,6 @@ class Limits:
 
     max_message_bytes: int = 4 * MIB
     max_block_bytes: int = 2 * MIB
-    max_inflight_bytes: int = 16 * MIB
     max_streams: int = 128
     max_calls: int = 256
     max_string_length: int = 1024

@@ -1,6 +1,7 @@
 """A client for the server: typed and synchronous, for scripts, the command line, tests and benchmarks."""
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -43,6 +44,8 @@ from cristae.v1 import (
 from cristae.volumes import Image, VolumeSpec, block_digest, volume_digest
 
 DEADLINE_S = 30.0
+MOST_UNANSWERED = 2
+"""Blocks under way at a time: a connection that breaks loses no more than these."""
 ENDS = (jobs_pb2.JOB_STATE_DONE, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED)
 
 _ERRORS: dict[str, type[CristaeError]] = {
@@ -105,6 +108,30 @@ class Address:
         if record.get("tls"):
             raise Unsupported("The server listens with TLS; use Fiji (Plugins > Cristae > Jobs).")
         return cls(record["address"], token)
+
+
+class _Window:
+    """Lets blocks go as earlier ones are answered for; gRPC takes them in a thread of its own."""
+
+    def __init__(self, committed_bytes: int) -> None:
+        self._changed = threading.Condition()
+        self._committed_bytes, self._closed = committed_bytes, False
+
+    def opens(self, committed_bytes: int) -> bool:
+        """Wait until so much is committed; False if the stream ended before."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._committed_bytes >= committed_bytes)
+            return not self._closed
+
+    def hear(self, committed_bytes: int) -> None:
+        with self._changed:
+            self._committed_bytes = committed_bytes
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
 
 class Client:
@@ -256,6 +283,10 @@ class Client:
                 if time.monotonic() > deadline:
                     raise
                 self._reconnect()
+            except (InvalidInput, Busy):  # damaged on the way, or another window sends the same image
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def _send(self, image: Image, spec: VolumeSpec, status: volumes_pb2.UploadStatus) -> None:
         blocks = spec.blocks
@@ -264,11 +295,19 @@ class Client:
         )
         if first == blocks.count:
             return
-        requests = (
-            write_request(image, spec, status.upload_id, index) for index in range(first, blocks.count)
-        )
-        for _ in self._stream(volumes_pb2_grpc.VolumesStub, "WriteBlocks", requests):
-            pass
+        window = _Window(status.committed_bytes)
+
+        def requests() -> Iterator[volumes_pb2.WriteBlocksRequest]:
+            for index in range(first, blocks.count):
+                if not window.opens(blocks.offset(max(first, index + 1 - MOST_UNANSWERED))):
+                    return
+                yield write_request(image, spec, status.upload_id, index)
+
+        try:
+            for answer in self._stream(volumes_pb2_grpc.VolumesStub, "WriteBlocks", requests()):
+                window.hear(answer.committed_bytes)
+        finally:
+            window.close()
 
     def _seal(self, upload_id: str) -> None:
         """Seal an upload, which may take longer than one call: asking again joins the work that goes on."""

@@ -43,6 +43,8 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
             return volumes_pb2.UploadStatus(
                 committed_bytes=total, total_bytes=total, sealed=volume_message(opened)
             )
+        # A stream that broke unnoticed must not write on behind the position that is told now.
+        self._writers.pop(opened.id, None)
         return await self._house.quick(_status, opened)
 
     async def WriteBlocks(  # noqa: N802

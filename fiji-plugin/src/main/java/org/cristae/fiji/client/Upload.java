@@ -18,7 +18,8 @@ import org.cristae.v1.WriteBlocksRequest;
  * goes on from there; a volume that the server has is not sent again.
  */
 public final class Upload {
-  private static final long MAX_UNANSWERED_BYTES = 16 << 20;
+  /** Blocks under way at a time: a connection that breaks loses no more than these. */
+  private static final int MOST_UNANSWERED = 2;
 
   private final Client client;
   private final BlockSource source;
@@ -35,7 +36,7 @@ public final class Upload {
   }
 
   /**
-   * Sends a volume and returns it sealed. Blocks until then; at most 16 MiB are under way.
+   * Sends a volume and returns it sealed. Blocks until then; at most two blocks are under way.
    *
    * @throws CristaeException if it cannot be read or sent, or was cancelled; a later upload of the
    *     same volume goes on where this one ended
@@ -144,9 +145,10 @@ public final class Upload {
       client.uploads().writeBlocks(this);
       try {
         long count = grid.blockCount();
-        for (long index = grid.indexAt(committed); index < count; index++) {
+        long first = grid.indexAt(committed);
+        for (long index = first; index < count; index++) {
           BlockGrid.Block block = grid.block(index);
-          if (!waitForRoom(block)) {
+          if (!waitForRoom(grid.block(Math.max(first, index + 1 - MOST_UNANSWERED)).offset())) {
             break;
           }
           requests.onNext(request(block, source.read(block)));
@@ -176,11 +178,9 @@ public final class Upload {
           .build();
     }
 
-    /** Waits until the block may be sent; false if the stream ended before. */
-    private synchronized boolean waitForRoom(BlockGrid.Block block) throws CristaeException {
-      while (!ended
-          && (!requests.isReady()
-              || block.offset() + block.bytes() - committed > MAX_UNANSWERED_BYTES)) {
+    /** Waits until so much is committed; false if the stream ended before. */
+    private synchronized boolean waitForRoom(long wanted) throws CristaeException {
+      while (!ended && (!requests.isReady() || committed < wanted)) {
         cancellation.check();
         pause();
       }

@@ -77,6 +77,29 @@ class ClientTest {
   }
 
   @Test
+  void atMostTwoBlocksAreUnderWay() throws Exception {
+    server.answerEvery = Integer.MAX_VALUE;
+    Cancellation cancellation = new Cancellation();
+    try (Client client = server.client()) {
+      Thread sending =
+          new Thread(
+              () ->
+                  assertThrows(
+                      CristaeException.class,
+                      () -> Upload.run(client, volume(), Progress.NONE, cancellation)));
+      sending.start();
+      for (int i = 0; i < 1000 && server.received.size() < 2; i++) {
+        sleep(10);
+      }
+      sleep(300);
+      assertEquals(2, server.received.size());
+      cancellation.cancel();
+      sending.join(30000);
+      assertFalse(sending.isAlive());
+    }
+  }
+
+  @Test
   void whatTheServerHasIsNotSentAgain() throws Exception {
     try (Client client = server.client()) {
       Upload.run(client, volume(), Progress.NONE, new Cancellation());

@@ -45,7 +45,7 @@ public final class FakeServer implements AutoCloseable {
   public boolean isSilent;
 
   /** Answers the committed position after so many blocks. */
-  int answerEvery = 4;
+  int answerEvery = 1;
 
   /** So many calls are answered with UNAVAILABLE first. */
   int refusals;
