@@ -25,7 +25,10 @@ import json, sys
 from pathlib import Path
 from cristae.service import serve
 from cristae.settings import Home
-serve(Home(Path(sys.argv[1])), **json.loads(sys.argv[2]))
+options = json.loads(sys.argv[2])
+for name in {"tls_certificate", "tls_key"} & set(options):
+    options[name] = Path(options[name])
+serve(Home(Path(sys.argv[1])), **options)
 """
 
 

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import grpc
 import psutil
 import pytest
 from running import RunningServer, new_id, training
@@ -13,7 +15,9 @@ from running import RunningServer, new_id, training
 from cristae.errors import InvalidInput
 from cristae.service.client import Address
 from cristae.service.server import Options, _credentials
-from cristae.v1 import jobs_pb2
+from cristae.v1 import jobs_pb2, server_pb2, server_pb2_grpc
+
+TLS = Path(__file__).with_name("tls")
 
 
 def wait_for_progress(client, job_id):
@@ -179,6 +183,50 @@ def test_beyond_loopback_only_with_a_certificate_and_its_key(tmp_path, host):
             _credentials(Options(host=host, tls_certificate=certificate, tls_key=key))
     assert _credentials(Options(host="127.0.0.1")) is None
     assert _credentials(Options(host="::1")) is None
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "words"),
+    [
+        ("certificate.pem", "other-key.pem", "is not the one of the certificate"),
+        ("certificate.pem", "locked-key.pem", "without a password"),
+        ("certificate.pem", "certificate.pem", "can be used"),
+        ("README.md", "key.pem", "can be used"),
+    ],
+)
+def test_a_certificate_or_key_that_cannot_be_used_is_told_before_the_start(certificate, key, words):
+    options = Options(tls_certificate=TLS / certificate, tls_key=TLS / key)
+    with pytest.raises(InvalidInput, match=words):
+        _credentials(options)
+
+
+def test_with_a_certificate_the_server_answers_who_trusts_it_and_has_the_token_and_nobody_else(tmp_path):
+    files = {"tls_certificate": str(TLS / "certificate.pem"), "tls_key": str(TLS / "key.pem")}
+    with RunningServer(tmp_path / "home", **files) as server:
+        record = json.loads(server.home.server_file.read_text())
+        assert record["tls"] is True
+        port = record["address"].rpartition(":")[2]
+        trusting = grpc.ssl_channel_credentials((TLS / "certificate.pem").read_bytes())
+        token = server.home.token_file.read_text().strip()
+        answers = []
+        for channel, said in (
+            (grpc.secure_channel(f"localhost:{port}", trusting), token),
+            (grpc.secure_channel(f"localhost:{port}", trusting), "wrong"),
+            (grpc.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials()), token),
+            (grpc.insecure_channel(f"localhost:{port}"), token),
+        ):
+            with channel:
+                call = server_pb2_grpc.ServerStub(channel).GetServer
+                try:
+                    call(
+                        server_pb2.GetServerRequest(),
+                        metadata=[("authorization", f"Bearer {said}")],
+                        timeout=20,
+                    )
+                    answers.append("OK")
+                except grpc.RpcError as error:
+                    answers.append(error.code().name)
+    assert answers == ["OK", "UNAUTHENTICATED", "UNAVAILABLE", "UNAVAILABLE"]
 
 
 def test_a_home_of_a_newer_cristae_is_refused_and_not_touched(tmp_path):

@@ -8,6 +8,7 @@ import logging
 import logging.handlers
 import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -117,9 +118,25 @@ def _credentials(options: Options) -> grpc.ServerCredentials | None:
             )
         return None
     try:
-        return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+        pair = key.read_bytes(), certificate.read_bytes()
     except OSError as error:
         raise InvalidInput(f"The TLS file {error.filename} cannot be read: {error.strerror}.") from error
+    _check_pair(certificate, key)
+    return grpc.ssl_server_credentials([pair])
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    """Refuse files that gRPC cannot use: it would only say that it cannot listen."""
+    try:
+        # Without a function the system would ask for the password of a key at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise InvalidInput(f"The key {key} is not the one of the certificate {certificate}.") from error
+        raise InvalidInput(
+            f"{certificate} and {key} are no TLS certificate and key that can be used (PEM, the key without "
+            f"a password): {error.reason or 'they cannot be read'}."
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:
@@ -178,7 +195,8 @@ async def _run(
             port = server.add_secure_port(f"{address}:{options.port}", credentials)
     except RuntimeError as error:
         raise InvalidInput(
-            f"The server cannot listen on {address}:{options.port}; another program may. Choose another port."
+            f"The server cannot listen on {address}:{options.port}: another program does, or this computer "
+            "has no such address. Choose another port, or another host."
         ) from error
     end = asyncio.Event()
     with _ending_on_signals(end):
