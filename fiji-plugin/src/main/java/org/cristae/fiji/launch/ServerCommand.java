@@ -11,7 +11,7 @@ public final class ServerCommand {
 
   /**
    * The first one known of: what the person set, the environment's {@code CRISTAE_COMMAND}, what
-   * the last server was started by, {@code cristae} on the path.
+   * the last server was started by if it is still there, {@code cristae} on the path.
    *
    * @param preferred what the person set; may be empty
    * @return the words of the command without {@code serve} and its options
@@ -24,11 +24,19 @@ public final class ServerCommand {
       return words(fromEnvironment);
     }
     List<String> last = home.lastCommand();
+    if (!last.isEmpty() && !mayBeThere(last.get(0))) {
+      last = Collections.emptyList(); // an environment that was deleted since
+    }
     int serve = last.lastIndexOf("serve");
     if (serve > 0) {
       return last.subList(0, serve);
     }
     return last.isEmpty() ? Collections.singletonList("cristae") : last;
+  }
+
+  private static boolean mayBeThere(String program) {
+    java.io.File file = new java.io.File(program);
+    return !file.isAbsolute() || file.exists();
   }
 
   /** Splits at spaces; a part in double quotes is one word. A path that exists is one word. */

@@ -8,6 +8,7 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Path2D;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
@@ -67,7 +68,8 @@ final class CurvePanel extends JPanel {
         g.setStroke(new BasicStroke(1.6f));
         g.draw(path(curve, last, highest));
         String text =
-            SHOWN[i].replace('_', ' ') + String.format(" %.3f", curve.lastEntry().getValue());
+            SHOWN[i].replace('_', ' ')
+                + String.format(Locale.ROOT, " %.3f", curve.lastEntry().getValue());
         g.drawString(text, legendX, LEGEND - 4);
         legendX += g.getFontMetrics().stringWidth(text) + 3 * MARGIN;
       }

@@ -158,7 +158,9 @@ final class FormDialog {
     if (field instanceof JTextField) {
       return ((JTextField) field).getText().trim();
     }
-    Object item = ((JComboBox<?>) field).getSelectedItem();
+    JComboBox<?> box = (JComboBox<?>) field;
+    // What was typed counts, also where a click on OK does not take the focus (macOS).
+    Object item = box.isEditable() ? box.getEditor().getItem() : box.getSelectedItem();
     return item == null ? "" : item.toString().trim();
   }
 }

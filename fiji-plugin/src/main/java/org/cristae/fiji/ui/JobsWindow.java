@@ -23,6 +23,7 @@ import org.cristae.v1.JobState;
 public final class JobsWindow {
   private static final int LIMIT = 200;
   private static final long REFRESH_MS = 1500;
+  private static final long AFTER_FAILURE_MS = 10_000;
   private static final int[] WIDTHS = {220, 110, 80, 70, 70, 100};
   private static final int WORDS_WIDTH = 500;
   private static JobsWindow shown;
@@ -78,6 +79,7 @@ public final class JobsWindow {
   private void refreshWhileOpen() {
     boolean isFirst = true;
     while (frame.isDisplayable()) {
+      long pauseMs = REFRESH_MS;
       try {
         if (isFirst || !Connection.wasStopped()) {
           List<Job> jobs =
@@ -90,9 +92,10 @@ public final class JobsWindow {
         }
       } catch (CristaeException e) {
         say(e.getMessage());
+        pauseMs = AFTER_FAILURE_MS; // each time may start a server that fails
       }
       try {
-        Thread.sleep(REFRESH_MS);
+        Thread.sleep(pauseMs);
       } catch (InterruptedException e) {
         return;
       }

@@ -91,8 +91,12 @@ final class Look {
 
   /** A text that a label breaks into lines. */
   static String wrapped(String text, int width) {
-    String escaped = text.replace("&", "&amp;").replace("<", "&lt;");
-    return "<html><body style='width:" + width + "px'>" + escaped + "</body></html>";
+    return "<html><body style='width:" + width + "px'>" + escaped(text) + "</body></html>";
+  }
+
+  /** A text as it stands in HTML. */
+  static String escaped(String text) {
+    return text.replace("&", "&amp;").replace("<", "&lt;");
   }
 
   /** Puts a window where ImageJ's user looks, and shows it. */

@@ -39,14 +39,19 @@ public final class OpenImages {
     List<ImagePlus> named = new ArrayList<>();
     ImagePlus current = WindowManager.getCurrentImage();
     for (ImagePlus image : all()) {
-      if (image.getTitle().equals(title)) {
+      if (isNamed(image, title)) {
         named.add(image == current ? 0 : named.size(), image);
       }
     }
-    if (named.isEmpty() && current != null && current.getTitle().equals(title)) {
+    if (named.isEmpty() && current != null && isNamed(current, title)) {
       named.add(current); // of a macro in batch mode
     }
     return named;
+  }
+
+  /** Spaces around a title do not count: neither dialogs nor macros keep them. */
+  private static boolean isNamed(ImagePlus image, String title) {
+    return image.getTitle().trim().equals(title.trim());
   }
 
   /**

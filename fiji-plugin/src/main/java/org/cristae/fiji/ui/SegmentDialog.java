@@ -4,6 +4,7 @@ import ij.IJ;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
@@ -96,11 +97,12 @@ public final class SegmentDialog {
       text.append("Finds ").append(String.join(", ", classes));
     }
     if (model.getMetricsMap().containsKey("dice")) {
-      text.append(String.format("; Dice %.2f", model.getMetricsMap().get("dice")));
+      text.append(String.format(Locale.ROOT, "; Dice %.2f", model.getMetricsMap().get("dice")));
     }
     if (model.hasVoxelSize()) {
       text.append(
           String.format(
+              Locale.ROOT,
               "; made for %.3g x %.3g x %.3g nm",
               model.getVoxelSize().getZNm(),
               model.getVoxelSize().getYNm(),

@@ -4,6 +4,7 @@ import java.awt.BorderLayout;
 import java.awt.GridBagConstraints;
 import java.awt.GridBagLayout;
 import java.awt.Insets;
+import java.util.Locale;
 import javax.swing.ButtonGroup;
 import javax.swing.JButton;
 import javax.swing.JComponent;
@@ -163,7 +164,7 @@ public final class ServerWindow {
     text.append(server.getStopsWithClient() ? "; it ends with ImageJ." : ".");
     for (Device device : server.getDevicesList()) {
       text.append("<br>").append(device.getName()).append(": ").append(device.getDescription());
-      text.append(String.format(", %.0f GB", device.getMemoryBytes() / 1e9));
+      text.append(String.format(Locale.ROOT, ", %.0f GB", device.getMemoryBytes() / 1e9));
       text.append(device.getJobId().isEmpty() ? "" : ", busy");
     }
     return text.toString();
@@ -183,7 +184,7 @@ public final class ServerWindow {
               try {
                 say(question.answer());
               } catch (CristaeException e) {
-                say("<span style='color:#b00020'>" + e.getMessage() + "</span>");
+                say("<span style='color:#b00020'>" + Look.escaped(e.getMessage()) + "</span>");
               }
               SwingUtilities.invokeLater(
                   () -> {

@@ -45,6 +45,9 @@ public final class Training implements Work {
     String wanted = choices.get("labels", "");
     ImagePlus labels;
     if (wanted.equalsIgnoreCase(TrainingChoices.ROIS)) {
+      if (choices.has("unknown")) {
+        throw choices.wrong("unknown", "empty with ROIs: what they do not cover is unknown");
+      }
       boolean instances = TrainingChoices.isInstances(choices);
       List<LabelClass> named = spec.getClassesList();
       RoiLabels drawn = RoiLabels.draw(source, rois(source), instances, named);

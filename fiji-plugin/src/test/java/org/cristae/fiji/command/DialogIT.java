@@ -23,6 +23,9 @@ import javax.swing.JFrame;
 import javax.swing.JTable;
 import javax.swing.JTextField;
 import javax.swing.SwingUtilities;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.ui.Connection;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -174,7 +177,7 @@ class DialogIT {
     menu("Cristae Train");
     Window train = await("the dialog", () -> dialog("Cristae: train a model"));
     type(train, "name", "long");
-    SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("30"));
+    SwingUtilities.invokeAndWait(() -> typeInto(box(train, "budget"), "30"));
     click(train, "Train");
     Window window = await("the window", () -> frame("Cristae: Training long"));
     menu("Cristae Jobs");
@@ -187,6 +190,15 @@ class DialogIT {
     SwingUtilities.invokeAndWait(() -> {});
     Thread.sleep(500);
     assertEquals(1, frames("Cristae: Training long"));
+    Client client = Connection.open(Progress.NONE, new Cancellation());
+    double minutes =
+        new org.cristae.fiji.client.Jobs(client)
+            .list(1)
+            .get(0)
+            .getTraining()
+            .getBudget()
+            .getMinutes();
+    assertEquals(30, minutes, "what was typed into the budget");
     click(window, "Close");
     await("the end of the window", () -> window.isShowing() ? null : this);
     click(jobs, "Follow");
@@ -314,6 +326,11 @@ class DialogIT {
   private static void type(Window window, String key, String text) throws Exception {
     Component field = child(window, part -> key.equals(part.getName()));
     SwingUtilities.invokeAndWait(() -> ((JTextField) field).setText(text));
+  }
+
+  /** Types into the editor of a box, without leaving it. */
+  private static void typeInto(JComboBox<?> box, String text) {
+    ((JTextField) box.getEditor().getEditorComponent()).setText(text);
   }
 
   private static void click(Window window, String text) throws Exception {

@@ -6,6 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,12 +55,44 @@ class HomeFolderTest {
   @Test
   void addressTokenAndCommandAreRead() throws Exception {
     write("server.json", "{\"address\": \"127.0.0.1:7\", \"pid\": 3}");
-    write("launcher.json", "{\"command\": [\"/a b/cristae\", \"serve\", \"--port\", \"0\"]}");
+    write("launcher.json", "{\"command\": [\"a b/cristae\", \"serve\", \"--port\", \"0\"]}");
     write("token", "secret\n");
     HomeFolder home = new HomeFolder(folder);
     assertEquals("127.0.0.1:7", home.address().get());
     assertEquals("secret", home.token());
-    assertEquals(Collections.singletonList("/a b/cristae"), ServerCommand.choose("", null, home));
+    assertEquals(Collections.singletonList("a b/cristae"), ServerCommand.choose("", null, home));
+  }
+
+  @Test
+  void aProgramThatWasDeletedSinceIsNotStartedAgain() throws Exception {
+    String gone = folder.resolve("gone").resolve("cristae").toAbsolutePath().toString();
+    write("launcher.json", "{\"command\": [\"" + gone.replace("\\", "/") + "\", \"serve\"]}");
+    HomeFolder home = new HomeFolder(folder);
+    assertEquals(Collections.singletonList("cristae"), ServerCommand.choose("", null, home));
+  }
+
+  @Test
+  void aPortThatAnotherProgramHasByNowIsNoServer() throws Exception {
+    try (ServerSocket other = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+      Thread answers =
+          new Thread(
+              () -> {
+                while (true) {
+                  try (Socket caller = other.accept()) {
+                    byte[] text =
+                        "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".getBytes();
+                    caller.getOutputStream().write(text);
+                    caller.getInputStream().read();
+                  } catch (IOException e) {
+                    return;
+                  }
+                }
+              });
+      answers.setDaemon(true);
+      answers.start();
+      write("server.json", "{\"address\": \"127.0.0.1:" + other.getLocalPort() + "\"}");
+      assertFalse(new LocalServer(new HomeFolder(folder)).find(new Patience(0)).isPresent());
+    }
   }
 
   @Test
