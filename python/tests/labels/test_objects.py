@@ -88,6 +88,12 @@ def test_flat_voxels_do_not_split_round_objects():
     assert objects_from(*probabilities(ids, size), size).max() == 1
 
 
+def test_a_single_row_of_many_objects_comes_back():
+    inside = (np.arange(70) % 4 < 2).astype(np.float32)[None, None]
+    found = objects_from(inside, 1 - inside, None)
+    assert found.max() == 18
+
+
 def test_a_small_object_keeps_its_id():
     foreground = np.zeros((1, 20, 20), np.float32)
     foreground[0, 2:12, 2:12], foreground[0, 17, 17] = 1, 1

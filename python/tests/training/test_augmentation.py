@@ -36,6 +36,13 @@ def test_labels_on_the_finer_grid_follow_the_coarse_image() -> None:
         )
 
 
+@pytest.mark.parametrize("shape", [(2, 1, 8, 1, 2), (2, 1, 1, 1, 1), (2, 3, 4, 16, 16)])
+def test_volumes_are_blurred_in_plane_however_thin_they_are(shape: tuple[int, ...]) -> None:
+    x, labels = torch.ones(shape), torch.zeros(shape[0], *shape[2:], dtype=torch.uint8)
+    for seed in range(10):
+        assert Augmentation(3, shape[1])(x, labels, generator(seed))[0].shape == shape
+
+
 def test_a_patch_that_is_not_square_keeps_its_shape() -> None:
     x, labels = Augmentation(2, 1)(
         torch.randn(3, 1, 4, 8), torch.zeros(3, 4, 8, dtype=torch.uint8), generator(1)

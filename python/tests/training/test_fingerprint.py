@@ -59,3 +59,8 @@ def test_brightness_that_jumps_between_sections_is_noticed() -> None:
     jumping = quiet + (np.arange(8, dtype=np.uint8) % 2 * 60)[:, None, None]
     assert measured(quiet, labels).section_jump < 0.05
     assert measured(jumping, labels).section_jump > 1
+
+
+def test_the_distance_of_flat_sections_is_estimated_too() -> None:
+    flat = np.random.default_rng(0).normal(size=(12, 3, 64)).astype(np.float32)
+    assert estimate_anisotropy(ArrayImage(flat), range(12)) >= 1

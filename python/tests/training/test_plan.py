@@ -57,6 +57,12 @@ def test_thick_objects_are_seen_at_half_resolution_and_answered_at_full() -> Non
     assert plan(replace(SERIAL, thickness_voxels={1: 43.0, 2: 9.0})).preprocessing.downsample_zyx == (1, 1, 1)
 
 
+def test_a_step_that_ends_in_a_single_voxel_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="single voxel on the coarsest of 4 levels"):
+        plan(SERIAL, {"batch": "1", "patch_zyx": "1,16,16"})
+    assert plan(SERIAL, {"batch": "2", "patch_zyx": "1,16,16"}).choices.batch == 2
+
+
 def test_boundaries_are_always_seen_at_full_resolution() -> None:
     made = plan(replace(BLOCK, thickness_voxels={1: 100.0}), target="instances")
     assert made.preprocessing.downsample_zyx == (1, 1, 1)

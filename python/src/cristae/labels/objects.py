@@ -1,6 +1,6 @@
 """From probabilities to objects: a fine watershed whose fragments are joined where no boundary parts them."""
 
-from typing import Any
+from typing import Any, Literal
 
 import cc3d
 import edt
@@ -72,7 +72,7 @@ def objects_from(
     fragments = np.asarray(_watershed(height, _seeds(interior, depth), mask=mask), dtype=np.int64)
     # What has nothing but likely boundary is an object all the same, if it is rather interior.
     missed = np.asarray((foreground_prob > np.maximum(boundary_prob, 0.5)) & (fragments == 0))
-    islands = cc3d.connected_components(missed, connectivity=6)
+    islands = _components(missed, 6)
     fragments[missed] = islands[missed] + fragments.max()
     objects = agglomerated(fragments, boundary_prob, MERGE_BELOW)
     return np.asarray(fastremap.renumber(objects, preserve_zero=True)[0], dtype=np.uint32)
@@ -97,4 +97,10 @@ def _seeds(interior: npt.NDArray[np.bool_], depth: Depths) -> Ids:
     # The moat makes a top also of what is flat: a block that is one object has no local maximum otherwise.
     moated = np.pad(np.where(interior, depth, np.float32(-1)), 1, constant_values=-1)
     tops = _local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1]
-    return np.asarray(cc3d.connected_components(np.ascontiguousarray(tops), connectivity=26), dtype=np.int64)
+    return _components(tops, 26)
+
+
+def _components(mask: npt.NDArray[np.bool_], connectivity: Literal[6, 26]) -> Ids:
+    # Seen as numbers: cc3d 4.1 counts on too few components of a mask that is one row or one section.
+    numbers = np.ascontiguousarray(mask).view(np.uint8)
+    return np.asarray(cc3d.connected_components(numbers, connectivity=connectivity), dtype=np.int64)

@@ -83,10 +83,9 @@ class Augmentation:
         n = len(x)
         mix = 0.6 * self.strength * _symmetric(n, x, generator) * _chosen(0.3, n, x, generator)
         if bool(mix.any()):
-            pool = functional.avg_pool2d if self.dims == 2 else functional.avg_pool3d
-            kernel = 3 if self.dims == 2 else (1, 3, 3)
-            padding = 1 if self.dims == 2 else (0, 1, 1)
-            blurred = pool(x, kernel, 1, padding, count_include_pad=False)
+            # In-plane: the sections of a volume count as channels.
+            planes = x.reshape(n, -1, *x.shape[-2:])
+            blurred = functional.avg_pool2d(planes, 3, 1, 1, count_include_pad=False).view(x.shape)
             x = torch.lerp(x, blurred, mix.clamp(min=-0.4))
         level = (
             0.25

@@ -172,9 +172,10 @@ def estimate_anisotropy(image: Image, sections: Sequence[int]) -> float:
         two = np.nan_to_num(image.read(box)[0].astype(np.float64), posinf=0.0, neginf=0.0)
         along_z.append(_similarity(two[0], two[1]))
         for shift in shifts:
-            sideways = _similarity(two[0][:, shift:], two[0][:, : two.shape[2] - shift])
-            downwards = _similarity(two[0][shift:], two[0][: two.shape[1] - shift])
-            in_plane[shift].append((sideways + downwards) / 2 if two.shape[1] > 2 * shift else sideways)
+            similar = _similarity(two[0][:, shift:], two[0][:, : two.shape[2] - shift])
+            if two.shape[1] > 2 * shift:
+                similar = (similar + _similarity(two[0][shift:], two[0][: two.shape[1] - shift])) / 2
+            in_plane[shift].append(similar)
     curve, level = np.minimum.accumulate([np.mean(values) for values in in_plane]), float(np.mean(along_z))
     if level >= curve[0]:
         return 1.0
@@ -184,6 +185,6 @@ def estimate_anisotropy(image: Image, sections: Sequence[int]) -> float:
 
 def _similarity(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
     spread_of_both = float(one.std() * two.std())
-    if spread_of_both == 0 or one.size == 0:
+    if spread_of_both == 0:
         return 0.0
     return float(((one - one.mean()) * (two - two.mean())).mean() / spread_of_both)

@@ -119,6 +119,12 @@ def make_plan(
     ours = apply_settings(ours, {k: v for k, v in settings.items() if k in ("patch_zyx", "batch")})
     rounded: Triple = tuple(-(-p // s) * s for p, s in zip(ours.patch_zyx, step, strict=True))  # type: ignore[assignment]
     ours = replace(ours, patch_zyx=rounded)
+    if ours.batch * math.prod(p // s for p, s in zip(rounded, step, strict=True)) == 1:
+        raise InvalidInput(
+            f"One patch of {' x '.join(map(str, rounded))} voxels is a single voxel on the coarsest of "
+            f"{ours.levels} levels, which cannot be normalised. Set a larger batch or patch_zyx, or fewer "
+            "levels."
+        )
 
     preprocessing = Preprocessing(
         ours.dimensions,
