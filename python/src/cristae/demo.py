@@ -6,6 +6,7 @@ The macro ``examples/demo.ijm``, which ``make demo`` runs in ImageJ, cuts the sa
 
 import colorsys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import TypedDict
 
@@ -60,24 +61,27 @@ def sample_folder() -> Path:
 def cut_sample(columns: slice, folder: Path) -> tuple[Path, Path]:
     """Write some columns of the sample as ``raw.tif`` and ``neurons.tif`` into a folder, calibration kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name in ("raw.tif", "neurons.tif"):
-        part = tifffile.imread(sample_folder() / name)[:, :, columns]
+    raw, neurons = folder / "raw.tif", folder / "neurons.tif"
+    for path in (raw, neurons):
+        made = BytesIO()
         tifffile.imwrite(
-            folder / name,
-            part,
+            made,
+            tifffile.imread(sample_folder() / path.name)[:, :, columns],
             imagej=True,
             resolution=(0.1, 0.1),
             metadata={"axes": "ZYX", "spacing": 10.0, "unit": "nm"},
         )
-        written.append(folder / name)
-    return written[0], written[1]
+        # A file that was written anew is another one to a training that wants to go on.
+        if not path.is_file() or path.read_bytes() != made.getvalue():
+            path.write_bytes(made.getvalue())
+    return raw, neurons
 
 
 def run(
     folder: Path,
     *,
     minutes: float,
+    home: Path | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -86,9 +90,11 @@ def run(
     Parameters
     ----------
     folder
-        Where the parts of the sample, the model library, the labels and the picture are written.
+        Where the parts of the sample, the labels and the picture are written.
     minutes
         How long to train; 2.5 gives a good result on two CPU cores.
+    home
+        Gets the model; default: ``home`` in the folder.
     on_event
         Gets the plan, progress and notes.
     should_stop
@@ -96,7 +102,7 @@ def run(
     """
     from cristae import door
 
-    follow: Follow = {"home": folder / "home", "on_event": on_event, "should_stop": should_stop}
+    follow: Follow = {"home": home or folder / "home", "on_event": on_event, "should_stop": should_stop}
     raw, neurons = cut_sample(LEARN, folder / "learn")
     unseen, truth = cut_sample(HELD_OUT, folder / "held-out")
     print(

@@ -9,7 +9,8 @@ from cristae.commands.stopping import polite_stop
 
 DESCRIPTION = """\
 Train on the left part of the bundled FIB-SEM sample, segment its right part, score it against the truth and
-draw both, without Fiji. (`make demo` in the repository does the same from a macro in ImageJ.)
+draw both, without Fiji. (`make demo` in the repository does the same from a macro in ImageJ.) Without --home
+the model goes into FOLDER/home.
 """
 EXAMPLE = """\
   cristae demo --minutes 2.5 --folder cristae-demo
@@ -27,6 +28,7 @@ def add_to(commands: Commands) -> None:
     )
     command.add_argument(
         "--folder",
+        metavar="FOLDER",
         type=Path,
         default=Path("cristae-demo"),
         help="where to write everything (default: cristae-demo)",
@@ -42,5 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     from cristae import demo
 
     with reporter() as show, polite_stop() as stopped:
-        demo.run(arguments.folder, minutes=arguments.minutes, on_event=show, should_stop=stopped.is_set)
+        demo.run(
+            arguments.folder,
+            minutes=arguments.minutes,
+            home=getattr(arguments, "home", None),
+            on_event=show,
+            should_stop=stopped.is_set,
+        )
     return 0
