@@ -82,7 +82,7 @@ class House:
 
     async def __aenter__(self):
         await self.supervisor.start()
-        await self.supervisor.use(self.devices)
+        self.supervisor.use(self.devices)
         return self
 
     async def __aexit__(self, *_):
@@ -91,7 +91,7 @@ class House:
 
     async def submit(self, job_id, device=""):
         self.journal.submit(job_id, PredictionSpec("m", "a" * 64, device=device), "t", max_open=99)
-        await self.supervisor.look()
+        self.supervisor.wake()
 
     async def end(self, job_id):
         return [event.body async for event in self.supervisor.watch(job_id, 0)]
@@ -134,6 +134,25 @@ def test_no_device_is_given_to_two_jobs(tmp_path):
                 await house.supervisor.cancel(job.job_id)
             for number in range(5):
                 await house.until(f"job {number}", JobState.CANCELLED)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_cancel_whose_asker_hangs_up_in_the_middle_reaches_the_worker(tmp_path, moment):
+    async def story():
+        async with House(tmp_path, WAITS_FOR_CANCEL) as house:
+            await house.submit("one")
+            while house.journal.get("one").progress is None:
+                await asyncio.sleep(0.01)
+            asking = asyncio.create_task(house.supervisor.cancel("one"))
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.001 * (moment % 3))
+            asking.cancel()
+            await asyncio.wait([asking])
+            if moment:  # at moment 0 nothing had been asked yet
+                await asyncio.wait_for(house.until("one", JobState.CANCELLED), 30)
 
     asyncio.run(story())
 
@@ -244,10 +263,10 @@ def test_a_job_for_a_device_that_has_gone_fails_with_a_sentence(tmp_path):
 def test_a_job_for_a_device_that_may_still_be_found_waits_for_it(tmp_path):
     async def story():
         async with House(tmp_path, SAYS_DONE, devices=()) as house:
-            await house.supervisor.use(["cpu"], complete=False)
+            house.supervisor.use(["cpu"], complete=False)
             await house.submit("one", "cuda:3")
             assert house.journal.get("one").state is JobState.QUEUED
-            await house.supervisor.use(["cuda:3", "cpu"])
+            house.supervisor.use(["cuda:3", "cpu"])
             await house.end("one")
             assert house.journal.get("one").state is JobState.DONE
 

@@ -124,7 +124,7 @@ class Supervisor:
         self._devices: tuple[str, ...] = ()
         self._complete = False
         self._runs: dict[str, _Run] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._not_before: dict[str, float] = {}
         self._moving = asyncio.Lock()
@@ -143,13 +143,13 @@ class Supervisor:
             elif job.state is JobState.CANCELLING:
                 await self._move(job.job_id, Move(JobState.CANCELLED))
 
-    async def use(self, devices: Sequence[str], *, complete: bool = True) -> None:
+    def use(self, devices: Sequence[str], *, complete: bool = True) -> None:
         """Name the devices, fastest first; jobs start from now on.
 
         Unless they are ``complete``, a job for another one waits.
         """
         self._devices, self._complete = tuple(devices), complete
-        await self.look()
+        self.wake()
 
     async def stop(self) -> None:
         """Ask every worker to save and end, end those that do not; their jobs wait for the next server."""
@@ -175,6 +175,13 @@ class Supervisor:
 
     async def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to end and return it as it stands then; see ``CancelJob`` of the contract."""
+        # Who asked may hang up in the middle; the worker must hear of what the journal says all the same.
+        task = asyncio.create_task(self._cancel(job_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def _cancel(self, job_id: str) -> JobRecord:
         async with self._moving:
             job = await self._thread(self._journal.get, job_id)
             if job.state is JobState.QUEUED:
@@ -208,9 +215,15 @@ class Supervisor:
             if not self._watchers[job_id]:
                 del self._watchers[job_id]
 
-    async def look(self) -> None:
-        """Give waiting jobs the devices that are free. To be called after every submission."""
+    def wake(self) -> None:
+        """Let waiting jobs have the devices that are free; to be called after every submission."""
+        if not self._stopping.is_set():
+            self._spawn(self._look())
+
+    async def _look(self) -> None:
         async with self._moving:
+            if len(self._runs) >= len(self._devices):
+                return
             for job in await self._thread(self._journal.open_jobs):
                 if self._stopping.is_set() or len(self._runs) >= len(self._devices):
                     return
@@ -272,12 +285,8 @@ class Supervisor:
             self._not_before.pop(job_id, None)
             await self._clear(job)
         elif pause:
-            self._loop.call_later(pause, self._look_again)
-        await self.look()
-
-    def _look_again(self) -> None:
-        if not self._stopping.is_set():
-            self._spawn(self.look())
+            self._loop.call_later(pause, self.wake)
+        await self._look()
 
     def _pause(self, job: JobRecord) -> float:
         pause_s = self._patience.first_pause_s * 2.0 ** (job.crashes - 1)
@@ -330,7 +339,7 @@ class Supervisor:
     def _tell(self, job_id: str, event: Event) -> None:
         try:
             self._journal.append(job_id, [event])
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             _log.exception("An event of the job %s could not be written", job_id)
             return
         with suppress(RuntimeError):  # the loop has ended, and with it everyone who watched

@@ -112,7 +112,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
 
         # Two different specs under one id must not join each other's check.
         job = await self._house.joined(f"submit {job_id} {hash(repr(spec))}", submit)
-        await self._house.supervisor.look()
+        self._house.supervisor.wake()
         return job_message(job)
 
     async def _check_training(self, spec: TrainingSpec) -> None:

@@ -182,7 +182,7 @@ async def _run(
     supervisor = Supervisor(home, journal, leftovers, worker_command=options.worker_command)
 
     async def use(found: Devices) -> None:
-        await supervisor.use(await found.names(), complete=found.complete)
+        supervisor.use(await found.names(), complete=found.complete)
 
     house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices)
     gate = Gate(token, home.root, limits)
