@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,13 @@ import zarr
 
 import cristae
 from cristae import cli
+from cristae.door import results
 from cristae.door.resume import fingerprint
-from cristae.errors import Cancelled, DiskFull, InvalidInput
+from cristae.errors import Cancelled, CorruptData, CristaeError, DiskFull, InvalidInput
 from cristae.geometry import Box
 from cristae.prediction import predicting
 from cristae.volumes import open_image
+from cristae.volumes.image import Voxels
 from cristae.volumes.output_tiff import TiffOutput
 
 
@@ -178,18 +181,63 @@ def test_an_interrupted_hdf5_file_leaves_nothing_and_promises_nothing(
     assert not list((home / "work").glob("predict-*"))
 
 
-def test_a_full_disk_is_told_with_its_folder_and_how_to_go_on(
+@pytest.mark.parametrize("failure", [DiskFull("It is full.", Path("there")), CorruptData("It went away.")])
+def test_a_failure_after_a_finished_tile_loses_none_and_one_before_leaves_nothing(
+    home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: CristaeError
+) -> None:
+    whole = cristae.predict(stack, model="mito")
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    out, before = tmp_path / "out.tif", {path.name for path in tmp_path.iterdir()}
+    really = TiffOutput.write
+
+    def fails_from(tile: int) -> None:
+        written = iter(range(1000))
+
+        def write(self: TiffOutput, box_zyx: Box, voxels: Voxels) -> None:
+            if next(written) >= tile:
+                raise failure
+            really(self, box_zyx, voxels)
+
+        monkeypatch.setattr(TiffOutput, "write", write)
+
+    sentence = failure.sentence
+    fails_from(0)
+    with pytest.raises(type(failure)) as told:
+        cristae.predict(stack, out, model="mito")
+    assert told.value.sentence == sentence
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert not list((home / "work").glob("predict-*"))
+    fails_from(2)
+    with pytest.raises(type(failure), match=f"{sentence} Run the same command again") as told:
+        cristae.predict(stack, out, model="mito")
+    assert getattr(told.value, "folder", None) == getattr(failure, "folder", None)
+    monkeypatch.setattr(TiffOutput, "write", really)
+    events: list[str] = []
+    cristae.predict(stack, out, model="mito", on_event=lambda event: events.append(str(event)))
+    assert any("2 of" in event and "finished before the interruption" in event for event in events)
+    assert np.array_equal(tifffile.imread(out), whole)
+
+
+def test_a_ledger_never_vouches_for_an_output_that_somebody_deleted(
     home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: object, box_zyx: Box, voxels: object) -> None:
-        raise DiskFull("The disk is full.", tmp_path)
+    whole = cristae.predict(stack, model="mito")
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    out, asked = tmp_path / "out.tif", iter(range(1000))
+    with pytest.raises(Cancelled):
+        cristae.predict(stack, out, model="mito", should_stop=lambda: next(asked) >= 2)
+    shutil.rmtree(tmp_path / ".out.tif.partial")
+
+    def killed(predictor: object, image: object, output: TiffOutput, **_: object) -> None:
+        output.close()  # so that its lock is free, as that of a killed process is
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as during:
-        during.setattr(TiffOutput, "write", full)
-        with pytest.raises(DiskFull, match="same command again") as told:
-            cristae.predict(stack, tmp_path / "out.tif", model="mito")
-    assert told.value.folder == tmp_path
-    assert cristae.predict(stack, tmp_path / "out.tif", model="mito") == tmp_path / "out.tif"
+        during.setattr(results, "predict", killed)
+        with pytest.raises(KeyboardInterrupt):
+            cristae.predict(stack, out, model="mito")
+    cristae.predict(stack, out, model="mito")
+    assert np.array_equal(tifffile.imread(out), whole)
 
 
 def test_another_image_never_goes_on_from_what_the_first_one_left(

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import AlreadyExists, Cancelled, DiskFull, InvalidInput
+from cristae.errors import AlreadyExists, CristaeError, InvalidInput
 from cristae.events import Event
 from cristae.geometry import Box
 from cristae.prediction import Output, OutputKind, Predictor, form_of, predict, predict_objects
 from cristae.prediction.instances import InMemory
+from cristae.prediction.ledger import finished_tiles
 from cristae.volumes import Image, create_output
 from cristae.volumes import Output as FileOutput
 from cristae.volumes.import_hdf5 import split_key
@@ -75,8 +76,9 @@ class Run:
         overwrite
             Replace it if it is there.
         source
-            Names the content of the image. If it is known, an interrupted prediction leaves what it has
-            beside `out`, and the same call goes on from there; but an HDF5 file is begun anew.
+            Names the content of the image. If it is known, a prediction that ends before its end leaves the
+            tiles that it has finished beside `out`, and the same call goes on from there; but an HDF5 file is
+            begun anew.
         work
             The folder for ledgers.
         """
@@ -96,20 +98,21 @@ class Run:
         output = self._created(out, self._form.dtype, overwrite=overwrite, resume=resume)
         place = hashlib.sha256(str(Path(out).absolute()).encode()).hexdigest()[:16]
         ledger = work / f"predict-{place}.jsonl"
+        if not output.resumed:
+            ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
         try:
             self._predict_into(output, ledger if resume else None, source or "")
             output.seal()
-        except (Cancelled, DiskFull) as interruption:
-            if not resume:
+        except Exception as failure:
+            if finished_tiles(ledger) == 0:
                 output.discard()
+                ledger.unlink(missing_ok=True)
                 raise
+            # Hours of computing are not thrown away because a network drive was away for a moment.
             output.close()
-            sentence = f"{interruption.sentence} {GO_ON}"
-            if isinstance(interruption, DiskFull):
-                raise DiskFull(sentence, interruption.folder) from interruption
-            raise Cancelled(sentence) from interruption
-        except Exception:
-            output.discard()
+            if isinstance(failure, CristaeError):
+                failure.sentence = f"{failure.sentence} {GO_ON}"
+                failure.args = (failure.sentence,)
             raise
         ledger.unlink(missing_ok=True)
 

@@ -110,6 +110,17 @@ class Ledger:
             self._file = None
 
 
+def finished_tiles(path: Path) -> int:
+    """Count the tiles that a ledger calls finished; 0 if there is none.
+
+    Examples
+    --------
+    >>> finished_tiles(Path("nowhere.jsonl"))
+    0
+    """
+    return max(0, len(_lines(path)) - 1)  # the first line says what is being predicted
+
+
 def _header(work: Mapping[str, Any], tile_zyx: Triple) -> dict[str, Any]:
     return {"ledger": SCHEMA, "work": json.loads(json.dumps(work)), "tile_zyx": list(tile_zyx)}
 
