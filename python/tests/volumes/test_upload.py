@@ -1,4 +1,6 @@
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import google_crc32c
 import numpy as np
@@ -185,8 +187,43 @@ def test_too_many_open_uploads_are_refused(tmp_path):
     store = VolumeStore(tmp_path, max_open_uploads=2, free_floor_bytes=0)
     for seed in range(2):
         open_upload(store, random_volume((1, 1, 4, 4), seed=seed))
-    with pytest.raises(LimitExceeded, match="2 uploads are open"):
+    with pytest.raises(LimitExceeded, match="2 uploads are under way"):
         open_upload(store, random_volume((1, 1, 4, 4), seed=3))
+
+
+def test_an_upload_that_was_given_up_makes_room_when_too_many_are_open(tmp_path, monkeypatch):
+    store = VolumeStore(tmp_path, max_open_uploads=2, free_floor_bytes=0)
+    voxels = [random_volume((1, 1, 4, 4), seed=seed) for seed in range(3)]
+    given_up, going_on = (open_upload(store, voxels[seed]) for seed in range(2))
+    monkeypatch.setattr(given_up, "_touched_s", given_up._touched_s - 7200.0)
+    third = open_upload(store, voxels[2])
+    assert {folder.name for folder in store.staging.iterdir()} == {going_on.id, third.id}
+    with pytest.raises(NotFound):
+        store.upload(given_up.id)
+    send(going_on, voxels[1]).seal()
+
+
+def test_the_status_of_an_upload_is_told_while_it_is_sealed(store, monkeypatch):
+    voxels = random_volume()
+    upload = send(open_upload(store, voxels), voxels)
+    begun, go_on = threading.Event(), threading.Event()
+    really = upload._publish
+
+    def slowly(folder, digest):
+        begun.set()
+        assert go_on.wait(60)
+        return really(folder, digest)
+
+    monkeypatch.setattr(upload, "_publish", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        sealing = pool.submit(upload.seal)
+        try:
+            assert begun.wait(60)
+            assert pool.submit(lambda: upload.committed_bytes).result(timeout=30) == upload.total_bytes
+            assert store.remove_stale(1e-9) == 0  # nor is it swept meanwhile
+        finally:
+            go_on.set()
+        assert store.exists(sealing.result(60).digest)
 
 
 def test_a_disk_without_space_refuses_the_upload_before_the_first_byte(tmp_path):

@@ -48,6 +48,8 @@ from cristae.volumes.upload import Upload, read_upload_record
 from cristae.volumes.writer import DIGEST_NOTE, VolumeWriter
 
 RESULT_RECORD = "result.json"
+RESTING_S = 3600.0
+"""An upload that got no block for so long makes room for another one when too many are open."""
 _STAGING_ID = re.compile(r"[0-9a-f]{8,64}\Z")
 
 
@@ -143,11 +145,15 @@ class VolumeStore:
                 if staged_digest == digest and staged_spec.shape_czyx == spec.shape_czyx:
                     return self.upload(folder.name)
                 open_ids.append(folder.name)
-            if len(open_ids) >= self._max_open_uploads:
-                raise LimitExceeded(
-                    f"{len(open_ids)} uploads are open, which is the limit; finish or drop some of them "
-                    "first."
-                )
+            while len(open_ids) >= self._max_open_uploads:
+                # Nobody can drop an upload that was given up: the one that rests longest makes room.
+                oldest = max(open_ids, key=self._idle_s)
+                if self._idle_s(oldest) < RESTING_S or not self._remove_unheld(oldest):
+                    raise LimitExceeded(
+                        f"{len(open_ids)} uploads are under way, which is the limit of this server; wait "
+                        "until one of them is complete."
+                    )
+                open_ids.remove(oldest)
             check_free_space(self.staging, spec.blocks.total_bytes, self._floor)
             folder = self.staging / secrets.token_hex(16)
             self._start(folder, UPLOAD_RECORD, {"digest": digest, "spec": spec_to_json(spec)})
@@ -241,20 +247,27 @@ class VolumeStore:
                     continue
                 if not is_real_folder(folder) or folder.name in keep:
                     continue
-                upload = self._uploads.get(folder.name)
-                # The clock of the computer may be set while an upload is under way.
-                idle_s = time.time() - _last_change_s(folder) if upload is None else upload.idle_s
-                if idle_s < older_than_s:
-                    continue
-                if upload is not None:
-                    del self._uploads[folder.name]
-                    upload.close()
-                try:
-                    FileLock(folder / "lock", "").release()
-                except Busy:
-                    continue
-                removed += remove_folder(folder, self.staging)
+                if self._idle_s(folder.name) >= older_than_s:
+                    removed += self._remove_unheld(folder.name)
         return removed
+
+    def _idle_s(self, staging_id: str) -> float:
+        upload = self._uploads.get(staging_id)
+        if upload is not None:
+            return upload.idle_s  # the clock of the computer may be set while an upload is under way
+        return time.time() - _last_change_s(self.staging / staging_id)
+
+    def _remove_unheld(self, staging_id: str) -> bool:
+        """Delete what lies in staging under this id unless another process holds it."""
+        upload = self._uploads.pop(staging_id, None)
+        if upload is not None:
+            upload.close()
+        folder = self.staging / staging_id
+        try:
+            FileLock(folder / "lock", "").release()
+        except Busy:
+            return False
+        return remove_folder(folder, self.staging)
 
     def _publish(self, staged: Path, digest: str) -> StoredVolume:
         """Give a finished folder its digest as name; one that is there already is as good."""
@@ -304,6 +317,7 @@ def staged_spec(folder: Path) -> VolumeSpec:
 
 
 def _last_change_s(folder: Path) -> float:
-    return max(
-        (entry.stat(follow_symlinks=False).st_mtime for entry in [folder, *folder.iterdir()]), default=0.0
-    )
+    try:
+        return max(entry.stat(follow_symlinks=False).st_mtime for entry in [folder, *folder.iterdir()])
+    except FileNotFoundError:  # its owner is just finishing it
+        return time.time()

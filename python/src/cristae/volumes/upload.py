@@ -83,6 +83,7 @@ class Upload:
         self._made_folder = ""
         self._next = self._blocks.count
         self._touched_s = time.monotonic()
+        self._is_sealing = False
         if sealed is not None:
             return
         self._file_lock = FileLock(
@@ -107,8 +108,11 @@ class Upload:
     def committed_bytes(self) -> int:
         """Bytes that are safe against the end of this process; the next block starts here.
 
-        Waits for the block that is being written, so that nobody sends it again.
+        Waits for the block that is being written, so that nobody sends it again, but not for the end of a
+        seal, which may take minutes.
         """
+        if self._is_sealing:
+            return self.total_bytes
         with self._lock:
             return self.total_bytes if self._sealed else self._blocks.offset(self._next)
 
@@ -119,8 +123,8 @@ class Upload:
 
     @property
     def idle_s(self) -> float:
-        """Seconds since it was opened or last got a block."""
-        return time.monotonic() - self._touched_s
+        """Seconds since it was opened or last got a block; 0 while it is sealed."""
+        return 0.0 if self._is_sealing else time.monotonic() - self._touched_s
 
     @property
     def sealed(self) -> StoredVolume | None:
@@ -214,24 +218,31 @@ class Upload:
                     f"{self._blocks.count - self._next} of {self._blocks.count} blocks are missing; send "
                     f"them from block {self._next} on, then seal."
                 )
+            self._is_sealing = True
             try:
-                digest, stored_bytes = digest_of(self._files)
-            except DamagedBlock as error:
-                # Only a power cut or the disk itself can do that; what is good is kept.
-                self._next = error.index
-                self._cut_log()
-                raise Busy(f"{error.sentence} Send the blocks again from block {error.index} on.") from error
-            if digest != self.digest:
-                self.discard()
-                raise CorruptData(
-                    "What arrived is not what was promised: the digests differ, so the upload was thrown "
-                    "away. Send the image again; if it happens again, the image changed while it was sent."
-                )
-            with full_disk_told():
-                write_metadata(self._volume, self._files, digest, stored_bytes)
-                self._sealed = self._publish(self._volume, digest)
+                self._sealed = self._verified_and_published()
+            finally:
+                self._is_sealing = False
             self._close()
             return self._sealed
+
+    def _verified_and_published(self) -> StoredVolume:
+        try:
+            digest, stored_bytes = digest_of(self._files)
+        except DamagedBlock as error:
+            # Only a power cut or the disk itself can do that; what is good is kept.
+            self._next = error.index
+            self._cut_log()
+            raise Busy(f"{error.sentence} Send the blocks again from block {error.index} on.") from error
+        if digest != self.digest:
+            self.discard()
+            raise CorruptData(
+                "What arrived is not what was promised: the digests differ, so the upload was thrown "
+                "away. Send the image again; if it happens again, the image changed while it was sent."
+            )
+        with full_disk_told():
+            write_metadata(self._volume, self._files, digest, stored_bytes)
+            return self._publish(self._volume, digest)
 
     def discard(self) -> None:
         """Throw the upload away."""
