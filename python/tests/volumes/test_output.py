@@ -1,4 +1,6 @@
+import errno
 import os
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -230,6 +232,16 @@ def test_an_unfinished_zarr_is_not_sealed(tmp_path):
 def test_a_place_where_nothing_can_be_written_is_refused(tmp_path, name):
     with pytest.raises(InvalidInput):
         create_output(tmp_path / name, (1, 1, 2, 2), "uint8")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_may_not_be_written_to_is_named_with_what_to_do(tmp_path, monkeypatch, number):
+    def refuse(self, *_, **__):
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(InvalidInput, match=f"{tmp_path} may not be written to .* choose another folder"):
+        create_output(tmp_path / "a.tif", (1, 1, 2, 2), "uint8")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A file on its way: made in a folder beside its target, so that the last step is a rename."""
 
 import contextlib
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from cristae.volumes.locking import FileLock
 from cristae.volumes.records import read_record
 
 _NOTE = "output.json"
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def is_taken(target: Path) -> bool:
@@ -64,8 +66,13 @@ class StagedTarget:
         with full_disk_told():
             try:
                 self.folder.mkdir(exist_ok=True)
-            except PermissionError as error:
-                raise InvalidInput(f"{self.target.parent} may not be written to by this user.") from error
+            except OSError as error:
+                if error.errno not in _NOT_WRITABLE:
+                    raise
+                raise InvalidInput(
+                    f"{self.target.parent} may not be written to by this user, or its disk is read-only; "
+                    "choose another folder."
+                ) from error
             self._lock = FileLock(self.folder / "lock", busy)
             try:
                 self.resumed = resume and self._note() == note
