@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cristae.errors import Cancelled, CristaeError, OutOfMemory
 from cristae.events import Event, Note
+from cristae.geometry import Box
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
 from cristae.training import trainer as trainer_module
 from cristae.training.losses import training_loss
@@ -164,6 +165,19 @@ def test_a_training_that_goes_on_keeps_its_precision(tmp_path: Path, monkeypatch
     assert resumed.record["plan"]["settings"]["precision"] == "bfloat16"
     for name, weights in unbroken.weights.items():
         assert np.array_equal(weights, resumed.weights[name]), name
+
+
+@pytest.mark.parametrize(("sections", "precision"), [("8", "float32"), ("16", "bfloat16")])
+def test_mixed_precision_is_not_chosen_where_its_gradients_are_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sections: str, precision: str
+) -> None:
+    monkeypatch.setattr(trainer_module, "bfloat16_pays", lambda dims, device: True)
+    volume = {"dimensions": "3", "levels": "3", "patch_zyx": f"{sections},16,16", "batch": "1"}
+    image, labels = request_for().pairs[0]
+    size = VoxelSize(5, 5, 5)
+    pair = tuple(ArrayImage(given.read(Box.of_shape((4, 40, 40))), size) for given in (image, labels))
+    request = TrainingRequest([pair], "m", budget=Budget(steps=2), settings=SMALL | volume)  # type: ignore[list-item]
+    assert trained(request, tmp_path, []).record["plan"]["settings"]["precision"] == precision
 
 
 def test_a_validation_part_without_any_object_does_not_end_the_training(
