@@ -49,7 +49,8 @@ class Bystander(threading.Thread):
 
     def end(self):
         self._ends.set()
-        self.join(10)
+        self.join(60)
+        assert not self.is_alive(), "The second client did not end its last look in a minute"
 
 
 class Killer:
@@ -83,7 +84,7 @@ def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_
     truth = (raw > np.float32(raw.mean(dtype=np.float64))).astype(np.uint8)
     submitted = {}
     with RunningServer(tmp_path / "home") as server, server.client(patience_s=60) as client:
-        client.wait(client.submit_training(training(client, model="base", steps=2)).job_id)
+        server.wait_for_end(client, client.submit_training(training(client, model="base", steps=2)).job_id)
         bystander = Bystander(server.home)
         bystander.start()
         killer = Killer(server, client)
@@ -105,7 +106,7 @@ def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_
                 again = client.submit_training if kind == "training" else client.submit_prediction
                 assert again(spec, job_id).job_id == job_id
         for job_id, (kind, spec) in submitted.items():
-            job = client.wait(job_id)
+            job = server.wait_for_end(client, job_id)
             assert job.state == jobs_pb2.JOB_STATE_DONE, job
             events = list(client.watch(job_id))
             numbers = [event.sequence for event in events]
@@ -150,14 +151,14 @@ def test_a_real_training_and_prediction_survive_kills(tmp_path):
                 time.sleep(chance.uniform(0.5, 3))
                 killer.strike()
                 struck += 1
-        ended = client.wait(job.job_id)
+        ended = server.wait_for_end(client, job.job_id)
         assert ended.state == jobs_pb2.JOB_STATE_DONE, ended
         assert struck > 0
         job = client.submit_prediction(prediction(client, "real"))
         if server.wait_for_worker(client, job.job_id):
             time.sleep(chance.uniform(0.2, 2))
             killer.strike()
-        ended = client.wait(job.job_id)
+        ended = server.wait_for_end(client, job.job_id)
         assert ended.state == jobs_pb2.JOB_STATE_DONE, ended
         assert client.download(ended.result.outputs[0].volume_id).shape == (1, 6, 40, 50)
         assert json.loads(server.home.server_file.read_text())["pid"] == server.process.pid

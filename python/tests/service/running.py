@@ -92,13 +92,29 @@ class RunningServer:
             return psutil.Process(self.process.pid).children(recursive=True)
         return []
 
-    def wait_for_worker(self, client, job_id):
+    def wait_for_worker(self, client, job_id, patience_s=120.0):
         """Return True once a worker runs, False if the job ended before one was seen."""
+        deadline = time.monotonic() + patience_s
         while client.job(job_id).state not in ENDS:
             if self.workers():
                 return True
+            assert time.monotonic() < deadline, self.told_of(client.job(job_id), "no worker of it ran")
             time.sleep(0.05)
         return False
+
+    def wait_for_end(self, client, job_id, patience_s=240.0):
+        """Return the job in its end state."""
+        deadline = time.monotonic() + patience_s
+        while (job := client.job(job_id)).state not in ENDS:
+            assert time.monotonic() < deadline, self.told_of(job, "it did not end")
+            time.sleep(0.05)
+        return job
+
+    def told_of(self, job, what):
+        """Say what was waited for in vain, with what the server and the worker wrote last."""
+        worker = self.home.jobs / job.job_id / "worker.log"
+        words = worker.read_text(errors="replace")[-2000:] if worker.exists() else "(no worker's log)"
+        return f"{what}:\n{job}\nserver.log:\n{self.log()[-4000:]}\nworker.log:\n{words}"
 
     def kill(self):
         self.process.kill()
