@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from cristae.errors import AlreadyExists, LimitExceeded, NotFound, Unsupported
+from cristae.errors import AlreadyExists, CorruptData, LimitExceeded, NotFound, Unsupported
 from cristae.events import Metrics, Note, Progress
 from cristae.jobs.journal import Journal
 from cristae.jobs.records import JobError, JobResult, StateChange
@@ -162,6 +162,15 @@ def test_an_unknown_job_is_told(journal):
         journal.get("nobody")
     with pytest.raises(NotFound):
         journal.move("nobody", JobState.RUNNING)
+
+
+def test_a_damaged_journal_is_told_and_not_touched(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(b"These are not the bytes of a database. " * 200)
+    before = path.read_bytes()
+    with pytest.raises(CorruptData, match="move it away"):
+        Journal(path)
+    assert path.read_bytes() == before
 
 
 def test_a_journal_of_a_newer_cristae_is_not_touched(tmp_path):

@@ -5,10 +5,13 @@ import threading
 import time
 
 import pytest
+import torch
 
 from cristae.events import Note
-from cristae.jobs.protocol import CANCEL, Order, order_line, parse_message
-from cristae.jobs.specs import PredictionSpec
+from cristae.jobs.protocol import CANCEL, MAX_LINE, Order, order_line, parse_message
+from cristae.jobs.specs import LabelledVolume, PredictionSpec, TrainingSpec
+from cristae.settings import Limits
+from cristae.volumes import LabelClass
 from cristae.worker.__main__ import explain
 from cristae.worker.line import Line
 
@@ -64,6 +67,20 @@ def test_a_worker_stops_when_its_server_has_gone_and_gives_up_if_it_hangs(monkey
     assert gave_up.wait(5)
 
 
+def test_the_largest_job_that_the_server_takes_reaches_the_worker():
+    limits = Limits()
+    classes = tuple(
+        LabelClass(value, "\N{MICROSCOPE}" * limits.max_name_length)
+        for value in range(1, limits.max_classes + 1)
+    )
+    pairs = (LabelledVolume("a" * 64, "b" * 64),) * limits.max_training_volumes
+    order = Order("job", 1, "cpu", TrainingSpec("m" * limits.max_name_length, pairs, classes=classes))
+    hear = Pipe()
+    hear.put(order_line(order)[:MAX_LINE])
+    assert Line(hear, io.BytesIO(), give_up=lambda: None).order() == order
+    hear.put(b"")
+
+
 def test_a_worker_whose_words_nobody_hears_stops():
     class Broken(io.RawIOBase):
         def write(self, data):
@@ -74,10 +91,19 @@ def test_a_worker_whose_words_nobody_hears_stops():
     assert line.should_stop()
 
 
+def what_torch_raises_without_memory():
+    try:
+        torch.empty(2**46, dtype=torch.uint8)
+    except RuntimeError as error:
+        return error
+    raise AssertionError("64 TiB of memory were given")
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
         (MemoryError(), "OUT_OF_MEMORY"),
+        (what_torch_raises_without_memory(), "OUT_OF_MEMORY"),
         (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"), "OUT_OF_MEMORY"),
         (OSError(28, "No space left on device", "/home/someone/secret"), "DISK_FULL"),
         (OSError(5, "Input/output error", "/home/someone/secret"), "INTERNAL"),

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cristae.errors import AlreadyExists, LimitExceeded, NotFound, Unsupported
+from cristae.errors import AlreadyExists, CorruptData, LimitExceeded, NotFound, Unsupported
 from cristae.events import Event, Progress, from_json
 from cristae.jobs.records import (
     JobError,
@@ -108,6 +108,12 @@ class Journal:
         self._db.row_factory = sqlite3.Row
         try:
             self._open()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise CorruptData(
+                f"The journal {path} cannot be read or written ({error}). If it is damaged, move it away: "
+                "the list of jobs is lost then, but no image and no model."
+            ) from error
         except BaseException:
             self._db.close()
             raise

@@ -20,7 +20,8 @@ from cristae.events import Event, Metrics, Note, PlanMade, Progress, from_json, 
 from cristae.jobs.records import JobError, JobResult, dump, error_from_json, result_from_json
 from cristae.jobs.specs import Spec, spec_from_json, spec_to_json
 
-MAX_LINE = 256 * 1024
+MAX_LINE = 1024 * 1024
+"""More than the largest job that the server takes, with 254 classes whose names are written as escapes."""
 CANCEL = b"cancel\n"
 
 

@@ -86,8 +86,12 @@ def explain(error: Exception) -> JobError:
     """
     if isinstance(error, OSError) and error.errno in _FULL:
         return JobError("DISK_FULL", "The server's disk is full. Free some space, then submit the job again.")
-    # torch.OutOfMemoryError is a RuntimeError; torch is not imported here for its name's sake.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    # torch is not imported here for the name's sake; on a CPU it raises a plain RuntimeError of these words.
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    ):
         return JobError(
             "OUT_OF_MEMORY",
             "The memory of the device did not suffice. Close other programs, or use a smaller patch.",
