@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -232,6 +234,35 @@ def test_an_unfinished_zarr_is_not_sealed(tmp_path):
 def test_a_place_where_nothing_can_be_written_is_refused(tmp_path, name):
     with pytest.raises(InvalidInput):
         create_output(tmp_path / name, (1, 1, 2, 2), "uint8")
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from cristae.errors import DiskFull
+from cristae.geometry import Box
+from cristae.volumes import create_output
+
+output = create_output(sys.argv[1], (1, 40, 256, 256), "uint8")
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+voxels = np.random.default_rng(0).integers(0, 255, (8, 256, 256)).astype(np.uint8)
+try:
+    for z in range(0, 40, 8):
+        output.write(Box((z, 0, 0), (z + 8, 256, 256)), voxels)
+    output.seal()
+except DiskFull as full:
+    print(full.sentence)
+output.discard()
+"""
+
+
+@pytest.mark.parametrize("most_bytes", [10_000, 300_000, 2_000_000])
+def test_an_hdf5_file_that_finds_no_more_room_ends_with_a_sentence_and_no_crash(tmp_path, most_bytes):
+    command = [sys.executable, "-c", FULL, str(tmp_path / "a.h5"), str(most_bytes)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert "probably the disk is full" in told.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])

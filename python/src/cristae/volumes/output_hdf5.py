@@ -1,7 +1,9 @@
 """HDF5 files written box by box."""
 
+import io
 import json
 import threading
+from collections.abc import Buffer
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from cristae.errors import DiskFull
 from cristae.geometry import Box
-from cristae.volumes.durable import check_free_space
+from cristae.volumes.durable import check_free_space, write_all
 from cristae.volumes.image import Voxels
 from cristae.volumes.records import classes_to_json
 from cristae.volumes.spec import VolumeSpec
@@ -19,6 +21,41 @@ from cristae.volumes.writer import fitting
 
 DATASET = "data"
 _FILE = "image.h5"
+
+
+class _EveryWriteTaken(io.FileIO):
+    """A file that notes a write that failed instead of failing.
+
+    The HDF5 library crashes the process when a file is closed whose last bytes could not be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+b")
+        self.failure: OSError | None = None
+
+    def write(self, data: Buffer) -> int:
+        view = memoryview(data).cast("B")
+        try:
+            write_all(self.fileno(), view)
+        except OSError as error:
+            self.failure = self.failure or error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return 0
+
+    def check(self) -> None:
+        """Raise what was noted."""
+        if self.failure is not None:
+            raise DiskFull(
+                "The HDF5 file could not be written; probably the disk is full. Free some space, then begin "
+                "again.",
+                Path(str(self.name)).parent,
+            ) from self.failure
 
 
 class Hdf5Output:
@@ -36,7 +73,8 @@ class Hdf5Output:
         self._staged = staged
         self._lock = threading.Lock()
         self._skip = 1 if spec.shape_czyx[0] == 1 else 0
-        self._file = h5py.File(staged.folder / _FILE, "w")
+        self._bytes = _EveryWriteTaken(staged.folder / _FILE)
+        self._file = h5py.File(self._bytes, "w")
         self._data = self._file.create_dataset(
             DATASET,
             spec.shape_czyx[self._skip :],
@@ -63,27 +101,29 @@ class Hdf5Output:
                     self._data[box_zyx.slices] = voxels[0]
                 else:
                     self._data[(slice(None), *box_zyx.slices)] = voxels
-            except OSError as error:
-                raise DiskFull("The HDF5 file could not be written; probably the disk is full.") from error
+            finally:
+                self._bytes.check()
 
     def sync(self) -> None:
         """Do nothing: what was interrupted begins anew, so no note ever counts."""
 
     def seal(self) -> Path:
         """Finish and return the path."""
-        try:
-            self._file.close()
-        except (OSError, RuntimeError) as error:
-            raise DiskFull("The HDF5 file could not be completed; probably the disk is full.") from error
+        self._close()
+        self._bytes.check()
         self._staged.finish(_FILE)
         return self._staged.target
 
     def discard(self) -> None:
         """Throw it away."""
-        self._file.close()
+        self._close()
         self._staged.discard()
 
     def close(self) -> None:
         """Let go of it; the next attempt begins anew."""
-        self._file.close()
+        self._close()
         self._staged.close()
+
+    def _close(self) -> None:
+        self._file.close()
+        self._bytes.close()
