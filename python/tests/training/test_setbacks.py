@@ -1,5 +1,6 @@
 """What a training does about a loss that is no number, about too little memory, and about other machines."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,23 @@ def test_a_training_that_goes_on_keeps_its_precision(tmp_path: Path, monkeypatch
     assert resumed.record["plan"]["settings"]["precision"] == "bfloat16"
     for name, weights in unbroken.weights.items():
         assert np.array_equal(weights, resumed.weights[name]), name
+
+
+def test_a_slow_first_step_does_not_make_the_batch_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def loss(logits: Tensor, *given: Any) -> Tensor:
+        nonlocal calls
+        calls += 1
+        time.sleep(1.5 if calls == 1 else 0.0)
+        return training_loss(logits, *given)
+
+    monkeypatch.setattr(trainer_module, "training_loss", loss)
+    monkeypatch.setattr(trainer_module, "_FEWEST_STEPS", 10)  # the first alone takes half of the time
+    model = trained(request_for(budget=Budget(minutes=0.05)), tmp_path, [])
+    assert model.record["plan"]["settings"]["batch"] == "4"
 
 
 @pytest.mark.parametrize(("sections", "precision"), [("8", "float32"), ("16", "bfloat16")])

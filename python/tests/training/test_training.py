@@ -20,6 +20,8 @@ from cristae.models import ModelLibrary
 from cristae.networks import Frame, Preprocessing, build, total_stride
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
 from cristae.training import trainer as trainer_module
+from cristae.training import training as training_module
+from cristae.training.augmentation import Augmentation
 from cristae.volumes import ArrayImage, LabelClass, VoxelSize
 
 SMALL = {"features": "4", "levels": "2", "batch": "2", "patch_zyx": "1,32,32", "downsample_zyx": "1,1,1"}
@@ -346,6 +348,32 @@ def test_masks_that_overlap_are_learned_side_by_side(tmp_path: Path) -> None:
         inside = network(torch.from_numpy(frame.read(Box.of_shape(frame.padded_shape_zyx)))) > 0
     assert dice(inside[:, 0].numpy(), discs == 1) > 0.8
     assert dice(inside[:, 1].numpy(), around == 1) > 0.8
+
+
+def test_a_training_on_sections_with_one_class_only_is_refused(tmp_path: Path) -> None:
+    image, mask = blobs(8, 40)
+    mask[:4] = 0
+    request = request_for(image, mask, z=(0, 4), validation_z=(4, 8), empty_sections="background")
+    with pytest.raises(InvalidInput, match="every known voxel is 'background'"):
+        trained(request, tmp_path)
+
+
+@pytest.mark.parametrize(("section_nm", "turned"), [(2, False), (5, True), (50, False)])
+def test_volumes_are_turned_in_depth_only_where_voxels_are_cubes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section_nm: float, turned: bool
+) -> None:
+    made: list[Augmentation] = []
+
+    def kept(*given: Any, **choices: Any) -> Augmentation:
+        made.append(Augmentation(*given, **choices))
+        return made[-1]
+
+    monkeypatch.setattr(training_module, "Augmentation", kept)
+    image, mask = blobs(8, 24)
+    settings = {"dimensions": "3", "features": "4", "levels": "2", "patch_zyx": "8,16,16", "batch": "1"}
+    request = request_for(image, mask, VoxelSize(section_nm, 5, 5), settings=settings, budget=Budget(steps=1))
+    trained(request, tmp_path)
+    assert made[0].turn_in_depth == turned
 
 
 def test_a_broken_voxel_spoils_nothing(tmp_path: Path) -> None:

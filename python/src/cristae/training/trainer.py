@@ -102,6 +102,7 @@ class Trainer:
         self.batch = choices.batch
         self.learning_rate = choices.learning_rate
         self._last_validation = 0
+        self._warm_since = 0.0
         self._saved_at = self._told_at = time.monotonic()
 
     def run(self) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -179,9 +180,16 @@ class Trainer:
     def _steps_are_too_few(self) -> bool:
         """Make the batch smaller on a slow machine: a hundred small steps teach more than ten large ones."""
         schedule = self.schedule
-        if schedule.seconds is None or schedule.step != _TIMED_STEPS or self.batch != self.plan.choices.batch:
+        if schedule.step == 1:
+            self._warm_since = time.monotonic()  # the first step prepares much that the others find ready
+        if schedule.step != _TIMED_STEPS or not self._warm_since or self.batch != self.plan.choices.batch:
             return False
-        steps = schedule.expected_steps
+        if schedule.seconds is None:
+            return False
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        a_step_s = (time.monotonic() - self._warm_since) / (_TIMED_STEPS - 1)
+        steps = schedule.step + (schedule.seconds - schedule.elapsed_s) / a_step_s
         while steps < _FEWEST_STEPS and self.batch > 2:
             self.batch //= 2
             steps *= 2

@@ -121,10 +121,17 @@ def train(
         on_event(Note(sentence))
     reader = PatchReader(regions, plan.preprocessing, plan.network)
     sampler = PatchSampler(regions, first.groups, plan.choices.patch_zyx, plan.choices.rare_share, seed)
-    if not sampler.counts.any():
+    there = np.flatnonzero(sampler.counts)
+    if there.size == 0:
         raise InvalidInput(
-            "Every annotated section that may be trained on is held out for validation. "
+            "Every annotated section that may be trained on is held out for validation or carries no label. "
             "Validate on fewer sections, or train on more."
+        )
+    if there.size == 1:
+        only = first.classes[there[0] - 1].name if there[0] else "background"
+        raise InvalidInput(
+            f"In the sections that may be trained on every known voxel is {only!r}: there is nothing to tell "
+            "apart. Validate on other sections, or train on more."
         )
     down = plan.choices.downsample_zyx
     step = tuple(s * d for s, d in zip(total_stride(plan.network), down, strict=True))
@@ -143,7 +150,7 @@ def train(
         augmentation=Augmentation(
             plan.network.dims,
             regions[0].image.shape_czyx[0],
-            turn_in_depth=plan.network.dims == 3 and spacing < 1.5,
+            turn_in_depth=plan.network.dims == 3 and 1 / 1.5 < spacing < 1.5,
             strength=plan.choices.augmentation,
         ),
         validation=validation,
