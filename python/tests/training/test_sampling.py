@@ -1,10 +1,15 @@
 """Which patches a step sees."""
 
+import tracemalloc
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN, read_labels
+from cristae.training import regions as regions_module
+from cristae.training import sampling as sampling_module
 from cristae.training.regions import Region
 from cristae.training.sampling import PatchSampler, validation_boxes
 from cristae.volumes import ArrayImage
@@ -83,6 +88,29 @@ def test_a_step_sees_the_same_patches_after_a_restart() -> None:
     assert one.draw(17, 8) == two.draw(17, 8)
     assert one.draw(17, 8) != one.draw(18, 8)
     assert one.draw(17, 8) != other.draw(17, 8)
+
+
+def test_a_section_with_a_few_voxels_of_a_class_is_seen_as_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regions_module, "_SLAB_VOXELS", 1)  # a section at a time, as in large images
+    monkeypatch.setattr(sampling_module, "_PLACES", 128)
+    labels = np.zeros((2, 120, 120), np.uint8)
+    labels[0, :5, :5] = 1
+    labels[1, :50, :50] = 1  # 100 times as many
+    sampler = PatchSampler([region_of(labels)], ((1,),), (1, 8, 8), 1.0, seed=0)
+    sections = [box.start[0] for box in boxes(sampler, 100, 8)]
+    assert sections.count(0) < 0.05 * len(sections)
+
+
+def test_the_targets_of_a_large_image_are_never_all_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regions_module, "_SLAB_VOXELS", 1)
+    labels = np.zeros((64, 256, 256), np.uint8)
+    labels[:, ::2, :8] = 1
+    region = region_of(labels)
+    tracemalloc.start()
+    PatchSampler([region], ((1,),), (1, 8, 8), 0.5, seed=0)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < labels.nbytes
 
 
 def test_images_are_seen_as_often_as_they_have_voxels() -> None:

@@ -89,6 +89,11 @@ class Region:
         box = self.annotated_box
         return box.size * (1 + self.image.shape_czyx[0] * self.image.dtype.itemsize)
 
+    @property
+    def slab_count(self) -> int:
+        """How many parts :meth:`slabs` yields."""
+        return sum(1 for _ in self._slabs())
+
     def targets(self, box_zyx: Box, *, validation: bool = False) -> NDArray[np.uint8]:
         """Return the targets of a box that may reach beyond the image, (z, y, x).
 

@@ -56,7 +56,7 @@ class PatchSampler:
         self._regions = regions
         self._groups = groups
         classes = 1 + max((number for group in groups for number in group), default=0)
-        self._places: list[list[NDArray[np.int32]]] = []  # [region][class]: (n, 3)
+        self._places: list[list[_Voxels]] = []  # [region][class]
         self._weights = np.zeros((len(regions), classes))
         generator = np.random.default_rng([seed, 0])
         for index, region in enumerate(regions):
@@ -78,8 +78,7 @@ class PatchSampler:
             cls = int(generator.choice(among, p=shares / shares.sum()))
             weights = self._weights[:, cls]
             region = int(generator.choice(len(weights), p=weights / weights.sum()))
-            voxels = self._places[region][cls]
-            voxel = voxels[generator.integers(len(voxels))]
+            voxel = self._places[region][cls].drawn(generator)
             places.append(Place(region, self._start(region, voxel, generator)))
         return places
 
@@ -101,25 +100,45 @@ class PatchSampler:
         return z, y, x
 
 
+class _Voxels:
+    """Some voxels of a class, each standing for so many of its slab."""
+
+    def __init__(self) -> None:
+        self._places: list[NDArray[np.int32]] = []  # of each slab: (n, 3)
+        self._counts: list[int] = []
+
+    def add(self, places: NDArray[np.int32], count: int) -> None:
+        """Remember these voxels of a slab that has `count` of them."""
+        self._places.append(places)
+        self._counts.append(count)
+
+    def drawn(self, generator: np.random.Generator) -> NDArray[np.int32]:
+        """Return one voxel, from a slab of many as much more often as it has more."""
+        shares = np.array(self._counts) / sum(self._counts)
+        places = self._places[int(generator.choice(len(shares), p=shares))]
+        voxel: NDArray[np.int32] = places[generator.integers(len(places))]
+        return voxel
+
+
 def _remembered_voxels(
     region: Region, classes: int, generator: np.random.Generator
-) -> tuple[list[NDArray[np.int32]], NDArray[np.int64]]:
-    """Return some voxels of each class, evenly drawn from the whole region, and the number of all."""
-    kept: list[list[NDArray[np.int32]]] = [[] for _ in range(classes)]
+) -> tuple[list[_Voxels], NDArray[np.int64]]:
+    """Return some voxels of each class, and the number of all."""
+    kept = [_Voxels() for _ in range(classes)]
     counts = np.zeros(classes, np.int64)
-    slabs = list(region.slabs())
-    for slab, targets in slabs:
+    share = max(64, _PLACES // region.slab_count)
+    for slab, targets in region.slabs():
         for number in range(classes):
             flat = np.flatnonzero(targets == number)
             if not flat.size:
                 continue
-            counts[number] += flat.size
-            share = max(64, _PLACES // len(slabs))
-            if flat.size > share:
+            count = flat.size
+            counts[number] += count
+            if count > share:
                 flat = generator.choice(flat, share, replace=False)
             voxels = np.stack(np.unravel_index(flat, targets.shape), axis=1).astype(np.int32)
-            kept[number].append(voxels + np.array(slab.start, np.int32))
-    return [np.concatenate(k) if k else np.zeros((0, 3), np.int32) for k in kept], counts
+            kept[number].add(voxels + np.array(slab.start, np.int32), count)
+    return kept, counts
 
 
 def validation_boxes(region: Region, patch_zyx: Sequence[int], most: int, classes: int) -> list[Box]:
