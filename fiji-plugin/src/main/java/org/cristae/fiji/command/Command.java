@@ -39,7 +39,7 @@ abstract class Command implements PlugIn {
       }
     } catch (CristaeException e) {
       fail(e);
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       if (Macro.MACRO_CANCELED.equals(e.getMessage())) {
         throw e; // ImageJ ends macros so
       }

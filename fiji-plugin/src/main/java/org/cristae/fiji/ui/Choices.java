@@ -170,7 +170,7 @@ public final class Choices {
     if (Recorder.record) {
       for (String key : keys) {
         if (has(key)) {
-          Recorder.recordOption(key, quoted(get(key, "")));
+          Recorder.recordOption(key, escaped(quoted(get(key, ""))));
         }
       }
     }
@@ -188,9 +188,13 @@ public final class Choices {
           options.append(bare ? value : "[" + value + "]");
         }
       }
-      String text = options.toString().replace("\\", "\\\\").replace("\"", "\\\"");
-      Recorder.recordString("run(\"" + command + "\", \"" + text + "\");\n");
+      Recorder.recordString("run(\"" + command + "\", \"" + escaped(options.toString()) + "\");\n");
     }
+  }
+
+  /** A text as it stands in quotes in a macro. */
+  private static String escaped(String text) {
+    return text.replace("\\", "\\\\").replace("\"", "\\\"");
   }
 
   /** The recorder puts values with spaces into brackets, but not those that look quoted already. */

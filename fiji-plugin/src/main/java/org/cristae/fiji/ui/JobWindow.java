@@ -116,7 +116,7 @@ public final class JobWindow implements JobListener {
       }
     } catch (CristaeException e) {
       end(e.code() == ErrorCode.ERROR_CODE_CANCELLED ? "Cancelled." : e.getMessage(), 0);
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | Error e) {
       end(Failures.unforeseen(e).getMessage(), 0);
     } finally {
       StatusBar.clear("");

@@ -44,12 +44,11 @@ public final class Results {
     String title = OpenImages.resultTitle(name, model);
     ImagePlus image = received.toImage(title, origin);
     List<LabelClass> classes = volume.getSpec().getClassesList();
-    if (output.getOutput().equals("probabilities")) {
-      image.setDisplayRange(0, 1);
-    } else {
-      boolean named = output.getOutput().equals("labels");
-      ClassColors.apply(image, named ? classes : new ArrayList<>(), received.maximum());
-    }
+    boolean isObjects = output.getOutput().equals("instances");
+    boolean isLabels = isObjects || output.getOutput().equals("labels");
+    if (isLabels && image.getNChannels() == 1) {
+      ClassColors.apply(image, isObjects ? new ArrayList<>() : classes, received.maximum());
+    } // else how sure, or masks that may overlap: grey from 0 to 255
     describe(image, job, output, classes);
     return image;
   }

@@ -62,7 +62,7 @@ public final class SegmentDialog {
         true,
         "output",
         "Result",
-        Arrays.asList("auto", "labels", "instances", "probabilities"),
+        Arrays.asList("auto", "labels", "instances", "probabilities", "uncertainty"),
         false,
         choices.get("output", "auto"));
     form.hint(true, "auto: single objects if the model was trained for them, else classes");

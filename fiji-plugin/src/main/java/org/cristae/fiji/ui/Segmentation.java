@@ -43,7 +43,8 @@ public final class Segmentation implements Work {
     if (!choices.has("model")) {
       throw choices.wrong("model", "the name of a model; Cristae Train makes one");
     }
-    String output = choices.word("output", "auto", "labels", "instances", "probabilities");
+    String output =
+        choices.word("output", "auto", "labels", "instances", "probabilities", "uncertainty");
     return new Segmentation(
         source,
         ImageVolume.image(source, TrainingChoices.voxelSize(choices)),

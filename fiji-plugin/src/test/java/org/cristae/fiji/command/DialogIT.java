@@ -56,40 +56,53 @@ class DialogIT {
     }
   }
 
+  /** What titles may hold: spaces, brackets, quotes, a backslash, an umlaut. */
+  private static final String MINE = "my \"st\u00e4ck\" [2] a\\b";
+
+  private static String recorded(String end) {
+    return "my \\\"st\u00e4ck\\\" [2] a\\\\b" + end;
+  }
+
   @Test
   void eachActionRecordsOneLineThatReplaysToTheSameResult() throws Exception {
-    RealImageJ.stack("my stack.tif", 3, 1);
-    RealImageJ.labels("my stack-labels.tif", 3);
-    IJ.selectWindow("my stack.tif");
+    RealImageJ.stack(
+        MINE + ".tif", 3, 77); // a stack of its own: the first name stays with the server
+    RealImageJ.labels(MINE + "-labels.tif", 3);
+    IJ.selectWindow(MINE + ".tif");
     Recorder recorder = new Recorder(false);
     try {
       menu("Cristae Train");
       Window train = await("the dialog", () -> dialog("Cristae: train a model"));
-      assertEquals("my stack-labels.tif", box(train, "labels").getSelectedItem());
+      assertEquals(MINE + "-labels.tif", box(train, "labels").getSelectedItem());
       type(train, "name", "clicked");
       SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("0.02"));
       click(train, "Train");
       await("the model", () -> hasEnded("Cristae: Training clicked") ? this : null);
-      IJ.selectWindow("my stack.tif");
+      IJ.selectWindow(MINE + ".tif");
       menu("Cristae Segment");
       Window segment = await("the dialog", () -> dialog("Cristae: segment an image"));
       SwingUtilities.invokeAndWait(() -> box(segment, "model").setSelectedItem("clicked"));
       assertEquals("clicked", box(segment, "model").getSelectedItem());
       click(segment, "Segment");
-      await("the labels", () -> WindowManager.getImage("my stack-clicked.tif"));
-      String recorded = recorder.getText();
+      await("the labels", () -> WindowManager.getImage(MINE + "-clicked.tif"));
+      String text = recorder.getText();
       assertEquals(
-          "run(\"Cristae Train\", \"image=[my stack.tif] labels=[my stack-labels.tif]"
+          "run(\"Cristae Train\", \"image=["
+              + recorded(".tif")
+              + "] labels=["
+              + recorded("-labels.tif")
+              + "]"
               + " task=semantic name=clicked budget=0.02\");",
-          line(recorded, "Cristae Train"));
-      String replay = line(recorded, "Cristae Segment");
-      assertEquals("run(\"Cristae Segment\", \"image=[my stack.tif] model=clicked\");", replay);
-      ImagePlus first = WindowManager.getImage("my stack-clicked.tif");
+          line(text, "Cristae Train"));
+      String replay = line(text, "Cristae Segment");
+      assertEquals(
+          "run(\"Cristae Segment\", \"image=[" + recorded(".tif") + "] model=clicked\");", replay);
+      ImagePlus first = WindowManager.getImage(MINE + "-clicked.tif");
       byte[] pixels = ((byte[]) first.getStack().getPixels(2)).clone();
       first.close();
       macro(replay);
       ImagePlus second = IJ.getImage();
-      assertEquals("my stack-clicked.tif", second.getTitle());
+      assertEquals(MINE + "-clicked.tif", second.getTitle());
       assertArrayEquals(pixels, (byte[]) second.getStack().getPixels(2));
     } finally {
       Recorder.record = false;
@@ -102,7 +115,7 @@ class DialogIT {
     await("the list", () -> table.getRowCount() > 0 ? table : null);
     SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
     click(jobs, "Open Result");
-    ImagePlus again = await("the result", () -> WindowManager.getImage("my stack-clicked.tif"));
+    ImagePlus again = await("the result", () -> WindowManager.getImage(MINE + "-clicked.tif"));
     assertEquals("micron", again.getCalibration().getUnit());
     assertEquals(3, again.getNSlices());
   }

@@ -113,6 +113,19 @@ class MacroIT {
   }
 
   @Test
+  void howSureTheModelIsIsShownInGrey() {
+    RealImageJ.stack("stack.tif", 2, 1);
+    macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny output=probabilities\");");
+    ImagePlus sure = IJ.getImage();
+    assertEquals(255, sure.getDisplayRangeMax());
+    macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny output=uncertainty\");");
+    ImagePlus unsure = IJ.getImage();
+    assertArrayEquals(new int[] {48, 40, 1, 2, 1}, unsure.getDimensions());
+    assertEquals(255, unsure.getDisplayRangeMax());
+    assertFalse(unsure.getProcessor().isColorLut());
+  }
+
+  @Test
   void aVirtualStackIsSegmentedFromItsFile(@TempDir Path folder) {
     ImagePlus source = RealImageJ.stack("virtual.tif", 5, 4);
     String path = folder.resolve("virtual.tif").toString();
