@@ -132,6 +132,20 @@ def test_a_result_never_replaces_the_image_that_it_is_made_from(
     assert np.array_equal(inside[:], tifffile.imread(stack))
 
 
+def test_a_result_never_becomes_a_slice_of_the_image_that_it_is_made_from(
+    home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slices = tmp_path / "slices"
+    slices.mkdir()
+    for z, plane in enumerate(tifffile.imread(stack)):
+        tifffile.imwrite(slices / f"{z}.tif", plane)
+    assert cli.main(["predict", str(slices), str(slices / "labels.tif"), "--model", "mito"]) == 1
+    assert "would become one more slice of the image" in capsys.readouterr().err
+    assert len(list(slices.iterdir())) == 6
+    assert cli.main(["predict", str(slices), str(slices / "labels.zarr"), "--model", "mito"]) == 0
+    assert open_image(slices).shape_czyx == (1, 6, 40, 52)
+
+
 def test_an_image_that_changed_inside_its_folder_or_file_is_another_image(tmp_path: Path) -> None:
     folder = tmp_path / "slices"
     folder.mkdir()

@@ -16,6 +16,7 @@ from cristae.prediction.instances import InMemory
 from cristae.prediction.ledger import finished_tiles
 from cristae.volumes import Image, create_output
 from cristae.volumes import Output as FileOutput
+from cristae.volumes.import_folder import SLICES
 from cristae.volumes.import_hdf5 import split_key
 from cristae.volumes.output import can_go_on
 from cristae.volumes.staging import is_taken
@@ -32,13 +33,17 @@ def check_target(out: str | Path, raw: object, *, overwrite: bool) -> None:
     AlreadyExists
         `out` is there, and `overwrite` is not set.
     InvalidInput
-        Writing `out` would destroy the image `raw`, whatever `overwrite` says.
+        Writing `out` would destroy or change the image `raw`, whatever `overwrite` says.
     """
     target = Path(out)
-    if isinstance(raw, str | Path) and target.exists():
+    if isinstance(raw, str | Path):
         image, place = split_key(Path(raw))[0].resolve(), target.resolve()
-        if place == image or place in image.parents:
+        if target.exists() and (place == image or place in image.parents):
             raise InvalidInput(f"{out} holds the image itself: it would be lost. Choose another name.")
+        if place.parent == image and place.suffix.lower() in SLICES:
+            raise InvalidInput(
+                f"{out} would become one more slice of the image {raw}. Choose another folder for it."
+            )
     if is_taken(target) and not overwrite:
         raise AlreadyExists(f"{out} is there already. Choose another name, or add --overwrite to replace it.")
 
