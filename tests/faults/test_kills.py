@@ -60,7 +60,7 @@ class Killer:
         self._server, self._client = server, client
         self._chance = random.Random(SEED)  # noqa: S311
         self._deaths = collections.Counter()
-        self.slowest_start_s = 0.0
+        self.costliest_start_s = 0.0
 
     def strike(self):
         workers = self._server.workers()
@@ -73,7 +73,7 @@ class Killer:
         else:
             self._server.kill()
             self._server.start()
-            self.slowest_start_s = max(self.slowest_start_s, self._server.start_took_s)
+            self.costliest_start_s = max(self.costliest_start_s, self._server.start_cpu_s)
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_fifty_kills_lose_nothing_double_nothing_and_show_nothing_half_made(tmp_
         VolumeStore(server.home.root, free_floor_bytes=0).remove_stale(3600)
         half_made = [path for path in server.home.staging.iterdir() if not (path / "upload.json").exists()]
         assert half_made == []
-        assert killer.slowest_start_s < 15.0  # 5 s on a machine that does nothing else
+        assert killer.costliest_start_s < 5.0  # seconds of the processor, until it answers
 
 
 @pytest.mark.slow

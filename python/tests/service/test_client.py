@@ -9,12 +9,12 @@ import pytest
 
 from cristae.service import client as client_module
 from cristae.service.client import Address, Client, UnavailableError
-from cristae.v1 import server_pb2, server_pb2_grpc, volumes_pb2, volumes_pb2_grpc
+from cristae.v1 import jobs_pb2, jobs_pb2_grpc, server_pb2, server_pb2_grpc, volumes_pb2, volumes_pb2_grpc
 from cristae.volumes import ArrayImage
 
 
-class SlowSeal(volumes_pb2_grpc.VolumesServicer, server_pb2_grpc.ServerServicer):
-    """Has every block already, and needs some seconds to seal."""
+class SlowSeal(volumes_pb2_grpc.VolumesServicer, server_pb2_grpc.ServerServicer, jobs_pb2_grpc.JobsServicer):
+    """Has every block already, and needs some seconds to seal, or to look at the labels of a job."""
 
     def __init__(self, seconds):
         self.seconds, self.asked, self.present = seconds, 0, True
@@ -35,6 +35,10 @@ class SlowSeal(volumes_pb2_grpc.VolumesServicer, server_pb2_grpc.ServerServicer)
         self.done.wait(20)
         return volumes_pb2.Volume()
 
+    def SubmitTraining(self, request, context):  # noqa: N802
+        self.SealUpload(request, context)
+        return jobs_pb2.Job(job_id=request.job_id)
+
 
 @pytest.fixture
 def serve(monkeypatch):
@@ -45,6 +49,7 @@ def serve(monkeypatch):
         server = grpc.server(ThreadPoolExecutor(16))
         volumes_pb2_grpc.add_VolumesServicer_to_server(servicer, server)
         server_pb2_grpc.add_ServerServicer_to_server(servicer, server)
+        jobs_pb2_grpc.add_JobsServicer_to_server(servicer, server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         servers.append((server, servicer))
@@ -60,6 +65,14 @@ def test_sealing_may_take_longer_than_a_call_and_longer_than_the_patience(serve)
     slow = SlowSeal(seconds=4.0)
     with serve(slow) as client:
         assert len(client.upload(ArrayImage(np.zeros((1, 2), np.uint8)))) == 64
+    assert slow.asked >= 3
+
+
+def test_labels_may_be_looked_at_for_longer_than_a_call_and_longer_than_the_patience(serve):
+    slow = SlowSeal(seconds=4.0)
+    with serve(slow) as client:
+        job = client.submit_training(jobs_pb2.TrainingSpec(), "an id")
+    assert job.job_id == "an id"
     assert slow.asked >= 3
 
 

@@ -223,13 +223,13 @@ class Client:
     def submit_training(self, spec: jobs_pb2.TrainingSpec, job_id: str = "") -> jobs_pb2.Job:
         """Queue a training under a new id, or under ``job_id``."""
         request = jobs_pb2.SubmitTrainingRequest(job_id=job_id or str(uuid.uuid4()), training=spec)
-        job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "SubmitTraining", request)
+        job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitTraining", request)
         return job
 
     def submit_prediction(self, spec: jobs_pb2.PredictionSpec, job_id: str = "") -> jobs_pb2.Job:
         """Queue a prediction under a new id, or under ``job_id``."""
         request = jobs_pb2.SubmitPredictionRequest(job_id=job_id or str(uuid.uuid4()), prediction=spec)
-        job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "SubmitPrediction", request)
+        job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitPrediction", request)
         return job
 
     def watch(self, job_id: str, after: int = 0) -> Iterator[jobs_pb2.JobEvent]:
@@ -277,7 +277,8 @@ class Client:
                 furthest, deadline = status.committed_bytes, time.monotonic() + self._patience_s
             try:
                 self._send(image, spec, status)
-                self._seal(status.upload_id)
+                seal = volumes_pb2.SealUploadRequest(upload_id=status.upload_id)
+                self._call_long(volumes_pb2_grpc.VolumesStub, "SealUpload", seal)
                 return digest
             except (UnavailableError, NotFound):
                 if time.monotonic() > deadline:
@@ -308,16 +309,6 @@ class Client:
                 window.hear(answer.committed_bytes)
         finally:
             window.close()
-
-    def _seal(self, upload_id: str) -> None:
-        """Seal an upload, which may take longer than one call: asking again joins the work that goes on."""
-        request = volumes_pb2.SealUploadRequest(upload_id=upload_id)
-        while True:
-            try:
-                self._call(volumes_pb2_grpc.VolumesStub, "SealUpload", request)
-                return
-            except SlowError:
-                self.server()  # still there? else this fails
 
     def download(self, volume_id: str) -> "np.ndarray[Any, np.dtype[Any]]":
         """Fetch a volume (c, z, y, x)."""
@@ -377,6 +368,14 @@ class Client:
             self._reconnect()
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
+
+    def _call_long(self, kind: Any, method: str, request: Any) -> Any:
+        """Make a call behind which the server may work for minutes: asked again, it joins what goes on."""
+        while True:
+            try:
+                return self._call(kind, method, request)
+            except SlowError:
+                self.server()  # still there? else this fails
 
     def _stream(self, kind: Any, method: str, request: Any) -> Iterator[Any]:
         try:

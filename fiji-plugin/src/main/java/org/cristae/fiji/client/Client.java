@@ -8,6 +8,7 @@ import io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import java.util.concurrent.TimeUnit;
@@ -139,6 +140,25 @@ public final class Client implements AutoCloseable {
         } else if (!failure.isPassing() || !tryAgain(wait)) {
           throw failure;
         }
+      }
+    }
+  }
+
+  /**
+   * Makes a call behind which the server may work for minutes, such as the sealing of a large
+   * volume: as long as the server answers at all it is asked again, and joins the work that goes
+   * on.
+   */
+  <T> T callLong(Call<T> call, Cancellation cancellation) throws CristaeException {
+    while (true) {
+      cancellation.check();
+      try {
+        return call(call);
+      } catch (CristaeException e) {
+        if (e.status() != Status.Code.DEADLINE_EXCEEDED) {
+          throw e;
+        }
+        server();
       }
     }
   }

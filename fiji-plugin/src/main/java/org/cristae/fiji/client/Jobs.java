@@ -38,14 +38,14 @@ public final class Jobs {
   public Job submit(TrainingSpec training) throws CristaeException {
     SubmitTrainingRequest request =
         SubmitTrainingRequest.newBuilder().setJobId(newId()).setTraining(training).build();
-    return client.call(() -> client.jobs().submitTraining(request));
+    return client.callLong(() -> client.jobs().submitTraining(request), new Cancellation());
   }
 
   /** Queues a prediction under a new random id; a repeated call over a bad line is the same job. */
   public Job submit(PredictionSpec prediction) throws CristaeException {
     SubmitPredictionRequest request =
         SubmitPredictionRequest.newBuilder().setJobId(newId()).setPrediction(prediction).build();
-    return client.call(() -> client.jobs().submitPrediction(request));
+    return client.callLong(() -> client.jobs().submitPrediction(request), new Cancellation());
   }
 
   private static String newId() {

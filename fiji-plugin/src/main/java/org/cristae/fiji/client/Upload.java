@@ -75,7 +75,7 @@ public final class Upload {
         new Stream(status).send();
         SealUploadRequest seal =
             SealUploadRequest.newBuilder().setUploadId(status.getUploadId()).build();
-        return client.call(() -> client.volumes().sealUpload(seal));
+        return client.callLong(() -> client.volumes().sealUpload(seal), cancellation);
       } catch (CristaeException e) {
         if (!mayGoOn(e) || !client.tryAgain(wait)) {
           throw e;

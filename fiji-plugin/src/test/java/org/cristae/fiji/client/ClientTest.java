@@ -261,6 +261,15 @@ class ClientTest {
   }
 
   @Test
+  void whatTakesTheServerLongerThanThePatienceIsWaitedForWhileItAnswers() throws Exception {
+    try (Client client = server.client(FakeServer.TOKEN, 0)) {
+      server.slowCalls = 3;
+      Upload.run(client, volume(), Progress.NONE, new Cancellation());
+      assertTrue(server.sealed);
+    }
+  }
+
+  @Test
   void aServerThatIsAwayForAMomentIsAskedAgain() throws Exception {
     server.refusals = 3;
     try (Client client = server.client()) {

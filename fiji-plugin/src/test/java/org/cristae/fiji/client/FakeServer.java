@@ -50,6 +50,9 @@ public final class FakeServer implements AutoCloseable {
   /** So many calls are answered with UNAVAILABLE first. */
   int refusals;
 
+  /** So many calls to seal take longer than a call may. */
+  int slowCalls;
+
   /** So many times the volume that was sent is not the one promised. */
   int dataLosses;
 
@@ -120,6 +123,12 @@ public final class FakeServer implements AutoCloseable {
       if (refusals > 0) {
         refusals--;
         call.close(Status.UNAVAILABLE, new Metadata());
+        return new ServerCall.Listener<Q>() {};
+      }
+      String method = call.getMethodDescriptor().getBareMethodName();
+      if (slowCalls > 0 && method.equals("SealUpload")) {
+        slowCalls--;
+        call.close(Status.DEADLINE_EXCEEDED, new Metadata());
         return new ServerCall.Listener<Q>() {};
       }
       return next.startCall(call, headers);
