@@ -57,6 +57,17 @@ def test_thick_objects_are_seen_at_half_resolution_and_answered_at_full() -> Non
     assert plan(replace(SERIAL, thickness_voxels={1: 43.0, 2: 9.0})).preprocessing.downsample_zyx == (1, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("patience", "told"),
+    [
+        ("0.5", "The training takes 600 steps at most, and ends when nothing improves any more."),
+        ("1", "The training takes 600 steps."),
+    ],
+)
+def test_the_plan_says_whether_the_training_may_end_early(patience: str, told: str) -> None:
+    assert plan(SERIAL, {"patience": patience}, budget=Budget(steps=600)).sentences[-1] == told
+
+
 def test_a_step_that_ends_in_a_single_voxel_is_refused() -> None:
     with pytest.raises(InvalidInput, match="single voxel on the coarsest of 4 levels"):
         plan(SERIAL, {"batch": "1", "patch_zyx": "1,16,16"})

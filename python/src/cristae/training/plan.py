@@ -244,16 +244,13 @@ def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
     size = " x ".join(str(n) for n in ours.patch_zyx)
     seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
     rare = f", {ours.rare_share:.0%} of them around labelled objects." if ours.rare_share else "."
-    length = (
-        f"The training takes {budget.steps} steps."
+    limit = (
+        f"{budget.steps} step{'' if budget.steps == 1 else 's'}"
         if budget.steps is not None
-        else f"The training takes {(budget.seconds or 0) / 60:g} minutes"
-        + (
-            " at most, and ends when nothing improves any more."
-            if budget.preset == "best" and not budget.minutes
-            else "."
-        )
+        else f"{(budget.seconds or 0) / 60:g} minutes"
     )
+    early = " at most, and ends when nothing improves any more" if ours.patience < 1 else ""
+    length = f"The training takes {limit}{early}."
     broken = (
         (
             f"{'Less than 0.01%' if found.broken_share < 1e-4 else f'{found.broken_share:.2%}'} of the grey "

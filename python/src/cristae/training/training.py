@@ -289,8 +289,7 @@ def _hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -
                 )
             region.held_out = Box((start, 0, 0), (stop, *region.shape_zyx[1:]))
             region.gap_zyx = (0, 0, 0)  # the person chose the sections to train on as well
-            targets = region.targets(region.held_out, validation=True)
-            if (targets == UNKNOWN).all():
+            if not any((targets != UNKNOWN).any() for _, targets in region.slabs(validation=True)):
                 raise InvalidInput(f"The validation sections {start}:{stop} carry no labels.")
         elif plan.choices.validation > 0:
             counts = class_profiles(region)
