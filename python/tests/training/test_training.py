@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 from cristae.errors import Cancelled, InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
@@ -261,6 +261,14 @@ def test_images_of_nearly_the_same_or_an_unknown_voxel_size_go_together() -> Non
         inspect_and_plan(of_sizes(SERIAL, other), "cpu")
     inspect_and_plan(of_sizes(SERIAL, VoxelSize(1, 5, 5), depth=1), "cpu")
     inspect_and_plan(replace(of_sizes(SERIAL, VoxelSize(8, 8, 8)), voxel_size=SERIAL), "cpu")
+
+
+def test_boundaries_are_the_same_in_all_images_whose_voxel_size_is_unknown() -> None:
+    fine = gaussian_filter(np.random.default_rng(0).normal(size=(48, 64, 64)).astype(np.float32), 4)
+    objects = np.arange(48).reshape(3, 4, 4).repeat(16, 0).repeat(16, 1).repeat(16, 2).astype(np.uint16) + 1
+    pairs = [(ArrayImage(fine[::step].copy()), ArrayImage(objects[::step].copy())) for step in (1, 6)]
+    regions = training_module._regions(TrainingRequest(pairs, "m", target="instances"))
+    assert len({region.reading.voxel_size for region in regions}) == 1
 
 
 def test_a_voxel_size_that_only_a_later_image_tells_is_used() -> None:

@@ -27,7 +27,8 @@ class Budget:
     minutes
         Wall clock of the training with its validation; wins over the preset.
     steps
-        Optimiser steps; the only budget with which two runs on a CPU give the same weights.
+        Optimiser steps; the only budget with which two runs on a CPU give the same weights (in the same
+        precision, which a short trial chooses unless it is set).
 
     Examples
     --------

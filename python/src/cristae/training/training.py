@@ -141,7 +141,7 @@ def train(
     )
     if not validation:
         on_event(Note(_unvalidated_told(plan), is_warning=True))
-    spacing = _spacing(request, regions)
+    size = _voxel_size(request) or _estimated_size(request)
     trainer = Trainer(
         plan=plan,
         network=network,
@@ -150,7 +150,7 @@ def train(
         augmentation=Augmentation(
             plan.network.dims,
             regions[0].image.shape_czyx[0],
-            turn_in_depth=plan.network.dims == 3 and 1 / 1.5 < spacing < 1.5,
+            turn_in_depth=plan.network.dims == 3 and 1 / 1.5 < size.z_nm / size.y_nm < 1.5,
             strength=plan.choices.augmentation,
         ),
         validation=validation,
@@ -172,7 +172,7 @@ def _regions(request: TrainingRequest) -> list[Region]:
     if not request.pairs:
         raise InvalidInput("There is no image to train on. Give an image with its labels.")
     _refuse_other_voxel_sizes(request)
-    size = _voxel_size(request)
+    size = _voxel_size(request) or _estimated_size(request)
     regions: list[Region] = []
     first_z = request.z
     if first_z is not None and request.validation_z is not None:
@@ -191,7 +191,7 @@ def _regions(request: TrainingRequest) -> list[Region]:
             empty_sections=request.empty_sections,
             classes=request.classes,
             z=first_z if index == 0 else None,
-            voxel_size=size or _estimated_size(image),
+            voxel_size=size,
             masks=masks,
         )
         training_z = request.z if index == 0 else None
@@ -257,14 +257,10 @@ def _told(size: VoxelSize) -> str:
     return f"{z:g} x {y:g} x {x:g} nm"
 
 
-def _estimated_size(image: Any) -> VoxelSize:
-    """Return a voxel size of the right proportions, where none is known."""
-    return VoxelSize(estimate_anisotropy(image, range(image.shape_czyx[1])), 1.0, 1.0)
-
-
-def _spacing(request: TrainingRequest, regions: Sequence[Region]) -> float:
-    size = _voxel_size(request) or _estimated_size(regions[0].image)
-    return size.z_nm / size.y_nm
+def _estimated_size(request: TrainingRequest) -> VoxelSize:
+    """Return a voxel size of the right proportions for all images, where none is known."""
+    deepest = max((image for image, _ in request.pairs), key=lambda image: image.shape_czyx[1])
+    return VoxelSize(estimate_anisotropy(deepest, range(deepest.shape_czyx[1])), 1.0, 1.0)
 
 
 def _output_count(reading: LabelReading) -> int:
