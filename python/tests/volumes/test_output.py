@@ -207,6 +207,24 @@ def test_after_a_sync_everything_that_can_be_taken_up_is_on_the_disk(tmp_path, m
     output.discard()
 
 
+@pytest.mark.parametrize(
+    ("name", "inside"), [("a.tif", "image.tif"), ("a.ome.tif", "image.tif"), ("a/", "slices")]
+)
+def test_a_run_that_was_killed_before_its_file_was_laid_out_begins_anew(tmp_path, name, inside):
+    path = f"{tmp_path}/{name}"
+    first = create_output(path, (1, 2, 4, 4), "uint8")
+    first.close()
+    laid_out = next(tmp_path.iterdir()) / inside
+    assert laid_out.exists()
+    laid_out.rename(laid_out.with_name(f"laid-out{laid_out.suffix}"))
+    second = create_output(path, (1, 2, 4, 4), "uint8", resume=True)
+    assert not second.resumed
+    second.write(Box.of_shape((2, 4, 4)), np.full((2, 4, 4), 7, np.uint8))
+    second.seal()
+    assert open_image(path).read(Box.of_shape((2, 4, 4))).min() == 7
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_another_output_is_not_taken_for_the_unfinished_one(tmp_path):
     first = create_output(tmp_path / "a.tif", (1, 2, 4, 4), "uint32")
     first._staged._lock.release()

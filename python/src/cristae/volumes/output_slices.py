@@ -10,14 +10,21 @@ import tifffile
 
 from cristae.errors import AlreadyExists, InvalidInput
 from cristae.geometry import Box
-from cristae.volumes.durable import check_free_space, fsync_file, fsync_tree, full_disk_told, write_all
+from cristae.volumes.durable import (
+    check_free_space,
+    fsync_file,
+    fsync_folder,
+    fsync_tree,
+    full_disk_told,
+    write_all,
+)
 from cristae.volumes.image import Voxels
 from cristae.volumes.output_tiff import imagej_calibration
 from cristae.volumes.spec import VolumeSpec
 from cristae.volumes.staging import StagedTarget
 from cristae.volumes.writer import fitting
 
-_FOLDER = "slices"
+_FOLDER, _LAID_OUT = "slices", "laid-out"
 _FEWEST_DIGITS = 4
 
 
@@ -41,9 +48,10 @@ class SliceOutput:
         _refuse_other_files(staged.target)
         self.shape_czyx = spec.shape_czyx
         self.dtype: np.dtype[Any] = np.dtype(spec.dtype)
-        self.resumed = staged.resumed
         self._staged = staged
         self._folder = staged.folder / _FOLDER
+        # A process may have been killed before every slice was there.
+        self.resumed = staged.resumed and self._folder.is_dir()
         self._lock = threading.Lock()
         self._unsynced: set[int] = set()
         header, self._stored = _header(spec)
@@ -52,11 +60,7 @@ class SliceOutput:
         if not self.resumed:
             check_free_space(staged.folder, spec.blocks.total_bytes, 0)
             with full_disk_told():
-                self._folder.mkdir()
-                for z in range(spec.shape_czyx[1]):
-                    with self._path(z).open("wb") as file:
-                        file.write(header)
-                        file.truncate(len(header) + spec.blocks.total_bytes // spec.shape_czyx[1])
+                self._lay_out(header, spec.blocks.total_bytes // spec.shape_czyx[1])
 
     def write(self, box_zyx: Box, voxels: Voxels) -> None:
         """Write a box; `voxels` is (1, z, y, x) or (z, y, x)."""
@@ -93,6 +97,17 @@ class SliceOutput:
     def close(self) -> None:
         """Let go of it; it can be taken up again with `resume`."""
         self._staged.close()
+
+    def _lay_out(self, header: bytes, plane_bytes: int) -> None:
+        made = self._staged.folder / _LAID_OUT
+        made.mkdir(exist_ok=True)
+        for z in range(self.shape_czyx[1]):
+            with (made / self._path(z).name).open("wb") as file:
+                file.write(header)
+                file.truncate(len(header) + plane_bytes)
+        fsync_folder(made)
+        made.rename(self._folder)
+        fsync_folder(self._staged.folder)
 
     def _path(self, z: int) -> Path:
         return self._folder / f"{z:0{self._digits}d}.tif"

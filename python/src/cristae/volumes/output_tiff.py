@@ -15,7 +15,7 @@ import tifffile
 
 from cristae.errors import CorruptData
 from cristae.geometry import Box
-from cristae.volumes.durable import check_free_space, full_disk_told, write_all
+from cristae.volumes.durable import check_free_space, fsync_folder, full_disk_told, write_all
 from cristae.volumes.image import Voxels
 from cristae.volumes.spec import VolumeSpec, VoxelSize
 from cristae.volumes.staging import StagedTarget
@@ -27,7 +27,7 @@ _CLASSIC_BYTES = 2**32 - 2**25
 _EXACT_IN_FLOAT32 = 2**24
 _WIDEST_BAND = 16
 """A box at least this part of the volume's width is written as whole rows."""
-_FILE, _LARGE_IDS = "image.tif", "large-ids.tif"
+_FILE, _LAID_OUT, _LARGE_IDS = "image.tif", "laid-out.tif", "large-ids.tif"
 
 
 class TiffOutput:
@@ -50,17 +50,21 @@ class TiffOutput:
         self.spec = spec
         self.shape_czyx = spec.shape_czyx
         self.dtype: np.dtype[Any] = np.dtype(spec.dtype)
-        self.resumed = staged.resumed
         self.notes: tuple[str, ...] = ()
         self._staged = staged
         self._path = staged.folder / _FILE
+        # A process may have been killed before the file was laid out.
+        self.resumed = staged.resumed and self._path.is_file()
         self._lock = threading.Lock()
         for_imagej = not ome and spec.blocks.total_bytes <= _CLASSIC_BYTES
         shown = "float32" if spec.dtype == "uint32" and for_imagej else spec.dtype
         if not self.resumed:
             check_free_space(staged.folder, spec.blocks.total_bytes, 0)
             with full_disk_told():
-                (_lay_out_imagej if for_imagej else _lay_out_ome)(self._path, spec, shown)
+                made = staged.folder / _LAID_OUT
+                (_lay_out_imagej if for_imagej else _lay_out_ome)(made, spec, shown)
+                made.replace(self._path)
+                fsync_folder(staged.folder)
         self._converts = shown != spec.dtype
         self._start, order = _voxels_at(self._path)
         self._stored = self.dtype.newbyteorder(order)
