@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -44,9 +43,9 @@ class Desk:
         self.swing = jpype.JPackage("javax").swing
         self.ij.ImageJ(self.ij.ImageJ.EMBEDDED)
 
-    def run(self, command: str, options: str | None = None) -> None:
-        """Run a menu command on a thread of its own; without options its dialog opens."""
-        threading.Thread(target=self.ij.IJ.run, args=(command, options), daemon=True).start()
+    def choose(self, command: str) -> None:
+        """Choose a menu command, as with the mouse: it runs on a thread of ImageJ's own."""
+        self.ij.IJ.doCommand(command)
 
     def window(self, title: str) -> Any:
         """Wait for a window whose title has these words."""
@@ -115,7 +114,7 @@ def main() -> None:
             if column == "left":
                 desk.ij.IJ.open(str(neurons.rename(neurons.with_name("left-neurons.tif"))))
         desk.ij.IJ.selectWindow("left.tif")
-        desk.run("Cristae Train")
+        desk.choose("Cristae Train")
         train = desk.window("Cristae: train a model")
         desk.picture(train, "train")
         desk.press(train, "More")
@@ -126,7 +125,7 @@ def main() -> None:
                     box.setSelectedItem("2.5" if str(item) == "quick" else item)
         desk.press(train, "Train")
         job = desk.window("Training neurons")
-        desk.run("Cristae Server")
+        desk.choose("Cristae Server")
         settings = desk.window("Cristae: server")
         time.sleep(3)
         desk.picture(settings, "server")
@@ -137,7 +136,7 @@ def main() -> None:
         desk.picture(job, "job")
         job.dispose()
         desk.ij.IJ.selectWindow("right.tif")
-        desk.run("Cristae Segment")
+        desk.choose("Cristae Segment")
         segment = desk.window("Cristae: segment an image")
         desk.picture(segment, "segment")
         desk.press(segment, "Segment")
@@ -147,7 +146,7 @@ def main() -> None:
         labels.setSlice(25)
         desk.ij.IJ.run(labels, "Set... ", "zoom=400")
         desk.picture(labels.getWindow(), "labels")
-        desk.run("Cristae Jobs")
+        desk.choose("Cristae Jobs")
         jobs = desk.window("Cristae: jobs")
         time.sleep(3)
         for table in desk.parts(jobs, desk.swing.JTable):

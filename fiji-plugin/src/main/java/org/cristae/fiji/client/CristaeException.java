@@ -37,8 +37,19 @@ public final class CristaeException extends Exception {
   /** What a failed call means, in words that say what to do. {@code address} is the server's. */
   static CristaeException of(StatusRuntimeException failure, String address) {
     Status status = failure.getStatus();
-    return new CristaeException(
-        codeOf(failure), status.getCode(), sentenceOf(status, address), failure);
+    ErrorCode code = codeOf(failure);
+    boolean isForeign =
+        status.getCode() == Status.Code.INTERNAL && code == ErrorCode.ERROR_CODE_UNSPECIFIED;
+    String sentence =
+        isForeign
+            ? "What answers at "
+                + address
+                + " does not speak like a Cristae server ("
+                + status.getDescription()
+                + "). Correct the address in Plugins > Cristae > Cristae Server; one that is encrypted"
+                + " begins with https://."
+            : sentenceOf(status, address);
+    return new CristaeException(code, status.getCode(), sentence, failure);
   }
 
   /** The kind of failure, for programs. */
@@ -54,6 +65,15 @@ public final class CristaeException extends Exception {
   /** True if the server refused the token. */
   public boolean isUnauthenticated() {
     return status == Status.Code.UNAUTHENTICATED;
+  }
+
+  /** True if what answered is no Cristae server: that names the kind of each failure. */
+  public boolean isOfStranger() {
+    boolean strange =
+        status == Status.Code.INTERNAL
+            || status == Status.Code.UNKNOWN
+            || status == Status.Code.UNIMPLEMENTED;
+    return strange && code == ErrorCode.ERROR_CODE_UNSPECIFIED;
   }
 
   /** The gRPC status of the failed call; UNKNOWN if no call failed. */

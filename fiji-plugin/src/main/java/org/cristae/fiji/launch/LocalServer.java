@@ -66,7 +66,7 @@ public final class LocalServer {
       client.server();
       return Optional.of(new Client(client.address(), this::listensAt, home::token, patience));
     } catch (CristaeException e) {
-      if (e.isPassing() || e.isUnauthenticated()) {
+      if (e.isPassing() || e.isUnauthenticated() || e.isOfStranger()) {
         return Optional.empty(); // gone, or its port now belongs to somebody else
       }
       throw e;

@@ -178,7 +178,7 @@ class DialogIT {
     SwingUtilities.invokeAndWait(() -> box(segment, "model").setSelectedItem("asked"));
     click(segment, "Segment");
     macro.join(120_000);
-    assertEquals("mine", title[0]);
+    assertEquals("mine", title[0], "the macro that waits for its dialog");
     assertNull(frame("Cristae: Segmenting asked.tif with asked"));
     assertNotNull(IJ.getImage().getProp("cristae.model"));
   }

@@ -186,7 +186,7 @@ class MacroIT {
     macro.start();
     Job job = awaitRunning("never");
     IJ.setKeyDown(KeyEvent.VK_ESCAPE);
-    macro.join(30_000);
+    macro.join(60_000);
     IJ.setKeyUp(KeyEvent.VK_ESCAPE);
     assertFalse(macro.isAlive(), "the macro still waits");
     assertEquals(JobState.JOB_STATE_CANCELLED, jobs().get(job.getJobId()).getState());
