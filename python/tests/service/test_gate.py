@@ -11,6 +11,7 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 
 from cristae.service.status import ERROR_KEY
+from cristae.service.token import read_or_make_token
 from cristae.v1 import common_pb2, jobs_pb2, models_pb2, server_pb2, volumes_pb2
 
 FILES = (common_pb2, jobs_pb2, models_pb2, server_pb2, volumes_pb2)
@@ -83,6 +84,22 @@ def test_the_token_is_a_secret_of_its_owner_and_in_no_log(server):
     secret = token.read_text().strip()
     assert secret not in server.log()
     assert secret not in server.output()
+
+
+def test_a_start_that_is_cut_short_leaves_no_half_of_a_token(tmp_path, monkeypatch):
+    class CutError(Exception):
+        pass
+
+    def cut(descriptor):
+        raise CutError
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "fsync", cut)
+        with pytest.raises(CutError):
+            read_or_make_token(tmp_path / "token")
+    assert not (tmp_path / "token").exists()
+    token = read_or_make_token(tmp_path / "token")
+    assert read_or_make_token(tmp_path / "token") == token
 
 
 def test_the_server_listens_on_loopback_only(server):

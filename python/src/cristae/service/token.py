@@ -4,7 +4,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from cristae.errors import InvalidInput
@@ -14,6 +13,8 @@ _SHORTEST = 43  # 256 bits in base64
 
 def read_or_make_token(path: Path) -> str:
     """Return the token of a home; make one, readable by its owner only, if there is none.
+
+    To be called under the lock of the home.
 
     Raises
     ------
@@ -29,18 +30,20 @@ def read_or_make_token(path: Path) -> str:
     (True, 43)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    if path.exists():
         return _read(path)
+    token = secrets.token_urlsafe(32)
+    # Renamed into place: a server that is killed here must not leave half a token, which no later one takes.
+    half_made = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    descriptor = os.open(half_made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         if sys.platform == "win32":
-            _owner_only_on_windows(path)
-        token = secrets.token_urlsafe(32)
+            _owner_only_on_windows(half_made)
         os.write(descriptor, token.encode() + b"\n")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    half_made.replace(path)
     return token
 
 
@@ -49,11 +52,9 @@ def _read(path: Path) -> str:
         raise InvalidInput(
             f"Others on this computer may read {path}. Delete that file; the server makes a new token."
         )
-    for _ in range(20):  # another process may have made the file just now
-        token = path.read_text("ascii", "replace").strip()
-        if len(token) >= _SHORTEST and token.isascii() and token.isprintable() and " " not in token:
-            return token
-        time.sleep(0.02)
+    token = path.read_text("ascii", "replace").strip()
+    if len(token) >= _SHORTEST and token.isascii() and token.isprintable() and " " not in token:
+        return token
     raise InvalidInput(f"The file {path} holds no good token. Delete it; the server makes a new one.")
 
 
