@@ -83,6 +83,15 @@ def test_a_stack_saved_as_time_is_read_as_sections_and_says_so(tmp_path):
     assert "6 time points" in image.notes[0]
 
 
+def test_a_stack_of_imagej_that_was_cut_off_is_told_in_words_for_people(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STACK, imagej=True)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InvalidInput, match="was cut off; copy or save it again") as told:
+        open_image(path)
+    assert "<" not in told.value.sentence
+
+
 def test_real_time_series_of_stacks_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", STACK.reshape(2, 3, 40, 50), imagej=True, metadata={"axes": "TZYX"})
     with pytest.raises(InvalidInput, match="one time point at a time"):

@@ -7,6 +7,7 @@ fewer sections.
 """
 
 import logging
+import re
 import threading
 import weakref
 from collections import OrderedDict
@@ -28,6 +29,7 @@ from cristae.volumes.units import nm_per_unit, plain_unit, voxel_size_in
 _MOST_COMPRESSED = 2**17
 """No codec of TIFF shrinks microscope data or empty labels by more than this."""
 _PAGE_CACHE_BYTES = 128 * 1024 * 1024
+_PYTHON_OBJECT = re.compile(r"<tifffile[^>]*> ?")
 _SIGNS_OF_DAMAGE = ("invalid page offset", "series metadata invalid", "failed to reshape", "corrupted")
 
 
@@ -162,7 +164,7 @@ def _damage_noticed(path: Path) -> Iterator[None]:
         def emit(self, record: logging.LogRecord) -> None:
             message = record.getMessage()
             if record.thread == own_thread and any(sign in message for sign in _SIGNS_OF_DAMAGE):
-                said.append(message)
+                said.append(_PYTHON_OBJECT.sub("", message))
 
     listener = Listener(logging.WARNING)
     logger = logging.getLogger("tifffile")
