@@ -106,6 +106,7 @@ def what_torch_raises_without_memory():
         (what_torch_raises_without_memory(), "OUT_OF_MEMORY"),
         (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"), "OUT_OF_MEMORY"),
         (OSError(28, "No space left on device", "/home/someone/secret"), "DISK_FULL"),
+        (OSError(30, "Read-only file system", "/home/someone/secret"), "DISK_FULL"),
         (OSError(5, "Input/output error", "/home/someone/secret"), "INTERNAL"),
         (ValueError("/home/someone/secret"), "INTERNAL"),
     ],

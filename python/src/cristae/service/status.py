@@ -1,13 +1,13 @@
 """From a failure to the status of a call: the code, a sentence of at most 2 KB, and the name for programs."""
 
-import errno
 import sqlite3
 from pathlib import Path
 
 import grpc
 
-from cristae.errors import Busy, CristaeError, InvalidInput
+from cristae.errors import Busy, CristaeError, DiskFull, InvalidInput
 from cristae.settings import Limits
+from cristae.volumes.durable import disk_failure
 
 ERROR_KEY = "cristae-error"
 
@@ -25,7 +25,6 @@ _STATUS = {
     "UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
     "INTERNAL": grpc.StatusCode.INTERNAL,
 }
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class OutsideVolume(InvalidInput):
@@ -61,11 +60,12 @@ def known_failure(error: Exception) -> CristaeError | None:
     """Return what an exception means for a person, None if it is a mistake of the program."""
     if isinstance(error, CristaeError):
         return error
-    full = isinstance(error, OSError) and error.errno in _FULL
-    if full or (isinstance(error, sqlite3.OperationalError) and "full" in str(error)):
-        from cristae.errors import DiskFull
-
-        return DiskFull("The server's disk is full. Free some space there, then try again.")
+    if isinstance(error, OSError):
+        return disk_failure(error)
+    if isinstance(error, sqlite3.OperationalError) and ("full" in str(error) or "readonly" in str(error)):
+        return DiskFull(
+            "The server's disk is full, or may only be read now. Free some space there, then go on."
+        )
     return None
 
 

@@ -29,16 +29,33 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 @contextlib.contextmanager
 def full_disk_told() -> Iterator[None]:
-    """Turn the system's "no space left" into `DiskFull`."""
+    """Turn the system's "no space left" and "read-only" into `DiskFull`."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFull(
-                "The disk is full. Free some space, then go on: nothing finished is lost.",
-                None if error.filename is None else Path(os.fsdecode(error.filename)).parent,
-            ) from error
+        told = disk_failure(error)
+        if told is not None:
+            raise told from error
         raise
+
+
+def disk_failure(error: OSError) -> DiskFull | None:
+    """Return what to tell if a disk takes nothing more; None for every other failure.
+
+    Examples
+    --------
+    >>> disk_failure(OSError(errno.EROFS, "Read-only file system")).code
+    'DISK_FULL'
+    >>> disk_failure(OSError(errno.EIO, "Input/output error"))
+    """
+    folder = None if error.filename is None else Path(os.fsdecode(error.filename)).parent
+    if error.errno in _FULL:
+        return DiskFull("The disk is full. Free some space, then go on: nothing finished is lost.", folder)
+    if error.errno == errno.EROFS:  # after a fault, Linux goes on with a disk like that
+        return DiskFull(
+            "The disk may only be read now. Have it mended, then go on: nothing finished is lost.", folder
+        )
+    return None
 
 
 def check_free_space(folder: Path, needed_bytes: int = 0, floor_bytes: int | None = None) -> None:

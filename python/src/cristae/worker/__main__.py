@@ -1,7 +1,6 @@
 """The worker process: ``python -m cristae.worker --home DIR`` does one job, ``--gpus`` lists the GPUs."""
 
 import argparse
-import errno
 import faulthandler
 import json
 import logging
@@ -16,11 +15,10 @@ from cristae.jobs.protocol import Ending, Order, Stopped
 from cristae.jobs.records import JobError
 from cristae.jobs.specs import TrainingSpec
 from cristae.settings import Home
+from cristae.volumes.durable import disk_failure
 from cristae.worker.line import LONGEST_GOODBYE_S, Line
 
 _log = logging.getLogger("cristae.worker")
-
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -79,13 +77,14 @@ def explain(error: Exception) -> JobError:
 
     Examples
     --------
-    >>> explain(OSError(errno.ENOSPC, "No space left on device")).code
-    'DISK_FULL'
+    >>> explain(MemoryError()).code
+    'OUT_OF_MEMORY'
     >>> explain(ZeroDivisionError()).code
     'INTERNAL'
     """
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return JobError("DISK_FULL", "The server's disk is full. Free some space, then submit the job again.")
+    full = disk_failure(error) if isinstance(error, OSError) else None
+    if full is not None:
+        return JobError(full.code, full.sentence)
     # torch is not imported here for the name's sake; on a CPU it raises a plain RuntimeError of these words.
     if (
         isinstance(error, MemoryError)
