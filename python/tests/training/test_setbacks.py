@@ -176,12 +176,14 @@ def test_a_slow_first_step_does_not_make_the_batch_smaller(
     def loss(logits: Tensor, *given: Any) -> Tensor:
         nonlocal calls
         calls += 1
-        time.sleep(1.5 if calls == 1 else 0.0)
+        time.sleep(4.2 if calls == 1 else 0.0)
         return training_loss(logits, *given)
 
     monkeypatch.setattr(trainer_module, "training_loss", loss)
-    monkeypatch.setattr(trainer_module, "_FEWEST_STEPS", 10)  # the first alone takes half of the time
-    model = trained(request_for(budget=Budget(minutes=0.05)), tmp_path, [])
+    monkeypatch.setattr(
+        trainer_module, "_FEWEST_STEPS", 6
+    )  # four steps take more than two thirds of the time
+    model = trained(request_for(budget=Budget(minutes=0.1)), tmp_path, [])
     assert model.record["plan"]["settings"]["batch"] == "4"
 
 
