@@ -50,7 +50,7 @@ class UNetConfig:
     --------
     >>> config = UNetConfig(dims=2, in_channels=1, out_channels=2, features=(4, 8),
     ...                     kernels_zyx=((1, 3, 3), (1, 3, 3)), strides_zyx=((1, 2, 2),))
-    >>> build(config.to_dict())(torch.zeros(1, 1, 8, 8)).shape
+    >>> UNet(config)(torch.zeros(1, 1, 8, 8)).shape
     torch.Size([1, 2, 8, 8])
     """
 
@@ -78,8 +78,17 @@ class UNetConfig:
         if any(k % 2 == 0 for kernel in self.kernels_zyx for k in kernel) or (self.dims == 2 and not flat):
             raise InvalidInput("A U-Net's kernels are odd; in 2D kernels, strides and upscale are 1 along z.")
 
+    @property
+    def numbers_a_voxel(self) -> int:
+        """About how many numbers the network holds for an input voxel at its widest moment.
+
+        That is the finest level, in the decoder: the skip, the upsampled features, both side by side, and two
+        copies while a convolution runs; and the logits.
+        """
+        return 7 * self.features[0] + 3 * self.out_channels * prod(self.upscale_zyx) + self.in_channels
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, as :func:`build` takes them."""
+        """Return plain JSON values, as :meth:`from_dict` takes them."""
         return {"kind": "unet", **{k: _listed(v) for k, v in asdict(self).items()}}
 
     @classmethod
@@ -247,8 +256,3 @@ def _upsampling(dims: int, coarse: int, fine: int, stride: Triple) -> nn.Module:
     if dims == 2:
         return nn.ConvTranspose2d(coarse, fine, stride[1:], stride[1:])
     return nn.ConvTranspose3d(coarse, fine, stride, stride)
-
-
-def build(record: Mapping[str, Any]) -> UNet:
-    """Build the network that a model record names, with fresh weights."""
-    return UNet(UNetConfig.from_dict(record))

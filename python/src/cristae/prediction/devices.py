@@ -6,7 +6,7 @@ import psutil
 import torch
 
 from cristae.errors import OutOfMemory
-from cristae.networks import UNetConfig
+from cristae.networks import NetworkConfig
 from cristae.networks.devices import ran_out_of_memory
 
 # Larger tiles waste less on the halo, but a CPU's caches and a person's patience with Cancel end the gain.
@@ -25,20 +25,14 @@ def free_bytes(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def voxels_at_once(config: UNetConfig, device: torch.device) -> int:
-    """Estimate how many input voxels of the network fit on the device in one tile.
-
-    The widest moment of a U-Net is its finest level, in the decoder: the skip, the upsampled features, both
-    side by side, and two copies while a convolution runs; and the logits.
-    """
-    upscale = config.upscale_zyx[0] * config.upscale_zyx[1] * config.upscale_zyx[2]
-    numbers_a_voxel = 7 * config.features[0] + 3 * config.out_channels * upscale + config.in_channels
+def voxels_at_once(config: NetworkConfig, device: torch.device) -> int:
+    """Estimate how many input voxels of the network fit on the device in one tile."""
     share, most = (
         (SHARE_OF_GPU_MEMORY, MOST_VOXELS_ON_GPU)
         if device.type == "cuda"
         else (SHARE_OF_CPU_MEMORY, MOST_VOXELS_ON_CPU)
     )
-    return max(1, min(most, int(share * free_bytes(device) / (BYTES_OF_A_FLOAT * numbers_a_voxel))))
+    return max(1, min(most, int(share * free_bytes(device) / (BYTES_OF_A_FLOAT * config.numbers_a_voxel))))
 
 
 def smaller_until_it_fits[Result](

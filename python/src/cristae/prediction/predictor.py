@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cristae.errors import CorruptData
 from cristae.geometry import Box
-from cristae.networks import Preprocessing, UNet, UNetConfig, build, halo, total_stride
+from cristae.networks import Network, NetworkConfig, Preprocessing, build, halo, total_stride
 from cristae.networks.devices import choose_device, memory_format
 
 type Kind = Literal["labels", "probabilities", "uncertainty"]
@@ -55,13 +55,13 @@ class Predictor:
 
     def __init__(
         self,
-        network: UNet,
+        network: Network,
         preprocessing: Preprocessing,
         device: torch.device,
         record: Mapping[str, Any],
         digest: str,
     ) -> None:
-        self.config: UNetConfig = network.config
+        self.config: NetworkConfig = network.config
         self.preprocessing = preprocessing
         self.device = device
         self.record = record

@@ -45,6 +45,8 @@ class Choices:
         The training ends early when nothing has improved for this share of its budget.
     precision
         "auto", "float32" or "bfloat16".
+    learner
+        "network": a U-Net; "forest": a random forest on filtered images, in seconds instead of minutes.
     """
 
     dimensions: int
@@ -63,6 +65,7 @@ class Choices:
     validation: float = 0.12
     patience: float = 0.5
     precision: str = "auto"
+    learner: str = "network"
 
 
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -84,6 +87,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "normalisation": ("training", "section", "image"),
     "precision": ("auto", "float32", "bfloat16"),
+    "learner": ("network", "forest"),
 }
 
 

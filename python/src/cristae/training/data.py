@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cristae.geometry import Box
-from cristae.networks import Frame, Preprocessing, UNetConfig, total_stride
+from cristae.networks import Frame, NetworkConfig, Preprocessing, total_stride
 from cristae.training.regions import Region
 from cristae.training.sampling import PatchSampler, validation_boxes
 
@@ -27,7 +27,9 @@ class PatchReader:
         Of the plan.
     """
 
-    def __init__(self, regions: Sequence[Region], preprocessing: Preprocessing, network: UNetConfig) -> None:
+    def __init__(
+        self, regions: Sequence[Region], preprocessing: Preprocessing, network: NetworkConfig
+    ) -> None:
         self.regions = regions
         self._dims = network.dims
         self._frames = [Frame(region.image, preprocessing, total_stride(network)) for region in regions]

@@ -6,10 +6,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cristae.errors import InvalidInput
-from cristae.networks import Preprocessing, Statistics, UNetConfig
+from cristae.networks import ForestConfig, NetworkConfig, Preprocessing, Statistics, UNetConfig
 from cristae.training.choices import Choices, Triple, apply_settings, written
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.request import Budget, StartingModel
+
+_SCALES = (0.7, 1.0, 1.6, 3.5, 5.0)
+"""Of the filters that a random forest sees through: deviations of Gaussians, in pixels."""
+
+_TREES = 32
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Plan:
     """
 
     choices: Choices
-    network: UNetConfig
+    network: NetworkConfig
     preprocessing: Preprocessing
     seconds: float | None
     steps: int | None
@@ -87,6 +92,8 @@ def make_plan(
         A model whose weights are the start: the network gets its size.
     """
     settings = _sizes_of(start_from) | dict(settings)
+    if settings.get("learner") == "forest":
+        return _forest_plan(found, outputs, settings, label_sentences, start_from)
     dimensions, context, seen = _dimensions(found)
     dimensions = (
         int(settings.get("dimensions", dimensions))
@@ -144,6 +151,54 @@ def make_plan(
     )
     sentences = (*label_sentences, *seen, *scaled, *_told(ours, budget, found))
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
+
+
+def _forest_plan(
+    found: Fingerprint,
+    outputs: int,
+    settings: Mapping[str, str],
+    label_sentences: tuple[str, ...],
+    start_from: StartingModel | None,
+) -> Plan:
+    """Make the plan of a random forest: pixels of sections at full resolution, with their neighbours."""
+    if start_from is not None:
+        raise InvalidInput("A random forest grows anew each time; it cannot start from a model.")
+    height, width = (min(256, *(shape[axis] for shape in found.shapes_zyx)) for axis in (1, 2))
+    ours = Choices(
+        dimensions=2,
+        context=0 if max(shape[0] for shape in found.shapes_zyx) == 1 else 1,
+        downsample_zyx=(1, 1, 1),
+        normalisation="section",
+        levels=1,
+        features=1,
+        patch_zyx=(1, height, width),
+        batch=8,
+        rare_share=_rare_share(found),
+    )
+    ours = apply_settings(ours, settings)
+    if ours.dimensions != 2 or ours.downsample_zyx != (1, 1, 1) or ours.patch_zyx[0] != 1:
+        raise InvalidInput(
+            "A random forest sees sections at full resolution: leave out dimensions, downsample_zyx and "
+            "patch_zyx, or choose learner=network."
+        )
+    statistics = Statistics(found.statistics.mean, found.statistics.std)
+    preprocessing = Preprocessing(2, ours.normalisation, statistics, (1, 1, 1), ours.context)
+    thickest = max(found.thickness_voxels.values(), default=0.0)
+    forest = ForestConfig(
+        in_channels=preprocessing.input_channels(found.channels),
+        out_channels=outputs,
+        sigmas=_SCALES if thickest < 32 else (*_SCALES, 10.0),
+        trees=_TREES,
+        nodes=1,
+        depth=1,
+    )
+    told = (
+        f"A random forest of {_TREES} trees looks at each pixel of the sections"
+        f"{' and of their neighbours' if ours.context else ''} through {forest.features} filters (smoothed, "
+        "edges, ridges, texture).",
+        "It takes seconds, whatever the budget; a network that has some minutes is better.",
+    )
+    return Plan(ours, forest, preprocessing, None, 1, (*label_sentences, *told))
 
 
 def _sizes_of(start_from: StartingModel | None) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import torch
 
 from cristae.errors import InvalidInput
-from cristae.networks import UNet, UNetConfig, build
+from cristae.networks import ForestConfig, UNet, UNetConfig, config_from
 from cristae.training.request import StartingModel
 
 
@@ -30,10 +30,15 @@ def first_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build(config.to_dict())
+        network = UNet(config)
     if start_from is None:
         return network, ()
-    theirs = UNetConfig.from_dict(start_from.record["network"])
+    theirs = config_from(start_from.record["network"])
+    if isinstance(theirs, ForestConfig):
+        raise InvalidInput(
+            f"The model {start_from.name!r} is a random forest, which has no weights to start from. Start "
+            "from a network, or without a model."
+        )
     if theirs.dims != config.dims:
         raise InvalidInput(
             f"The model {start_from.name!r} works in {theirs.dims}D, this training in {config.dims}D. "

@@ -365,7 +365,7 @@ class Trainer:
             self.on_event(Note(f"The training goes on from step {self.schedule.step}."))
 
     def _precision_is_mixed(self) -> bool:
-        choices, network = self.plan.choices, self.plan.network
+        choices, network = self.plan.choices, self.network.config
         if choices.precision != "auto":
             return choices.precision == "bfloat16"
         # On one thread of a CPU, torch 2.15 gets the gradients of convolutions over two sections wrong in

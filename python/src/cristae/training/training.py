@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ import psutil
 import torch
 
 from cristae.errors import InvalidInput
-from cristae.events import Event, Note, PlanMade
+from cristae.events import Event, Metrics, Note, PlanMade, Progress
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN, LabelReading, MasksAsOne, find_masks, read_labels, share_classes
-from cristae.networks import halo, total_stride
+from cristae.networks import ForestConfig, NetworkConfig, UNetConfig, halo, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
 from cristae.training.choices import Choices
@@ -27,6 +27,7 @@ from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.sampling import PatchSampler
 from cristae.training.starting import first_network
 from cristae.training.trainer import Trainer
+from cristae.training.validation import validate
 from cristae.volumes import LabelClass, VoxelSize
 
 _SHARE_OF_MEMORY = 0.25
@@ -63,8 +64,9 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         label_sentences=(*dict.fromkeys(said), *_ranges_told(request)),
         start_from=request.start_from,
     )
-    # Refuses a model that does not fit.
-    first_network(plan.network, 0, request.start_from, found.channels)
+    if isinstance(plan.network, UNetConfig):
+        # Refuses a model that does not fit.
+        first_network(plan.network, 0, request.start_from, found.channels)
     return replace(plan, sentences=(*plan.sentences, f"It runs on {describe(chosen)}."))
 
 
@@ -116,9 +118,6 @@ def train(
         on_event(note)
 
     seed = request.seed % 2**63
-    network, told = first_network(plan.network, seed, request.start_from, regions[0].image.shape_czyx[0])
-    for sentence in told:
-        on_event(Note(sentence))
     reader = PatchReader(regions, plan.preprocessing, plan.network)
     sampler = PatchSampler(regions, first.groups, plan.choices.patch_zyx, plan.choices.rare_share, seed)
     there = np.flatnonzero(sampler.counts)
@@ -141,6 +140,12 @@ def train(
     )
     if not validation:
         on_event(Note(_unvalidated_told(plan), is_warning=True))
+    if isinstance(plan.network, ForestConfig):
+        learned = _grown(plan, plan.network, reader, sampler, validation, first, seed, on_event, should_stop)
+        return TrainedModel(_record(request, plan, regions, learned), learned.arrays)
+    network, told = first_network(plan.network, seed, request.start_from, regions[0].image.shape_czyx[0])
+    for sentence in told:
+        on_event(Note(sentence))
     size = _voxel_size(request) or _estimated_size(request)
     trainer = Trainer(
         plan=plan,
@@ -163,8 +168,59 @@ def train(
         should_stop=should_stop,
     )
     weights, values = trainer.run()
-    arrays = {name: tensor.cpu().contiguous().numpy() for name, tensor in weights.items()}
-    return TrainedModel(_record(request, plan, regions, trainer, values), arrays)
+    schedule = trainer.schedule
+    learned = _Learned(plan.network, trainer.choices, weights, values, schedule.step, schedule.elapsed_s)
+    return TrainedModel(_record(request, plan, regions, learned), learned.arrays)
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What came out: the network with its weights, its figures, and what was used to get there."""
+
+    network: NetworkConfig
+    choices: Choices
+    weights: Mapping[str, torch.Tensor]
+    values: Mapping[str, float]
+    steps: int
+    seconds: float
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        return {name: tensor.cpu().contiguous().numpy() for name, tensor in self.weights.items()}
+
+
+def _grown(
+    plan: Plan,
+    config: ForestConfig,
+    reader: PatchReader,
+    sampler: PatchSampler,
+    validation: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    reading: LabelReading,
+    seed: int,
+    on_event: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> _Learned:
+    """Grow a random forest, and score it on the part that is held out."""
+    from cristae.training.growing import grow_forest  # scikit-learn loads slowly
+
+    started = time.monotonic()
+    members = None if reading.masks is None else reading.masks.members
+    forest = grow_forest(
+        replace(config, exclusive=members is None),
+        reader,
+        sampler,
+        members,
+        seed,
+        on_event=on_event,
+        should_stop=should_stop,
+    )
+    values: dict[str, float] = {}
+    if validation:
+        table = None if members is None else torch.from_numpy(members)
+        values = validate(forest, validation, reading.answers, table)
+        on_event(Metrics(1, values))
+    on_event(Progress("Training", 1.0))
+    return _Learned(forest.config, plan.choices, forest.state_dict(), values, 1, time.monotonic() - started)
 
 
 def _regions(request: TrainingRequest) -> list[Region]:
@@ -349,11 +405,9 @@ def _record(
     request: TrainingRequest,
     plan: Plan,
     regions: Sequence[Region],
-    trainer: Trainer,
-    values: Mapping[str, float],
+    learned: _Learned,
 ) -> dict[str, Any]:
     size = _voxel_size(request)
-    schedule = trainer.schedule
     down = plan.choices.downsample_zyx
     return {
         "schema": 1,
@@ -366,17 +420,17 @@ def _record(
         "voxel_size_nm": list(size.zyx_nm) if size else None,
         "display_unit": size.display_unit if size else "",
         "working_voxel": {"downsample_zyx": list(down)},
-        "network": plan.network.to_dict(),
+        "network": learned.network.to_dict(),
         "preprocessing": plan.preprocessing.to_dict(),
         "halo_zyx": [h * d for h, d in zip(halo(plan.network), down, strict=True)],
         "plan": {
-            "sentences": [*plan.sentences, *_changes_told(plan.choices, trainer.choices)],
-            "settings": replace(plan, choices=trainer.choices).settings,
+            "sentences": [*plan.sentences, *_changes_told(plan.choices, learned.choices)],
+            "settings": replace(plan, choices=learned.choices).settings,
         },
-        "metrics": dict(values),
+        "metrics": dict(learned.values),
         "training": {
-            "steps": schedule.step,
-            "seconds": round(schedule.elapsed_s, 1),
+            "steps": learned.steps,
+            "seconds": round(learned.seconds, 1),
             "seed": request.seed,
             "torch_version": torch.__version__,
         },
