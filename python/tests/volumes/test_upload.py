@@ -197,6 +197,7 @@ def test_an_upload_that_was_given_up_makes_room_when_too_many_are_open(tmp_path,
     given_up, going_on = (open_upload(store, voxels[seed]) for seed in range(2))
     monkeypatch.setattr(given_up, "_touched_s", given_up._touched_s - 7200.0)
     third = open_upload(store, voxels[2])
+    store.remove_stale(3600)
     assert {folder.name for folder in store.staging.iterdir()} == {going_on.id, third.id}
     with pytest.raises(NotFound):
         store.upload(given_up.id)

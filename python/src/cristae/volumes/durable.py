@@ -234,14 +234,22 @@ def remove_folder(folder: Path, trash: Path) -> bool:
     bool
         False if there was none.
     """
+    doomed = doom_folder(folder, trash)
+    if doomed is None:
+        return False
+    shutil.rmtree(doomed, ignore_errors=True)
+    return True
+
+
+def doom_folder(folder: Path, trash: Path) -> Path | None:
+    """Take a folder out of sight, to be deleted by and by; return where it is, None if there was none."""
     doomed = trash / f"{DOOMED}{secrets.token_hex(8)}"
     try:
         folder.rename(doomed)
     except FileNotFoundError:
-        return False
+        return None
     fsync_folder(folder.parent)
-    shutil.rmtree(doomed, ignore_errors=True)
-    return True
+    return doomed
 
 
 def is_real_folder(path: Path) -> bool:

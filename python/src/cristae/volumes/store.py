@@ -32,6 +32,7 @@ from cristae.volumes.digest import check_digest
 from cristae.volumes.durable import (
     DOOMED,
     check_free_space,
+    doom_folder,
     fsync_folder,
     full_disk_told,
     is_real_folder,
@@ -146,9 +147,10 @@ class VolumeStore:
                     return self.upload(folder.name)
                 open_ids.append(folder.name)
             while len(open_ids) >= self._max_open_uploads:
-                # Nobody can drop an upload that was given up: the one that rests longest makes room.
+                # Nobody can drop an upload that was given up: the one that rests longest makes room, and the
+                # next sweep deletes it.
                 oldest = max(open_ids, key=self._idle_s)
-                if self._idle_s(oldest) < RESTING_S or not self._remove_unheld(oldest):
+                if self._idle_s(oldest) < RESTING_S or not self._doom_unheld(oldest):
                     raise LimitExceeded(
                         f"{len(open_ids)} uploads are under way, which is the limit of this server; wait "
                         "until one of them is complete."
@@ -239,17 +241,18 @@ class VolumeStore:
 
         What a process that was killed had begun to delete goes at once. Ids in `keep` stay.
         """
-        removed = 0
+        doomed = [folder for folder in self.staging.glob(f"{DOOMED}*") if is_real_folder(folder)]
+        removed: list[Path] = []
         with self._lock:
             for folder in list(self.staging.iterdir()):
-                if folder.name.startswith(DOOMED) and is_real_folder(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    continue
-                if not is_real_folder(folder) or folder.name in keep:
+                if folder.name in keep or folder.name.startswith(DOOMED) or not is_real_folder(folder):
                     continue
                 if self._idle_s(folder.name) >= older_than_s:
-                    removed += self._remove_unheld(folder.name)
-        return removed
+                    removed += self._doom_unheld(folder.name)
+        # Outside of the lock: to delete a large volume takes minutes, in which uploads must go on.
+        for folder in doomed + removed:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(removed)
 
     def _idle_s(self, staging_id: str) -> float:
         upload = self._uploads.get(staging_id)
@@ -257,8 +260,8 @@ class VolumeStore:
             return upload.idle_s  # the clock of the computer may be set while an upload is under way
         return time.time() - _last_change_s(self.staging / staging_id)
 
-    def _remove_unheld(self, staging_id: str) -> bool:
-        """Delete what lies in staging under this id unless another process holds it."""
+    def _doom_unheld(self, staging_id: str) -> tuple[Path, ...]:
+        """Take out of sight what lies in staging under this id unless another process holds it."""
         upload = self._uploads.pop(staging_id, None)
         if upload is not None:
             upload.close()
@@ -266,8 +269,9 @@ class VolumeStore:
         try:
             FileLock(folder / "lock", "").release()
         except Busy:
-            return False
-        return remove_folder(folder, self.staging)
+            return ()
+        doomed = doom_folder(folder, self.staging)
+        return () if doomed is None else (doomed,)
 
     def _publish(self, staged: Path, digest: str) -> StoredVolume:
         """Give a finished folder its digest as name; one that is there already is as good."""
