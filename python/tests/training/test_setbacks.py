@@ -171,18 +171,17 @@ def test_a_training_that_goes_on_keeps_its_precision(tmp_path: Path, monkeypatch
 def test_a_slow_first_step_does_not_make_the_batch_smaller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = 0
+    steps, now_s, clock = 0, 0.0, time.monotonic
 
     def loss(logits: Tensor, *given: Any) -> Tensor:
-        nonlocal calls
-        calls += 1
-        time.sleep(4.2 if calls == 1 else 0.0)
+        nonlocal now_s, steps
+        steps += 1
+        now_s = clock() + 4.2 if steps == 1 else now_s + 0.1
         return training_loss(logits, *given)
 
     monkeypatch.setattr(trainer_module, "training_loss", loss)
-    monkeypatch.setattr(
-        trainer_module, "_FEWEST_STEPS", 6
-    )  # four steps take more than two thirds of the time
+    monkeypatch.setattr(time, "monotonic", lambda: now_s or clock())
+    monkeypatch.setattr(trainer_module, "_FEWEST_STEPS", 6)  # the first four take three quarters of the time
     model = trained(request_for(budget=Budget(minutes=0.1)), tmp_path, [])
     assert model.record["plan"]["settings"]["batch"] == "4"
 
