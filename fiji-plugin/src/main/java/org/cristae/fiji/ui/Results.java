@@ -7,12 +7,15 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Download;
+import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.image.ReceivedVolume;
 import org.cristae.fiji.labels.ClassColors;
+import org.cristae.fiji.labels.MaskChannels;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
 import org.cristae.v1.LabelClass;
+import org.cristae.v1.Model;
 import org.cristae.v1.OutputVolume;
 import org.cristae.v1.Volume;
 
@@ -46,11 +49,32 @@ public final class Results {
     List<LabelClass> classes = volume.getSpec().getClassesList();
     boolean isObjects = output.getOutput().equals("instances");
     boolean isLabels = isObjects || output.getOutput().equals("labels");
-    if (isLabels && image.getNChannels() == 1) {
+    List<LabelClass> masks = masks(client, model, image.getNChannels());
+    if (!masks.isEmpty()) {
+      image = MaskChannels.show(image, masks);
+      classes = masks;
+    } else if (isLabels && image.getNChannels() == 1) {
       ClassColors.apply(image, isObjects ? new ArrayList<>() : classes, received.maximum());
-    } // else how sure, or masks that may overlap: grey from 0 to 255
+    } // else how sure: grey from 0 to 255
     describe(image, job, output, classes);
     return image;
+  }
+
+  /** The masks that the channels hold, which only the model can name; empty for other results. */
+  private static List<LabelClass> masks(Client client, String name, int channels)
+      throws CristaeException {
+    try {
+      Model model = new Jobs(client).model(name);
+      boolean fits = model.getTarget().equals("masks") && model.getClassesCount() == channels;
+      return fits
+          ? model.getClassesList()
+          : new ArrayList<>(); // or another one of that name by now
+    } catch (CristaeException e) {
+      if (e.code() == ErrorCode.ERROR_CODE_NOT_FOUND) {
+        return new ArrayList<>(); // deleted by now: its result can be seen all the same
+      }
+      throw e;
+    }
   }
 
   private static String sourceName(Client client, Job job) throws CristaeException {
