@@ -171,6 +171,26 @@ def test_the_classes_of_a_training_have_the_values_of_its_labels(client):
         client.submit_training(spec)
 
 
+def test_masks_have_a_channel_each_and_are_refused_before_they_are_queued(client):
+    spec = training(client, target="masks")
+    one = labels()._voxels[0]
+    voxels = np.stack([np.roll(one, 3, 2) * 7, one])
+    spec.volumes[0].labels_volume_id = client.upload(ArrayImage(voxels))
+    cell, crista = (common_pb2.LabelClass(value=v, name=n) for v, n in [(1, "cell"), (2, "crista")])
+    spec.classes.extend([cell, crista])
+    job = client.submit_training(spec)
+    assert [entry.name for entry in job.training.classes] == ["cell", "crista"]
+    client.cancel(job.job_id)
+    spec.classes.pop()
+    with pytest.raises(InvalidInput, match="1 masks are named, but the labels have 2 channels"):
+        client.submit_training(spec)
+    voxels[0, 0, 0, :5] = 9
+    spec.volumes[0].labels_volume_id = client.upload(ArrayImage(voxels))
+    spec.classes.append(crista)
+    with pytest.raises(InvalidInput, match="Channel 1 of the labels holds the values"):
+        client.submit_training(spec)
+
+
 def test_labels_of_the_sections_to_validate_on_count_as_well(client):
     spec = training(client)
     voxels = labels()._voxels.copy()

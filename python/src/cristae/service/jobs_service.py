@@ -15,9 +15,10 @@ from cristae.service.messages import check_job_id
 from cristae.service.pages import NO_SUCH_PAGE, page_size
 from cristae.service.status import ServerStopsError
 from cristae.v1 import jobs_pb2, jobs_pb2_grpc
+from cristae.volumes import Image
 
 if TYPE_CHECKING:
-    from cristae.labels import LabelReading
+    from cristae.labels import LabelReading, Masks
 
 type Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -119,8 +120,11 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         from cristae.labels import share_classes
 
         await self._house.quick(_check_training_names, self._house, spec)
+        masks = None
+        if spec.target == "masks":
+            masks = await self._house.long(_find_masks, self._house, spec)
         readings = [
-            await self._house.long(_read_labels, self._house, spec, number)
+            await self._house.long(_read_labels, self._house, spec, masks, number)
             for number in range(len(spec.volumes))
         ]
         share_classes(readings)  # refuses labels that mean different things in different volumes
@@ -149,24 +153,43 @@ def _check_training_names(house: House, spec: TrainingSpec) -> None:
             )
 
 
-def _read_labels(house: House, spec: TrainingSpec, number: int) -> "LabelReading":
+def _find_masks(house: House, spec: TrainingSpec) -> "Masks":
+    from cristae.labels import find_masks
+
+    _check_sections(house, spec)
+    labels = [house.store.open(pair.labels_volume_id) for pair in spec.volumes]
+    return find_masks(labels, classes=spec.classes, unknown=spec.unknown_value, z=spec.labelled_z)
+
+
+def _check_sections(house: House, spec: TrainingSpec) -> None:
+    from cristae.labels import check_range
+
+    for sections in (spec.z, spec.validation_z):
+        check_range(sections, house.store.open(spec.volumes[0].image_volume_id).shape_czyx[1])
+
+
+def _read_labels(house: House, spec: TrainingSpec, masks: "Masks | None", number: int) -> "LabelReading":
     # Loaded here: the label room brings scipy, which a server needs only when someone trains.
-    from cristae.labels import check_range, read_labels
+    from cristae.labels import UNKNOWN, MasksAsOne, read_labels
 
     pair = spec.volumes[number]
-    image, labels = house.store.open(pair.image_volume_id), house.store.open(pair.labels_volume_id)
+    image, unknown = house.store.open(pair.image_volume_id), spec.unknown_value
+    labels: Image = house.store.open(pair.labels_volume_id)
     if number == 0:
-        for sections in (spec.z, spec.validation_z):
-            check_range(sections, image.shape_czyx[1])
+        _check_sections(house, spec)
+    if masks is not None:
+        labels = MasksAsOne(labels, masks, unknown)
+        unknown = None if unknown is None else UNKNOWN
     return read_labels(
         labels,
         image.shape_czyx,
         target=spec.target,
-        unknown=spec.unknown_value,
+        unknown=unknown,
         empty_sections=spec.empty_sections,
         classes=spec.classes,
         z=spec.labelled_z if number == 0 else None,
         voxel_size=image.voxel_size,
+        masks=masks,
     )
 
 
