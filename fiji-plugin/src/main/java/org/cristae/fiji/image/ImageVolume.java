@@ -33,6 +33,9 @@ public final class ImageVolume implements BlockSource {
   /** ImageJ keeps signed 16-bit numbers as unsigned ones, 32,768 too great, with a calibration. */
   private final boolean isSigned;
 
+  /** Only of masks. */
+  private MaskValues maskValues;
+
   private final Object[] slab;
   private int slabChannel = -1;
   private int slabSection = -1;
@@ -90,9 +93,24 @@ public final class ImageVolume implements BlockSource {
               + labels.getTitle()
               + "\" have "
               + volume.order.channels()
-              + " channels; labels have one. Choose one with Image > Duplicate, or, if these are"
-              + " slices, correct the dimensions in Image > Properties.");
+              + " channels; labels have one. If each is a mask, choose the task masks. Else choose"
+              + " one with Image > Duplicate, or, if these are slices, correct the dimensions in"
+              + " Image > Properties.");
     }
+    return volume;
+  }
+
+  /**
+   * An image of labels with a mask in each channel; what is none is refused when it is read.
+   *
+   * @param unknown the value of voxels that nobody knows; 0 if there are none
+   * @throws CristaeException if it is an RGB image or a time series of stacks
+   */
+  public static ImageVolume masks(ImagePlus labels, VoxelSize voxelSize, long unknown)
+      throws CristaeException {
+    ImageVolume volume =
+        new ImageVolume(labels, voxelSize, java.util.Collections.emptyList(), false);
+    volume.maskValues = new MaskValues(volume.title, volume.order.channels(), unknown);
     return volume;
   }
 
@@ -160,6 +178,9 @@ public final class ImageVolume implements BlockSource {
     slabChannel = -1;
     for (int z = 0; z < block.depth; z++) {
       slab[z] = plane(order.plane(block.c, block.z + z));
+      if (maskValues != null) {
+        maskValues.check(block.c, slab[z]);
+      }
     }
     slabChannel = block.c;
     slabSection = block.z;

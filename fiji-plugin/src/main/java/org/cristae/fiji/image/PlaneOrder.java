@@ -95,9 +95,14 @@ public final class PlaneOrder {
     return plane > 0 ? sectionOfPlane(plane) : sectionOf(points, current);
   }
 
-  /** Gives {@code result}, of one channel, the slices or frames that the source has. */
+  /** The same sections with another number of channels. */
+  public PlaneOrder withChannels(int count) {
+    return new PlaneOrder(count, slices, frames);
+  }
+
+  /** Gives {@code result} these channels, and slices or frames. */
   public void shape(ImagePlus result) {
-    result.setDimensions(1, slices, frames);
-    result.setOpenAsHyperStack(frames > 1);
+    result.setDimensions(channels, slices, frames);
+    result.setOpenAsHyperStack(channels > 1 || frames > 1);
   }
 }

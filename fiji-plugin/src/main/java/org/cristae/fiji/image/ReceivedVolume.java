@@ -188,7 +188,7 @@ public final class ReceivedVolume implements BlockSink {
     }
     ImagePlus image = new ImagePlus(title, stack);
     if (source != null && channels == 1) {
-      PlaneOrder.of(source).shape(image);
+      PlaneOrder.of(source).withChannels(1).shape(image);
     } else {
       image.setDimensions(channels, sections, 1);
       image.setOpenAsHyperStack(channels > 1);

@@ -1,20 +1,12 @@
 package org.cristae.fiji.labels;
 
 import ij.ImagePlus;
-import ij.VirtualStack;
-import ij.gui.PointRoi;
 import ij.gui.Roi;
-import ij.process.ByteProcessor;
-import ij.process.FloatPolygon;
-import ij.process.FloatProcessor;
-import ij.process.ImageProcessor;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Consumer;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.v1.ErrorCode;
@@ -28,12 +20,18 @@ import org.cristae.v1.LabelClass;
  * background} is the background class. Areas are filled; points and lines are as wide as their
  * stroke. A ROI without a position belongs to the current section. Later ROIs lie above earlier
  * ones.
+ *
+ * <p>Of masks, ROIs that overlap all count: each class has a channel of its own, with 1 inside. A
+ * section with ROIs was looked through, so that what they do not cover is outside; a section
+ * without is unknown. What {@code background} covers is outside of the masks that were drawn
+ * before.
  */
 public final class RoiLabels {
   /** The value of voxels that no ROI covers. */
   public static final int UNKNOWN = 255;
 
   private static final int MAX_CLASSES = 200;
+  private static final int MAX_MASKS = 32;
   private static final String BACKGROUND = "background";
 
   private final ImagePlus image;
@@ -45,13 +43,14 @@ public final class RoiLabels {
   }
 
   /**
-   * The labels: one channel, as many sections as the source; a section is drawn when it is read.
+   * The labels: as many sections as the source, and one channel, or one for each mask; a section is
+   * drawn when it is read.
    */
   public ImagePlus image() {
     return image;
   }
 
-  /** The classes that were drawn or named, without background; empty for objects. */
+  /** The classes or masks that were drawn or named, without background; empty for objects. */
   public List<LabelClass> classes() {
     return classes;
   }
@@ -61,27 +60,28 @@ public final class RoiLabels {
    *
    * @param source the image that they were drawn on; its size and calibration are taken
    * @param rois the ROIs; positions as in {@code source}
-   * @param instances true if every ROI (or all ROIs of the same group or name) is an object
+   * @param target "classes", "masks", or "instances" if every ROI (or all ROIs of the same group or
+   *     name) is an object
    * @param named the names of the classes 1...n; empty: as the ROIs are named, in their order
    * @throws CristaeException if there is none, one has no place in the image or none of the names,
    *     or there are too many classes
    */
-  public static RoiLabels draw(
-      ImagePlus source, Roi[] rois, boolean instances, List<LabelClass> named)
+  public static RoiLabels draw(ImagePlus source, Roi[] rois, String target, List<LabelClass> named)
       throws CristaeException {
+    boolean instances = target.equals("instances");
+    boolean masks = target.equals("masks");
     if (rois.length == 0) {
       throw wrong(
           "There are no ROIs: draw on the image and add to the ROI Manager with T, or choose a label"
               + " image.");
     }
-    PlaneOrder order = PlaneOrder.of(source);
     Map<String, Integer> values = new LinkedHashMap<>();
     if (!instances) {
       for (LabelClass label : named) {
         value(values, normal(label.getName()));
       }
     }
-    Drawing drawing = new Drawing(source, order, unknown(instances));
+    int[] drawn = new int[rois.length];
     for (int i = 0; i < rois.length; i++) {
       String name = instances ? objectName(rois[i], i) : className(rois[i]);
       if (!instances && !named.isEmpty() && !name.equals(BACKGROUND) && !values.containsKey(name)) {
@@ -94,17 +94,36 @@ public final class RoiLabels {
                 + String.join(", ", values.keySet())
                 + ". Name it too, or name none: then the classes are those of the ROIs.");
       }
-      drawing.add(rois[i], value(values, name));
+      drawn[i] = value(values, name);
     }
-    if (!instances && values.size() > MAX_CLASSES) {
+    if (!instances && values.size() > (masks ? MAX_MASKS : MAX_CLASSES)) {
       throw wrong(
           "The ROIs have "
               + values.size()
-              + " different names, which would be as many classes. Give ROIs of one class the same"
+              + " different names, which would be as many "
+              + target
+              + ". Give ROIs of one class the same"
               + " group, or the same name before a number (mito-1, mito-2).");
     }
+    if (masks && values.isEmpty()) {
+      throw wrong("All ROIs are background: draw what is to be found too.");
+    }
+    PlaneOrder order = PlaneOrder.of(source);
+    int channels = masks ? values.size() : 1;
+    RoiDrawing drawing = new RoiDrawing(source, order, channels, unknown(instances), masks);
+    for (int i = 0; i < rois.length; i++) {
+      if (!masks) {
+        drawing.add(rois[i], 0, drawn[i]);
+      } else if (drawn[i] > 0) {
+        drawing.add(rois[i], drawn[i] - 1, 1);
+      } else {
+        for (int channel = 0; channel < channels; channel++) {
+          drawing.add(rois[i], channel, 0);
+        }
+      }
+    }
     ImagePlus image = new ImagePlus("ROIs of " + source.getTitle(), drawing);
-    order.shape(image);
+    order.withChannels(channels).shape(image);
     image.setCalibration(source.getCalibration().copy());
     return new RoiLabels(image, instances ? new ArrayList<>() : table(values));
   }
@@ -118,97 +137,9 @@ public final class RoiLabels {
     return name.equals(BACKGROUND) ? 0 : values.computeIfAbsent(name, n -> values.size() + 1);
   }
 
-  /** The value that stands for "not known" in labels of classes or of objects. */
+  /** The value that stands for "not known" in labels of objects, or of classes or masks. */
   public static int unknown(boolean instances) {
     return instances ? 16777215 : UNKNOWN;
-  }
-
-  /** Sections that are drawn when they are read: few strokes on a huge stack need no memory. */
-  private static final class Drawing extends VirtualStack {
-    private final String title;
-    private final PlaneOrder order;
-    private final int current;
-    private final int unknown;
-    private final Map<Integer, List<Consumer<ImageProcessor>>> strokes = new HashMap<>();
-
-    Drawing(ImagePlus source, PlaneOrder order, int unknown) {
-      super(source.getWidth(), source.getHeight(), order.sections());
-      this.title = source.getTitle();
-      this.order = order;
-      this.current = order.currentSection(source);
-      this.unknown = unknown;
-      setBitDepth(unknown == UNKNOWN ? 8 : 32);
-    }
-
-    /** Adds a ROI as it is now, above those before. */
-    void add(Roi roi, int value) throws CristaeException {
-      Roi copy = (Roi) roi.clone();
-      if (!(copy instanceof PointRoi)) {
-        add(roi, order.sectionOf(roi, current), section -> draw(copy, value, section));
-        return;
-      }
-      int width = strokeWidth(copy);
-      FloatPolygon points = copy.getFloatPolygon();
-      for (int i = 0; i < points.npoints; i++) {
-        int x = (int) Math.floor(points.xpoints[i]); // within the voxel, as ImageJ measures it
-        int y = (int) Math.floor(points.ypoints[i]);
-        add(
-            roi,
-            order.sectionOf((PointRoi) copy, i, current),
-            section -> {
-              section.setValue(value);
-              section.setLineWidth(width);
-              section.drawDot(x, y);
-            });
-      }
-    }
-
-    private void add(Roi roi, int z, Consumer<ImageProcessor> stroke) throws CristaeException {
-      if (z >= order.sections()) {
-        throw wrong(
-            "The ROI \""
-                + roi.getName()
-                + "\" belongs to slice "
-                + (z + 1)
-                + "; \""
-                + title
-                + "\" has the slices 1-"
-                + order.sections()
-                + ". Were the ROIs drawn on another image? Remove those that do not belong here.");
-      }
-      strokes.computeIfAbsent(z, n -> new ArrayList<>()).add(stroke);
-    }
-
-    @Override
-    public ImageProcessor getProcessor(int number) {
-      ImageProcessor section =
-          getBitDepth() == 8
-              ? new ByteProcessor(getWidth(), getHeight())
-              : new FloatProcessor(getWidth(), getHeight());
-      section.setValue(unknown);
-      section.fill();
-      strokes.getOrDefault(number - 1, new ArrayList<>()).forEach(one -> one.accept(section));
-      return section;
-    }
-
-    @Override
-    public Object getPixels(int number) {
-      return getProcessor(number).getPixels();
-    }
-  }
-
-  private static void draw(Roi roi, int value, ImageProcessor section) {
-    section.setValue(value);
-    if (roi.isLine()) {
-      section.setLineWidth(strokeWidth(roi));
-      roi.drawPixels(section);
-    } else {
-      section.fill(roi);
-    }
-  }
-
-  private static int strokeWidth(Roi roi) {
-    return Math.max(1, Math.round(roi.getStrokeWidth()));
   }
 
   private static String className(Roi roi) {

@@ -109,6 +109,16 @@ public final class Connection {
     return current;
   }
 
+  /** True if the server in use answers and does not know {@code feature}. Starts nothing. */
+  static boolean lacks(String feature) {
+    try {
+      Client client = address().isEmpty() ? findLocal() : open(Progress.NONE, new Cancellation());
+      return client != null && !client.server().getFeaturesList().contains(feature);
+    } catch (CristaeException e) {
+      return false; // told when it is needed
+    }
+  }
+
   private static boolean answers(Client client) {
     Supplier<String> token = address().isEmpty() ? HOME::token : HOME::remoteToken;
     try (Client probe = new Client(client.address(), token, new Patience(0))) {

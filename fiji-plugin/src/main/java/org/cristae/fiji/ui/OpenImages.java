@@ -117,14 +117,23 @@ public final class OpenImages {
             + "\". Give them different names with Image > Rename, so that they can be told apart.");
   }
 
-  /** True if labels for {@code image} could be in {@code other}: same size, same planes. */
+  /**
+   * True if labels for {@code image} could be in {@code other}: same size, same planes; channels
+   * only if its title tells that they are masks.
+   */
   static boolean fits(ImagePlus image, ImagePlus other) {
     return other != image
         && other.getBitDepth() != 24
-        && other.getNChannels() == 1
+        && (other.getNChannels() == 1 || isCalledLabels(other))
         && other.getWidth() == image.getWidth()
         && other.getHeight() == image.getHeight()
-        && other.getStackSize() * image.getNChannels() == image.getStackSize();
+        && other.getStackSize() / other.getNChannels()
+            == image.getStackSize() / image.getNChannels();
+  }
+
+  private static boolean isCalledLabels(ImagePlus image) {
+    String title = image.getTitle().toLowerCase(Locale.ROOT);
+    return title.matches(".*(label|mask|truth|annot|seg|gt).*");
   }
 
   /** The open image that most likely holds the labels of {@code image}; null if none fits. */
@@ -134,7 +143,7 @@ public final class OpenImages {
     for (ImagePlus other : all()) {
       if (fits(image, other)) {
         String title = other.getTitle().toLowerCase(Locale.ROOT);
-        int score = title.matches(".*(label|mask|truth|annot|seg|gt).*") ? 2 : 0;
+        int score = isCalledLabels(other) ? 2 : 0;
         score += title.startsWith(stem(image.getTitle()).toLowerCase(Locale.ROOT)) ? 1 : 0;
         if (score > bestScore) {
           best = other;

@@ -29,8 +29,12 @@ public final class TrainDialog {
   public static Choices ask() throws CristaeException {
     ImagePlus active = OpenImages.find("");
     Choices choices = TrainingChoices.none().recall(REMEMBERED);
+    List<String> tasks = new ArrayList<>(Arrays.asList("semantic", "masks", "instances"));
+    if (Connection.lacks(TrainingChoices.feature("masks"))) {
+      tasks.remove("masks"); // an older server
+    }
     boolean[] accepted = new boolean[1];
-    Look.onEventThread(() -> accepted[0] = show(active, choices));
+    Look.onEventThread(() -> accepted[0] = show(active, tasks, choices));
     if (!accepted[0]) {
       return null;
     }
@@ -38,7 +42,7 @@ public final class TrainDialog {
     return choices;
   }
 
-  private static boolean show(ImagePlus active, Choices choices) {
+  private static boolean show(ImagePlus active, List<String> tasks, Choices choices) {
     FormDialog form = new FormDialog("Cristae: train a model");
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(image -> titles.add(image.getTitle()));
@@ -54,10 +58,14 @@ public final class TrainDialog {
         false,
         "task",
         "Task",
-        Arrays.asList("semantic", "instances"),
+        tasks,
         false,
         suggestedTask(OpenImages.titled(labelsFor(image)), choices.get("task", "semantic")));
-    form.hint(false, "semantic: what kind each voxel is; instances: single objects");
+    form.hint(
+        false,
+        "semantic: what kind each voxel is;"
+            + (tasks.contains("masks") ? " masks: kinds that may overlap;" : "")
+            + " instances: single objects");
     JTextField name =
         form.text(
             false,
@@ -110,7 +118,11 @@ public final class TrainDialog {
 
   private static void advanced(FormDialog form, Choices choices) {
     form.text(
-        true, "classes", "Names of classes", choices.get("classes", ""), "For values 1, 2, ...");
+        true,
+        "classes",
+        "Names of classes",
+        choices.get("classes", ""),
+        "For values 1, 2, ..., or for the channels of masks");
     form.hint(true, "for the values 1, 2, ...: mitochondria,vesicles");
     form.text(
         true,
@@ -154,18 +166,23 @@ public final class TrainDialog {
   }
 
   /**
-   * Instances if the labels show more values than there are classes usually, else the last task.
+   * Masks if the labels have channels, instances if they show more values than there are classes
+   * usually, else the last task.
    */
   static String suggestedTask(ImagePlus labels, String lastTask) {
     if (labels == null) {
       return lastTask;
     }
+    if (labels.getNChannels() > 1) {
+      return "masks";
+    }
+    String otherwise = lastTask.equals("masks") ? "semantic" : lastTask; // masks have channels
     ImageProcessor plane = labels.getProcessor();
     Set<Float> values = new HashSet<>();
     for (int i = 0; i < plane.getPixelCount() && values.size() <= MOST_CLASSES; i++) {
       values.add(plane.getf(i));
     }
-    return values.size() > MOST_CLASSES ? "instances" : lastTask;
+    return values.size() > MOST_CLASSES ? "instances" : otherwise;
   }
 
   /** A model's name from the title of the labels: "mito" for "stack-mito-labels.tif". */

@@ -12,8 +12,10 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Upload;
 import org.cristae.fiji.image.ImageVolume;
+import org.cristae.fiji.labels.MaskNames;
 import org.cristae.fiji.labels.RoiLabels;
 import org.cristae.v1.ErrorCode;
+import org.cristae.v1.GetServerResponse;
 import org.cristae.v1.Job;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.LabelledVolume;
@@ -41,26 +43,36 @@ public final class Training implements Work {
   public static Training prepare(Choices choices) throws CristaeException {
     TrainingSpec.Builder spec = TrainingChoices.spec(choices);
     VoxelSize voxelSize = TrainingChoices.voxelSize(choices);
+    boolean isMasks = spec.getTarget().equals("masks");
     ImagePlus source = OpenImages.find(choices.get("image", ""));
     String wanted = choices.get("labels", "");
     ImagePlus labels;
     if (wanted.equalsIgnoreCase(TrainingChoices.ROIS)) {
       if (choices.has("unknown")) {
-        throw choices.wrong("unknown", "empty with ROIs: what they do not cover is unknown");
+        throw choices.wrong("unknown", "empty with ROIs: they tell themselves what is unknown");
       }
-      boolean instances = TrainingChoices.isInstances(choices);
       List<LabelClass> named = spec.getClassesList();
-      RoiLabels drawn = RoiLabels.draw(source, rois(source), instances, named);
+      RoiLabels drawn = RoiLabels.draw(source, rois(source), spec.getTarget(), named);
       labels = drawn.image();
-      spec.setUnknownValue(RoiLabels.unknown(instances));
+      spec.setUnknownValue(RoiLabels.unknown(spec.getTarget().equals("instances")));
       spec.clearClasses().addAllClasses(drawn.classes());
+      if (isMasks) {
+        spec.setEmptySectionsAreBackground(true); // those without ROIs are unknown, not empty
+      }
     } else if (wanted.isEmpty()) {
       throw choices.wrong("labels", "the title of the label image, or ROIs");
     } else {
       labels = OpenImages.findLabels(wanted, source);
+      if (isMasks) {
+        List<LabelClass> masks = MaskNames.of(labels, spec.getClassesList());
+        spec.clearClasses().addAllClasses(masks);
+      }
     }
     ImageVolume imageVolume = ImageVolume.image(source, voxelSize);
-    ImageVolume labelVolume = ImageVolume.labels(labels, voxelSize, Collections.emptyList());
+    ImageVolume labelVolume =
+        isMasks
+            ? ImageVolume.masks(labels, voxelSize, spec.getUnknownValue() & 0xffff_ffffL)
+            : ImageVolume.labels(labels, voxelSize, Collections.emptyList());
     checkShapes(source, imageVolume.spec().getShape(), labels, labelVolume.spec().getShape());
     long sections = imageVolume.spec().getShape().getZ();
     if (spec.getZ().getStop() > sections) {
@@ -129,6 +141,18 @@ public final class Training implements Work {
           true);
     }
     Client client = Connection.open(listener, cancellation);
+    GetServerResponse server = client.server();
+    if (!server.getFeaturesList().contains(TrainingChoices.feature(spec.getTarget()))) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_UNSUPPORTED,
+          "The Cristae server at "
+              + client.address()
+              + " ("
+              + server.getVersion()
+              + ") does not train "
+              + spec.getTarget()
+              + ". Update the server.");
+    }
     String imageId = Upload.run(client, image, listener, cancellation).getVolumeId();
     String labelsId = Upload.run(client, labels, listener, cancellation).getVolumeId();
     spec.clearVolumes()

@@ -46,9 +46,15 @@ public final class TrainingChoices {
         "device");
   }
 
-  /** True if single objects are to be told apart. */
-  public static boolean isInstances(Choices choices) throws CristaeException {
-    return choices.word("task", "semantic", "instances").equals("instances");
+  /** The task in the words of the contract, which calls semantic "classes". */
+  private static String target(Choices choices) throws CristaeException {
+    String task = choices.word("task", "semantic", "masks", "instances");
+    return task.equals("semantic") ? "classes" : task;
+  }
+
+  /** The feature of a server that trains a target. */
+  static String feature(String target) {
+    return "target." + target;
   }
 
   /**
@@ -59,7 +65,7 @@ public final class TrainingChoices {
   public static TrainingSpec.Builder spec(Choices choices) throws CristaeException {
     TrainingSpec.Builder spec =
         TrainingSpec.newBuilder()
-            .setTarget(isInstances(choices) ? "instances" : "classes")
+            .setTarget(target(choices))
             .setBudget(budget(choices))
             .addAllClasses(classes(choices))
             .setStartFrom(choices.get("start-from", ""))

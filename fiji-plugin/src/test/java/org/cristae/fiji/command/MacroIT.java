@@ -8,12 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ij.CompositeImage;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.WindowManager;
 import ij.gui.Roi;
 import ij.io.FileSaver;
 import ij.plugin.frame.RoiManager;
+import ij.process.ImageProcessor;
 import java.awt.event.KeyEvent;
 import java.nio.file.Path;
 import java.util.List;
@@ -36,6 +38,8 @@ class MacroIT {
   private static final String TRAIN =
       "run(\"Cristae Train\", \"image=%s labels=%s task=semantic name=%s steps=%d classes=square\");";
   private static final String SEGMENT = "run(\"Cristae Segment\", \"image=%s model=tiny\");";
+
+  private static final Roi SQUARE = new Roi(10, 10, 12, 12);
 
   @BeforeAll
   static void trainOnce() throws Exception {
@@ -166,6 +170,54 @@ class MacroIT {
     macro("run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2\");");
     assertEquals("mito", jobs().model("drawn").getClasses(0).getName());
     assertEquals(6, manager.getCount());
+  }
+
+  @Test
+  void masksThatOverlapAreTrainedAndFoundEachInItsChannel() throws Exception {
+    ImagePlus source = RealImageJ.stack("over.tif", 4, 8);
+    ImagePlus masks = IJ.createHyperStack("over-masks.tif", 48, 40, 2, 4, 1, 16);
+    for (int plane = 1; plane <= 8; plane++) {
+      boolean isCell = plane % 2 == 1;
+      ImageProcessor mask = masks.getStack().getProcessor(plane);
+      mask.setValue(isCell ? 1 : 300);
+      mask.fill(isCell ? new Roi(4, 4, 30, 30) : SQUARE);
+      masks.getStack().setSliceLabel(isCell ? "cell" : "square", plane);
+    }
+    masks.show();
+    String train = "run(\"Cristae Train\", \"image=over.tif labels=over-masks.tif steps=3 %s\");";
+    macro(String.format(train, "task=masks name=over"));
+    assertEquals("masks", jobs().model("over").getTarget());
+    assertEquals("square", jobs().model("over").getClasses(1).getName());
+    source.setSlice(3);
+    macro("run(\"Cristae Segment\", \"image=over.tif model=over\");");
+    ImagePlus found = IJ.getImage();
+    assertEquals("over-over.tif", found.getTitle());
+    assertArrayEquals(new int[] {48, 40, 2, 4, 1}, found.getDimensions());
+    assertEquals(8, found.getBitDepth());
+    assertEquals(CompositeImage.COMPOSITE, found.getDisplayMode());
+    assertEquals("cell", found.getStack().getSliceLabel(7));
+    assertEquals("square", found.getStack().getSliceLabel(8));
+    assertEquals(0.04, found.getCalibration().pixelDepth);
+    assertEquals(3, found.getZ());
+    assertEquals("1=cell, 2=square", found.getProp("cristae.classes"));
+    macro("run(\"Cristae Segment\", \"image=over.tif model=over output=probabilities\");");
+    assertEquals("square", IJ.getImage().getStack().getSliceLabel(2));
+    String one = failingMacro(String.format(train, "name=x"));
+    assertTrue(one.contains("choose the task masks"), one);
+  }
+
+  @Test
+  void roisThatOverlapAreMasks() throws Exception {
+    ImagePlus source = RealImageJ.stack("both.tif", 3, 9);
+    RoiManager manager = RoiManager.getRoiManager();
+    for (int z = 1; z <= 2; z++) {
+      source.setSlice(z);
+      add(manager, new Roi(4, 4, 30, 30), "cell-" + z, z);
+      add(manager, (Roi) SQUARE.clone(), "square-" + z, z);
+    }
+    macro("run(\"Cristae Train\", \"image=both.tif labels=ROIs task=masks name=both steps=2\");");
+    assertEquals("masks", jobs().model("both").getTarget());
+    assertEquals("square", jobs().model("both").getClasses(1).getName());
   }
 
   private static void add(RoiManager manager, Roi roi, String name, int position) {

@@ -43,7 +43,7 @@ class RoiLabelsTest {
     for (String name : names) {
       named.add(LabelClass.newBuilder().setValue(named.size() + 1).setName(name).build());
     }
-    return RoiLabels.draw(source, rois, instances, named);
+    return RoiLabels.draw(source, rois, instances ? "instances" : "classes", named);
   }
 
   @Test

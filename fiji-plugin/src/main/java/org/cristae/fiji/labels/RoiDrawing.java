@@ -1,0 +1,124 @@
+package org.cristae.fiji.labels;
+
+import ij.ImagePlus;
+import ij.VirtualStack;
+import ij.gui.PointRoi;
+import ij.gui.Roi;
+import ij.process.ByteProcessor;
+import ij.process.FloatPolygon;
+import ij.process.FloatProcessor;
+import ij.process.ImageProcessor;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.image.PlaneOrder;
+import org.cristae.v1.ErrorCode;
+
+/** Planes that are drawn when they are read: few strokes on a huge stack need no memory. */
+final class RoiDrawing extends VirtualStack {
+  private final String title;
+  private final PlaneOrder source;
+  private final PlaneOrder drawn;
+  private final int current;
+  private final int unknown;
+  private final boolean isKnownByRois;
+  private final Map<Integer, List<Consumer<ImageProcessor>>> strokes = new HashMap<>();
+  private final Set<Integer> sectionsWithRois = new HashSet<>();
+
+  /**
+   * @param channels how many are drawn, whatever the source has
+   * @param unknown the value of what is not known: 255 makes it 8-bit, more 32-bit
+   * @param isKnownByRois true if what no ROI covers is 0 in sections with ROIs; else it is unknown
+   */
+  RoiDrawing(ImagePlus image, PlaneOrder source, int channels, int unknown, boolean isKnownByRois) {
+    super(image.getWidth(), image.getHeight(), channels * source.sections());
+    this.title = image.getTitle();
+    this.source = source;
+    this.drawn = source.withChannels(channels);
+    this.current = source.currentSection(image);
+    this.unknown = unknown;
+    this.isKnownByRois = isKnownByRois;
+    setBitDepth(unknown > 255 ? 32 : 8);
+  }
+
+  /** Adds a ROI as it is now, above those before in its channel, which counts from 0. */
+  void add(Roi roi, int channel, int value) throws CristaeException {
+    Roi copy = (Roi) roi.clone();
+    if (!(copy instanceof PointRoi)) {
+      int z = source.sectionOf(roi, current);
+      add(roi, channel, z, section -> draw(copy, value, section));
+      return;
+    }
+    int width = strokeWidth(copy);
+    FloatPolygon points = copy.getFloatPolygon();
+    for (int i = 0; i < points.npoints; i++) {
+      int x = (int) Math.floor(points.xpoints[i]); // within the voxel, as ImageJ measures it
+      int y = (int) Math.floor(points.ypoints[i]);
+      add(
+          roi,
+          channel,
+          source.sectionOf((PointRoi) copy, i, current),
+          section -> {
+            section.setValue(value);
+            section.setLineWidth(width);
+            section.drawDot(x, y);
+          });
+    }
+  }
+
+  private void add(Roi roi, int channel, int z, Consumer<ImageProcessor> stroke)
+      throws CristaeException {
+    if (z >= source.sections()) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          "The ROI \""
+              + roi.getName()
+              + "\" belongs to slice "
+              + (z + 1)
+              + "; \""
+              + title
+              + "\" has the slices 1-"
+              + source.sections()
+              + ". Were the ROIs drawn on another image? Remove those that do not belong here.");
+    }
+    strokes.computeIfAbsent(drawn.plane(channel, z), n -> new ArrayList<>()).add(stroke);
+    sectionsWithRois.add(z);
+  }
+
+  @Override
+  public ImageProcessor getProcessor(int number) {
+    ImageProcessor section =
+        getBitDepth() == 8
+            ? new ByteProcessor(getWidth(), getHeight())
+            : new FloatProcessor(getWidth(), getHeight());
+    boolean isKnown = isKnownByRois && sectionsWithRois.contains(drawn.sectionOfPlane(number));
+    section.setValue(isKnown ? 0 : unknown);
+    section.fill();
+    strokes.getOrDefault(number, new ArrayList<>()).forEach(one -> one.accept(section));
+    return section;
+  }
+
+  @Override
+  public Object getPixels(int number) {
+    return getProcessor(number).getPixels();
+  }
+
+  private static void draw(Roi roi, int value, ImageProcessor section) {
+    section.setValue(value);
+    if (roi.isLine()) {
+      section.setLineWidth(strokeWidth(roi));
+      roi.drawPixels(section);
+    } else {
+      section.fill(roi);
+    }
+  }
+
+  private static int strokeWidth(Roi roi) {
+    return Math.max(1, Math.round(roi.getStrokeWidth()));
+  }
+}
