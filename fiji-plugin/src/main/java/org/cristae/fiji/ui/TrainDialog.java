@@ -61,11 +61,8 @@ public final class TrainDialog {
         tasks,
         false,
         suggestedTask(OpenImages.titled(labelsFor(image)), choices.get("task", "semantic")));
-    form.hint(
-        false,
-        "semantic: what kind each voxel is;"
-            + (tasks.contains("masks") ? " masks: kinds that may overlap;" : "")
-            + " instances: single objects");
+    String overlap = tasks.contains("masks") ? " masks: kinds that overlap;" : "";
+    form.hint(false, "semantic: the kind of each voxel;" + overlap + " instances: single objects");
     JTextField name =
         form.text(
             false,
