@@ -17,6 +17,7 @@ from cristae.networks import UNet
 from cristae.networks.devices import bfloat16_pays, memory_format, ran_out_of_memory
 from cristae.training.augmentation import Augmentation
 from cristae.training.averaging import WeightAverage
+from cristae.training.calibration import Calibration, calibrate, known_logits
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.choices import Choices
 from cristae.training.data import PatchReader, training_batches
@@ -285,7 +286,7 @@ class Trainer:
             values["loss"] = self._checked(torch.stack(list(losses)).mean())
         self._check_weights()
         if self.validation:
-            found = self._figures(self._average.tensors)
+            found = self.figures(self._average.tensors)
             self._checked(torch.tensor(found["validation_loss"]))
             values |= found
             self._values = found
@@ -296,7 +297,8 @@ class Trainer:
         self._last_validation = schedule.step
         self.on_event(Metrics(schedule.step, values))
 
-    def _figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
+    def figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return the figures of the network with these weights on the validation part."""
         training = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.network.load_state_dict(dict(weights))
         moved = (self._moved(x.contiguous(memory_format=self._format), t) for x, t in self.validation)
@@ -319,11 +321,24 @@ class Trainer:
         last = self._average.tensors
         if not self.validation:
             return last, {}
-        values = self._values or self._figures(last)
+        values = self._values or self.figures(last)
         if self._best and self.best_values["dice"] > values.get("dice", 0.0) + _CLEARLY_BETTER:
             self.on_event(Note(f"The weights of step {self.best_step} predicted best; they are the model."))
             return self._best, self.best_values
         return last, values
+
+    def calibrated(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Calibration]:
+        """Return the weights with a last layer that is calibrated on the validation part."""
+        self.network.load_state_dict(dict(weights))
+        self.network.eval()
+        with torch.inference_mode():
+            answers = [
+                (self.network(self._moved(x.contiguous(memory_format=self._format), t)[0]).cpu(), t)
+                for x, t in self.validation
+            ]
+            members = None if self.members is None else self.members.cpu()
+            found = calibrate(*known_logits(answers, self.sampler.seed), members)
+        return found.folded(weights, self.network.config.upscale_zyx), found
 
     def _save(self) -> None:
         self._check_weights()

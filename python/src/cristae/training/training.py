@@ -18,6 +18,7 @@ from cristae.labels import UNKNOWN, LabelReading, MasksAsOne, find_masks, read_l
 from cristae.networks import ForestConfig, NetworkConfig, UNetConfig, halo, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
+from cristae.training.calibration import Calibration
 from cristae.training.choices import Choices
 from cristae.training.data import PatchReader, validation_batches
 from cristae.training.fingerprint import estimate_anisotropy, take_fingerprint
@@ -168,8 +169,21 @@ def train(
         should_stop=should_stop,
     )
     weights, values = trainer.run()
+    calibration = None
+    if validation and request.target != "instances":  # what finds objects knows the probabilities as they are
+        weights, calibration = trainer.calibrated(weights)
+        before, values = values, trainer.figures(weights)
+        if any(calibration.biases) and "dice" in values and "dice" in before:
+            on_event(
+                Note(
+                    "Where the edges of objects lie was adjusted on the part held out: Dice "
+                    f"{values['dice']:.3f} instead of {before['dice']:.3f} there."
+                )
+            )
     schedule = trainer.schedule
-    learned = _Learned(plan.network, trainer.choices, weights, values, schedule.step, schedule.elapsed_s)
+    learned = _Learned(
+        plan.network, trainer.choices, weights, values, schedule.step, schedule.elapsed_s, calibration
+    )
     return TrainedModel(_record(request, plan, regions, learned), learned.arrays)
 
 
@@ -183,6 +197,7 @@ class _Learned:
     values: Mapping[str, float]
     steps: int
     seconds: float
+    calibration: Calibration | None = None
 
     @property
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -433,6 +448,7 @@ def _record(
             "seconds": round(learned.seconds, 1),
             "seed": request.seed,
             "torch_version": torch.__version__,
+            "calibration": None if learned.calibration is None else asdict(learned.calibration),
         },
         "data": [{"image_digest": image, "labels_digest": labels} for image, labels in request.digests],
         "outputs": [
