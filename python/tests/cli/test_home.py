@@ -26,6 +26,7 @@ def test_models_are_listed_shown_and_deleted(home: Path, capsys: pytest.CaptureF
     assert {model["name"] for model in listed["models"]} == {"mito", "neurons"}
     assert "1 mitochondria, 2 vesicles" in said(capsys, "models", "show", "mito")
     assert json.loads(said(capsys, "models", "show", "mito", "--json"))["record"]["target"] == "classes"
+    assert "kept no curves" in said(capsys, "models", "curves", "mito", code=1)
     said(capsys, "models", "delete", "mito")
     assert "nothing was deleted" in said(capsys, "models", "delete", "mito", code=1)
     assert [m["name"] for m in json.loads(said(capsys, "models", "--json"))["models"]] == ["neurons"]

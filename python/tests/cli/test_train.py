@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import os
 import signal
@@ -58,6 +60,10 @@ def test_a_model_is_trained_used_and_scored_on_the_command_line(
     told = capsys.readouterr()
     assert told.out == f"The model 'discs' is ready: {tmp_path / 'home' / 'models' / 'discs'}\n"
     assert told.err.index("The plan:") < told.err.index("Training ")
+    assert cli.main(["models", "curves", "discs"]) == 0
+    curves = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert int(curves[-1]["step"]) == 60
+    assert all(float(line["loss"]) > 0 and float(line["learning_rate"]) >= 0 for line in curves)
     assert not [path for path in (tmp_path / "home" / "work").iterdir() if path.is_dir()]
 
     out = tmp_path / "out.tif"

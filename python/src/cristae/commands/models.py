@@ -1,7 +1,9 @@
 """``cristae models``: the models of the home folder."""
 
 import argparse
+import csv
 import json
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +14,11 @@ from cristae.errors import NotFound
 if TYPE_CHECKING:
     from cristae.models import ModelLibrary, ModelPackage
 
-DESCRIPTION = "List, show and delete the models in the home folder."
+DESCRIPTION = "List, show and delete the models in the home folder, and print the curves of their trainings."
 EXAMPLE = """\
   cristae models
   cristae models show mito --json
+  cristae models curves mito > mito.csv
   cristae models delete mito
 """
 
@@ -26,9 +29,10 @@ def add_to(commands: Commands) -> None:
         commands, "models", summary="list, show and delete models", description=DESCRIPTION, example=EXAMPLE
     )
     add_json(command)
-    actions = command.add_subparsers(metavar="list | show NAME | delete NAME")
+    actions = command.add_subparsers(metavar="list | show NAME | curves NAME | delete NAME")
     add_action(actions, "list", "list all models, newest first (default)", list_models)
     add_action(actions, "show", "show one model: classes, figures, plan", show_model, operand="NAME")
+    add_action(actions, "curves", "print the curves of the training as CSV", print_curves, operand="NAME")
     add_action(actions, "delete", "delete one model", delete_model, operand="NAME")
     command.set_defaults(run=list_models)
 
@@ -68,6 +72,22 @@ def show_model(arguments: argparse.Namespace) -> int:
         print(f"trained on the image {image} with the labels {labels}")
     for sentence in record["plan"]["sentences"]:
         print(f"  - {sentence}")
+    return 0
+
+
+def print_curves(arguments: argparse.Namespace) -> int:
+    """Print the figures of the training, one line for each time that they were taken."""
+    model = _library(arguments).find(arguments.name)
+    history = model.record.get("history", [])
+    if wants_json(arguments):
+        print(json.dumps({"name": model.name, "history": history}))
+        return 0
+    if not history:
+        raise NotFound(f"The model '{model.name}' was made by a version that kept no curves.")
+    columns = list(dict.fromkeys(name for values in history for name in values))
+    lines = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    lines.writeheader()
+    lines.writerows(history)
     return 0
 
 

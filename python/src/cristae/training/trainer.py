@@ -87,6 +87,7 @@ class Trainer:
     should_stop: Callable[[], bool]
     best_values: dict[str, float] = field(default_factory=dict)
     best_step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         choices = self.plan.choices
@@ -295,6 +296,7 @@ class Trainer:
                 self._best = {name: tensor.clone() for name, tensor in self._average.tensors.items()}
                 self.best_values, self.best_step = found, schedule.step
         self._last_validation = schedule.step
+        self.history.append({"step": schedule.step, **values})
         self.on_event(Metrics(schedule.step, values))
 
     def figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
@@ -360,6 +362,7 @@ class Trainer:
             "device": self.device.type,
             "best_values": self.best_values,
             "best_step": self.best_step,
+            "history": self.history,
         }
         save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
 
@@ -404,6 +407,7 @@ class Trainer:
         if numbers["device"] == self.device.type:  # or else the result would depend on the interruption
             self._mixed = bool(numbers["mixed"])
         self.best_values, self.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
+        self.history = [dict(values) for values in numbers["history"]]
 
 
 def _part(tensors: Mapping[str, Tensor], part: str, device: torch.device) -> dict[str, Tensor]:

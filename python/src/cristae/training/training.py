@@ -182,7 +182,14 @@ def train(
             )
     schedule = trainer.schedule
     learned = _Learned(
-        plan.network, trainer.choices, weights, values, schedule.step, schedule.elapsed_s, calibration
+        network=plan.network,
+        choices=trainer.choices,
+        weights=weights,
+        values=values,
+        history=trainer.history,
+        steps=schedule.step,
+        seconds=schedule.elapsed_s,
+        calibration=calibration,
     )
     return TrainedModel(_record(request, plan, regions, learned), learned.arrays)
 
@@ -195,6 +202,7 @@ class _Learned:
     choices: Choices
     weights: Mapping[str, torch.Tensor]
     values: Mapping[str, float]
+    history: Sequence[Mapping[str, float]]
     steps: int
     seconds: float
     calibration: Calibration | None = None
@@ -235,7 +243,15 @@ def _grown(
         values = validate(forest, validation, reading.answers, table)
         on_event(Metrics(1, values))
     on_event(Progress("Training", 1.0))
-    return _Learned(forest.config, plan.choices, forest.state_dict(), values, 1, time.monotonic() - started)
+    return _Learned(
+        network=forest.config,
+        choices=plan.choices,
+        weights=forest.state_dict(),
+        values=values,
+        history=[{"step": 1, **values}],
+        steps=1,
+        seconds=time.monotonic() - started,
+    )
 
 
 def _regions(request: TrainingRequest) -> list[Region]:
@@ -443,6 +459,7 @@ def _record(
             "settings": replace(plan, choices=learned.choices).settings,
         },
         "metrics": dict(learned.values),
+        "history": [dict(values) for values in learned.history],
         "training": {
             "steps": learned.steps,
             "seconds": round(learned.seconds, 1),
