@@ -15,7 +15,7 @@ import org.cristae.fiji.client.CristaeException;
 public final class TrainDialog {
   private static final int MOST_CLASSES = 12;
   private static final String[] REMEMBERED = {
-    "task", "budget", "name", "classes", "unknown", "empty-sections"
+    "task", "budget", "name", "classes", "unknown", "empty-sections", "set"
   };
 
   private TrainDialog() {}
@@ -75,10 +75,10 @@ public final class TrainDialog {
         false,
         "budget",
         "Time",
-        Arrays.asList("quick", "medium", "best"),
+        Arrays.asList("seconds", "quick", "medium", "best"),
         true,
         choices.get("budget", "medium"));
-    form.hint(false, "or a number of minutes");
+    form.hint(false, "seconds: a random forest, for a first look; or a number of minutes");
     advanced(form, choices);
     images.addActionListener(
         event -> {
@@ -104,7 +104,8 @@ public final class TrainDialog {
           "voxel-size",
           "start-from",
           "seed",
-          "device"
+          "device",
+          "set"
         }) {
       choices.put(key, form.value(key));
     }
@@ -141,6 +142,12 @@ public final class TrainDialog {
     form.text(true, "start-from", "Start from the model", "", "Empty: from scratch");
     form.text(true, "seed", "Seed", "", "The same number makes the same model");
     form.text(true, "device", "Device", "", "cpu, cuda:0; empty: the fastest that is free");
+    form.text(
+        true,
+        "set",
+        "Choices of the plan",
+        choices.get("set", ""),
+        "Instead of those made for you: batch=4 patch_zyx=1,256,256");
   }
 
   /** The active image, unless that holds the labels of another one. */

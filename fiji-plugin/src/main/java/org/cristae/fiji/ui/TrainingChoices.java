@@ -1,7 +1,9 @@
 package org.cristae.fiji.ui;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.cristae.fiji.client.CristaeException;
@@ -20,6 +22,10 @@ public final class TrainingChoices {
 
   private static final Pattern RANGE = Pattern.compile("(\\d+)(?:-(\\d+))?");
   private static final Pattern CLASS = Pattern.compile("(?:(\\d{1,9})\\s*=\\s*)?([^=]+)");
+
+  /** Between two settings; a comma that no name follows is part of a value, as in 1,256,256. */
+  private static final Pattern NEXT_SETTING = Pattern.compile("[,\\s]+(?=\\w+=)");
+
   private static final long MAX_VALUE = 0xFFFF_FFFFL;
 
   private TrainingChoices() {}
@@ -43,7 +49,8 @@ public final class TrainingChoices {
         "voxel-size",
         "start-from",
         "seed",
-        "device");
+        "device",
+        "set");
   }
 
   /** The task in the words of the contract, which calls semantic "classes". */
@@ -68,6 +75,7 @@ public final class TrainingChoices {
             .setTarget(target(choices))
             .setBudget(budget(choices))
             .addAllClasses(classes(choices))
+            .putAllSettings(settings(choices))
             .setStartFrom(choices.get("start-from", ""))
             .setDevice(choices.get("device", ""))
             .setEmptySectionsAreBackground(
@@ -116,14 +124,38 @@ public final class TrainingChoices {
       case "standard":
       case "best":
         return budget.setPreset(value).build();
+      case "seconds": // of a random forest, whatever the budget; see settings
+        return budget.setPreset("quick").build();
       case "medium":
         return budget.setPreset("standard").build();
       default:
         if (!value.matches("[0-9.]+")) {
-          throw choices.wrong("budget", "quick, medium, standard, best or a number of minutes");
+          throw choices.wrong(
+              "budget", "seconds, quick, medium, standard, best or a number of minutes");
         }
         return budget.setMinutes(choices.positive("budget")).build();
     }
+  }
+
+  /**
+   * The choices of the plan given with {@code set=[learner=forest batch=4]}; the server knows which
+   * there are. A training of seconds is a random forest, unless they say otherwise.
+   */
+  static Map<String, String> settings(Choices choices) throws CristaeException {
+    Map<String, String> settings = new LinkedHashMap<>();
+    if (choices.get("budget", "").equals("seconds")) {
+      settings.put("learner", "forest");
+    }
+    if (choices.has("set")) {
+      for (String pair : NEXT_SETTING.split(choices.get("set", ""))) {
+        int equals = pair.indexOf('=');
+        if (equals < 1) {
+          throw choices.wrong("set", "choices of the plan such as learner=forest batch=4");
+        }
+        settings.put(pair.substring(0, equals).trim(), pair.substring(equals + 1).trim());
+      }
+    }
+    return settings;
   }
 
   /**

@@ -19,6 +19,7 @@ import ij.process.ImageProcessor;
 import java.awt.event.KeyEvent;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Progress;
@@ -218,6 +219,34 @@ class MacroIT {
     macro("run(\"Cristae Train\", \"image=both.tif labels=ROIs task=masks name=both steps=2\");");
     assertEquals("masks", jobs().model("both").getTarget());
     assertEquals("square", jobs().model("both").getClasses(1).getName());
+  }
+
+  @Test
+  void choicesOfThePlanAreSetByNameAndTheServerNamesThoseThatItDoesNotKnow() throws Exception {
+    RealImageJ.stack("stack.tif", 4, 1);
+    RealImageJ.labels("labels.tif", 4);
+    String train = "run(\"Cristae Train\", \"image=stack.tif labels=labels.tif name=%s\");";
+    macro(String.format(train, "set-so steps=2 set=[patch_zyx=1,32,32 batch=3]"));
+    assertEquals("1,32,32", settings("set-so").get("patch_zyx"));
+    assertEquals("3", settings("set-so").get("batch"));
+    macro(String.format(train, "fast budget=seconds"));
+    assertEquals("forest", settings("fast").get("learner"));
+    macro("run(\"Cristae Segment\", \"image=stack.tif model=fast\");");
+    assertEquals("stack-fast.tif", IJ.getImage().getTitle());
+    String unknown = failingMacro(String.format(train, "x set=colour=blue"));
+    assertTrue(unknown.contains("There is no setting 'colour'. The settings are"), unknown);
+    String value = failingMacro(String.format(train, "x set=[batch=4 learner=tree]"));
+    assertTrue(value.contains("network, forest, not 'tree'"), value);
+  }
+
+  /** What was set when a model was trained. */
+  private static Map<String, String> settings(String model) throws Exception {
+    for (Job job : jobs().list(50)) {
+      if (job.getTraining().getModelName().equals(model)) {
+        return job.getTraining().getSettingsMap();
+      }
+    }
+    throw new AssertionError("no training of " + model);
   }
 
   private static void add(RoiManager manager, Roi roi, String name, int position) {

@@ -116,6 +116,32 @@ class ChoicesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
+        "patch_zyx=1,256,256 batch=4 learner=network",
+        "patch_zyx=1,256,256, batch=4,learner=network",
+        "patch_zyx=1, 256, 256  batch=4 learner=network"
+      })
+  void choicesOfThePlanArriveByNameAndACommaWithinAValueStays(String set) throws Exception {
+    TrainingSpec spec = spec("set=[" + set + "] name=m");
+    assertEquals("1,256,256", spec.getSettingsOrThrow("patch_zyx").replace(" ", ""));
+    assertEquals("4", spec.getSettingsOrThrow("batch"));
+    assertEquals("network", spec.getSettingsOrThrow("learner"));
+    assertEquals(3, spec.getSettingsCount());
+  }
+
+  @Test
+  void aTrainingOfSecondsIsARandomForestUnlessThePlanIsSetOtherwise() throws Exception {
+    assertEquals("forest", spec("name=m budget=seconds").getSettingsOrThrow("learner"));
+    TrainingSpec network = spec("name=m budget=seconds set=learner=network");
+    assertEquals("network", network.getSettingsOrThrow("learner"));
+    assertEquals("quick", network.getBudget().getPreset());
+    assertEquals(0, spec("name=m").getSettingsCount());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "set=forest",
+        "set==4",
         "budget=soon",
         "minutes=0",
         "minutes=-1",
