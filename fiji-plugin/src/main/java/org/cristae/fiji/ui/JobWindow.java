@@ -39,6 +39,8 @@ public final class JobWindow implements JobListener {
   private final JProgressBar bar = new JProgressBar(0, 1000);
   private final JTextArea log = new JTextArea(7, 52);
   private final CurvePanel curve = new CurvePanel();
+  private final CurveTable figures = new CurveTable();
+  private final JButton curves;
   private final JButton cancel;
   private boolean hasJob;
   private boolean ended;
@@ -54,6 +56,9 @@ public final class JobWindow implements JobListener {
             close();
           }
         });
+    curves = Look.button("Curves", () -> figures.table().show(work.title() + ": curves"));
+    curves.setToolTipText("All figures up to now as a table, to plot or to save as CSV");
+    curves.setVisible(false);
     cancel = Look.button("Cancel", this::cancel);
     JButton close = Look.button("Close", this::close);
     close.setToolTipText("The job goes on; Plugins > Cristae > Cristae Jobs finds it again");
@@ -75,7 +80,7 @@ public final class JobWindow implements JobListener {
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
     content.add(top, BorderLayout.NORTH);
     content.add(new JScrollPane(log), BorderLayout.CENTER);
-    content.add(Look.buttons(cancel, close), BorderLayout.SOUTH);
+    content.add(Look.buttons(curves, cancel, close), BorderLayout.SOUTH);
     frame.setContentPane(content);
   }
 
@@ -190,9 +195,11 @@ public final class JobWindow implements JobListener {
         () -> {
           if (!curve.isVisible()) {
             curve.setVisible(true);
+            curves.setVisible(true);
             frame.pack();
           }
           curve.add(step, values);
+          figures.add(step, values);
         });
   }
 }

@@ -12,6 +12,7 @@ import ij.IJ;
 import ij.ImagePlus;
 import ij.Prefs;
 import ij.WindowManager;
+import ij.measure.ResultsTable;
 import ij.plugin.frame.Recorder;
 import java.awt.Component;
 import java.awt.Container;
@@ -75,9 +76,12 @@ class DialogIT {
       Window train = await("the dialog", () -> dialog("Cristae: train a model"));
       assertEquals(MINE + "-labels.tif", box(train, "labels").getSelectedItem());
       type(train, "name", "clicked");
+      type(train, "set", "batch=2 patch_zyx=1,32,32");
       SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("0.02"));
       click(train, "Train");
       await("the model", () -> hasEnded("Cristae: Training clicked") ? this : null);
+      click(frame("Cristae: Training clicked"), "Curves");
+      await("the curves", () -> ResultsTable.getResultsTable("Training clicked: curves"));
       IJ.selectWindow(MINE + ".tif");
       menu("Cristae Segment");
       Window segment = await("the dialog", () -> dialog("Cristae: segment an image"));
@@ -92,7 +96,7 @@ class DialogIT {
               + "] labels=["
               + recorded("-labels.tif")
               + "]"
-              + " task=semantic name=clicked budget=0.02\");",
+              + " task=semantic name=clicked budget=0.02 set=[batch=2 patch_zyx=1,32,32]\");",
           line(text, "Cristae Train"));
       String replay = line(text, "Cristae Segment");
       assertEquals(
@@ -105,6 +109,7 @@ class DialogIT {
       assertEquals(MINE + "-clicked.tif", second.getTitle());
       assertArrayEquals(pixels, (byte[]) second.getStack().getPixels(2));
     } finally {
+      Prefs.set("cristae.train.set", ""); // the next dialog would remember it
       Recorder.record = false;
       recorder.close();
     }
