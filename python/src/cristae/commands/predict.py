@@ -7,6 +7,7 @@ from pathlib import Path
 from cristae.commands.arguments import Commands, add_device, add_json, new_command, voxel_size, wants_json
 from cristae.commands.reporting import reporter
 from cristae.commands.stopping import polite_stop
+from cristae.computing import prepare_to_compute
 
 DESCRIPTION = """\
 Predict an image with a model, without a server, tile by tile: the image may be far larger than the memory.
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict and tell where the result is."""
     from cristae import door
 
+    prepare_to_compute()
     with reporter() as show, polite_stop() as stopped:
         door.predict(
             arguments.raw,

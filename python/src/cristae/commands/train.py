@@ -19,6 +19,7 @@ from cristae.commands.arguments import (
 )
 from cristae.commands.reporting import reporter
 from cristae.commands.stopping import polite_stop
+from cristae.computing import prepare_to_compute
 
 DESCRIPTION = """\
 Train a model on an image and its labels, without a server. RAW and LABELS are TIFF files (also ImageJ and
@@ -136,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and tell where the model is."""
     from cristae import door
 
+    prepare_to_compute()
     with reporter() as show, polite_stop() as stopped:
         model = door.train(
             arguments.raw,

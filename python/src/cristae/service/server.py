@@ -19,6 +19,7 @@ import grpc
 import psutil
 
 from cristae import __version__
+from cristae.computing import prepare_to_pass_blocks
 from cristae.errors import InvalidInput
 from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import Leftovers
@@ -98,6 +99,7 @@ def serve(
     limits = limits or Limits.from_environment()
     options = Options(host, port, tls_certificate, tls_key, stop_with, limits, worker_command)
     credentials = _credentials(options)
+    prepare_to_pass_blocks()
     # Also in a home that was made by hand: what the server and its workers write is its owner's alone.
     os.umask(0o077)
     home.make()

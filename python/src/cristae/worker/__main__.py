@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from cristae.computing import prepare_to_compute
 from cristae.errors import Cancelled, CristaeError
 from cristae.jobs.locks import FileLock
 from cristae.jobs.protocol import Ending, Order, Stopped
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(json.dumps(gpus()))
         return 0
+    prepare_to_compute()
     faulthandler.enable()
     _end_at_once_when_told()
     logging.basicConfig(
