@@ -134,6 +134,16 @@ def test_what_is_held_out_has_50_voxels_of_each_class(voxels: int, is_held_out: 
     assert (choose_held_out(profiles, region.annotated_box, 0.1, (1, 20, 20)) is not None) == is_held_out
 
 
+def test_objects_that_touch_everywhere_need_no_background_on_both_sides() -> None:
+    labels = np.arange(1, 17, dtype=np.uint8).reshape(4, 4).repeat(12, axis=0).repeat(12, axis=1)
+    volume = np.broadcast_to(labels, (40, 48, 48)).copy()
+    volume[20:23, 4:7, 4:7] = 0  # one voxel of it is not at a boundary
+    region = region_of(volume, target="instances")
+    profiles = class_profiles(region)
+    assert profiles[0][0].sum() == 1
+    assert choose_held_out(profiles, region.annotated_box, 0.12, (4, 8, 8)) is not None
+
+
 def test_an_image_too_small_holds_nothing_out() -> None:
     region = region_of(striped(1, 16))
     assert choose_held_out(class_profiles(region), region.annotated_box, 0.12, (1, 8, 8)) is None

@@ -16,6 +16,8 @@ _SLAB_VOXELS = 2**24
 _LEAST_HELD_OUT = 4096
 _LEAST_OF_A_CLASS = 50
 """Figures on fewer known voxels, in all or of one class, are chance."""
+_SCARCE = 0.01
+"""Objects that touch everywhere leave less background than this share; the figures do without it."""
 
 
 class HeldImage:
@@ -181,11 +183,14 @@ def choose_held_out(
     Returns
     -------
     Box or None
-        None if no block has enough known voxels of every class on both sides.
+        None if no block has enough known voxels of every class on both sides, where scarce background beside
+        several classes does not count.
     """
     best: tuple[float, Box] | None = None
     total = profiles[0].sum(axis=1)
     there = np.flatnonzero(total)
+    if there.size > 2 and total[0] < _SCARCE * total.sum():
+        there = there[there > 0]
     for axis in (0, 1, 2):
         length = box.shape[axis]
         size = max(1, round(share * length))
