@@ -87,6 +87,22 @@ def test_masks_may_overlap_and_do_not_depend_on_the_tiles(
     assert (doubt[(shares < 2) | (shares > 253)] < 30).all()
 
 
+@pytest.mark.parametrize("kind", ["volume", "sections"])
+def test_with_flips_a_mirrored_image_gives_the_mirrored_answer_whatever_the_tiles(
+    random_model: type, tissue: NDArray[np.uint8], kind: str
+) -> None:
+    tissue = tissue[:, :64, :80]  # whole cells of the network's grid: their mirror image lies on it too
+    alone, flipping = (load_predictor(random_model(kind), "cpu", flips=flips) for flips in (False, True))
+    whole = predicted(flipping, tissue, kind="probabilities").astype(int)
+    mirrored = predicted(flipping, tissue[:, ::-1], kind="probabilities").astype(int)[:, :, ::-1]
+    assert np.abs(whole - mirrored).max() <= 1
+    one = predicted(alone, tissue, kind="probabilities").astype(int)
+    other = predicted(alone, tissue[:, ::-1], kind="probabilities").astype(int)[:, :, ::-1]
+    assert np.abs(one - other).max() > 5  # else the test above says nothing
+    tiled = predicted(flipping, tissue, kind="probabilities", tile_shape_zyx=(8, 48, 48)).astype(int)
+    assert np.abs(whole - tiled).max() <= 1
+
+
 def test_tiles_agree_with_the_untiled_network_as_it_was_trained(
     predictor: Predictor, tissue: NDArray[np.uint8], random_model: type
 ) -> None:

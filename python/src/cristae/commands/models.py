@@ -18,7 +18,7 @@ DESCRIPTION = "List, show and delete the models in the home folder, and print th
 EXAMPLE = """\
   cristae models
   cristae models show mito --json
-  cristae models curves mito > mito.csv
+  cristae models curves mito
   cristae models delete mito
 """
 

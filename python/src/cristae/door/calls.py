@@ -178,6 +178,7 @@ def predict(
     kind: "OutputKind | None" = None,
     engine: str = "auto",
     device: str = "auto",
+    flips: bool = False,
     voxel_size_nm: tuple[float, float, float] | None = None,
     overwrite: bool = False,
     home: str | Path | None = None,
@@ -202,6 +203,9 @@ def predict(
         "auto" or "torch".
     device
         "auto", "cpu" or "cuda:0".
+    flips
+        Average the answers for the image and its three in-plane mirror images: four times the time, and
+        usually a little better.
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the file says.
     overwrite
@@ -248,7 +252,7 @@ def predict(
     for sentence in image.notes:
         on_event(Note(sentence))
     wanted = kind or output_kinds(package.record)[0]
-    predictor = load_predictor(package, device)
+    predictor = load_predictor(package, device, flips=flips)
     run = Run(predictor, image, wanted, on_event, should_stop)
     if out is None:
         voxels = run.to_array()

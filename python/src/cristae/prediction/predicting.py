@@ -194,6 +194,7 @@ def predict_tiles(
     work = {
         "source": source,
         "model": predictor.digest,
+        "flips": predictor.flips,
         "shape_czyx": list(image.shape_czyx),
         "grid_zyx": list(frame.shape_zyx),
         "kind": kind,

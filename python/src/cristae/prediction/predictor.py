@@ -19,6 +19,9 @@ type Kind = Literal["labels", "probabilities", "uncertainty"]
 type Triple = tuple[int, int, int]
 
 
+_FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+
+
 class Model(Protocol):
     """What this room needs of a :class:`cristae.models.ModelPackage`."""
 
@@ -51,6 +54,8 @@ class Predictor:
         Where it computes.
     record
         The model's record.
+    flips
+        Whether the answers for the image and its three in-plane mirror images are averaged.
     """
 
     def __init__(
@@ -60,12 +65,14 @@ class Predictor:
         device: torch.device,
         record: Mapping[str, Any],
         digest: str,
+        flips: bool = False,
     ) -> None:
         self.config: NetworkConfig = network.config
         self.preprocessing = preprocessing
         self.device = device
         self.record = record
         self.digest = digest
+        self.flips = flips
         self._memory_format = memory_format(self.config.dims, device)
         fused = fold_normalisation(network.eval())
         self._network = fused.to(device).to(memory_format=self._memory_format)
@@ -97,7 +104,12 @@ class Predictor:
             given = torch.from_numpy(prepared)
             if self.device.type == "cuda":
                 given = given.pin_memory().to(self.device, non_blocking=True)
-            logits: Tensor = self._network(given.contiguous(memory_format=self._memory_format))
+            # A tile ends on the network's grid on both sides, so that its mirror image lies on it too.
+            answers = [
+                self._network(given.flip(axes).contiguous(memory_format=self._memory_format)).flip(axes)
+                for axes in (_FLIPS if self.flips else _FLIPS[:1])
+            ]
+            logits: Tensor = answers[0] if len(answers) == 1 else torch.stack(answers).mean(dim=0)
             return logits
 
     def predict(self, prepared: NDArray[np.float32], kind: Kind, wanted: Box) -> NDArray[np.uint8]:
@@ -167,7 +179,7 @@ def _bytes(shares: Tensor) -> Tensor:
     return (shares * 255.0).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def load_predictor(model: Model, device: str = "auto") -> Predictor:
+def load_predictor(model: Model, device: str = "auto", *, flips: bool = False) -> Predictor:
     """Put a model on a device.
 
     Parameters
@@ -176,6 +188,9 @@ def load_predictor(model: Model, device: str = "auto") -> Predictor:
         A package of the library.
     device
         "auto", "cpu", "cuda:0"; see :func:`cristae.networks.devices.choose_device`.
+    flips
+        Average the answers for the image and its three in-plane mirror images: four times the time, and
+        usually a little better.
 
     Raises
     ------
@@ -195,7 +210,7 @@ def load_predictor(model: Model, device: str = "auto") -> Predictor:
             "The package is damaged; train the model again, or take it from a backup."
         ) from error
     preprocessing = Preprocessing.from_dict(model.record["preprocessing"])
-    return Predictor(network, preprocessing, chosen, model.record, model.digest)
+    return Predictor(network, preprocessing, chosen, model.record, model.digest, flips)
 
 
 def fold_normalisation[Network: nn.Module](network: Network) -> Network:
