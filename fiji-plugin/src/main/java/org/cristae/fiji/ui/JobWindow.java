@@ -37,7 +37,7 @@ public final class JobWindow implements JobListener {
   private final JLabel stage = new JLabel("Starting ...");
   private final JLabel detail = Look.hint(" ");
   private final JProgressBar bar = new JProgressBar(0, 1000);
-  private final JTextArea log = new JTextArea(7, 52);
+  private final JTextArea log = new JTextArea(9, 52);
   private final CurvePanel curve = new CurvePanel();
   private final CurveTable figures = new CurveTable();
   private final JButton curves;
@@ -135,7 +135,7 @@ public final class JobWindow implements JobListener {
           if (!frame.isDisplayable()) {
             return; // closed: packing it would bring it back
           }
-          stage.setText(Look.wrapped(words, 320));
+          stage.setText(Look.wrapped(words, 440));
           detail.setText(" ");
           bar.setIndeterminate(false);
           bar.setValue((int) (fraction * bar.getMaximum()));
