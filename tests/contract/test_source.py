@@ -60,3 +60,12 @@ def test_no_tracked_file_names_a_developers_machine_or_a_package_index() -> None
     if told.returncode > 1:
         pytest.skip("not a git checkout")
     assert told.stdout == ""
+
+
+def test_no_tracked_file_holds_the_marks_of_a_merge() -> None:
+    told = subprocess.run(
+        ["git", "grep", "-nIE", "^(<{7}|>{7}) "], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if told.returncode > 1:
+        pytest.skip("not a git checkout")
+    assert told.stdout == ""

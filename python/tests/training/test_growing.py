@@ -11,6 +11,7 @@ from scipy.ndimage import maximum_filter
 from sklearn.ensemble import RandomForestClassifier
 
 from cristae.errors import Cancelled, InvalidInput
+from cristae.events import Event, Note, Progress
 from cristae.models import ModelLibrary
 from cristae.networks import Forest
 from cristae.networks.forest import _LEAST_SHARE
@@ -115,3 +116,23 @@ def test_a_forest_stops_growing_when_asked(tmp_path: Path) -> None:
     request = request_for(image, discs, settings=FOREST)
     with pytest.raises(Cancelled):
         train(request, plan_of(request, "cpu"), folder=tmp_path, should_stop=lambda: True, device="cpu")
+
+
+def test_a_forest_says_how_good_it_is_on_the_part_held_out(tmp_path: Path) -> None:
+    image, discs = blobs(6, 96)
+    events: list[Event] = []
+    model = trained(request_for(image, discs, settings=FOREST, validation_z=(5, 6)), tmp_path, events.append)
+    told = f"Dice {model.record['metrics']['dice']:.3f} on the part held out"
+    assert [e.detail for e in events if isinstance(e, Progress)][-1] == told
+    assert [point["dice"] for point in model.record["history"]] == [model.record["metrics"]["dice"]]
+
+
+def test_a_forest_that_is_not_validated_is_not_spoken_of_as_a_network(tmp_path: Path) -> None:
+    image, discs = blobs(4, 64)
+    events: list[Event] = []
+    model = trained(request_for(image, discs, settings=FOREST | {"validation": "0"}), tmp_path, events.append)
+    (told,) = [e.sentence for e in events if isinstance(e, Note) and e.is_warning]
+    assert "not validated" in told
+    assert "weights" not in told
+    assert "end early" not in told
+    assert model.record["history"] == []

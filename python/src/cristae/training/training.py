@@ -27,6 +27,7 @@ from cristae.training.regions import Region, choose_held_out, class_profiles
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.sampling import PatchSampler
 from cristae.training.starting import first_network
+from cristae.training.telling import changes_told, ranges_told, unvalidated_told
 from cristae.training.trainer import Trainer
 from cristae.training.validation import validate
 from cristae.volumes import LabelClass, VoxelSize
@@ -62,7 +63,7 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         budget=request.budget,
         settings=request.settings,
         on_gpu=chosen.type == "cuda",
-        label_sentences=(*dict.fromkeys(said), *_ranges_told(request)),
+        label_sentences=(*dict.fromkeys(said), *ranges_told(request)),
         start_from=request.start_from,
     )
     if isinstance(plan.network, UNetConfig):
@@ -140,7 +141,7 @@ def train(
         reader, plan.choices.patch_zyx, step, 3 * patch_voxels, len(first.classes) + 1
     )
     if not validation:
-        on_event(Note(_unvalidated_told(plan), is_warning=True))
+        on_event(Note(unvalidated_told(plan), is_warning=True))
     if isinstance(plan.network, ForestConfig):
         learned = _grown(plan, plan.network, reader, sampler, validation, first, seed, on_event, should_stop)
         return TrainedModel(_record(request, plan, regions, learned), learned.arrays)
@@ -242,13 +243,14 @@ def _grown(
         table = None if members is None else torch.from_numpy(members)
         values = validate(forest, validation, reading.answers, table)
         on_event(Metrics(1, values))
-    on_event(Progress("Training", 1.0))
+    told = f"Dice {values['dice']:.3f} on the part held out" if "dice" in values else ""
+    on_event(Progress("Training", 1.0, None, told))
     return _Learned(
         network=forest.config,
         choices=plan.choices,
         weights=forest.state_dict(),
         values=values,
-        history=[{"step": 1, **values}],
+        history=[{"step": 1, **values}] if values else [],
         steps=1,
         seconds=time.monotonic() - started,
     )
@@ -290,24 +292,6 @@ def _regions(request: TrainingRequest) -> list[Region]:
         )
     agreed = share_classes([region.reading for region in regions])
     return [replace(region, reading=reading) for region, reading in zip(regions, agreed, strict=True)]
-
-
-def _ranges_told(request: TrainingRequest) -> list[str]:
-    """Say which sections of the first image are trained on and validated on, if the person chose them."""
-    depth = request.pairs[0][0].shape_czyx[1]
-    first = " of the first image" if len(request.pairs) > 1 else ""
-    trained, validated = (
-        None if chosen is None else f"{chosen[0]}:{chosen[1]}" for chosen in (request.z, request.validation_z)
-    )
-    if trained and validated:
-        said = f"Sections {trained}{first} are trained on and {validated} validated on"
-    elif trained:
-        said = f"Sections {trained}{first} are trained on and validated on"
-    elif validated:
-        said = f"Sections {validated}{first} are validated on, and not trained on"
-    else:
-        return []
-    return [f"{said} (of 0:{depth}, counted from 0, the end excluded)."]
 
 
 def _voxel_size(request: TrainingRequest) -> VoxelSize | None:
@@ -386,18 +370,6 @@ def _hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -
     return notes
 
 
-def _unvalidated_told(plan: Plan) -> str:
-    reason = (
-        "No part of the labels is held out, as was asked"
-        if plan.choices.validation == 0
-        else "Too little is annotated, or of one class too little or in one place only, to hold a part out"
-    )
-    return (
-        f"{reason}: the model is not validated. There are no figures that say how good it is, the training "
-        "does not end early, and its last weights are the model."
-    )
-
-
 def _identity(request: TrainingRequest, plan: Plan, classes: Sequence[LabelClass]) -> dict[str, Any]:
     """Return what makes a training this one: a checkpoint of another one is not taken over."""
     start, size = request.start_from, request.voxel_size
@@ -415,21 +387,6 @@ def _identity(request: TrainingRequest, plan: Plan, classes: Sequence[LabelClass
         "the data": [list(pair) for pair in request.digests],
         "the version of Cristae": version("cristae"),
     }
-
-
-def _changes_told(planned: Choices, used: Choices) -> list[str]:
-    """Say what the training had to do otherwise than planned."""
-    told = []
-    if used.batch != planned.batch:
-        told.append(
-            f"A step saw {used.batch} patch{'es' if used.batch > 1 else ''} in the end: with "
-            f"{planned.batch}, steps were too slow or too large for the device's memory."
-        )
-    if used.learning_rate != planned.learning_rate:
-        told.append(
-            f"The training went astray once, and went on with the learning rate {used.learning_rate:g}."
-        )
-    return told
 
 
 def _record(
@@ -455,7 +412,7 @@ def _record(
         "preprocessing": plan.preprocessing.to_dict(),
         "halo_zyx": [h * d for h, d in zip(halo(plan.network), down, strict=True)],
         "plan": {
-            "sentences": [*plan.sentences, *_changes_told(plan.choices, learned.choices)],
+            "sentences": [*plan.sentences, *changes_told(plan.choices, learned.choices)],
             "settings": replace(plan, choices=learned.choices).settings,
         },
         "metrics": dict(learned.values),
