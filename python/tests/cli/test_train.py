@@ -61,7 +61,9 @@ def test_a_model_is_trained_used_and_scored_on_the_command_line(
     assert told.out == f"The model 'discs' is ready: {tmp_path / 'home' / 'models' / 'discs'}\n"
     assert told.err.index("The plan:") < told.err.index("Training ")
     assert cli.main(["models", "curves", "discs"]) == 0
-    curves = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    lines = capsys.readouterr().out
+    assert lines.startswith("step,")
+    curves = list(csv.DictReader(io.StringIO(lines)))
     assert int(curves[-1]["step"]) == 60
     assert all(float(line["loss"]) > 0 and float(line["learning_rate"]) >= 0 for line in curves)
     assert not [path for path in (tmp_path / "home" / "work").iterdir() if path.is_dir()]
@@ -79,6 +81,15 @@ def test_a_model_is_trained_used_and_scored_on_the_command_line(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "All 2 sections carry labels."
     assert any(line.split() == ["class", "IoU", "Dice", "precision", "recall"] for line in lines)
+
+
+def test_a_forest_without_figures_says_why_it_has_no_curves(
+    data: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    choices = {"learner": "forest", "validation": "0"}
+    cristae.train(*(tifffile.imread(path) for path in data), model="forest", settings=choices)
+    assert cli.main(["models", "curves", "forest"]) == 1
+    assert "is a forest" in capsys.readouterr().err
 
 
 def test_the_door_trains_on_arrays_and_starts_from_a_model(data: tuple[Path, Path], tmp_path: Path) -> None:

@@ -82,9 +82,11 @@ def print_curves(arguments: argparse.Namespace) -> int:
     if wants_json(arguments):
         print(json.dumps({"name": model.name, "history": history}))
         return 0
+    if not history and model.record["network"].get("kind") == "forest":
+        raise NotFound(f"The model '{model.name}' is a forest that was not validated: it has no curves.")
     if not history:
         raise NotFound(f"The model '{model.name}' was made by a version that kept no curves.")
-    columns = list(dict.fromkeys(name for values in history for name in values))
+    columns = list(dict.fromkeys(["step", *(name for values in history for name in values)]))
     lines = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     lines.writeheader()
     lines.writerows(history)
