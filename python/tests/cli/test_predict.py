@@ -36,6 +36,13 @@ def test_a_stack_is_predicted_into_the_format_of_the_suffix_with_its_calibration
     assert set(np.unique(in_memory)) <= {0, 1, 2}
 
 
+def test_one_tile_is_not_called_tiles(
+    home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["predict", str(stack), str(tmp_path / "out.tif"), "--model", "mito"]) == 0
+    assert ", 1 tile of " in capsys.readouterr().err
+
+
 def test_the_names_of_the_classes_travel_with_the_labels(home: Path, stack: Path, tmp_path: Path) -> None:
     assert cli.main(["predict", str(stack), str(tmp_path / "out.tif"), "--model", "mito"]) == 0
     with tifffile.TiffFile(tmp_path / "out.tif") as file:

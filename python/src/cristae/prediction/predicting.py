@@ -216,11 +216,8 @@ def predict_tiles(
         )
         cut = _fitting_tiling(predictor, frame, None, grid_offset_zyx, on_event)
     size = " x ".join(map(str, cut.tile_zyx))
-    on_event(
-        Note(
-            f"Predicting on {describe(predictor.device)}, {len(cut.tiles)} tiles of {size} voxels (z, y, x)."
-        )
-    )
+    tiles = "1 tile" if len(cut.tiles) == 1 else f"{len(cut.tiles)} tiles"
+    on_event(Note(f"Predicting on {describe(predictor.device)}, {tiles} of {size} voxels (z, y, x)."))
     with Ledger(ledger, work, cut.tile_zyx) as notes:
         run = _Run(predictor, frame, image, output, kind, notes, len(cut.tiles), on_event)
         todo = [(number, tile) for number, tile in enumerate(cut.tiles) if number not in notes.done]
