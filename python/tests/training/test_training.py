@@ -22,6 +22,7 @@ from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_
 from cristae.training import trainer as trainer_module
 from cristae.training import training as training_module
 from cristae.training.augmentation import Augmentation
+from cristae.training.pairs import read_pairs
 from cristae.volumes import ArrayImage, LabelClass, VoxelSize
 
 SMALL = {"features": "4", "levels": "2", "batch": "2", "patch_zyx": "1,32,32", "downsample_zyx": "1,1,1"}
@@ -267,7 +268,7 @@ def test_boundaries_are_the_same_in_all_images_whose_voxel_size_is_unknown() -> 
     fine = gaussian_filter(np.random.default_rng(0).normal(size=(48, 64, 64)).astype(np.float32), 4)
     objects = np.arange(48).reshape(3, 4, 4).repeat(16, 0).repeat(16, 1).repeat(16, 2).astype(np.uint16) + 1
     pairs = [(ArrayImage(fine[::step].copy()), ArrayImage(objects[::step].copy())) for step in (1, 6)]
-    regions = training_module._regions(TrainingRequest(pairs, "m", target="instances"))
+    regions = read_pairs(TrainingRequest(pairs, "m", target="instances"))
     assert len({region.reading.voxel_size for region in regions}) == 1
 
 

@@ -1,11 +1,9 @@
 """From a request to a model: read the labels, make the plan, train, write the record."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -13,28 +11,23 @@ import torch
 
 from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
-from cristae.geometry import Box
-from cristae.labels import UNKNOWN, LabelReading, MasksAsOne, find_masks, read_labels, share_classes
-from cristae.networks import ForestConfig, NetworkConfig, UNetConfig, halo, total_stride
+from cristae.labels import LabelReading
+from cristae.networks import ForestConfig, UNetConfig, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
-from cristae.training.calibration import Calibration
-from cristae.training.choices import Choices
 from cristae.training.data import PatchReader, validation_batches
-from cristae.training.fingerprint import estimate_anisotropy, take_fingerprint
+from cristae.training.fingerprint import take_fingerprint
+from cristae.training.pairs import estimated_size, hold_out, read_pairs, voxel_size_of
 from cristae.training.plan import Plan, make_plan
-from cristae.training.regions import Region, choose_held_out, class_profiles
+from cristae.training.record import Learned, identity_of, record_of
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.sampling import PatchSampler
 from cristae.training.starting import first_network
-from cristae.training.telling import changes_told, ranges_told, unvalidated_told
+from cristae.training.telling import ranges_told, unvalidated_told
 from cristae.training.trainer import Trainer
 from cristae.training.validation import validate
-from cristae.volumes import LabelClass, VoxelSize
 
 _SHARE_OF_MEMORY = 0.25
-_LIKE_SIZES = 1.1
-"""Images whose voxels differ by at most this factor are trained on together."""
 
 
 def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
@@ -53,8 +46,8 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         The labels cannot be learned from, or a setting is not known.
     """
     chosen = choose_device(device)
-    regions = _regions(request)
-    found = take_fingerprint(regions, _voxel_size(request))
+    regions = read_pairs(request)
+    found = take_fingerprint(regions, voxel_size_of(request))
     said = [sentence for region in regions for sentence in region.reading.sentences]
     plan = make_plan(
         found,
@@ -107,7 +100,7 @@ def train(
     """
     chosen = choose_device(device)
     on_event(PlanMade(plan.sentences, plan.settings))
-    regions = _regions(request)
+    regions = read_pairs(request)
     first = regions[0].reading
     classes = first.answers
     for warning in dict.fromkeys(w for region in regions for w in region.reading.warnings):
@@ -116,7 +109,7 @@ def train(
     if sum(region.bytes_in_memory for region in regions) <= free:
         for region in regions:
             region.hold_in_memory()
-    for note in _hold_out(regions, request, plan):
+    for note in hold_out(regions, request, plan):
         on_event(note)
 
     seed = request.seed % 2**63
@@ -144,11 +137,11 @@ def train(
         on_event(Note(unvalidated_told(plan), is_warning=True))
     if isinstance(plan.network, ForestConfig):
         learned = _grown(plan, plan.network, reader, sampler, validation, first, seed, on_event, should_stop)
-        return TrainedModel(_record(request, plan, regions, learned), learned.arrays)
+        return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
     network, told = first_network(plan.network, seed, request.start_from, regions[0].image.shape_czyx[0])
     for sentence in told:
         on_event(Note(sentence))
-    size = _voxel_size(request) or _estimated_size(request)
+    size = voxel_size_of(request) or estimated_size(request)
     trainer = Trainer(
         plan=plan,
         network=network,
@@ -165,7 +158,7 @@ def train(
         members=None if first.masks is None else torch.from_numpy(first.masks.members),
         device=chosen,
         folder=folder,
-        work=_identity(request, plan, classes),
+        work=identity_of(request, plan, classes),
         on_event=on_event,
         should_stop=should_stop,
     )
@@ -182,7 +175,7 @@ def train(
                 )
             )
     schedule = trainer.schedule
-    learned = _Learned(
+    learned = Learned(
         network=plan.network,
         choices=trainer.choices,
         weights=weights,
@@ -192,25 +185,12 @@ def train(
         seconds=schedule.elapsed_s,
         calibration=calibration,
     )
-    return TrainedModel(_record(request, plan, regions, learned), learned.arrays)
+    return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
 
 
-@dataclass(frozen=True)
-class _Learned:
-    """What came out: the network with its weights, its figures, and what was used to get there."""
-
-    network: NetworkConfig
-    choices: Choices
-    weights: Mapping[str, torch.Tensor]
-    values: Mapping[str, float]
-    history: Sequence[Mapping[str, float]]
-    steps: int
-    seconds: float
-    calibration: Calibration | None = None
-
-    @property
-    def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        return {name: tensor.cpu().contiguous().numpy() for name, tensor in self.weights.items()}
+def _output_count(reading: LabelReading) -> int:
+    """Return how many answers the network gives for a voxel: masks have no background of their own."""
+    return len(reading.answers) + (reading.masks is None)
 
 
 def _grown(
@@ -223,7 +203,7 @@ def _grown(
     seed: int,
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
-) -> _Learned:
+) -> Learned:
     """Grow a random forest, and score it on the part that is held out."""
     from cristae.training.growing import grow_forest  # scikit-learn loads slowly
 
@@ -245,7 +225,7 @@ def _grown(
         on_event(Metrics(1, values))
     told = f"Dice {values['dice']:.3f} on the part held out" if "dice" in values else ""
     on_event(Progress("Training", 1.0, None, told))
-    return _Learned(
+    return Learned(
         network=forest.config,
         choices=plan.choices,
         weights=forest.state_dict(),
@@ -254,182 +234,3 @@ def _grown(
         steps=1,
         seconds=time.monotonic() - started,
     )
-
-
-def _regions(request: TrainingRequest) -> list[Region]:
-    """Read the labels of every pair, and refuse what does not go together."""
-    if not request.pairs:
-        raise InvalidInput("There is no image to train on. Give an image with its labels.")
-    _refuse_other_voxel_sizes(request)
-    size = _voxel_size(request) or _estimated_size(request)
-    regions: list[Region] = []
-    first_z = request.z
-    if first_z is not None and request.validation_z is not None:
-        first_z = (min(first_z[0], request.validation_z[0]), max(first_z[1], request.validation_z[1]))
-    label_images, masks, unknown = [labels for _, labels in request.pairs], None, request.unknown
-    if request.target == "masks":
-        masks = find_masks(label_images, classes=request.classes, unknown=unknown, z=first_z)
-        label_images = [MasksAsOne(labels, masks, unknown) for labels in label_images]
-        unknown = None if unknown is None else UNKNOWN
-    for index, ((image, _), labels) in enumerate(zip(request.pairs, label_images, strict=True)):
-        reading = read_labels(
-            labels,
-            image.shape_czyx,
-            target=request.target,
-            unknown=unknown,
-            empty_sections=request.empty_sections,
-            classes=request.classes,
-            z=first_z if index == 0 else None,
-            voxel_size=size,
-            masks=masks,
-        )
-        training_z = request.z if index == 0 else None
-        regions.append(Region(image, labels, reading, training_z=training_z))
-    channels = {region.image.shape_czyx[0] for region in regions}
-    if len(channels) > 1:
-        raise InvalidInput(
-            f"The images have different numbers of channels: {sorted(channels)}. Use alike ones."
-        )
-    agreed = share_classes([region.reading for region in regions])
-    return [replace(region, reading=reading) for region, reading in zip(regions, agreed, strict=True)]
-
-
-def _voxel_size(request: TrainingRequest) -> VoxelSize | None:
-    """Return what was asked for, else the voxel size of the deepest image that tells one."""
-    known = [
-        (image, size) for image, labels in request.pairs if (size := image.voxel_size or labels.voxel_size)
-    ]
-    if request.voxel_size or not known:
-        return request.voxel_size
-    return max(known, key=lambda pair: pair[0].shape_czyx[1])[1]
-
-
-def _refuse_other_voxel_sizes(request: TrainingRequest) -> None:
-    """Refuse images of which one shows objects at another scale than the others; the network sees voxels."""
-    size = _voxel_size(request)
-    if request.voxel_size or size is None:
-        return
-    for number, (image, labels) in enumerate(request.pairs, start=1):
-        own = image.voxel_size or labels.voxel_size
-        if own is None:
-            continue
-        axes = (1, 2) if image.shape_czyx[1] == 1 else (0, 1, 2)  # one section has no distance of sections
-        ratios = [own.zyx_nm[axis] / size.zyx_nm[axis] for axis in axes]
-        if any(max(ratio, 1 / ratio) > _LIKE_SIZES for ratio in ratios):
-            raise InvalidInput(
-                f"The images have different voxel sizes: {image.name or f'image {number}'} has {_told(own)}, "
-                f"another one {_told(size)} (z, y, x). Scale them alike before, or, if the sizes are wrong, "
-                "give the right one for all (--voxel-size)."
-            )
-
-
-def _told(size: VoxelSize) -> str:
-    z, y, x = size.zyx_nm
-    return f"{z:g} x {y:g} x {x:g} nm"
-
-
-def _estimated_size(request: TrainingRequest) -> VoxelSize:
-    """Return a voxel size of the right proportions for all images, where none is known."""
-    deepest = max((image for image, _ in request.pairs), key=lambda image: image.shape_czyx[1])
-    return VoxelSize(estimate_anisotropy(deepest, range(deepest.shape_czyx[1])), 1.0, 1.0)
-
-
-def _output_count(reading: LabelReading) -> int:
-    """Return how many answers the network gives for a voxel: masks have no background of their own."""
-    return len(reading.answers) + (reading.masks is None)
-
-
-def _hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -> list[Note]:
-    """Hold a block of each region out for validation, or the sections that were asked for."""
-    notes: list[Note] = []
-    down = plan.choices.downsample_zyx
-    in_depth = plan.network.dims == 3
-    gap = (4 * down[0] if in_depth else 1, 8 * down[1], 8 * down[2])
-    for index, region in enumerate(regions):
-        region.gap_zyx = gap
-        if index == 0 and request.validation_z is not None:
-            start, stop = request.validation_z
-            if not 0 <= start < stop <= region.shape_zyx[0]:
-                raise InvalidInput(
-                    f"The validation sections {start}:{stop} are not in the image, which has the sections "
-                    f"0:{region.shape_zyx[0]} (half-open, counted from 0)."
-                )
-            region.held_out = Box((start, 0, 0), (stop, *region.shape_zyx[1:]))
-            region.gap_zyx = (0, 0, 0)  # the person chose the sections to train on as well
-            if not any((targets != UNKNOWN).any() for _, targets in region.slabs(validation=True)):
-                raise InvalidInput(f"The validation sections {start}:{stop} carry no labels.")
-        elif plan.choices.validation > 0:
-            counts = class_profiles(region)
-            region.held_out = choose_held_out(counts, region.annotated_box, plan.choices.validation, gap)
-        held = region.held_out
-        if held is None:
-            continue
-        name = f" of {region.image.name or f'image {index + 1}'}" if len(regions) > 1 else ""
-        z, y, x = (f"{a}:{b}" for a, b in zip(held.start, held.stop, strict=True))
-        notes.append(Note(f"Validated on z {z}, y {y}, x {x}{name}, which is not trained on."))
-    return notes
-
-
-def _identity(request: TrainingRequest, plan: Plan, classes: Sequence[LabelClass]) -> dict[str, Any]:
-    """Return what makes a training this one: a checkpoint of another one is not taken over."""
-    start, size = request.start_from, request.voxel_size
-    return {
-        "the plan": {k: v for k, v in plan.to_dict().items() if k != "sentences"},
-        "the seed": request.seed,
-        "the target": request.target,
-        "the unknown value": request.unknown,
-        "the empty sections": request.empty_sections,
-        "the classes": [asdict(cls) for cls in classes],
-        "the sections": [request.z, request.validation_z],
-        "the voxel size": size.zyx_nm if size else None,
-        "the model to start from": [start.name, start.record.get("weights_sha256")] if start else None,
-        "the images": [[image.shape_czyx, image.name] for image, _ in request.pairs],
-        "the data": [list(pair) for pair in request.digests],
-        "the version of Cristae": version("cristae"),
-    }
-
-
-def _record(
-    request: TrainingRequest,
-    plan: Plan,
-    regions: Sequence[Region],
-    learned: _Learned,
-) -> dict[str, Any]:
-    size = _voxel_size(request)
-    down = plan.choices.downsample_zyx
-    return {
-        "schema": 1,
-        "name": request.model_name,
-        "created_s": time.time(),
-        "cristae_version": version("cristae"),
-        "target": request.target,
-        "classes": [asdict(cls) for cls in regions[0].reading.answers],
-        "channels": regions[0].image.shape_czyx[0],
-        "voxel_size_nm": list(size.zyx_nm) if size else None,
-        "display_unit": size.display_unit if size else "",
-        "working_voxel": {"downsample_zyx": list(down)},
-        "network": learned.network.to_dict(),
-        "preprocessing": plan.preprocessing.to_dict(),
-        "halo_zyx": [h * d for h, d in zip(halo(plan.network), down, strict=True)],
-        "plan": {
-            "sentences": [*plan.sentences, *changes_told(plan.choices, learned.choices)],
-            "settings": replace(plan, choices=learned.choices).settings,
-        },
-        "metrics": dict(learned.values),
-        "history": [dict(values) for values in learned.history],
-        "training": {
-            "steps": learned.steps,
-            "seconds": round(learned.seconds, 1),
-            "seed": request.seed,
-            "torch_version": torch.__version__,
-            "calibration": None if learned.calibration is None else asdict(learned.calibration),
-        },
-        "data": [{"image_digest": image, "labels_digest": labels} for image, labels in request.digests],
-        "outputs": [
-            "labels",
-            "probabilities",
-            "uncertainty",
-            *["instances"] * (request.target == "instances"),
-        ],
-        "job_id": request.job_id,
-    }

@@ -1,0 +1,105 @@
+"""What a training leaves: the record of its model, and what tells it from other trainings meanwhile."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from cristae.networks import NetworkConfig, halo
+from cristae.training.calibration import Calibration
+from cristae.training.choices import Choices
+from cristae.training.pairs import voxel_size_of
+from cristae.training.plan import Plan
+from cristae.training.regions import Region
+from cristae.training.request import TrainingRequest
+from cristae.training.telling import changes_told
+from cristae.volumes import LabelClass
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came out: the network with its weights, its figures, and what was used to get there."""
+
+    network: NetworkConfig
+    choices: Choices
+    weights: Mapping[str, torch.Tensor]
+    values: Mapping[str, float]
+    history: Sequence[Mapping[str, float]]
+    steps: int
+    seconds: float
+    calibration: Calibration | None = None
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The weights as a model package takes them."""
+        return {name: tensor.cpu().contiguous().numpy() for name, tensor in self.weights.items()}
+
+
+def identity_of(request: TrainingRequest, plan: Plan, classes: Sequence[LabelClass]) -> dict[str, Any]:
+    """Return what makes a training this one: a checkpoint of another one is not taken over."""
+    start, size = request.start_from, request.voxel_size
+    return {
+        "the plan": {k: v for k, v in plan.to_dict().items() if k != "sentences"},
+        "the seed": request.seed,
+        "the target": request.target,
+        "the unknown value": request.unknown,
+        "the empty sections": request.empty_sections,
+        "the classes": [asdict(cls) for cls in classes],
+        "the sections": [request.z, request.validation_z],
+        "the voxel size": size.zyx_nm if size else None,
+        "the model to start from": [start.name, start.record.get("weights_sha256")] if start else None,
+        "the images": [[image.shape_czyx, image.name] for image, _ in request.pairs],
+        "the data": [list(pair) for pair in request.digests],
+        "the version of Cristae": version("cristae"),
+    }
+
+
+def record_of(
+    request: TrainingRequest,
+    plan: Plan,
+    regions: Sequence[Region],
+    learned: Learned,
+) -> dict[str, Any]:
+    """Return the record of the model, plain JSON values."""
+    size = voxel_size_of(request)
+    down = plan.choices.downsample_zyx
+    return {
+        "schema": 1,
+        "name": request.model_name,
+        "created_s": time.time(),
+        "cristae_version": version("cristae"),
+        "target": request.target,
+        "classes": [asdict(cls) for cls in regions[0].reading.answers],
+        "channels": regions[0].image.shape_czyx[0],
+        "voxel_size_nm": list(size.zyx_nm) if size else None,
+        "display_unit": size.display_unit if size else "",
+        "working_voxel": {"downsample_zyx": list(down)},
+        "network": learned.network.to_dict(),
+        "preprocessing": plan.preprocessing.to_dict(),
+        "halo_zyx": [h * d for h, d in zip(halo(plan.network), down, strict=True)],
+        "plan": {
+            "sentences": [*plan.sentences, *changes_told(plan.choices, learned.choices)],
+            "settings": replace(plan, choices=learned.choices).settings,
+        },
+        "metrics": dict(learned.values),
+        "history": [dict(values) for values in learned.history],
+        "training": {
+            "steps": learned.steps,
+            "seconds": round(learned.seconds, 1),
+            "seed": request.seed,
+            "torch_version": torch.__version__,
+            "calibration": None if learned.calibration is None else asdict(learned.calibration),
+        },
+        "data": [{"image_digest": image, "labels_digest": labels} for image, labels in request.digests],
+        "outputs": [
+            "labels",
+            "probabilities",
+            "uncertainty",
+            *["instances"] * (request.target == "instances"),
+        ],
+        "job_id": request.job_id,
+    }
