@@ -137,7 +137,8 @@ public final class TrainDialog {
         choices.get("empty-sections", "unknown"));
     form.text(true, "slices", "Slices to train on", "", "1-40: from 1, both ends included");
     form.text(true, "validation", "Slices to check with", "", "41-50; empty: chosen for you");
-    form.hint(true, "1-40 counts from 1, both ends included; empty means all");
+    form.hint(
+        true, "1-40 counts from 1, both ends included; empty: all, and some chosen to check with");
     form.text(true, "voxel-size", "Voxel size z,y,x in nm", "", "Instead of the calibration");
     form.text(true, "start-from", "Start from the model", "", "Empty: from scratch");
     form.text(true, "seed", "Seed", "", "The same number makes the same model");
