@@ -2,7 +2,7 @@
 
 What is run is ``scripts/demo.py``, as ``make demo`` does after the set-up, without a display.
 
-    python benchmarks/demo.py [--minutes 2.5]
+    python benchmarks/demo.py [--minutes 3]
 """
 
 import argparse
@@ -20,7 +20,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "docs" / "benchmarks" / "demo.md"
 MACRO = ROOT / "examples" / "demo.ijm"
-MINUTES = "minutes=2.5"
+MINUTES = "minutes=3"
 """How the macro says how long to train."""
 LEAST_DICE = 0.78
 MOST_SECONDS = 300
@@ -79,7 +79,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=2.5, help="how long to train (default: 2.5)")
+    parser.add_argument("--minutes", type=float, default=3.0, help="how long to train (default: 3)")
     minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory() as folder:
         scores, took = run(Path(folder), minutes)

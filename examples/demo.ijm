@@ -10,7 +10,7 @@ cut("raw.tif", 0, 120, "left.tif");
 cut("neurons.tif", 0, 120, "left-neurons.tif");
 cut("raw.tif", 130, 70, "right.tif");
 
-run("Cristae Train", "image=left.tif labels=left-neurons.tif task=instances name=neurons minutes=2.5");
+run("Cristae Train", "image=left.tif labels=left-neurons.tif task=instances name=neurons minutes=3");
 run("Cristae Segment", "image=right.tif model=neurons output=labels");  // 1 inside of neurons, 2 boundary
 saveAs("Tiff", folders[1] + "right-boundaries.tif");
 run("Cristae Segment", "image=right.tif model=neurons");  // one number for each neuron

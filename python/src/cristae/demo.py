@@ -92,7 +92,7 @@ def run(
     folder
         Where the parts of the sample, the labels and the picture are written.
     minutes
-        How long to train; 2.5 gives a good result on two CPU cores.
+        How long to train; 3 gives a good result on two CPU cores.
     home
         Gets the model; default: ``home`` in the folder.
     on_event

@@ -14,7 +14,7 @@ draw both, without Fiji. (`make demo` in the repository does the same from a mac
 the model goes into FOLDER/home.
 """
 EXAMPLE = """\
-  cristae demo --minutes 2.5 --folder cristae-demo
+  cristae demo --minutes 3 --folder cristae-demo
 """
 
 
@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
         help="where to write everything (default: cristae-demo)",
     )
     command.add_argument(
-        "--minutes", metavar="M", type=positive_number, default=2.5, help="how long to train (default: 2.5)"
+        "--minutes", metavar="M", type=positive_number, default=3.0, help="how long to train (default: 3)"
     )
     command.set_defaults(run=run)
 
