@@ -18,6 +18,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cristae.computing import prepare_to_compute
+
+prepare_to_compute()  # as commands and workers do, before torch is loaded
+
 import numpy as np
 import psutil
 import torch

@@ -19,6 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
 
+from cristae.computing import prepare_to_compute
+
+prepare_to_compute()  # as commands and workers do, before torch is loaded
+
 import tifffile
 import torch
 
