@@ -95,6 +95,11 @@ def test_what_are_no_masks_is_refused(
         find_masks([ArrayImage(voxels) for voxels in images], classes=classes)
 
 
+def test_zero_is_outside_of_a_mask_and_cannot_be_unknown() -> None:
+    with pytest.raises(InvalidInput, match="0 is outside of a mask"):
+        find_masks([ArrayImage(masks_of([0, 1, 1], [0, 0, 1]))], unknown=0)
+
+
 def test_masks_that_overlap_in_too_many_ways_are_refused() -> None:
     every = np.arange(512)
     voxels = masks_of(*[(every >> bit & 1).tolist() for bit in range(9)])

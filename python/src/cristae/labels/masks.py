@@ -246,6 +246,11 @@ def check_mask_values(
     InvalidInput
         With the values, and what to do.
     """
+    if unknown == 0:
+        raise InvalidInput(
+            f"In the {what} of masks 0 is outside of a mask, so it cannot be the unknown value. Give voxels "
+            "that nobody knows another value in one of the channels at least, and name that one as unknown."
+        )
     for number, (channel, values) in enumerate(zip(block, seen, strict=True), 1):
         values |= set(fastremap.unique(as_integers(channel, what)).tolist()) - {0, unknown}
         if len(values) > 1:
