@@ -115,6 +115,15 @@ class Home:
         """The address of the running server; absent when none runs."""
         return self.root / "server.json"
 
+    def server_runs(self) -> bool:
+        """Tell whether the server that last wrote its address here is alive; one that was killed is not."""
+        import psutil
+
+        try:
+            return psutil.pid_exists(int(json.loads(self.server_file.read_text(encoding="utf-8"))["pid"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
     @property
     def launcher_file(self) -> Path:
         """The command that last started a server on this home; stays when the server ends."""

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -75,6 +78,27 @@ def test_jobs_are_read_from_the_journal_without_a_server(
     journal.move(job_id, JobState.CANCELLED)
     assert "is cancelled" in said(capsys, "jobs", "cancel", job_id[:8])
     assert "no job" in said(capsys, "jobs", "show", "zzzz", code=1)
+    journal.close()
+
+
+def test_jobs_that_stand_still_because_no_server_runs_are_told_so(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal, job_id = Journal(Home(home).journal_file), str(uuid.uuid4())
+    journal.submit(job_id, PredictionSpec("mito", "a" * 64), "stack.tif with mito", max_open=5)
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    for pid, told in ((killed.pid, True), (os.getpid(), False)):
+        Home(home).server_file.write_text(json.dumps({"pid": pid}))
+        for words in (["jobs"], ["jobs", "show", job_id]):
+            assert cli.main(words) == 0
+            assert ("stands still" in capsys.readouterr().err) == told
+    Home(home).server_file.unlink()
+    assert cli.main(["jobs"]) == 0
+    assert "stands still" in capsys.readouterr().err
+    journal.move(job_id, JobState.CANCELLED)
+    assert cli.main(["jobs"]) == 0
+    assert capsys.readouterr().err == ""
     journal.close()
 
 

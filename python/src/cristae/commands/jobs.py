@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ def list_jobs(arguments: argparse.Namespace) -> int:
         [j.job_id[:SHORT], j.kind, j.title, j.state.lower(), _how_far(j), moment(j.created_s)] for j in jobs
     ]
     print(table(["id", "kind", "title", "state", "progress", "submitted"], rows))
+    _tell_if_they_stand_still(arguments, jobs)
     return 0
 
 
@@ -75,6 +77,7 @@ def show_job(arguments: argparse.Namespace) -> int:
     print(f"{job.job_id}: {job.title}, {job.kind}, {job.state.lower()}, attempt {job.attempt}")
     print(f"submitted {moment(job.created_s)}" + (f", ended {moment(job.ended_s)}" if job.ended_s else ""))
     print("\n".join([_how_far(job), *(f"  - {sentence}" for sentence in plan), *notes]))
+    _tell_if_they_stand_still(arguments, [job])
     return 0
 
 
@@ -115,6 +118,18 @@ def _find(journal: "Journal | None", arguments: argparse.Namespace) -> "JobRecor
     if len(found) > 1:
         raise InvalidInput(f"'{wanted}' could be {len(found)} jobs; give more characters of the id.")
     return found[0]
+
+
+def _tell_if_they_stand_still(arguments: argparse.Namespace, jobs: "Sequence[JobRecord]") -> None:
+    """Say that jobs wait for a server: the journal shows them as they were when it was killed."""
+    home = home_of(arguments)
+    if all(job.state.is_end for job in jobs) or home.server_runs():
+        return
+    print(
+        f"No server runs on {home.root}: what has not ended stands still, and goes on when "
+        "Fiji or `cristae serve` starts one.",
+        file=sys.stderr,
+    )
 
 
 def _how_far(job: "JobRecord") -> str:
