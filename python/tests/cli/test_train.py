@@ -15,7 +15,7 @@ import tifffile
 
 import cristae
 from cristae import cli
-from cristae.errors import Busy, Cancelled
+from cristae.errors import Busy, Cancelled, InvalidInput
 from cristae.events import Event, PlanMade, Progress
 from cristae.models import ModelLibrary
 
@@ -104,6 +104,22 @@ def test_the_door_trains_on_arrays_and_starts_from_a_model(data: tuple[Path, Pat
     )
     assert {model.name for model in ModelLibrary(tmp_path / "home" / "models").list()} == {"first", "second"}
     assert second.digest != first.digest
+
+
+@pytest.mark.parametrize("classes", [{255: "disc"}, ["disc"]])
+def test_the_door_takes_classes_as_names_too(data: tuple[Path, Path], classes: Any) -> None:
+    raw, labels = (tifffile.imread(path) for path in data)
+    choices: dict[str, Any] = {"model": "m", "settings": {"learner": "forest"}}
+    assert cristae.train(raw, labels, classes=classes, **choices).record["classes"][0]["name"] == "disc"
+    with pytest.raises(InvalidInput, match=r"\['disc'\]"):
+        cristae.train(raw, labels, classes="disc", **choices)
+
+
+def test_a_voxel_size_of_two_sides_is_refused_in_words(data: tuple[Path, Path]) -> None:
+    raw, labels = (tifffile.imread(path) for path in data)
+    two: Any = (4.6, 4.6)
+    with pytest.raises(InvalidInput, match="three sides"):
+        cristae.train(raw, labels, model="m", steps=2, voxel_size_nm=two)
 
 
 def test_an_interrupted_training_goes_on_and_ends_with_the_same_weights(

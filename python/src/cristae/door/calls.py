@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cristae.door.sources import Classes
     from cristae.events import Event
     from cristae.models import ModelPackage
     from cristae.prediction import OutputKind
-    from cristae.volumes import Image, LabelClass
+    from cristae.volumes import Image
 
 type Source = "str | Path | NDArray[Any] | Image | Any"
 """A path of any format that Cristae reads, a NumPy or Zarr array (z, y, x), (y, x) or (c, z, y, x), or an "
@@ -30,7 +31,7 @@ def train(
     target: Literal["classes", "masks", "instances"] = "classes",
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "unknown",
-    classes: "Sequence[LabelClass]" = (),
+    classes: "Classes" = (),
     budget: Literal["quick", "standard", "best"] | None = None,
     minutes: float | None = None,
     steps: int | None = None,
@@ -63,7 +64,8 @@ def train(
     empty_sections
         What sections without labels mean while others have some.
     classes
-        What the label values mean, with names and colours; other values are refused. A class named
+        What the label values mean: names for 1, 2, ..., names by value such as {100: "er"}, or
+        :class:`~cristae.volumes.LabelClass` with colours; other values are refused. A class named
         "background" is the background.
     budget, minutes, steps
         How long to train, one of them: "quick" (default), "standard" or "best"; at most so many minutes; so
@@ -103,16 +105,16 @@ def train(
     >>> cristae.train("stack.tif", "labels.tif", model="mito", minutes=10)  # doctest: +SKIP
     """
     from cristae.door.resume import training_folder
-    from cristae.door.sources import as_image, as_masks, refuse_same
+    from cristae.door.sources import as_image, as_masks, class_table, refuse_same, voxel_size
     from cristae.events import Note
     from cristae.models import ModelLibrary, check_model_name
     from cristae.settings import Home
     from cristae.training import Budget, TrainingRequest, inspect_and_plan
     from cristae.training import train as train_network
-    from cristae.volumes import VoxelSize
     from cristae.volumes.digest import image_digest
 
     check_model_name(model)
+    table = class_table(classes)
     place = Home.find(home).checked()
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
@@ -120,7 +122,7 @@ def train(
     if target == "masks":
         read = [(as_image(image), *as_masks(truth)) for image, truth in pairs]
         opened = [(image, truth) for image, truth, _ in read]
-        classes = classes or read[0][2]
+        table = table or read[0][2]
     else:
         opened = [(as_image(image), as_image(truth)) for image, truth in pairs]
     for image, truth in pairs:
@@ -133,11 +135,11 @@ def train(
         target=target,
         unknown=unknown,
         empty_sections=empty_sections,
-        classes=tuple(classes),
+        classes=table,
         budget=Budget(budget or "quick", minutes, steps),
         z=z,
         validation_z=validation_z,
-        voxel_size=None if voxel_size_nm is None else VoxelSize(*voxel_size_nm),
+        voxel_size=None if voxel_size_nm is None else voxel_size(voxel_size_nm),
         start_from=start,
         settings=dict(settings or {}),
         seed=seed,
@@ -148,7 +150,7 @@ def train(
         "target": target,
         "unknown": unknown,
         "empty_sections": empty_sections,
-        "classes": [[entry.value, entry.name, entry.rgb] for entry in classes],
+        "classes": [[entry.value, entry.name, entry.rgb] for entry in table],
         "voxel_size_nm": None if voxel_size_nm is None else list(voxel_size_nm),
         "budget": [budget, minutes, steps],
         "sections": [z, validation_z],
@@ -270,7 +272,7 @@ def evaluate(
     truth: Source,
     *,
     target: str = "classes",
-    classes: "Sequence[LabelClass]" = (),
+    classes: "Classes" = (),
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "background",
     z: tuple[int, int] | None = None,
@@ -314,21 +316,22 @@ def evaluate(
     >>> evaluate(np.array([[[0, 1, 1, 1]]], np.uint8), truth)["classes"]["1"]["precision"]
     0.6666666666666666
     """
-    from cristae.door.sources import as_image, as_masks
+    from cristae.door.sources import as_image, as_masks, class_table
     from cristae.errors import InvalidInput
     from cristae.evaluation import evaluate_classes, evaluate_instances, evaluate_masks
     from cristae.events import Note
 
+    table = class_table(classes)
     if target == "masks":
         (ours, _), (true, named) = as_masks(prediction), as_masks(truth)
-        classes = classes or named
+        table = table or named
     else:
         ours, true = as_image(prediction), as_image(truth)
     for sentence in dict.fromkeys((*ours.notes, *true.notes)):
         on_event(Note(sentence))
     if target == "instances":
-        if classes:
+        if table:
             raise InvalidInput("Classes are named for the target classes; objects (instances) have none.")
         return evaluate_instances(ours, true, unknown=unknown, empty_sections=empty_sections, z=z)
     compare = evaluate_masks if target == "masks" else evaluate_classes
-    return compare(ours, true, classes=classes, unknown=unknown, empty_sections=empty_sections, z=z)
+    return compare(ours, true, classes=table, unknown=unknown, empty_sections=empty_sections, z=z)

@@ -1,5 +1,6 @@
 """Paths and arrays as images."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,37 @@ from cristae.volumes.import_folder import natural
 from cristae.volumes.import_hdf5 import SUFFIXES as HDF5
 from cristae.volumes.import_hdf5 import Hdf5Image, split_key
 from cristae.volumes.import_zarr import is_zarr
+
+type Classes = Iterable[LabelClass | str] | Mapping[int, str]
+
+
+def class_table(classes: Classes) -> tuple[LabelClass, ...]:
+    """Return a class table, also from names by value, or from the names of the values 1, 2, ...
+
+    Examples
+    --------
+    >>> [(entry.value, entry.name) for entry in class_table({100: "er", 200: "vesicles"})]
+    [(100, 'er'), (200, 'vesicles')]
+    >>> class_table(["er", "vesicles"])[1].value
+    2
+    """
+    if isinstance(classes, str):
+        raise InvalidInput(
+            f"The classes are the text {classes!r}; give a list of names, such as [{classes!r}]."
+        )
+    if isinstance(classes, Mapping):
+        return tuple(LabelClass(value, name) for value, name in classes.items())
+    return tuple(
+        LabelClass(number, entry) if isinstance(entry, str) else entry
+        for number, entry in enumerate(classes, 1)
+    )
+
+
+def voxel_size(zyx_nm: tuple[float, float, float]) -> VoxelSize:
+    """Return a voxel size of three numbers, refusing more or fewer."""
+    if len(zyx_nm) != 3:
+        raise InvalidInput(f"A voxel size has three sides in nanometres (z, y, x), not {len(zyx_nm)}.")
+    return VoxelSize(*zyx_nm)
 
 
 def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = None) -> Image:
@@ -148,7 +180,7 @@ class Recalibrated:
         self._image = image
         self.shape_czyx = image.shape_czyx
         self.dtype = image.dtype
-        self.voxel_size: VoxelSize | None = VoxelSize(*voxel_size_nm)
+        self.voxel_size: VoxelSize | None = voxel_size(voxel_size_nm)
         self.name = image.name
         self.notes = image.notes
 
