@@ -22,6 +22,16 @@ def ended(failure: BaseException, home: Path) -> int:
     return ending(failure, argparse.Namespace(command="train", home=home))
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_what_may_not_be_written_is_told_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    assert ended(OSError(number, os.strerror(number), "ro/work"), tmp_path) == 1
+    told = capsys.readouterr().err
+    assert "ro/work may not be read or written by this user" in told
+    assert "--home" in told
+
+
 def test_a_failure_is_one_sentence_on_stderr_and_code_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

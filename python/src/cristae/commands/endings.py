@@ -38,6 +38,16 @@ def ending(failure: BaseException, arguments: argparse.Namespace) -> int:
     if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
         where = "" if failure.filename is None else f" It is the disk with {failure.filename}."
         return _say(f"The disk is full. Free some space, then run the command again.{where}", FAILED)
+    if (
+        isinstance(failure, OSError)
+        and failure.filename is not None
+        and failure.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    ):
+        return _say(
+            f"{failure.filename} may not be read or written by this user ({failure.strerror}). Give "
+            "this user the right to it, or choose another place; for the home folder with --home.",
+            FAILED,
+        )
     if isinstance(failure, OSError) and failure.filename is not None:
         return _say(f"{failure.filename}: {failure.strerror or failure}.", FAILED)
     if isinstance(failure, MemoryError):
