@@ -156,7 +156,7 @@ def test_a_wrong_promise_throws_the_upload_away(store):
 def test_a_block_that_the_disk_lost_is_asked_for_again(store):
     voxels = random_volume()
     upload = send(open_upload(store, voxels), voxels)
-    chunk = sorted((store.staging / upload.id).glob("volume/0/c.0.0.*"))[2]
+    chunk = sorted((store.staging / upload.id).glob("volume/0/c/0/0/*/*"))[2]
     chunk.write_bytes(bytes(chunk.stat().st_size))
     with pytest.raises(Busy, match="from block 2 on"):
         upload.seal()
@@ -256,7 +256,7 @@ def test_symbolic_links_are_not_followed(store, tmp_path):
     (store.staging / ("ab" * 16)).symlink_to(tmp_path)
     with pytest.raises(CorruptData, match="symbolic link"):
         store.upload("ab" * 16)
-    chunk = volume.folder / "0/c.0.0.0.0"
+    chunk = volume.folder / "0/c/0/0/0/0"
     chunk.rename(tmp_path / "elsewhere")
     chunk.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CorruptData):

@@ -1,10 +1,8 @@
 """One block as one chunk file: voxels, then the CRC-32C of what comes before it.
 
 Uploads are stored as they come (``bytes`` + ``crc32c``): the file of a whole block is its voxels and four
-bytes more.  Their files lie side by side, ``c.0.7.0.0``, because a folder for each block takes the system
-longer than its mebibyte does.  Results are compressed (``bytes`` + ``zstd`` + ``crc32c``) and lie in folders,
-``c/0/7/0/0``, as most tools expect it of an OME-Zarr.  zarr-python reads both.  Blocks at the end of an axis
-are padded with zeros to the shape of the others, as Zarr wants it.
+bytes more.  Results are compressed (``bytes`` + ``zstd`` + ``crc32c``).  zarr-python reads both.  Blocks at
+the end of an axis are padded with zeros to the shape of the others, as Zarr wants it.
 """
 
 from collections.abc import Buffer
@@ -32,11 +30,6 @@ class ChunkFormat(Enum):
     PLAIN = "plain"
     ZSTD = "zstd"
 
-    @property
-    def separator(self) -> str:
-        """What stands between the coordinates in the name of a chunk file."""
-        return "." if self is ChunkFormat.PLAIN else "/"
-
 
 def crc32c(data: bytes | Voxels) -> int:
     """Return the CRC-32C (Castagnoli) of some bytes.
@@ -49,15 +42,9 @@ def crc32c(data: bytes | Voxels) -> int:
     return int(google_crc32c.value(data))
 
 
-def chunk_name(coordinates: tuple[int, ...], chunk_format: ChunkFormat) -> str:
-    """Return the path of a chunk below its array's folder.
-
-    Examples
-    --------
-    >>> chunk_name((0, 7, 0, 0), ChunkFormat.PLAIN), chunk_name((0, 7, 0, 0), ChunkFormat.ZSTD)
-    ('c.0.7.0.0', 'c/0/7/0/0')
-    """
-    return chunk_format.separator.join(("c", *map(str, coordinates)))
+def chunk_name(coordinates: tuple[int, ...]) -> str:
+    """Return the path of a chunk below its array's folder."""
+    return "c/" + "/".join(map(str, coordinates))
 
 
 def crc_bytes(crc: int) -> bytes:

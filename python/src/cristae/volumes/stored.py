@@ -43,7 +43,7 @@ class ChunkFiles:
     def path(self, index: int) -> str:
         """Return the place of a block's chunk file."""
         # Text instead of Path: this runs for every chunk of every tile.
-        return f"{self._array}/{chunks.chunk_name(self.blocks.coordinates(index), self.chunk_format)}"
+        return f"{self._array}/{chunks.chunk_name(self.blocks.coordinates(index))}"
 
     def read_file(self, index: int) -> bytes:
         """Return a chunk file as it is; a missing one is an error that names its box."""

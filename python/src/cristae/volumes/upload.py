@@ -4,7 +4,7 @@ What survives the end of the process at any moment::
 
     staging/ID/upload.json    what is sent, and the digest that the client promised (written before the id is
     told) staging/ID/blocks.log     one record per committed block, appended after its chunk file is complete
-    staging/ID/volume/0/c....  the chunk files
+    staging/ID/volume/0/c/... the chunk files
     staging/ID/lock           held by the process that writes
 
 A record is the block's CRC-32C and a CRC-32C over that and the block's number.  The first record that is
