@@ -64,6 +64,18 @@ class DialogIT {
     return "my \\\"st\u00e4ck\\\" [2] a\\\\b" + end;
   }
 
+  /** A test that failed half-way leaves no job for the next ones to wait behind. */
+  @AfterEach
+  void cancelJobs() throws Exception {
+    org.cristae.fiji.client.Jobs jobs =
+        new org.cristae.fiji.client.Jobs(Connection.open(Progress.NONE, new Cancellation()));
+    for (org.cristae.v1.Job job : jobs.list(20)) {
+      if (!org.cristae.fiji.client.Jobs.isEnd(job.getState())) {
+        jobs.cancel(job.getJobId());
+      }
+    }
+  }
+
   @Test
   void eachActionRecordsOneLineThatReplaysToTheSameResult() throws Exception {
     RealImageJ.stack(
@@ -201,7 +213,7 @@ class DialogIT {
     menu("Cristae Jobs");
     Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
     JTable table = (JTable) child(jobs, part -> part instanceof JTable);
-    await("the job", () -> isFirst(table, "long", "running") ? this : null);
+    awaitFirst(table, "long", "running");
     SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
     click(jobs, "Follow");
     click(jobs, "Follow");
@@ -222,7 +234,25 @@ class DialogIT {
     click(jobs, "Follow");
     Window again = await("another window", () -> frame("Cristae: Training long"));
     click(again, "Cancel");
-    await("the end", () -> isFirst(table, "long", "cancelled") ? this : null);
+    awaitFirst(table, "long", "cancelled");
+  }
+
+  private void awaitFirst(JTable table, String job, String state) throws Exception {
+    try {
+      await("the job", () -> isFirst(table, job, state) ? this : null);
+    } catch (AssertionError e) {
+      StringBuilder rows = new StringBuilder(job + " " + state + " is not first of:");
+      SwingUtilities.invokeAndWait(
+          () -> {
+            for (int row = 0; row < Math.min(3, table.getRowCount()); row++) {
+              rows.append('\n');
+              for (int column = 0; column < table.getColumnCount(); column++) {
+                rows.append(table.getValueAt(row, column)).append(" | ");
+              }
+            }
+          });
+      throw new AssertionError(rows.toString(), e);
+    }
   }
 
   private static boolean isFirst(JTable table, String job, String state) throws Exception {
