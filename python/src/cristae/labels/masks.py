@@ -91,11 +91,13 @@ class MasksAsOne:
     masks
         What :func:`find_masks` found.
     unknown
-        A voxel with this value in any channel is unknown: 255.
+        A voxel with this value in any channel is unknown: it becomes `unknown_value`, which is 255, or None
+        if there is no such value.
     """
 
     def __init__(self, labels: Image, masks: Masks, unknown: int | None = None) -> None:
         self._labels, self._unknown = labels, unknown
+        self.unknown_value = None if unknown is None else UNKNOWN_COMBINATION
         bits = np.array([0, *(sum(1 << mask for mask in members) for members in masks.combinations)])
         order = np.argsort(bits)
         self._bits, self._values = bits[order], order.astype(np.uint8)

@@ -170,7 +170,7 @@ def _check_sections(house: House, spec: TrainingSpec) -> None:
 
 def _read_labels(house: House, spec: TrainingSpec, masks: "Masks | None", number: int) -> "LabelReading":
     # Loaded here: the label room brings scipy, which a server needs only when someone trains.
-    from cristae.labels import UNKNOWN, MasksAsOne, read_labels
+    from cristae.labels import MasksAsOne, read_labels
 
     pair = spec.volumes[number]
     image, unknown = house.store.open(pair.image_volume_id), spec.unknown_value
@@ -178,8 +178,8 @@ def _read_labels(house: House, spec: TrainingSpec, masks: "Masks | None", number
     if number == 0:
         _check_sections(house, spec)
     if masks is not None:
-        labels = MasksAsOne(labels, masks, unknown)
-        unknown = None if unknown is None else UNKNOWN
+        combined = MasksAsOne(labels, masks, unknown)
+        labels, unknown = combined, combined.unknown_value
     return read_labels(
         labels,
         image.shape_czyx,

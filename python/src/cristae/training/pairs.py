@@ -30,8 +30,8 @@ def read_pairs(request: TrainingRequest) -> list[Region]:
     label_images, masks, unknown = [labels for _, labels in request.pairs], None, request.unknown
     if request.target == "masks":
         masks = find_masks(label_images, classes=request.classes, unknown=unknown, z=first_z)
-        label_images = [MasksAsOne(labels, masks, unknown) for labels in label_images]
-        unknown = None if unknown is None else UNKNOWN
+        combined = [MasksAsOne(labels, masks, unknown) for labels in label_images]
+        label_images, unknown = [*combined], combined[0].unknown_value
     for index, ((image, _), labels) in enumerate(zip(request.pairs, label_images, strict=True)):
         reading = read_labels(
             labels,
