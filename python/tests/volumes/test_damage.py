@@ -10,6 +10,7 @@ from sending import NM, open_upload, random_volume, send, spec_of
 from cristae.errors import CorruptData
 from cristae.geometry import Box
 from cristae.volumes import LabelClass, VolumeSpec
+from cristae.volumes.chunks import ChunkFormat, chunk_name
 
 
 def sealed(store, kind, voxels, classes=()):
@@ -48,13 +49,17 @@ def test_every_flipped_bit_is_noticed(store, kind):
     read_everything(store, digest)
 
 
+def chunk_file(volume, kind, index):
+    chunk_format = ChunkFormat.PLAIN if kind == "upload" else ChunkFormat.ZSTD
+    return volume.folder / "0" / chunk_name(volume.spec.blocks.coordinates(index), chunk_format)
+
+
 def test_a_missing_chunk_is_an_error_that_names_its_box(store, kind):
     voxels = random_volume((1, 20, 300, 280))
     volume = sealed(store, kind, voxels)
     for index in range(volume.spec.blocks.count):
         box = volume.spec.blocks.box(index)
-        coordinates = "/".join(map(str, volume.spec.blocks.coordinates(index)))
-        chunk = volume.folder / "0" / "c" / coordinates
+        chunk = chunk_file(volume, kind, index)
         whole = chunk.read_bytes()
         chunk.unlink()
         fresh = store.open(volume.digest)
@@ -69,7 +74,7 @@ def test_a_missing_chunk_is_an_error_that_names_its_box(store, kind):
 @pytest.mark.parametrize("size", [0, 3, 4, 5, -1])
 def test_a_chunk_that_was_cut_short_is_damaged(store, kind, size):
     volume = sealed(store, kind, random_volume((1, 2, 20, 30)))
-    chunk = volume.folder / "0/c/0/0/0/0"
+    chunk = chunk_file(volume, kind, 0)
     chunk.write_bytes(chunk.read_bytes()[:size])
     with pytest.raises(CorruptData, match="damaged"):
         store.open(volume.digest).read_block(0)

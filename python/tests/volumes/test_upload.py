@@ -11,6 +11,8 @@ from sending import NM, block_bytes, open_upload, random_volume, send, spec_of
 from cristae.errors import Busy, CorruptData, DiskFull, InvalidInput, LimitExceeded, NotFound
 from cristae.geometry import Box
 from cristae.volumes import LabelClass, StoredVolume, VolumeSpec, VolumeStore, array_digest, block_shape_for
+from cristae.volumes.chunks import ChunkFormat, chunk_name
+from cristae.volumes.ome import array_document
 
 
 def everything(volume):
@@ -156,7 +158,7 @@ def test_a_wrong_promise_throws_the_upload_away(store):
 def test_a_block_that_the_disk_lost_is_asked_for_again(store):
     voxels = random_volume()
     upload = send(open_upload(store, voxels), voxels)
-    chunk = sorted((store.staging / upload.id).glob("volume/0/c/0/0/*/*"))[2]
+    chunk = sorted((store.staging / upload.id).glob("volume/0/c.0.0.*"))[2]
     chunk.write_bytes(bytes(chunk.stat().st_size))
     with pytest.raises(Busy, match="from block 2 on"):
         upload.seal()
@@ -256,7 +258,7 @@ def test_symbolic_links_are_not_followed(store, tmp_path):
     (store.staging / ("ab" * 16)).symlink_to(tmp_path)
     with pytest.raises(CorruptData, match="symbolic link"):
         store.upload("ab" * 16)
-    chunk = volume.folder / "0/c/0/0/0/0"
+    chunk = volume.folder / "0/c.0.0.0.0"
     chunk.rename(tmp_path / "elsewhere")
     chunk.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CorruptData):
@@ -295,3 +297,18 @@ def test_what_a_killed_process_had_begun_to_delete_goes_with_the_next_sweep(tmp_
     (doomed / "chunk").write_bytes(b"x")
     store.remove_stale(older_than_s=3600.0)
     assert list(store.staging.iterdir()) == []
+
+
+def test_an_upload_of_an_earlier_version_whose_blocks_lie_in_folders_is_read(store):
+    voxels = random_volume()
+    volume = send(open_upload(store, voxels), voxels).seal()
+    for index in range(volume.spec.blocks.count):
+        coordinates = volume.spec.blocks.coordinates(index)
+        old = volume.folder / "0" / chunk_name(coordinates, ChunkFormat.FOLDERS)
+        old.parent.mkdir(parents=True, exist_ok=True)
+        (volume.folder / "0" / chunk_name(coordinates, ChunkFormat.PLAIN)).rename(old)
+    (volume.folder / "0" / "zarr.json").write_bytes(array_document(volume.spec, ChunkFormat.FOLDERS))
+    old_volume = store.open(volume.digest)
+    assert np.array_equal(everything(old_volume), voxels)
+    assert np.array_equal(zarr.open_array(volume.folder / "0", mode="r")[...], voxels)
+    assert isinstance(open_upload(store, voxels), StoredVolume)  # and is not sent again

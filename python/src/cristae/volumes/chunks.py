@@ -1,8 +1,10 @@
 """One block as one chunk file: voxels, then the CRC-32C of what comes before it.
 
 Uploads are stored as they come (``bytes`` + ``crc32c``): the file of a whole block is its voxels and four
-bytes more.  Results are compressed (``bytes`` + ``zstd`` + ``crc32c``).  zarr-python reads both.  Blocks at
-the end of an axis are padded with zeros to the shape of the others, as Zarr wants it.
+bytes more.  Their files lie side by side, ``c.0.7.0.0``, because to make a folder for each block takes the
+system as long as to write its mebibyte.  Results are compressed (``bytes`` + ``zstd`` + ``crc32c``) and lie
+in folders, ``c/0/7/0/0``, as most tools expect it of an OME-Zarr.  zarr-python reads both.  Blocks at the end
+of an axis are padded with zeros to the shape of the others, as Zarr wants it.
 """
 
 from collections.abc import Buffer
@@ -28,7 +30,21 @@ class ChunkFormat(Enum):
     """How the voxels of a chunk are stored."""
 
     PLAIN = "plain"
+    """As it came, side by side: uploads."""
+    FOLDERS = "folders"
+    """As it came, in folders: uploads of earlier versions, which are only read."""
     ZSTD = "zstd"
+    """Compressed, in folders: results."""
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the voxels are compressed."""
+        return self is ChunkFormat.ZSTD
+
+    @property
+    def separator(self) -> str:
+        """What stands between the coordinates in the name of a chunk file."""
+        return "." if self is ChunkFormat.PLAIN else "/"
 
 
 def crc32c(data: bytes | Voxels) -> int:
@@ -42,9 +58,15 @@ def crc32c(data: bytes | Voxels) -> int:
     return int(google_crc32c.value(data))
 
 
-def chunk_name(coordinates: tuple[int, ...]) -> str:
-    """Return the path of a chunk below its array's folder."""
-    return "c/" + "/".join(map(str, coordinates))
+def chunk_name(coordinates: tuple[int, ...], chunk_format: ChunkFormat) -> str:
+    """Return the path of a chunk below its array's folder.
+
+    Examples
+    --------
+    >>> chunk_name((0, 7, 0, 0), ChunkFormat.PLAIN), chunk_name((0, 7, 0, 0), ChunkFormat.ZSTD)
+    ('c.0.7.0.0', 'c/0/7/0/0')
+    """
+    return chunk_format.separator.join(("c", *map(str, coordinates)))
 
 
 def crc_bytes(crc: int) -> bytes:
@@ -70,7 +92,7 @@ def encode(spec: VolumeSpec, block: Voxels, chunk_format: ChunkFormat) -> tuple[
         padded[Box.of_shape(block.shape).slices] = block
         block = padded
     whole = np.ascontiguousarray(block, stored)
-    if chunk_format is ChunkFormat.PLAIN:
+    if not chunk_format.is_compressed:
         return whole.reshape(-1).view(np.uint8).data, crc_bytes(crc32c(whole))
     packed = bytes(imagecodecs.zstd_encode(whole.tobytes(), level=_ZSTD_LEVEL))
     return packed, crc_bytes(crc32c(packed))
@@ -87,7 +109,7 @@ def decode(spec: VolumeSpec, data: bytes, chunk_format: ChunkFormat, box: Box) -
     """Return the voxels (c, z, y, x) of a chunk file, padded, in native byte order, not to be written to."""
     body: Buffer = checked_body(data, box)
     expected = spec.blocks.full_block_bytes
-    if chunk_format is ChunkFormat.ZSTD:
+    if chunk_format.is_compressed:
         try:
             # The size of the result is fixed beforehand: a chunk cannot ask for more memory than a block.
             body = bytes(imagecodecs.zstd_decode(body, out=expected))

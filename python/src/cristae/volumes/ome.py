@@ -81,11 +81,11 @@ def array_document(spec: VolumeSpec, chunk_format: ChunkFormat) -> bytes:
             "shape": list(spec.shape_czyx),
             "data_type": spec.dtype,
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(spec.block_shape_czyx)}},
-            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": chunk_format.separator}},
             "fill_value": 0.0 if spec.dtype == "float32" else 0,
             "codecs": [
                 {"name": "bytes", "configuration": {"endian": "little"}},
-                *(zstd if chunk_format is ChunkFormat.ZSTD else []),
+                *(zstd if chunk_format.is_compressed else []),
                 {"name": "crc32c"},
             ],
             "attributes": {},

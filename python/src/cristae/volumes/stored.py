@@ -43,7 +43,7 @@ class ChunkFiles:
     def path(self, index: int) -> str:
         """Return the place of a block's chunk file."""
         # Text instead of Path: this runs for every chunk of every tile.
-        return f"{self._array}/{chunks.chunk_name(self.blocks.coordinates(index))}"
+        return f"{self._array}/{chunks.chunk_name(self.blocks.coordinates(index), self.chunk_format)}"
 
     def read_file(self, index: int) -> bytes:
         """Return a chunk file as it is; a missing one is an error that names its box."""
@@ -64,7 +64,7 @@ class ChunkFiles:
     def read_block(self, index: int) -> tuple[Buffer, int]:
         """Return a block's bytes, checked and not copied, and their CRC-32C."""
         box = self.blocks.box(index)
-        if self.chunk_format is ChunkFormat.PLAIN and box.shape == self.spec.block_shape_czyx:
+        if not self.chunk_format.is_compressed and box.shape == self.spec.block_shape_czyx:
             data = self.read_file(index)
             body = chunks.checked_body(data, box)
             if len(body) != self.blocks.full_block_bytes:

@@ -4,7 +4,7 @@ What survives the end of the process at any moment::
 
     staging/ID/upload.json    what is sent, and the digest that the client promised (written before the id is
     told) staging/ID/blocks.log     one record per committed block, appended after its chunk file is complete
-    staging/ID/volume/0/c/... the chunk files
+    staging/ID/volume/0/c.... the chunk files
     staging/ID/lock           held by the process that writes
 
 A record is the block's CRC-32C and a CRC-32C over that and the block's number.  The first record that is
@@ -35,6 +35,7 @@ from cristae.volumes.durable import (
 )
 from cristae.volumes.image import Voxels
 from cristae.volumes.locking import FileLock
+from cristae.volumes.ome import ARRAY
 from cristae.volumes.records import read_record, spec_from_json
 from cristae.volumes.sealing import DamagedBlock, digest_of, write_metadata
 from cristae.volumes.spec import VolumeSpec
@@ -80,7 +81,6 @@ class Upload:
         self.spec, self.digest = read_upload_record(folder)
         self._blocks = self.spec.blocks
         self._files = ChunkFiles(self._volume, self.spec, ChunkFormat.PLAIN)
-        self._made_folder = ""
         self._next = self._blocks.count
         self._touched_s = time.monotonic()
         self._is_sealing = False
@@ -90,6 +90,8 @@ class Upload:
             folder / "lock", "Another process writes this upload; wait until it has ended."
         )
         try:
+            with full_disk_told():
+                (self._volume / ARRAY).mkdir(parents=True, exist_ok=True)
             self._log = os.open(folder / _LOG, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
             self._next = self._committed_blocks()
             self._cut_log()
@@ -272,11 +274,6 @@ class Upload:
 
     def _write_chunk(self, index: int, shape: tuple[int, ...], crc: int, data: bytes | Voxels) -> None:
         path = self._files.path(index)
-        parent = path.rpartition("/")[0]
-        if parent != self._made_folder:
-            with full_disk_told():
-                Path(parent).mkdir(parents=True, exist_ok=True)
-            self._made_folder = parent
         if shape == self.spec.block_shape_czyx:
             write_file(path, data, chunks.crc_bytes(crc))
         else:
