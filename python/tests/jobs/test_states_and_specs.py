@@ -45,7 +45,12 @@ TRAINING = TrainingSpec(
     seed=7,
     device="cpu",
 )
-SPECS = [TRAINING, TrainingSpec("m", ()), PredictionSpec("m", "c" * 64, "probabilities", "cuda:0")]
+SPECS = [
+    TRAINING,
+    TrainingSpec("m", ()),
+    PredictionSpec("m", "c" * 64, "probabilities", "cuda:0"),
+    PredictionSpec("m", "c" * 64, flips=True),
+]
 
 
 @pytest.mark.parametrize(("start", "end"), list(itertools.product(JobState, JobState)))
@@ -64,6 +69,11 @@ def test_a_job_goes_only_where_the_table_lets_it(start, end):
 def test_a_spec_survives_its_way_through_the_journal(spec):
     assert spec_from_json(spec_to_json(spec)) == spec
     assert "\n" not in spec_to_json(spec)
+
+
+def test_a_spec_that_was_kept_before_there_were_flips_has_none():
+    kept = '{"device":"","image_volume_id":"c","kind":"prediction","model_name":"m","output":"labels"}'
+    assert spec_from_json(kept) == PredictionSpec("m", "c", flips=False)
 
 
 def test_a_spec_names_what_must_stay_until_it_has_ended():

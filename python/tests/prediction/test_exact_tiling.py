@@ -25,7 +25,7 @@ from cristae.prediction.tiling import tiling
 from cristae.volumes import ArrayImage, VoxelSize
 
 
-def predicted(predictor: Predictor, voxels: NDArray[np.generic], **choices: Any) -> NDArray[np.uint8]:
+def predicted(predictor: Predictor | Any, voxels: NDArray[np.generic], **choices: Any) -> NDArray[np.uint8]:
     image = ArrayImage(voxels)
     channels = form_of(predictor.record, choices.get("kind", "labels")).channels
     output = InMemory((channels, *image.shape_czyx[1:]))
@@ -101,6 +101,8 @@ def test_with_flips_a_mirrored_image_gives_the_mirrored_answer_whatever_the_tile
     assert np.abs(one - other).max() > 5  # else the test above says nothing
     tiled = predicted(flipping, tissue, kind="probabilities", tile_shape_zyx=(8, 48, 48)).astype(int)
     assert np.abs(whole - tiled).max() <= 1
+    by_itself = predicted(random_model(kind), tissue, kind="probabilities", device="cpu", flips=True)
+    assert np.array_equal(by_itself, whole)
 
 
 def test_tiles_agree_with_the_untiled_network_as_it_was_trained(

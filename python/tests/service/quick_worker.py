@@ -146,7 +146,7 @@ def form_of(record, kind):
     return Form(1 if kind == "labels" else len(classes) + 1, "uint8", classes)
 
 
-def predict(model, image, output, *, kind, device, ledger, on_event, should_stop):
+def predict(model, image, output, *, kind, device, flips, ledger, on_event, should_stop):
     from cristae.prediction.ledger import Ledger
 
     threshold = model.weights()["threshold"][0]
@@ -164,7 +164,7 @@ def predict(model, image, output, *, kind, device, ledger, on_event, should_stop
                 raise Cancelled("The prediction was stopped.")
             time.sleep(STEP_S)
             box = Box((z, 0, 0), (z + 1, rows, columns))
-            found = (image.read(box)[:1] > threshold).astype(np.uint8)
+            found = ((image.read(box)[:1] > threshold) ^ flips).astype(np.uint8)
             output.write(box, np.repeat(found, output.shape_czyx[0], axis=0))
             notes.note(z)
             on_event(Progress("Predicting", (z + 1) / depth, None, f"tile {z + 1} of {depth}"))

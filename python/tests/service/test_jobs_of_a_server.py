@@ -40,6 +40,20 @@ def test_a_training_becomes_a_model_and_a_prediction_becomes_a_volume(client):
     assert [row.value for row in volume.spec.classes] == [1]
 
 
+def test_a_prediction_with_flips_is_told_to_the_worker_and_is_another_job_than_one_without(client):
+    client.wait(client.submit_training(training(client, model="mirrors")).job_id)
+    plain, flipped = (
+        client.wait(client.submit_prediction(prediction(client, "mirrors", flips=flips)).job_id)
+        for flips in (False, True)
+    )
+    assert flipped.prediction.flips
+    assert not plain.prediction.flips
+    # The quick worker answers the opposite with flips.
+    ours, theirs = (client.download(job.result.outputs[0].volume_id) for job in (plain, flipped))
+    assert np.array_equal(ours, 1 - theirs)
+    assert "prediction.flips" in client.server().features
+
+
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has loaded")
 def test_the_server_checks_and_runs_jobs_without_loading_torch(server, client):
     client.wait(client.submit_training(training(client, model="light", settings={"batch": "2"})).job_id)

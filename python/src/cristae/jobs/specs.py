@@ -79,6 +79,7 @@ class PredictionSpec:
     image_volume_id: str
     output: Literal["labels", "instances", "probabilities", "uncertainty"] = "labels"
     device: str = ""
+    flips: bool = False
 
     kind: Kind = field(default="prediction", init=False)
 

@@ -98,6 +98,7 @@ def predict(
     *,
     kind: OutputKind = "labels",
     device: str = "auto",
+    flips: bool = False,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
     ledger: Path | None = None,
@@ -123,6 +124,8 @@ def predict(
         "labels", "probabilities", "instances" or "uncertainty"; see :meth:`Predictor.predict`.
     device
         "auto", "cpu", "cuda:0"; never silently another one. Not used if `model` is on a device already.
+    flips
+        As for :func:`load_predictor`; not used either if `model` is on a device already.
     tile_shape_zyx, grid_offset_zyx
         The tile and where the cuts lie, in voxels; by default chosen for device and image.
     ledger
@@ -144,7 +147,7 @@ def predict(
     OutOfMemory
         Not even the smallest tile fits on the device.
     """
-    predictor = model if isinstance(model, Predictor) else load_predictor(model, device)
+    predictor = model if isinstance(model, Predictor) else load_predictor(model, device, flips=flips)
     form_of(predictor.record, kind)
     if kind == "instances":
         from cristae.prediction.instances import predict_objects

@@ -121,6 +121,7 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         image_volume_id=check_digest(message.image_volume_id, "The image's volume id"),
         output=output,
         device=message.device,
+        flips=message.flips,
     )
 
 
@@ -149,6 +150,7 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 image_volume_id=job.spec.image_volume_id,
                 output=job.spec.output,
                 device=job.spec.device,
+                flips=job.spec.flips,
             )
         )
     return message

@@ -57,6 +57,7 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
             writer,
             kind=spec.output,
             device=order.device,
+            flips=spec.flips,
             ledger=ledger,
             on_event=line.tell,
             should_stop=line.should_stop,

@@ -13,6 +13,8 @@ import org.cristae.fiji.client.ServerAddress;
 import org.cristae.fiji.launch.HomeFolder;
 import org.cristae.fiji.launch.LocalServer;
 import org.cristae.fiji.launch.ServerCommand;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.GetServerResponse;
 
 /**
  * The server that the person uses: the one at the address that was set, else the one on this
@@ -116,6 +118,27 @@ public final class Connection {
       return client != null && !client.server().getFeaturesList().contains(feature);
     } catch (CristaeException e) {
       return false; // told when it is needed
+    }
+  }
+
+  /**
+   * Makes sure that a server can do something: an older one would leave it out without a word.
+   *
+   * @param lack what a server without {@code feature} does not do, for the sentence
+   * @throws CristaeException if it does not know {@code feature}
+   */
+  static void need(Client client, String feature, String lack) throws CristaeException {
+    GetServerResponse server = client.server();
+    if (!server.getFeaturesList().contains(feature)) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_UNSUPPORTED,
+          "The Cristae server at "
+              + client.address()
+              + " ("
+              + server.getVersion()
+              + ") "
+              + lack
+              + ". Update the server.");
     }
   }
 

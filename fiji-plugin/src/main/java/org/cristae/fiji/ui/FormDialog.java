@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import javax.swing.JButton;
+import javax.swing.JCheckBox;
 import javax.swing.JComboBox;
 import javax.swing.JComponent;
 import javax.swing.JDialog;
@@ -62,6 +63,13 @@ final class FormDialog {
     field.setToolTipText(toolTip);
     add(isMore, key, label, field);
     return field;
+  }
+
+  /** A box to tick; its value is "true" or nothing. */
+  void check(boolean isMore, String key, String label, boolean isTicked) {
+    JCheckBox box = new JCheckBox("", isTicked);
+    startsOpen |= isMore && isTicked;
+    add(isMore, key, label, box);
   }
 
   /** A grey line below the field before. */
@@ -157,6 +165,9 @@ final class FormDialog {
     JComponent field = fields.get(key);
     if (field instanceof JTextField) {
       return ((JTextField) field).getText().trim();
+    }
+    if (field instanceof JCheckBox) {
+      return ((JCheckBox) field).isSelected() ? "true" : "";
     }
     JComboBox<?> box = (JComboBox<?>) field;
     // What was typed counts, also where a click on OK does not take the focus (macOS).

@@ -15,7 +15,7 @@ import org.cristae.v1.Model;
 /** The dialog of "Cristae Segment". */
 public final class SegmentDialog {
   private static final int MOST_CLASSES = 8;
-  private static final String[] REMEMBERED = {"model", "output"};
+  private static final String[] REMEMBERED = {"model", "output", "flips"};
 
   private SegmentDialog() {}
 
@@ -36,8 +36,9 @@ public final class SegmentDialog {
           "There is no model yet: make one with Plugins > Cristae > Cristae Train.");
     }
     Choices choices = Segmentation.choices().recall(REMEMBERED);
+    boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
     boolean[] accepted = new boolean[1];
-    Look.onEventThread(() -> accepted[0] = show(image, models, choices));
+    Look.onEventThread(() -> accepted[0] = show(image, models, canFlip, choices));
     if (!accepted[0]) {
       return null;
     }
@@ -46,7 +47,7 @@ public final class SegmentDialog {
     return choices;
   }
 
-  private static boolean show(String image, List<Model> models, Choices choices) {
+  private static boolean show(String image, List<Model> models, boolean canFlip, Choices choices) {
     FormDialog form = new FormDialog("Cristae: segment an image");
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(open -> titles.add(open.getTitle()));
@@ -66,6 +67,10 @@ public final class SegmentDialog {
         false,
         choices.get("output", "auto"));
     form.hint(true, "auto: single objects if the model was trained for them, else classes");
+    if (canFlip) {
+      form.check(true, "flips", "Average over mirror images", choices.has("flips"));
+      form.hint(true, "takes four times as long, usually a little better");
+    }
     form.text(true, "voxel-size", "Voxel size z,y,x in nm", "", "Instead of the calibration");
     form.text(true, "device", "Device", "", "cpu, cuda:0; empty: the fastest that is free");
     if (!form.ask("Segment")) {
@@ -74,6 +79,7 @@ public final class SegmentDialog {
     for (String key : new String[] {"image", "model", "voxel-size", "device"}) {
       choices.put(key, form.value(key));
     }
+    choices.put("flips", canFlip ? form.value("flips") : "");
     String output = form.value("output");
     choices.put("output", output.equals("auto") ? "" : output);
     return true;

@@ -13,24 +13,35 @@ import org.cristae.v1.PredictionSpec;
 
 /** One segmentation: the image is sent, a job is submitted and followed, the labels are fetched. */
 public final class Segmentation implements Work {
+  /** The feature of a server that averages over mirror images. */
+  static final String FLIPS = "prediction.flips";
+
   private final ImagePlus source;
   private final ImageVolume image;
   private final String model;
   private final String output;
+  private final boolean flips;
   private final String device;
 
   private Segmentation(
-      ImagePlus source, ImageVolume image, String model, String output, String device) {
+      ImagePlus source,
+      ImageVolume image,
+      String model,
+      String output,
+      boolean flips,
+      String device) {
     this.source = source;
     this.image = image;
     this.model = model;
     this.output = output;
+    this.flips = flips;
     this.device = device;
   }
 
   /** No choices yet. */
   public static Choices choices() {
-    return new Choices("Cristae Segment", "image", "model", "output", "voxel-size", "device");
+    return new Choices(
+        "Cristae Segment", "image", "model", "output", "flips", "voxel-size", "device");
   }
 
   /**
@@ -50,6 +61,7 @@ public final class Segmentation implements Work {
         ImageVolume.image(source, TrainingChoices.voxelSize(choices)),
         choices.get("model", ""),
         output,
+        choices.word("flips", "false", "true").equals("true"),
         choices.get("device", ""));
   }
 
@@ -67,12 +79,16 @@ public final class Segmentation implements Work {
           true);
     }
     Client client = Connection.open(listener, cancellation);
+    if (flips) {
+      Connection.need(client, FLIPS, "does not average over mirror images (flips)");
+    }
     Jobs jobs = new Jobs(client);
     Model found = jobs.model(model);
     PredictionSpec.Builder spec =
         PredictionSpec.newBuilder()
             .setModelName(model)
             .setOutput(output.equals("auto") ? usualOutput(found) : output)
+            .setFlips(flips)
             .setDevice(device);
     spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
     cancellation.check();

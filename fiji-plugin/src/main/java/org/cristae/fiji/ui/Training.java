@@ -15,7 +15,6 @@ import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.labels.MaskNames;
 import org.cristae.fiji.labels.RoiLabels;
 import org.cristae.v1.ErrorCode;
-import org.cristae.v1.GetServerResponse;
 import org.cristae.v1.Job;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.LabelledVolume;
@@ -141,18 +140,8 @@ public final class Training implements Work {
           true);
     }
     Client client = Connection.open(listener, cancellation);
-    GetServerResponse server = client.server();
-    if (!server.getFeaturesList().contains(TrainingChoices.feature(spec.getTarget()))) {
-      throw new CristaeException(
-          ErrorCode.ERROR_CODE_UNSUPPORTED,
-          "The Cristae server at "
-              + client.address()
-              + " ("
-              + server.getVersion()
-              + ") does not train "
-              + spec.getTarget()
-              + ". Update the server.");
-    }
+    Connection.need(
+        client, TrainingChoices.feature(spec.getTarget()), "does not train " + spec.getTarget());
     String imageId = Upload.run(client, image, listener, cancellation).getVolumeId();
     String labelsId = Upload.run(client, labels, listener, cancellation).getVolumeId();
     spec.clearVolumes()

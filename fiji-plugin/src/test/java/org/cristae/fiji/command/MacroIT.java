@@ -131,6 +131,19 @@ class MacroIT {
   }
 
   @Test
+  void flipsReachTheServerAndAnythingButTrueOrFalseIsRefused() throws Exception {
+    RealImageJ.stack("stack.tif", 2, 1);
+    macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny flips=true\");");
+    assertEquals("stack-tiny.tif", IJ.getImage().getTitle());
+    assertTrue(jobs().list(1).get(0).getPrediction().getFlips());
+    macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny\");");
+    assertFalse(jobs().list(1).get(0).getPrediction().getFlips());
+    String sentence =
+        failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny flips=four\");");
+    assertTrue(sentence.contains("flips=four should be one of false, true"), sentence);
+  }
+
+  @Test
   void aVirtualStackIsSegmentedFromItsFile(@TempDir Path folder) {
     ImagePlus source = RealImageJ.stack("virtual.tif", 5, 4);
     String path = folder.resolve("virtual.tif").toString();
