@@ -1,6 +1,7 @@
 """The U-Net: shapes, exact tiling, its record, and that it can learn at all."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -24,6 +25,14 @@ VOLUMES = UNetConfig(
     features=(4, 6, 8),
     kernels_zyx=((1, 3, 3), (3, 3, 3), (3, 3, 3)),
     strides_zyx=((1, 2, 2), (2, 2, 2)),
+)
+
+DEEPER = replace(SECTIONS, blocks=3, upscale_zyx=(1, 1, 1))
+WIDER = replace(
+    VOLUMES, features=(4, 6), kernels_zyx=((1, 5, 5), (5, 5, 5)), strides_zyx=((1, 2, 2),), blocks=2
+)
+ALL = pytest.mark.parametrize(
+    "config", [SECTIONS, VOLUMES, DEEPER, WIDER], ids=["sections", "volumes", "deeper", "wider"]
 )
 
 
@@ -63,7 +72,7 @@ def test_each_input_voxel_answers_for_its_own_block_of_output_voxels() -> None:
     assert set(columns.tolist()) <= {6, 7, 8}
 
 
-@pytest.mark.parametrize("config", [SECTIONS, VOLUMES], ids=["sections", "volumes"])
+@ALL
 def test_a_tile_with_its_halo_computes_what_the_whole_volume_computes(config: UNetConfig) -> None:
     network = with_random_statistics(config)
     stride, margin = total_stride(config)[-config.dims :], halo(config)[-config.dims :]
@@ -85,7 +94,7 @@ def test_a_tile_with_its_halo_computes_what_the_whole_volume_computes(config: UN
     assert torch.allclose(whole, tile, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("config", [SECTIONS, VOLUMES], ids=["sections", "volumes"])
+@ALL
 def test_the_halo_is_not_larger_than_what_the_network_sees(config: UNetConfig) -> None:
     network = with_random_statistics(config).double()
     stride, margin = total_stride(config)[-config.dims :], halo(config)[-config.dims :]
@@ -107,8 +116,16 @@ def test_the_halo_is_not_larger_than_what_the_network_sees(config: UNetConfig) -
 
 
 def test_a_network_is_rebuilt_from_its_json() -> None:
-    record = json.loads(json.dumps(VOLUMES.to_dict()))
+    for config in (VOLUMES, DEEPER):
+        assert UNetConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_a_model_of_the_time_before_blocks_were_a_choice_still_loads() -> None:
+    record = VOLUMES.to_dict()
+    del record["blocks"]
     assert UNetConfig.from_dict(record) == VOLUMES
+    parts = {name.split(".")[0] for name in build(record).state_dict()}
+    assert parts == {"encoder", "up", "decoder", "head"}  # as in the weights of that time
 
 
 @pytest.mark.parametrize(
@@ -120,6 +137,8 @@ def test_a_network_is_rebuilt_from_its_json() -> None:
         {"kernels_zyx": [[2, 3, 3]] * 3},
         {"dims": 2},
         {"out_channels": 0},
+        {"blocks": 9},
+        {"blocks": None},
         {"surprise": 1},
     ],
 )

@@ -138,7 +138,7 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "levels": "3", "features": "8", "patch_zyx": "1,128,192", "batch": "3", "learning_rate": "0.001",
         "weight_decay": "0", "clip": "1", "rare_share": "0.75", "augmentation": "0",
         "validation": "0.2", "patience": "0.25", "precision": "float32",
-        "learner": "forest",
+        "learner": "forest", "size": "large", "blocks": "3", "kernel": "5",
     }  # fmt: skip
     made = plan(SERIAL, {name: theirs[name]})
     assert made.settings[name] == theirs[name]
@@ -161,6 +161,9 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         ("dimensions", "4"),
         ("downsample_zyx", "2,2,2"),
         ("features", ""),
+        ("size", "huge"),
+        ("blocks", "0"),
+        ("kernel", "4"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_with_a_sentence(name: str, value: str) -> None:
@@ -168,9 +171,55 @@ def test_a_setting_that_cannot_be_is_refused_with_a_sentence(name: str, value: s
         plan(SERIAL, {name: value})
 
 
+@pytest.mark.parametrize(
+    ("size", "features", "blocks", "told"),
+    [
+        (
+            "small",
+            (8, 16, 32, 64),
+            1,
+            "is small: it has 4 levels of 8 to 64 feature maps, 1 residual",
+        ),
+        (
+            "medium",
+            (16, 32, 64, 128),
+            1,
+            "is medium: it has 4 levels of 16 to 128 feature maps, 1 residual",
+        ),
+        (
+            "large",
+            (32, 64, 128, 256),
+            2,
+            "is large: it has 4 levels of 32 to 256 feature maps, 2 residual",
+        ),
+    ],
+)
+def test_a_size_is_a_name_for_feature_maps_and_blocks(
+    size: str, features: tuple[int, ...], blocks: int, told: str
+) -> None:
+    made = plan(SERIAL, {"size": size})
+    assert isinstance(made.network, UNetConfig)
+    assert (made.network.features, made.network.blocks) == (features, blocks)
+    assert f"The network {told}" in " ".join(made.sentences)
+    assert (plan(SERIAL).network == made.network) == (size == "medium")
+
+
+def test_what_is_chosen_by_hand_is_not_called_by_the_name_of_a_size() -> None:
+    made = plan(SERIAL, {"size": "large", "features": "8", "levels": "1", "kernel": "5"})
+    assert isinstance(made.network, UNetConfig)
+    assert (made.network.features, made.network.blocks, made.network.kernels_zyx) == ((8,), 2, ((1, 5, 5),))
+    assert any("The network has 1 level of 8 feature maps" in sentence for sentence in made.sentences)
+
+
+def test_a_wide_kernel_is_wide_along_z_too_where_the_spacings_match() -> None:
+    made = plan(replace(BLOCK, anisotropy=2.5), {"kernel": "5"})
+    assert isinstance(made.network, UNetConfig)
+    assert made.network.kernels_zyx == ((1, 5, 5), (5, 5, 5), (5, 5, 5))
+
+
 def test_a_plan_repeats_itself_when_its_own_settings_are_given() -> None:
-    for found in (SERIAL, BLOCK):
-        made = plan(found)
+    for made in (plan(SERIAL), plan(BLOCK), plan(SERIAL, {"size": "large"})):
+        found = BLOCK if made.network.dims == 3 else SERIAL
         again = plan(found, made.settings)
         assert again.choices == made.choices
         assert again.network == made.network

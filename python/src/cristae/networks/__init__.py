@@ -1,7 +1,15 @@
 """Networks and what they see: a U-Net, a random forest, and the way from grey values to their input."""
 
 from cristae.networks.forest import Forest, ForestConfig
-from cristae.networks.kinds import Network, NetworkConfig, build, config_from, halo, total_stride
+from cristae.networks.kinds import (
+    Network,
+    NetworkConfig,
+    build,
+    config_from,
+    halo,
+    total_stride,
+    weight_count,
+)
 from cristae.networks.preprocessing import Frame, Preprocessing
 from cristae.networks.statistics import ReadableImage, Statistics
 from cristae.networks.unet import UNet, UNetConfig
@@ -21,4 +29,5 @@ __all__ = [
     "config_from",
     "halo",
     "total_stride",
+    "weight_count",
 ]

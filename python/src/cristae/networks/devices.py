@@ -118,7 +118,7 @@ def _trial_s(dims: int, device: torch.device, size: _TrialSize, mixed: bool) -> 
     )
     few, many = size.features, 2 * size.features
     blocks = nn.Sequential(
-        ResidualBlock(dims, few, few, kernel, (1, 1, 1)), ResidualBlock(dims, few, many, kernel, stride)
+        ResidualBlock(dims, few, few, kernel), ResidualBlock(dims, few, many, kernel, stride)
     )
     blocks = blocks.to(device).to(memory_format=memory_format(dims, device))
     # Two samples, or a single thread takes another, slow path in float32 that no training takes.

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from cristae.networks import unet
 from cristae.networks.filters import reach
 from cristae.networks.forest import Forest, ForestConfig
@@ -27,6 +29,19 @@ def build(record: Mapping[str, Any]) -> Network:
     """Build the network that a model record names, with fresh weights."""
     config = config_from(record)
     return Forest(config) if isinstance(config, ForestConfig) else UNet(config)
+
+
+def weight_count(config: NetworkConfig) -> int:
+    """Return how many numbers a training of the network learns.
+
+    Examples
+    --------
+    >>> weight_count(UNetConfig(2, 1, 2, (4,), ((1, 3, 3),), ()))  # two convolutions, a shortcut, the head
+    218
+    """
+    with torch.device("meta"):  # nothing is made
+        network = Forest(config) if isinstance(config, ForestConfig) else UNet(config)
+    return sum(weights.numel() for weights in network.parameters())
 
 
 def halo(config: NetworkConfig) -> unet.Triple:

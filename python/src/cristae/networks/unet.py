@@ -45,6 +45,8 @@ class UNetConfig:
         Reduction from each level to the next coarser one; one entry fewer than ``features``.
     upscale_zyx
         Output voxels along each axis for one input voxel.
+    blocks
+        Residual blocks on each level of the encoder.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class UNetConfig:
     kernels_zyx: tuple[Triple, ...]
     strides_zyx: tuple[Triple, ...]
     upscale_zyx: Triple = (1, 1, 1)
+    blocks: int = 1
 
     def __post_init__(self) -> None:
         levels = len(self.features)
@@ -74,6 +77,8 @@ class UNetConfig:
             raise InvalidInput(
                 "The U-Net's channels must lie in 1 to 4096, its kernels and strides in 1 to 16."
             )
+        if not 1 <= self.blocks <= 8:
+            raise InvalidInput(f"A U-Net has 1 to 8 residual blocks on a level, not {self.blocks}.")
         flat = all(t[0] == 1 for t in (*self.kernels_zyx, *self.strides_zyx, self.upscale_zyx))
         if any(k % 2 == 0 for kernel in self.kernels_zyx for k in kernel) or (self.dims == 2 and not flat):
             raise InvalidInput("A U-Net's kernels are odd; in 2D kernels, strides and upscale are 1 along z.")
@@ -83,7 +88,7 @@ class UNetConfig:
         """About how many numbers the network holds for an input voxel at its widest moment.
 
         That is the finest level, in the decoder: the skip, the upsampled features, both side by side, and two
-        copies while a convolution runs; and the logits.
+        copies while a convolution runs; and the logits. Further blocks come one after the other.
         """
         return 7 * self.features[0] + 3 * self.out_channels * prod(self.upscale_zyx) + self.in_channels
 
@@ -94,17 +99,17 @@ class UNetConfig:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "UNetConfig":
         """Read what :meth:`to_dict` wrote; anything else raises :class:`InvalidInput`."""
-        known = set(cls.__dataclass_fields__)
-        if record.get("kind") != "unet" or set(record) != known | {"kind"}:
+        known = {*cls.__dataclass_fields__, "kind"}
+        if record.get("kind") != "unet" or set(record) | {"blocks"} != known:  # once there was no choice
             raise InvalidInput("The model's network is not one that this version knows. Update Cristae.")
         try:
             dims, inputs, outputs = (int(record[n]) for n in ("dims", "in_channels", "out_channels"))
             features = tuple(int(f) for f in record["features"])
             kernels, strides = (tuple(map(_triple, record[n])) for n in ("kernels_zyx", "strides_zyx"))
-            upscale = _triple(record["upscale_zyx"])
+            upscale, blocks = _triple(record["upscale_zyx"]), int(record.get("blocks", 1))
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"The model's network is damaged: {error}.") from error
-        return cls(dims, inputs, outputs, features, kernels, strides, upscale)
+        return cls(dims, inputs, outputs, features, kernels, strides, upscale, blocks)
 
 
 def _listed(value: Any) -> Any:
@@ -150,9 +155,10 @@ def _halo_along(config: UNetConfig, axis: int) -> int:
             low, high = (low - reach[level]) // strides[level], (high + reach[level]) // strides[level]
         for level in reversed(
             range(len(reach))
-        ):  # the encoder: two convolutions, the first of which is strided
+        ):  # the encoder: two convolutions a block, the very first of which is strided
             stride = strides[level - 1] if level else 1
-            low, high = low - reach[level], high + reach[level]
+            unstrided = (2 * config.blocks - 1) * reach[level]
+            low, high = low - unstrided, high + unstrided
             low, high = low * stride - reach[level], high * stride + max(reach[level], stride - 1)
         widest = max(widest, voxel - low, high - voxel)
     return widest
@@ -168,11 +174,16 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder, self.up, self.decoder = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.encoder, self.deeper = nn.ModuleList(), nn.ModuleList()
+        self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
         channels = config.in_channels
         strides: list[Triple] = [(1, 1, 1), *config.strides_zyx]
         for features, kernel, stride in zip(config.features, config.kernels_zyx, strides, strict=True):
             self.encoder.append(ResidualBlock(config.dims, channels, features, kernel, stride))
+            further = range(1, config.blocks)
+            self.deeper.append(
+                nn.Sequential(*(ResidualBlock(config.dims, features, features, kernel) for _ in further))
+            )
             channels = features
         for level, (fine, coarse) in enumerate(pairwise(config.features)):
             self.up.append(_upsampling(config.dims, coarse, fine, config.strides_zyx[level]))
@@ -183,8 +194,8 @@ class UNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of (n, c, [z,] y, x)."""
         skips: list[Tensor] = []
-        for block in self.encoder:
-            x = block(x)
+        for block, further in zip(self.encoder, self.deeper, strict=True):
+            x = further(block(x))
             skips.append(x)
         for level in reversed(range(len(self.decoder))):
             x = self.decoder[level](torch.cat((self.up[level](x), skips[level]), dim=1))
@@ -194,7 +205,9 @@ class UNet(nn.Module):
 class ResidualBlock(nn.Module):
     """Two convolutions beside a shortcut, (n, c, [z,] y, x); the first one reduces by ``stride``."""
 
-    def __init__(self, dims: int, channels: int, features: int, kernel: Triple, stride: Triple) -> None:
+    def __init__(
+        self, dims: int, channels: int, features: int, kernel: Triple, stride: Triple = (1, 1, 1)
+    ) -> None:
         super().__init__()
         self.first = _convolved(dims, channels, features, kernel, stride)
         self.second = nn.Sequential(_same(dims, features, features, kernel), _norm(dims, features))

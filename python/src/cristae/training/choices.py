@@ -27,8 +27,11 @@ class Choices:
         Voxels that are averaged into one before the network sees them.
     normalisation
         "training", "section" or "image": whose statistics the grey values are normalised with.
-    levels, features
-        Depth of the network and its feature maps on the finest level.
+    size
+        "small", "medium" or "large": a name for features and blocks, which may be chosen by themselves too.
+    levels, features, blocks, kernel
+        The network by hand: its depth, its feature maps on the finest level, the residual blocks on each
+        level of the encoder, and the width of its convolutions in voxels.
     patch_zyx
         Voxels of the image in a training patch.
     batch
@@ -66,6 +69,9 @@ class Choices:
     patience: float = 0.5
     precision: str = "auto"
     learner: str = "network"
+    size: str = "medium"
+    blocks: int = 1
+    kernel: int = 3
 
 
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -74,6 +80,8 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "downsample_zyx": (1, 8),
     "levels": (1, 7),
     "features": (1, 256),
+    "blocks": (1, 8),
+    "kernel": (1, 7),
     "patch_zyx": (1, 4096),
     "batch": (1, 256),
     "learning_rate": (1e-7, 1.0),
@@ -88,6 +96,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "normalisation": ("training", "section", "image"),
     "precision": ("auto", "float32", "bfloat16"),
     "learner": ("network", "forest"),
+    "size": ("small", "medium", "large"),
 }
 
 
@@ -143,8 +152,10 @@ def _read(name: str, text: str, kind: Any) -> Any:
     whole = kind is not float
     wanted = 3 if kind is Triple else 1
     fits = all(math.isfinite(n) and low <= n <= high and (not whole or n == int(n)) for n in numbers)
-    if len(numbers) != wanted or not fits:
-        what = "three whole numbers z,y,x" if kind is Triple else "a whole number" if whole else "a number"
+    odd = name == "kernel"  # a convolution has a middle
+    if len(numbers) != wanted or not fits or (odd and numbers[0] % 2 == 0):
+        one = "an odd number" if odd else "a whole number" if whole else "a number"
+        what = "three whole numbers z,y,x" if kind is Triple else one
         raise InvalidInput(f"The setting {name} is {what} from {low:g} to {high:g}, not {text!r}.")
     if kind is Triple:
         return tuple(int(n) for n in numbers)

@@ -6,7 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cristae.errors import InvalidInput
-from cristae.networks import ForestConfig, NetworkConfig, Preprocessing, Statistics, UNetConfig
+from cristae.networks import (
+    ForestConfig,
+    NetworkConfig,
+    Preprocessing,
+    Statistics,
+    UNetConfig,
+    weight_count,
+)
 from cristae.training.choices import Choices, Triple, apply_settings, written
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.request import Budget, StartingModel
@@ -15,6 +22,11 @@ _SCALES = (0.7, 1.0, 1.6, 3.5, 5.0)
 """Of the filters that a random forest sees through: deviations of Gaussians, in pixels."""
 
 _TREES = 32
+
+_SIZES = {"small": (0.5, 1), "medium": (1, 1), "large": (2, 2)}
+"""Of a network: how many times the usual feature maps it has, and its residual blocks on a level."""
+
+_BY_HAND = ("levels", "features", "blocks", "kernel")
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,9 @@ def make_plan(
     start_from
         A model whose weights are the start: the network gets its size.
     """
-    settings = _sizes_of(start_from) | dict(settings)
+    # A size that a person names counts for more than the numbers of the model to start from.
+    theirs = {k: v for k, v in _sizes_of(start_from).items() if "size" not in settings or k not in _BY_HAND}
+    settings = theirs | dict(settings)
     if settings.get("learner") == "forest":
         return _forest_plan(found, outputs, settings, label_sentences, start_from)
     dimensions, context, seen = _dimensions(found)
@@ -102,18 +116,20 @@ def make_plan(
     )
     context = context if dimensions == 2 else 0
     downsample, scaled = _downsample(found, dimensions, target)
-    ours = Choices(
+    wider, blocks = _SIZES.get(settings.get("size", ""), _SIZES["medium"])
+    preset = Choices(
         dimensions=dimensions,
         context=context,
         downsample_zyx=downsample,
         normalisation="section" if dimensions == 2 or found.section_jump > 0.25 else "training",
         levels=4 if dimensions == 2 else 3,
-        features=32 if on_gpu else 16,
+        features=int((32 if on_gpu else 16) * wider),
         patch_zyx=(1, 1, 1),
         batch=1,
         rare_share=_rare_share(found),
+        blocks=blocks,
     )
-    ours = apply_settings(ours, {k: v for k, v in settings.items() if k not in ("patch_zyx", "batch")})
+    ours = apply_settings(preset, {k: v for k, v in settings.items() if k not in ("patch_zyx", "batch")})
     if ours.dimensions == 2 and ours.downsample_zyx[0] != 1:
         raise InvalidInput(
             "A network that sees sections cannot average along z: set downsample_zyx to 1,y,x."
@@ -148,8 +164,10 @@ def make_plan(
         kernels_zyx=kernels,
         strides_zyx=strides,
         upscale_zyx=ours.downsample_zyx,
+        blocks=ours.blocks,
     )
-    sentences = (*label_sentences, *seen, *scaled, *_told(ours, budget, found))
+    built = _network_told(ours, preset, network)
+    sentences = (*label_sentences, *seen, *scaled, built, *_told(ours, budget, found))
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
 
 
@@ -206,7 +224,7 @@ def _sizes_of(start_from: StartingModel | None) -> dict[str, str]:
     if start_from is None:
         return {}
     theirs = start_from.record.get("plan", {}).get("settings", {})
-    return {name: str(theirs[name]) for name in ("levels", "features", "context") if name in theirs}
+    return {name: str(theirs[name]) for name in ("size", *_BY_HAND, "context") if name in theirs}
 
 
 def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:
@@ -262,13 +280,14 @@ def _rare_share(found: Fingerprint) -> float:
 
 def _topology(ours: Choices, anisotropy: float) -> tuple[tuple[Triple, ...], tuple[Triple, ...]]:
     """Return kernels and strides: in-plane first, along z as soon as the spacings match."""
+    wide = ours.kernel
     if ours.dimensions == 2:
-        return ((1, 3, 3),) * ours.levels, ((1, 2, 2),) * (ours.levels - 1)
+        return ((1, wide, wide),) * ours.levels, ((1, 2, 2),) * (ours.levels - 1)
     spacing = anisotropy * ours.downsample_zyx[0] / ours.downsample_zyx[1]
     kernels: list[Triple] = []
     strides: list[Triple] = []
     for level in range(ours.levels):
-        kernels.append((3 if spacing < 2 else 1, 3, 3))
+        kernels.append((wide if spacing < 2 else 1, wide, wide))
         if level < ours.levels - 1:
             together = spacing < 1.5
             strides.append((2 if together else 1, 2, 2))
@@ -293,6 +312,26 @@ def _patch(found: Fingerprint, ours: Choices, step: Triple, on_gpu: bool) -> tup
     budget = 2**19 if ours.dimensions == 2 else 2**18
     batch = max(1, min(16, round(budget * (2 if on_gpu else 1) / voxels)))
     return (patch[0], patch[1], patch[2]), max(batch, 2 if ours.dimensions == 2 else 1)
+
+
+def _network_told(ours: Choices, preset: Choices, network: UNetConfig) -> str:
+    """Say what the network is made of; its size by name only where nothing of it was chosen by hand."""
+    by_name = all(getattr(ours, name) == getattr(preset, name) for name in _BY_HAND)
+    named = f"is {ours.size}: it " if by_name else ""
+    levels = f"{ours.levels} level{'s' if ours.levels > 1 else ''}"
+    maps = " to ".join(str(count) for count in dict.fromkeys((network.features[0], network.features[-1])))
+    blocks = f"{ours.blocks} residual block{'s' if ours.blocks > 1 else ''}"
+    return (
+        f"The network {named}has {levels} of {maps} feature maps, {blocks} on each, kernels of {ours.kernel} "
+        f"voxels, {_about(weight_count(network))} weights."
+    )
+
+
+def _about(count: int) -> str:
+    """Say a number of weights: "870", "310 thousand", "1.7 million"."""
+    if count < 1000:
+        return str(count)
+    return f"{count / 1000:.0f} thousand" if count < 999_500 else f"{count / 1e6:.1f} million"
 
 
 def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
