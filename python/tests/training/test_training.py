@@ -277,42 +277,6 @@ def test_a_voxel_size_that_only_a_later_image_tells_is_used() -> None:
     assert any(sentence.startswith("Sections lie 10.0 times") for sentence in plan.sentences)
 
 
-def test_a_training_starts_from_another_model(tmp_path: Path) -> None:
-    image, mask = blobs(4, 40)
-    library = ModelLibrary(tmp_path / "models")
-    first = trained(request_for(image, mask, budget=Budget(steps=6)), tmp_path / "a")
-    package = library.add(first.record, first.weights)
-    three = np.where(mask > 0, 1 + (np.arange(40) > 20), 0).astype(np.uint8)
-    notes: list[Event] = []
-    request = request_for(image, three, start_from=package, budget=Budget(steps=1))
-    second = trained(request, tmp_path / "b", notes.append)
-    assert any(isinstance(e, Note) and "last layer is new" in e.sentence for e in notes)
-    name = "encoder.0.first.0.weight"
-    assert np.abs(second.weights[name] - first.weights[name]).max() < 0.02
-
-
-def test_a_model_that_sees_other_channels_or_dimensions_is_refused_before_the_start(tmp_path: Path) -> None:
-    image, mask = blobs(9, 40)
-    first = trained(request_for(image, mask, budget=Budget(steps=1)), tmp_path / "a")
-    package = ModelLibrary(tmp_path / "models").add(first.record, first.weights)
-    two_channels = TrainingRequest(
-        [(ArrayImage(np.stack([image, image]), SERIAL), ArrayImage(mask, SERIAL))],
-        "m",
-        settings=SMALL,
-        start_from=package,
-    )
-    with pytest.raises(InvalidInput, match="trained on images with 1 channel, these have 2 channels"):
-        inspect_and_plan(two_channels, "cpu")
-    other_context = request_for(image, mask, start_from=package, settings=SMALL | {"context": "0"})
-    with pytest.raises(InvalidInput, match=r"sees 3 channels .* Set context"):
-        inspect_and_plan(other_context, "cpu")
-    volume = request_for(
-        image, mask, VoxelSize(5, 5, 5), start_from=package, settings={"levels": "2", "features": "4"}
-    )
-    with pytest.raises(InvalidInput, match="works in 2D"):
-        inspect_and_plan(volume, "cpu")
-
-
 def test_sections_to_train_on_and_to_validate_on_can_be_chosen(tmp_path: Path) -> None:
     image, mask = blobs(8, 40)
     events: list[Event] = []
@@ -417,16 +381,6 @@ def test_on_a_slow_machine_the_batch_shrinks_so_that_there_are_enough_steps(
     request = request_for(image, mask, settings=SMALL | {"batch": "8"}, budget=Budget(minutes=0.05))
     trained(request, tmp_path, notes.append)
     assert any(isinstance(e, Note) and "each sees 2 patches" in e.sentence for e in notes)
-
-
-def test_a_training_takes_the_size_of_the_network_that_it_starts_from(tmp_path: Path) -> None:
-    image, mask = blobs(4, 40)
-    first = trained(
-        request_for(image, mask, settings=SMALL | {"features": "6", "levels": "3"}), tmp_path / "a"
-    )
-    package = ModelLibrary(tmp_path / "models").add(first.record, first.weights)
-    plan = inspect_and_plan(request_for(image, mask, start_from=package, settings={}), "cpu")
-    assert plan.network.features == (6, 12, 24)
 
 
 @pytest.mark.parametrize("value", [0, 7])

@@ -112,7 +112,12 @@ def add_to(commands: Commands) -> None:
         type=voxel_size,
         help="in nanometres, if the file does not say it or says it wrongly",
     )
-    add("--start-from", metavar="NAME", help="start from the weights of this model")
+    add(
+        "--start-from",
+        metavar="NAME",
+        help="go on from this model: its weights, network, normalisation and working voxel size are taken "
+        "over; classes that it knows by name keep their answers",
+    )
     add(
         "--empty-sections",
         choices=("unknown", "background"),

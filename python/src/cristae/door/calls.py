@@ -75,7 +75,8 @@ def train(
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the files say.
     start_from
-        The name or path of a model whose weights are the start.
+        The name or path of a model to go on from: its weights, network, normalisation and working voxel size
+        are taken over, and classes that it knows by name keep their answers. It stays as it is.
     settings
         Choices of the plan, by name.
     seed

@@ -145,12 +145,11 @@ def _check_training_names(house: House, spec: TrainingSpec) -> None:
     if len(channels) > 1:
         raise InvalidInput("The images have different numbers of channels; train on images of one kind.")
     if spec.start_from:
+        from cristae.training.starting import refuse_unfit
+
         start = house.library.get(spec.start_from)
-        if start.record["channels"] not in channels:
-            raise InvalidInput(
-                f"The model '{start.name}' was trained on images with {start.record['channels']} channel(s), "
-                f"these have {channels.pop()}. Train on images with as many, or start from another model."
-            )
+        sections = max(house.store.open(pair.image_volume_id).shape_czyx[1] for pair in spec.volumes)
+        refuse_unfit(start.name, start.record, target=spec.target, channels=channels.pop(), sections=sections)
 
 
 def _find_masks(house: House, spec: TrainingSpec) -> "Masks":

@@ -50,6 +50,8 @@ class Choices:
         "auto", "float32" or "bfloat16".
     learner
         "network": a U-Net; "forest": a random forest on filtered images, in seconds instead of minutes.
+    freeze
+        "encoder": of a model to start from, only the decoder and the last layer learn; "none": all does.
     """
 
     dimensions: int
@@ -72,6 +74,7 @@ class Choices:
     size: str = "medium"
     blocks: int = 1
     kernel: int = 3
+    freeze: str = "none"
 
 
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -97,6 +100,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "precision": ("auto", "float32", "bfloat16"),
     "learner": ("network", "forest"),
     "size": ("small", "medium", "large"),
+    "freeze": ("none", "encoder"),
 }
 
 

@@ -16,7 +16,10 @@ from cristae.networks import (
 )
 from cristae.training.choices import Choices, Triple, apply_settings, written
 from cristae.training.fingerprint import Fingerprint
+from cristae.training.first_weights import network_of
 from cristae.training.request import Budget, StartingModel
+from cristae.training.starting import choices_of
+from cristae.volumes import VoxelSize
 
 _SCALES = (0.7, 1.0, 1.6, 3.5, 5.0)
 """Of the filters that a random forest sees through: deviations of Gaussians, in pixels."""
@@ -81,6 +84,7 @@ def make_plan(
     on_gpu: bool,
     label_sentences: tuple[str, ...] = (),
     start_from: StartingModel | None = None,
+    voxel_size: VoxelSize | None = None,
 ) -> Plan:
     """Make the plan that follows from the fingerprint.
 
@@ -101,13 +105,19 @@ def make_plan(
     label_sentences
         What was said about the labels; they come first.
     start_from
-        A model whose weights are the start: the network gets its size.
+        A model whose weights are the start; network, normalisation and working voxel size are its own.
+    voxel_size
+        Of the images, if known.
     """
-    # A size that a person names counts for more than the numbers of the model to start from.
-    theirs = {k: v for k, v in _sizes_of(start_from).items() if "size" not in settings or k not in _BY_HAND}
-    settings = theirs | dict(settings)
     if settings.get("learner") == "forest":
         return _forest_plan(found, outputs, settings, label_sentences, start_from)
+    if start_from is not None:
+        settings = choices_of(start_from, settings, voxel_size) | dict(settings)
+    elif settings.get("freeze", "none") != "none":
+        raise InvalidInput(
+            f"freeze={settings['freeze']} keeps what a model has learned: name the model to start from "
+            "(--start-from), or leave it out."
+        )
     dimensions, context, seen = _dimensions(found)
     dimensions = (
         int(settings.get("dimensions", dimensions))
@@ -134,7 +144,10 @@ def make_plan(
         raise InvalidInput(
             "A network that sees sections cannot average along z: set downsample_zyx to 1,y,x."
         )
-    kernels, strides = _topology(ours, found.anisotropy)
+    theirs = None if start_from is None else network_of(start_from, outputs, ours.downsample_zyx)
+    kernels, strides = (
+        _topology(ours, found.anisotropy) if theirs is None else (theirs.kernels_zyx, theirs.strides_zyx)
+    )
     total = [math.prod(stride[axis] for stride in strides) for axis in range(3)]
     step: Triple = tuple(t * d for t, d in zip(total, ours.downsample_zyx, strict=True))  # type: ignore[assignment]
     patch, batch = _patch(found, ours, step, on_gpu)
@@ -152,11 +165,13 @@ def make_plan(
     preprocessing = Preprocessing(
         ours.dimensions,
         ours.normalisation,
-        Statistics(found.statistics.mean, found.statistics.std),
+        Statistics(found.statistics.mean, found.statistics.std)
+        if start_from is None
+        else Preprocessing.from_dict(start_from.record["preprocessing"]).statistics,
         ours.downsample_zyx,
         ours.context if ours.dimensions == 2 else 0,
     )
-    network = UNetConfig(
+    network = theirs or UNetConfig(
         dims=ours.dimensions,
         in_channels=preprocessing.input_channels(found.channels),
         out_channels=outputs,
@@ -167,7 +182,8 @@ def make_plan(
         blocks=ours.blocks,
     )
     built = _network_told(ours, preset, network)
-    sentences = (*label_sentences, *seen, *scaled, built, *_told(ours, budget, found))
+    own = (*seen, *scaled) if start_from is None else ()
+    sentences = (*label_sentences, *own, built, *_told(ours, budget, found))
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
 
 
@@ -217,14 +233,6 @@ def _forest_plan(
         "It takes seconds, whatever the budget; a network that has some minutes is better.",
     )
     return Plan(ours, forest, preprocessing, None, 1, (*label_sentences, *told))
-
-
-def _sizes_of(start_from: StartingModel | None) -> dict[str, str]:
-    """Return the choices of a model that its weights depend on."""
-    if start_from is None:
-        return {}
-    theirs = start_from.record.get("plan", {}).get("settings", {})
-    return {name: str(theirs[name]) for name in ("size", *_BY_HAND, "context") if name in theirs}
 
 
 def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:

@@ -15,9 +15,12 @@ from cristae.training.choices import Choices
 from cristae.training.pairs import voxel_size_of
 from cristae.training.plan import Plan
 from cristae.training.regions import Region
-from cristae.training.request import TrainingRequest
+from cristae.training.request import StartingModel, TrainingRequest
 from cristae.training.telling import changes_told
 from cristae.volumes import LabelClass
+
+_NAMED = ("name", "weights_sha256")
+"""What says which model another one came from."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ def record_of(
             "torch_version": torch.__version__,
             "calibration": None if learned.calibration is None else asdict(learned.calibration),
         },
+        "started_from": _started_from(request.start_from),
         "data": [{"image_digest": image, "labels_digest": labels} for image, labels in request.digests],
         "outputs": [
             "labels",
@@ -103,3 +107,12 @@ def record_of(
         ],
         "job_id": request.job_id,
     }
+
+
+def _started_from(start: StartingModel | None) -> dict[str, Any] | None:
+    """Name the model that a training went on from, and those that it in turn came from, newest first."""
+    if start is None:
+        return None
+    before = start.record.get("started_from")
+    earlier = [] if before is None else [{k: before[k] for k in _NAMED}, *before["earlier"]]
+    return {k: start.record[k] for k in _NAMED} | {"earlier": earlier}

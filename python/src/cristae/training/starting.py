@@ -1,79 +1,184 @@
-"""Fresh weights, or those of a model to start from."""
+"""The model that a training goes on from: whether it fits, and what the plan takes over from it.
 
-import torch
+Nothing here loads torch: the server asks before it queues a job.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from cristae.errors import InvalidInput
-from cristae.networks import ForestConfig, UNet, UNetConfig, config_from
-from cristae.training.request import StartingModel
+from cristae.training.choices import Choices, Triple, written
+
+if TYPE_CHECKING:
+    from cristae.training.request import StartingModel
+    from cristae.volumes import VoxelSize
+
+LEARNING_RATE = 5e-4
+"""Weights that know something already are changed in smaller steps than fresh ones."""
+
+_OF_THE_NETWORK = ("context", "size", "levels", "features", "blocks", "kernel")
+_PLACEHOLDER = re.compile(r"(class|mask|unused) \d+")
+_LARGEST_REDUCTION = 8
+_LIKE_SIZES = 1.1
 
 
-def first_network(
-    config: UNetConfig, seed: int, start_from: StartingModel | None, channels: int
-) -> tuple[UNet, tuple[str, ...]]:
-    """Return the network with its first weights, and what is worth telling about them.
+def refuse_unfit(name: str, record: Mapping[str, Any], *, target: str, channels: int, sections: int) -> None:
+    """Refuse a model that these images and labels cannot go on from.
 
     Parameters
     ----------
-    config
-        The network.
-    seed
-        For fresh weights.
-    start_from
-        The model to start from.
+    name, record
+        Of the model.
+    target
+        What is to be learned: "classes", "masks" or "instances".
     channels
-        Of the images; with context sections the network sees more.
+        Of the images.
+    sections
+        Of the deepest image.
 
     Raises
     ------
     InvalidInput
-        The model to start from sees other dimensions or channels.
+        It is a forest, was trained for another target, or sees other channels or dimensions.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = UNet(config)
-    if start_from is None:
-        return network, ()
-    theirs = config_from(start_from.record["network"])
-    if isinstance(theirs, ForestConfig):
+    if record["network"].get("kind") == "forest":
         raise InvalidInput(
-            f"The model {start_from.name!r} is a random forest, which has no weights to start from. Start "
-            "from a network, or without a model."
+            f"The model {name!r} is a random forest, which has no weights to start from. Start from a "
+            "network, or without a model."
         )
-    if theirs.dims != config.dims:
+    if record["target"] != target:
         raise InvalidInput(
-            f"The model {start_from.name!r} works in {theirs.dims}D, this training in {config.dims}D. "
-            f"Set dimensions={theirs.dims}, or start from another model."
+            f"The model {name!r} was trained on the target {record['target']!r}, these labels are read as "
+            f"{target!r}. Choose the same target, or start from another model."
         )
-    their_channels = start_from.record["channels"]
-    if their_channels != channels:
+    if record["channels"] != channels:
         raise InvalidInput(
-            f"The model {start_from.name!r} was trained on images with {_channels(their_channels)}, these "
-            f"have {_channels(channels)}. Train on images with as many, or start from another model."
+            f"The model {name!r} was trained on images with {_channels(record['channels'])}, these have "
+            f"{_channels(channels)}. Train on images with as many, or start from another model."
         )
-    if theirs.in_channels != config.in_channels:
+    if record["network"]["dims"] == 3 and sections == 1:
         raise InvalidInput(
-            f"The model {start_from.name!r} sees {theirs.in_channels} channels with its neighbour sections, "
-            f"this training {config.in_channels}. Set context to match, or start from another model."
+            f"The model {name!r} works in 3D, and these images are single sections. Train on volumes, or "
+            "start from a model that works in 2D."
         )
-    own = network.state_dict()
-    same = {
-        name: torch.from_numpy(weights.copy())
-        for name, weights in start_from.weights().items()
-        if name in own and tuple(own[name].shape) == tuple(weights.shape)
-    }
-    network.load_state_dict(own | same)
-    if not any(name.startswith("encoder") for name in same):
-        raise InvalidInput(
-            f"No weight of the model {start_from.name!r} fits this network: set features and levels to "
-            "its own."
+
+
+def choices_of(
+    start_from: "StartingModel", settings: Mapping[str, str], voxel_size: "VoxelSize | None"
+) -> dict[str, str]:
+    """Return the choices that follow from the model, as ``--set`` takes them.
+
+    Parameters
+    ----------
+    start_from
+        The model.
+    settings
+        A person's own choices; those that make another network are refused.
+    voxel_size
+        Of the images, if known: the network goes on to see voxels as large as it was trained on, as far as
+        whole numbers of them can be averaged.
+
+    Raises
+    ------
+    InvalidInput
+        A setting does not go together with the weights.
+    """
+    record = start_from.record
+    theirs = {choice.name: str(choice.default) for choice in fields(Choices)}  # older models know fewer
+    theirs |= {name: str(value) for name, value in record["plan"]["settings"].items()}
+    found = {"dimensions": str(record["network"]["dims"])} | {name: theirs[name] for name in _OF_THE_NETWORK}
+    for name, own in found.items():
+        if settings.get(name, own).strip() != own:
+            raise InvalidInput(
+                f"The network comes from the model {start_from.name!r}, with {name}={own}; "
+                f"{name}={settings[name]} would be another one. Leave {name} out, or start without a model."
+            )
+    found["normalisation"] = str(record["preprocessing"]["normalisation"])
+    found["downsample_zyx"] = written(_reduction(record, voxel_size))
+    found["learning_rate"] = written(LEARNING_RATE)
+    return found
+
+
+def _reduction(record: Mapping[str, Any], voxel_size: "VoxelSize | None") -> Triple:
+    """Return how many voxels of the images make one of those that the network was trained on."""
+    z, y, x = (int(factor) for factor in record["working_voxel"]["downsample_zyx"])
+    if record["voxel_size_nm"] is None or voxel_size is None:
+        return z, y, x
+    ratios = [theirs / ours for theirs, ours in zip(record["voxel_size_nm"], voxel_size.zyx_nm, strict=True)]
+    z, y, x = (
+        min(max(round(factor * ratio), 1), _LARGEST_REDUCTION)
+        for factor, ratio in zip((z, y, x), ratios, strict=True)
+    )
+    return (z if record["network"]["dims"] == 3 else 1), y, x
+
+
+def start_told(
+    start_from: "StartingModel",
+    ours: Sequence[str],
+    downsample_zyx: Sequence[int],
+    voxel_size: "VoxelSize | None",
+    freeze: str,
+) -> tuple[str, ...]:
+    """Say what a training goes on from, and what of it is new.
+
+    Parameters
+    ----------
+    start_from
+        The model.
+    ours
+        Names of the classes or masks, without the background.
+    downsample_zyx, voxel_size
+        Of this training.
+    freeze
+        "none" or "encoder".
+    """
+    name, record = start_from.name, start_from.record
+    told = [
+        f"The training goes on from the model {name!r}: its weights, its network, its normalisation and its "
+        "working voxel size."
+    ]
+    theirs = [str(entry["name"]) for entry in record["classes"]]
+    fresh = [our for our, row in zip(ours, matching_rows(theirs, ours), strict=True) if row is None]
+    if fresh:
+        told.append(f"Its last layer is new for {', '.join(fresh)}, which {name!r} does not know.")
+    if freeze == "encoder":
+        told.append("Its encoder stays as it is; only the decoder and the last layer learn.")
+    if record["voxel_size_nm"] is None or voxel_size is None:
+        return tuple(told)
+    factors = record["working_voxel"]["downsample_zyx"]
+    # In depth, a network that sees sections has no voxel size.
+    axes = (0, 1, 2) if record["network"]["dims"] == 3 else (1, 2)
+    ratio = max(
+        (record["voxel_size_nm"][a] * factors[a] / (voxel_size.zyx_nm[a] * downsample_zyx[a]) for a in axes),
+        key=lambda r: max(r, 1 / r),
+    )
+    if not 1 / _LIKE_SIZES <= ratio <= _LIKE_SIZES:
+        told.append(
+            f"Objects look {ratio:.2g} times as large to the network as where {name!r} was trained, because "
+            "the voxel sizes differ."
         )
-    missing = sorted(set(own) - set(same))
-    told = [f"The training starts from the weights of {start_from.name!r}."]
-    if any(name.startswith("head") for name in missing):
-        told.append("Its last layer is new, because the classes or the working voxel size differ.")
-    if any(not name.startswith("head") for name in missing):
-        told.append(f"{len(missing)} of {len(own)} tensors do not fit and start anew.")
-    return network, tuple(told)
+    return tuple(told)
+
+
+def matching_rows(theirs: Sequence[str], ours: Sequence[str]) -> list[int | None]:
+    """Return for each class which one of the model it is, or None: by name, or by number without one.
+
+    Examples
+    --------
+    >>> matching_rows(["mito", "er"], ["er", "golgi"])
+    [1, None]
+    >>> matching_rows(["class 1", "er"], ["mito"])  # what nobody named is known by its number
+    [0]
+    """
+    rows = [theirs.index(name) if name in theirs else None for name in ours]
+    for number, name in enumerate(ours):
+        if rows[number] is not None or number >= len(theirs) or number in rows:
+            continue
+        if _PLACEHOLDER.fullmatch(name) or _PLACEHOLDER.fullmatch(theirs[number]):
+            rows[number] = number
+    return rows
 
 
 def _channels(count: int) -> str:

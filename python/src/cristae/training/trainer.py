@@ -21,6 +21,7 @@ from cristae.training.calibration import Calibration, calibrate, known_logits
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.choices import Choices
 from cristae.training.data import PatchReader, training_batches
+from cristae.training.first_weights import frozen, set_to_train
 from cristae.training.losses import training_loss
 from cristae.training.optimiser import AdamW
 from cristae.training.plan import Plan
@@ -95,6 +96,7 @@ class Trainer:
         self.network.to(self.device).to(memory_format=self._format)
         self.members = None if self.members is None else self.members.to(self.device)
         self.schedule = Schedule(self.plan.seconds, self.plan.steps)
+        frozen(self.network, choices.freeze)
         self._optimiser = AdamW(self.network, choices.weight_decay)
         self._average = WeightAverage(self.network)
         self._best: dict[str, Tensor] = {}
@@ -169,7 +171,7 @@ class Trainer:
         x, targets = self.augmentation(x, targets, generator)
         x = x.contiguous(memory_format=self._format)
         rate = learning_rate(self.schedule.progress, self.learning_rate)
-        self.network.train()
+        set_to_train(self.network, self.plan.choices.freeze)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             logits = self.network(x)
         loss = training_loss(logits, targets, self.members)

@@ -12,17 +12,18 @@ import torch
 from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
 from cristae.labels import LabelReading
-from cristae.networks import ForestConfig, UNetConfig, total_stride
+from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader, validation_batches
 from cristae.training.fingerprint import take_fingerprint
+from cristae.training.first_weights import first_network
 from cristae.training.pairs import estimated_size, hold_out, read_pairs, voxel_size_of
 from cristae.training.plan import Plan, make_plan
 from cristae.training.record import Learned, identity_of, record_of
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.sampling import PatchSampler
-from cristae.training.starting import first_network
+from cristae.training.starting import refuse_unfit, start_told
 from cristae.training.telling import ranges_told, unvalidated_told
 from cristae.training.trainer import Trainer
 from cristae.training.validation import validate
@@ -49,6 +50,12 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
     regions = read_pairs(request)
     found = take_fingerprint(regions, voxel_size_of(request))
     said = [sentence for region in regions for sentence in region.reading.sentences]
+    start, size = request.start_from, voxel_size_of(request)
+    if start is not None:
+        sections = max(region.shape_zyx[0] for region in regions)
+        refuse_unfit(
+            start.name, start.record, target=request.target, channels=found.channels, sections=sections
+        )
     plan = make_plan(
         found,
         target=request.target,
@@ -57,12 +64,15 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         settings=request.settings,
         on_gpu=chosen.type == "cuda",
         label_sentences=(*dict.fromkeys(said), *ranges_told(request)),
-        start_from=request.start_from,
+        start_from=start,
+        voxel_size=size,
     )
-    if isinstance(plan.network, UNetConfig):
-        # Refuses a model that does not fit.
-        first_network(plan.network, 0, request.start_from, found.channels)
-    return replace(plan, sentences=(*plan.sentences, f"It runs on {describe(chosen)}."))
+    goes_on: tuple[str, ...] = ()
+    if start is not None:
+        ours = plan.choices
+        names = [entry.name for entry in regions[0].reading.answers]
+        goes_on = start_told(start, names, ours.downsample_zyx, size, ours.freeze)
+    return replace(plan, sentences=(*goes_on, *plan.sentences, f"It runs on {describe(chosen)}."))
 
 
 def train(
@@ -138,9 +148,7 @@ def train(
     if isinstance(plan.network, ForestConfig):
         learned = _grown(plan, plan.network, reader, sampler, validation, first, seed, on_event, should_stop)
         return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
-    network, told = first_network(plan.network, seed, request.start_from, regions[0].image.shape_czyx[0])
-    for sentence in told:
-        on_event(Note(sentence))
+    network = first_network(plan.network, seed, request.start_from, [entry.name for entry in classes])
     size = voxel_size_of(request) or estimated_size(request)
     trainer = Trainer(
         plan=plan,
