@@ -5,7 +5,7 @@ import torch
 
 from cristae.networks import UNet, UNetConfig
 from cristae.training.calibration import Calibration, calibrate, known_logits
-from cristae.training.losses import training_loss
+from cristae.training.losses import compared, dice_ce
 
 N = 60_000
 
@@ -83,4 +83,4 @@ def test_known_voxels_are_drawn_evenly_and_unknown_ones_never() -> None:
     some, their_targets = known_logits([(logits, targets)], most=1000)
     assert 850 < len(some) < 1150
     assert 0.4 < their_targets.float().mean() < 0.6
-    assert training_loss(logits, targets).isfinite()
+    assert dice_ce(compared(logits, targets)).isfinite()

@@ -139,6 +139,7 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "weight_decay": "0", "clip": "1", "rare_share": "0.75", "augmentation": "0",
         "validation": "0.2", "patience": "0.25", "precision": "float32",
         "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none",
+        "loss": "focal",
     }  # fmt: skip
     made = plan(SERIAL, {name: theirs[name]})
     assert made.settings[name] == theirs[name]

@@ -15,7 +15,7 @@ from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
 from cristae.training import trainer as trainer_module
-from cristae.training.losses import training_loss
+from cristae.training.losses import LOSSES, Compared, dice_ce
 from cristae.training.optimiser import AdamW
 from cristae.volumes import ArrayImage, VoxelSize
 
@@ -48,12 +48,14 @@ def warnings_of(events: list[Event]) -> list[str]:
 def with_a_loss_that_is_no_number(monkeypatch: pytest.MonkeyPatch, at: Callable[[int], bool]) -> None:
     calls = 0
 
-    def loss(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> Tensor:
+    def loss(answers: Compared) -> Tensor:
         nonlocal calls
+        if not answers.logits.requires_grad:  # no step, but the validation
+            return dice_ce(answers)
         calls += 1
-        return training_loss(logits, targets, members) * (float("nan") if at(calls) else 1.0)
+        return dice_ce(answers) * (float("nan") if at(calls) else 1.0)
 
-    monkeypatch.setattr(trainer_module, "training_loss", loss)
+    monkeypatch.setitem(LOSSES, "dice_ce", loss)
 
 
 def test_a_training_that_went_astray_once_goes_back_and_on_with_a_lower_learning_rate(
@@ -118,12 +120,12 @@ def test_weights_that_are_no_numbers_reach_neither_checkpoint_nor_model(
 
 
 def with_memory_for(monkeypatch: pytest.MonkeyPatch, patches: int, error: Exception) -> None:
-    def loss(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> Tensor:
-        if len(logits) > patches:
+    def loss(answers: Compared) -> Tensor:
+        if len(answers.logits) > patches:
             raise error
-        return training_loss(logits, targets, members)
+        return dice_ce(answers)
 
-    monkeypatch.setattr(trainer_module, "training_loss", loss)
+    monkeypatch.setitem(LOSSES, "dice_ce", loss)
 
 
 @pytest.mark.parametrize(
@@ -173,13 +175,15 @@ def test_a_slow_first_step_does_not_make_the_batch_smaller(
 ) -> None:
     steps, now_s, clock = 0, 0.0, time.monotonic
 
-    def loss(logits: Tensor, *given: Any) -> Tensor:
+    def loss(answers: Compared) -> Tensor:
         nonlocal now_s, steps
+        if not answers.logits.requires_grad:  # no step, but the validation
+            return dice_ce(answers)
         steps += 1
         now_s = clock() + 4.2 if steps == 1 else now_s + 0.1
-        return training_loss(logits, *given)
+        return dice_ce(answers)
 
-    monkeypatch.setattr(trainer_module, "training_loss", loss)
+    monkeypatch.setitem(LOSSES, "dice_ce", loss)
     monkeypatch.setattr(time, "monotonic", lambda: now_s or clock())
     monkeypatch.setattr(trainer_module, "_FEWEST_STEPS", 6)  # the first four take three quarters of the time
     model = trained(request_for(budget=Budget(minutes=0.1)), tmp_path, [])

@@ -32,6 +32,8 @@ class Choices:
     levels, features, blocks, kernel
         The network by hand: its depth, its feature maps on the finest level, the residual blocks on each
         level of the encoder, and the width of its convolutions in voxels.
+    loss
+        The name of what the training makes small; see :mod:`cristae.training.losses`.
     patch_zyx
         Voxels of the image in a training patch.
     batch
@@ -75,6 +77,7 @@ class Choices:
     blocks: int = 1
     kernel: int = 3
     freeze: str = "none"
+    loss: str = "dice_ce"
 
 
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -101,6 +104,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "learner": ("network", "forest"),
     "size": ("small", "medium", "large"),
     "freeze": ("none", "encoder"),
+    "loss": ("dice_ce", "dice", "ce", "focal", "tversky", "boundary"),
 }
 
 

@@ -1,6 +1,13 @@
-"""What the network is to make small: cross-entropy plus Dice, unknown voxels left out."""
+"""What the network is to make small, by name; unknown voxels are left out of all of them.
 
-from collections.abc import Sequence
+A loss sees the network's answers beside the truth, :class:`Compared`, and returns one number. It serves
+classes, which exclude each other, and masks, which may overlap; ``exclusive`` tells them apart.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp
 
 import torch
 from torch import Tensor
@@ -8,11 +15,63 @@ from torch.nn import functional
 
 from cristae.labels import UNKNOWN
 
+type Loss = Callable[["Compared"], Tensor]
 
-def training_loss(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> Tensor:
-    """Return cross-entropy plus Dice loss.
+_FOCUS = 2.0
+_MISSED = 0.7
+"""How much a missed voxel weighs in Tversky's loss, of 1; one too many weighs the rest."""
 
-    Cross-entropy makes every voxel count, Dice every class, however rare it is.
+_BORDER_WEIGHT, _BORDER_WIDTH = 10.0, 5.0
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The answers of a network for a batch, and the truth.
+
+    Attributes
+    ----------
+    logits
+        (n, classes or masks, [z,] y, x), float32.
+    truth
+        As large: whether a voxel belongs to the class or mask, bool; or to which share, 0 to 1, float32,
+        where a voxel stands for several of the image.
+    known
+        Which voxels count, (n, 1, [z,] y, x), bool.
+    exclusive
+        Whether each voxel belongs to one class, the first being the background.
+    """
+
+    logits: Tensor
+    truth: Tensor
+    known: Tensor
+    exclusive: bool
+
+    @cached_property
+    def log_probabilities(self) -> Tensor:
+        """Of each class or mask, as large as the logits."""
+        if self.exclusive:
+            return functional.log_softmax(self.logits, dim=1)
+        return functional.logsigmoid(self.logits)
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """Of each class or mask, as large as the logits."""
+        return self.log_probabilities.exp() if self.exclusive else torch.sigmoid(self.logits)
+
+    @cached_property
+    def cross_entropy(self) -> Tensor:
+        """Of each voxel, (n, 1, ...); of masks for each, (n, masks, ...)."""
+        if self.exclusive:
+            return -(self.log_probabilities * self.truth).sum(dim=1, keepdim=True)
+        return functional.binary_cross_entropy_with_logits(self.logits, self.truth.float(), reduction="none")
+
+    def mean(self, each: Tensor) -> Tensor:
+        """Return the mean over the known voxels of numbers (n, 1 or masks, [z,] y, x); 0 if none is known."""
+        return (each * self.known).sum() / (self.known.sum() * each.shape[1]).clamp(min=1)
+
+
+def compared(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> Compared:
+    """Put answers beside the truth.
 
     Parameters
     ----------
@@ -22,56 +81,115 @@ def training_loss(logits: Tensor, targets: Tensor, members: Tensor | None = None
         Class numbers (n, [z,] y, x), uint8; 255 is unknown and does not count.
     members
         For masks, which may overlap: which of them each class number stands for, (numbers, masks), bool.
-
-    Returns
-    -------
-    torch.Tensor
-        One number; 0 if nothing is known.
     """
     known = targets != UNKNOWN
     classes = targets.masked_fill(~known, 0).long()
-    if members is not None:
-        return _masks_loss(logits.float(), members[classes].movedim(-1, 1), known)
-    log_probabilities = functional.log_softmax(logits.float(), dim=1)
-    picked = log_probabilities.gather(1, classes[:, None]).squeeze(1)
-    cross_entropy = -(picked * known).sum() / known.sum().clamp(min=1)
-    return cross_entropy + dice_loss(log_probabilities.exp(), classes, known)
+    if members is None:
+        numbers = torch.arange(logits.shape[1], device=classes.device)
+        truth = classes[:, None] == numbers.view(-1, *(1,) * (classes.ndim - 1))
+    else:
+        truth = members[classes].movedim(-1, 1)
+    return Compared(logits.float(), truth, known[:, None], members is None)
 
 
-def dice_loss(probabilities: Tensor, classes: Tensor, known: Tensor) -> Tensor:
-    """Return 1 - mean soft Dice of the foreground classes that are there, over the whole batch.
+def dice_ce(answers: Compared) -> Tensor:
+    """Return cross-entropy plus Dice loss: every voxel counts, and every class, however rare it is.
 
-    A class without a known voxel in the batch does not count: its Dice would be noise.
-
-    Parameters
-    ----------
-    probabilities
-        (n, classes, [z,] y, x).
-    classes
-        Class numbers (n, [z,] y, x), int64.
-    known
-        Which voxels count (n, [z,] y, x), bool.
+    Source: F. Isensee et al., nnU-Net, Nature Methods 18 (2021).
     """
-    numbers = range(1, probabilities.shape[1])
-    return _mean_dice_loss([(probabilities[:, n], classes == n) for n in numbers], known)
+    return cross_entropy(answers) + dice(answers)
 
 
-def _masks_loss(logits: Tensor, inside: Tensor, known: Tensor) -> Tensor:
-    """Return the same for masks: logits and truth (n, masks, [z,] y, x), known (n, [z,] y, x)."""
-    each = functional.binary_cross_entropy_with_logits(logits, inside.float(), reduction="none")
-    cross_entropy = (each * known[:, None]).sum() / (known.sum() * logits.shape[1]).clamp(min=1)
-    pairs = zip(torch.sigmoid(logits).unbind(1), inside.unbind(1), strict=True)
-    return cross_entropy + _mean_dice_loss(list(pairs), known)
+def cross_entropy(answers: Compared) -> Tensor:
+    """Return the mean cross-entropy of the known voxels; of masks, the mean over them too."""
+    return answers.mean(answers.cross_entropy)
 
 
-def _mean_dice_loss(pairs: Sequence[tuple[Tensor, Tensor]], known: Tensor) -> Tensor:
-    """Return 1 - mean soft Dice of probabilities and truths; those without a known voxel do not count."""
+def dice(answers: Compared) -> Tensor:
+    """Return 1 - mean soft Dice of the foreground classes or masks that are there, over the whole batch.
+
+    One without a known voxel in the batch does not count: its Dice would be noise.
+
+    Source: F. Milletari et al., V-Net, 3DV 2016.
+    """
+    return _overlap_loss(answers, 0.5)
+
+
+def tversky(answers: Compared) -> Tensor:
+    """Return Dice's loss with missed voxels weighing 0.7 and those too many 0.3, for objects that are rare.
+
+    Source: S. Salehi et al., Tversky loss function for image segmentation using 3D fully convolutional deep
+    networks, MLMI 2017, with the weights that were best there.
+    """
+    return _overlap_loss(answers, _MISSED)
+
+
+def focal(answers: Compared) -> Tensor:
+    """Return cross-entropy in which a voxel counts the less the surer the network is right: (1 - p)^2.
+
+    Source: T.-Y. Lin et al., Focal loss for dense object detection, ICCV 2017, without weights of classes.
+    """
+    chances, logs, truth = answers.probabilities, answers.log_probabilities, answers.truth.float()
+    each = -truth * (1 - chances) ** _FOCUS * logs
+    if answers.exclusive:
+        return answers.mean(each.sum(dim=1, keepdim=True))
+    outside = -(1 - truth) * chances**_FOCUS * functional.logsigmoid(-answers.logits)
+    return answers.mean(each + outside)
+
+
+def boundary(answers: Compared) -> Tensor:
+    """Return cross-entropy plus Dice loss, with voxels near edges of objects weighing up to 11 times more.
+
+    The weight is 1 + 10 exp(-d^2 / (2 * 5^2)) at d voxels from an edge between known voxels, counted along
+    the axis where they are most.
+
+    Source: the weights of O. Ronneberger et al., U-Net, MICCAI 2015, here for edges of all kinds.
+    """
+    weights = _border_weights(answers) * answers.known
+    weighted = (answers.cross_entropy * weights).sum() / weights.sum().clamp(min=1)
+    return weighted + dice(answers)
+
+
+LOSSES: Mapping[str, Loss] = {
+    "dice_ce": dice_ce,
+    "dice": dice,
+    "ce": cross_entropy,
+    "focal": focal,
+    "tversky": tversky,
+    "boundary": boundary,
+}
+
+
+def _overlap_loss(answers: Compared, missed: float) -> Tensor:
+    """Return 1 - mean Tversky index; Dice is the one in which missed voxels weigh 0.5."""
     losses, weights = [], []
-    for probabilities, truth in pairs:
-        there = (truth & known).float()
-        predicted = probabilities * known
+    first = 1 if answers.exclusive else 0
+    for channel in range(first, answers.truth.shape[1]):
+        known = answers.known[:, 0]
+        there = (answers.truth[:, channel] * known).float()
+        predicted = answers.probabilities[:, channel] * known
         size = there.sum()
-        losses.append(1 - (2 * (predicted * there).sum() + 1) / (predicted.sum() + size + 1))
+        hits = (predicted * there).sum()
+        union = 2 * (1 - missed) * predicted.sum() + 2 * missed * size
+        losses.append(1 - (2 * hits + 1) / (union + 1))
         weights.append((size > 0).float())
     present = torch.stack(weights)
     return (torch.stack(losses) * present).sum() / present.sum().clamp(min=1)
+
+
+def _border_weights(answers: Compared) -> Tensor:
+    """Return a weight for each voxel, (n, 1 or masks, [z,] y, x)."""
+    pool = functional.max_pool2d if answers.logits.ndim == 4 else functional.max_pool3d
+    if answers.exclusive:
+        classes = answers.truth.float().argmax(dim=1, keepdim=True).float()
+    else:
+        classes = (answers.truth > 0.5).float()
+    highest = pool(classes.masked_fill(~answers.known, -torch.inf), 3, 1, 1)
+    lowest = -pool((-classes).masked_fill(~answers.known, -torch.inf), 3, 1, 1)
+    near = (highest > lowest) & answers.known
+    weights = 1 + _BORDER_WEIGHT * near
+    for distance in range(1, int(3 * _BORDER_WIDTH) + 1):
+        wider = pool(near.float(), 3, 1, 1) > 0
+        weights += _BORDER_WEIGHT * exp(-(distance**2) / (2 * _BORDER_WIDTH**2)) * (wider & ~near)
+        near = wider
+    return weights

@@ -366,4 +366,5 @@ def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
         if found.section_jump > 0.25 and ours.normalisation == "section"
         else ()
     )
-    return (*broken, *jumps, seen + rare, length)
+    loss = (f"What it makes small is the loss {ours.loss!r}.",) if ours.loss != "dice_ce" else ()
+    return (*broken, *jumps, seen + rare, *loss, length)

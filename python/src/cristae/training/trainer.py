@@ -22,7 +22,7 @@ from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from cristae.training.choices import Choices
 from cristae.training.data import PatchReader, training_batches
 from cristae.training.first_weights import frozen, set_to_train
-from cristae.training.losses import training_loss
+from cristae.training.losses import LOSSES, compared
 from cristae.training.optimiser import AdamW
 from cristae.training.plan import Plan
 from cristae.training.sampling import PatchSampler
@@ -64,7 +64,7 @@ class Trainer:
     classes
         The classes without background, or the masks.
     members
-        For masks: which of them each training target stands for; see :func:`training_loss`.
+        For masks: which of them each training target stands for; see :func:`compared`.
     device
         Where to compute.
     folder, work
@@ -95,6 +95,7 @@ class Trainer:
         self._format = memory_format(self.plan.network.dims, self.device)
         self.network.to(self.device).to(memory_format=self._format)
         self.members = None if self.members is None else self.members.to(self.device)
+        self._loss = LOSSES[choices.loss]
         self.schedule = Schedule(self.plan.seconds, self.plan.steps)
         frozen(self.network, choices.freeze)
         self._optimiser = AdamW(self.network, choices.weight_decay)
@@ -174,7 +175,7 @@ class Trainer:
         set_to_train(self.network, self.plan.choices.freeze)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             logits = self.network(x)
-        loss = training_loss(logits, targets, self.members)
+        loss = self._loss(compared(logits, targets, self.members))
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.clip(self.plan.choices.clip)
@@ -307,7 +308,7 @@ class Trainer:
         self.network.load_state_dict(dict(weights))
         moved = (self._moved(x.contiguous(memory_format=self._format), t) for x, t in self.validation)
         try:
-            return validate(self.network, moved, self.classes, self.members)
+            return validate(self.network, moved, self.classes, self.members, self._loss)
         finally:
             self.network.load_state_dict(training)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cristae.labels import UNKNOWN
-from cristae.training.losses import training_loss
+from cristae.training.losses import Loss, compared, dice_ce
 from cristae.volumes import LabelClass
 
 
@@ -51,6 +51,7 @@ def validate(
     batches: Iterable[tuple[Tensor, Tensor]],
     classes: Sequence[LabelClass],
     members: Tensor | None = None,
+    loss: Loss = dice_ce,
 ) -> dict[str, float]:
     """Return the figures of a network on inputs and targets.
 
@@ -63,7 +64,9 @@ def validate(
     classes
         The classes or masks.
     members
-        For masks, as for :func:`~cristae.training.losses.training_loss`.
+        For masks, as for :func:`~cristae.training.losses.compared`.
+    loss
+        What "validation_loss" tells.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def validate(
     network.eval()
     for x, targets in batches:
         logits = network(x)
-        losses.append(float(training_loss(logits, targets, members)))
+        losses.append(float(loss(compared(logits, targets, members))))
         if members is None:
             exclusive.add(logits.argmax(dim=1), targets)
             continue
