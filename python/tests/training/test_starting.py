@@ -12,10 +12,10 @@ from cristae.errors import CorruptData, InvalidInput
 from cristae.events import Event, PlanMade
 from cristae.geometry import Box
 from cristae.models import ModelLibrary, ModelPackage
-from cristae.networks import Frame, UNetConfig, total_stride
+from cristae.networks import Frame, UNet, UNetConfig, total_stride
 from cristae.prediction import load_predictor
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
-from cristae.training.first_weights import first_network
+from cristae.training.first_weights import first_network, frozen, set_to_train
 from cristae.training.starting import matching_rows, refuse_unfit
 from cristae.volumes import ArrayImage, LabelClass, VoxelSize
 
@@ -243,3 +243,12 @@ def test_classes_are_matched_by_name_else_by_number_where_one_has_no_name(
     theirs: list[str], ours: list[str], rows: list[int | None]
 ) -> None:
     assert matching_rows(theirs, ours) == rows
+
+
+def test_all_blocks_of_an_encoder_are_frozen_with_it() -> None:
+    network = UNet(UNetConfig(2, 1, 2, (2, 4), ((1, 3, 3),) * 2, ((1, 2, 2),), blocks=2))
+    frozen(network, "encoder")
+    set_to_train(network, "encoder")
+    still = {name.split(".")[0] for name, weights in network.named_parameters() if weights.requires_grad}
+    assert still == {"up", "decoder", "head"}
+    assert {name for name, part in network.named_children() if part.training} == still

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from cristae.errors import CorruptData
 from cristae.networks import UNet, UNetConfig, config_from
@@ -102,12 +102,16 @@ def _head(
 
 def frozen(network: UNet, freeze: str) -> None:
     """Keep a part of the network from learning: "none" or "encoder"."""
-    if freeze == "encoder":
-        network.encoder.requires_grad_(False)
+    for part in _kept(network, freeze):
+        part.requires_grad_(False)
 
 
 def set_to_train(network: UNet, freeze: str) -> None:
     """Set the network to training, but for the statistics of a part that is kept from learning."""
     network.train()
-    if freeze == "encoder":
-        network.encoder.eval()
+    for part in _kept(network, freeze):
+        part.eval()
+
+
+def _kept(network: UNet, freeze: str) -> Sequence[nn.Module]:
+    return (network.encoder, network.deeper) if freeze == "encoder" else ()
