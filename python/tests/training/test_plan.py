@@ -140,6 +140,7 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "validation": "0.2", "patience": "0.25", "precision": "float32",
         "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none",
         "loss": "focal",
+        "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
     }  # fmt: skip
     made = plan(SERIAL, {name: theirs[name]})
     assert made.settings[name] == theirs[name]

@@ -1,14 +1,21 @@
 """Variants of a batch that a network must not be surprised by, made with torch on the training device.
 
-Only what microscopes do: specimens lie in any orientation, brightness, contrast and noise differ, and serial
-sections are shifted, lost or dirty. Everything is drawn from one generator, so that a run can be repeated.
+Only what microscopes do: specimens lie in any orientation and are deformed, brightness, contrast and noise
+differ, and sections are shifted, lost or dirty. Everything follows from one generator, so that a run can be
+repeated.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from cristae.training import grey_values
+from cristae.training.deformation import FREEDOMS, draw_deformation
+from cristae.training.section_defects import RATES, draw_defects
+
+_DEFORMED = 0.5
+"""Share of the samples that are deformed: the others keep all their labels, and are as sharp as they were."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +31,21 @@ class Augmentation:
     flip_z
         Whether sections may come in the reverse order.
     turn_in_depth
-        Whether the volume may be turned about every axis: for isotropic voxels.
+        Whether the volume may be turned and tilted about every axis: for isotropic voxels.
     strength
-        1: as designed; 0: orientation only.
+        1: as designed; 0: orientation only. Above 1 only grey values change more.
+    geometry
+        "off": only flips and quarter turns, which are exact. "light", "full": half of the samples are turned
+        by any angle, scaled and elastically deformed too, all in one interpolation.
+    intensity
+        "off"; "light": brightness, contrast, gamma, sharpness, noise; "full": also shading and a lower
+        resolution.
+    sections
+        "off"; "light": neighbours of the labelled section are shifted, lost or of another contrast; "full":
+        also empty or striped, the labelled section too is of another contrast or striped, and all that in
+        volumes as well.
+    spacing_zyx
+        Size of a voxel that the network sees; only the proportions count.
     """
 
     dims: int
@@ -34,15 +53,33 @@ class Augmentation:
     flip_z: bool = True
     turn_in_depth: bool = False
     strength: float = 1.0
+    geometry: str = "off"
+    intensity: str = "light"
+    sections: str = "light"
+    spacing_zyx: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __call__(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return a variant of normalised inputs (n, c, [z,] y, x) and their targets (n, [z,] y, x)."""
+        """Return a variant of a batch.
+
+        Parameters
+        ----------
+        x
+            Normalised inputs (n, c, [z,] y, x), float32; they are not changed.
+        targets
+            Their classes (n, [z,] y, x), uint8, 255 unknown, on the same grid or on one that is finer by
+            whole factors.
+        generator
+            On the CPU, whatever the device of the batch; its state decides everything.
+        """
         x, targets = self._oriented(x, targets, generator)
-        if self.strength > 0:
-            x = self._lit(x, generator)
-            if self.dims == 2 and x.shape[1] > self.image_channels:
-                x = self._sectioned(x, generator)
-            x = self._noisy(x, generator)
+        if self.strength > 0 and self.geometry != "off":
+            x, targets = self._deformed(x, targets, generator)
+        if self.strength > 0 and self.intensity != "off":
+            self._lit(x, generator)
+        if self.strength > 0 and self.sections != "off":
+            x, targets = self._damaged(x, targets, generator)
+        if self.strength > 0 and self.intensity != "off":
+            self._recorded(x, generator)
         return x, targets
 
     def _oriented(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -67,61 +104,58 @@ class Augmentation:
             labels.append(label)
         return torch.stack(images), torch.stack(labels)
 
-    def _lit(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Change contrast, brightness and gamma of each sample."""
-        n = len(x)
-        contrast = 1 + 0.3 * self.strength * _symmetric(n, x, generator)
-        brightness = 0.3 * self.strength * _symmetric(n, x, generator)
-        gamma = torch.exp(0.4 * self.strength * _symmetric(n, x, generator) * _chosen(0.5, n, x, generator))
-        # The gamma curve runs over -3...3 deviations, where nearly all grey values lie, and is 1:1 beyond.
-        inside = x.clamp(-3, 3)
-        x = x - inside + ((inside + 3) / 6).clamp(min=1e-6).pow(gamma) * 6 - 3
-        return x * contrast + brightness
+    def _deformed(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Turn, scale and deform some samples; all sections alike unless the voxels are isotropic."""
+        coins = torch.rand(len(x), generator=generator)
+        chosen = (coins < _DEFORMED).nonzero().flatten()
+        in_depth = self.dims == 3 and self.turn_in_depth
+        axes = 3 if in_depth else 2
+        pixel = (self.spacing_zyx[1] * self.spacing_zyx[2]) ** 0.5
+        extent = [
+            length * size / pixel
+            for length, size in zip(x.shape[-axes:], self.spacing_zyx[-axes:], strict=True)
+        ]
+        freedom = FREEDOMS[self.geometry].scaled(min(1.0, self.strength))
+        deformation = draw_deformation(len(chosen), extent, freedom, generator).to(x.device)
+        chosen = chosen.to(x.device)
+        if not len(chosen):
+            return x, targets
+        images, labels = x[chosen], targets[chosen]
+        # What is not deformed along z counts as channels.
+        flat_images = images.reshape(len(images), -1, *images.shape[-axes:])
+        flat_labels = labels.reshape(len(labels), -1, *labels.shape[-axes:])
+        x = x.index_copy(0, chosen, deformation.image(flat_images).view_as(images))
+        return x, targets.index_copy(0, chosen, deformation.labels(flat_labels).view_as(labels))
 
-    def _noisy(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Blur or roughen some samples, add noise to some."""
-        n = len(x)
-        mix = 0.6 * self.strength * _symmetric(n, x, generator) * _chosen(0.3, n, x, generator)
-        if bool(mix.any()):
-            # In-plane: the sections of a volume count as channels.
-            planes = x.reshape(n, -1, *x.shape[-2:])
-            blurred = functional.avg_pool2d(planes, 3, 1, 1, count_include_pad=False).view(x.shape)
-            x = torch.lerp(x, blurred, mix.clamp(min=-0.4))
-        level = (
-            0.25
-            * self.strength
-            * torch.rand(n, generator=generator)
-            * (torch.rand(n, generator=generator) < 0.5)
-        )
-        noise = torch.randn(x.shape, generator=generator).to(x.device)
-        return x + noise * _per_sample(level, x)
+    def _lit(self, x: Tensor, generator: torch.Generator) -> None:
+        grey_values.light(x, self.strength, generator)
+        if self.intensity == "full":
+            grey_values.shade(x, self.strength, generator)
 
-    def _sectioned(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Give neighbour sections what befalls serial sections: another contrast, a shift, a loss."""
-        sections = x.view(len(x), -1, self.image_channels, *x.shape[2:]).clone()  # n, section, c, y, x
-        middle = sections.shape[1] // 2
-        for sample in sections:
-            for index in range(sections.shape[1]):
-                coin, size, bright = torch.rand(3, generator=generator).tolist()
-                shift = torch.randint(-4, 5, (2,), generator=generator).tolist()
-                if index == middle:
-                    continue
-                if coin < 0.05 * self.strength:
-                    sample[index] = sample[middle]  # lost: the section itself stands in for it
-                elif coin < 0.15 * self.strength:
-                    sample[index] = torch.roll(sample[index], shift, dims=(-2, -1))
-                elif coin < 0.3 * self.strength:
-                    sample[index] = sample[index] * (0.7 + 0.6 * size) + (bright - 0.5)
-        return sections.flatten(1, 2)
+    def _damaged(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Give sections what befalls serial sections."""
+        rates = RATES[self.sections].scaled(self.strength)
+        if self.dims == 3:
+            if rates.spare_own:  # every section of a volume carries labels
+                return x, targets
+            stack = x.transpose(1, 2)  # n, z, c, y, x
+            defects = draw_defects(_sections_of(stack), rates, own=None, generator=generator)
+            return defects.image(stack).transpose(1, 2).contiguous(), defects.labels(targets)
+        stack = x.view(len(x), -1, self.image_channels, *x.shape[2:])
+        own = stack.shape[1] // 2
+        defects = draw_defects(_sections_of(stack), rates, own=own, generator=generator)
+        return defects.image(stack).flatten(1, 2), targets
 
-
-def _per_sample(values: Tensor, x: Tensor) -> Tensor:
-    return values.to(x.device).view(-1, *(1,) * (x.ndim - 1))
-
-
-def _symmetric(n: int, x: Tensor, generator: torch.Generator) -> Tensor:
-    return _per_sample(2 * torch.rand(n, generator=generator) - 1, x)
+    def _recorded(self, x: Tensor, generator: torch.Generator) -> None:
+        """Change sharpness and noise, which come last: with the recording."""
+        grey_values.blur(x, self.strength, generator)
+        if self.intensity == "full":
+            grey_values.coarsen(x, self.strength, generator)
+        seed = int(torch.randint(2**62, (), generator=generator))
+        noise = torch.Generator(x.device).manual_seed(seed)
+        grey_values.roughen(x, self.strength, generator, noise)
 
 
-def _chosen(share: float, n: int, x: Tensor, generator: torch.Generator) -> Tensor:
-    return _per_sample((torch.rand(n, generator=generator) < share).float(), x)
+def _sections_of(stack: Tensor) -> tuple[int, int, int]:
+    """Return samples, sections and rows of (n, section, c, y, x)."""
+    return stack.shape[0], stack.shape[1], stack.shape[3]

@@ -43,7 +43,10 @@ class Choices:
     rare_share
         Share of the patches that are drawn around foreground classes.
     augmentation
-        Strength of the changes of grey values: 1 as designed, 0 none.
+        Strength of all variants of patches: 1 as designed, 0 only flips and quarter turns, which are exact.
+    augment_geometry, augment_intensity, augment_sections
+        "off", "light" or "full": free turns, scaling and elastic deformation; grey values; what befalls
+        sections. See :class:`cristae.training.augmentation.Augmentation`.
     validation
         Share of the annotated data held out to validate on, 0 to 0.5.
     patience
@@ -69,6 +72,9 @@ class Choices:
     clip: float = 5.0
     rare_share: float = 0.5
     augmentation: float = 1.0
+    augment_geometry: str = "off"
+    augment_intensity: str = "light"
+    augment_sections: str = "light"
     validation: float = 0.12
     patience: float = 0.5
     precision: str = "auto"
@@ -98,7 +104,11 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "validation": (0, 0.5),
     "patience": (0.05, 1),
 }
+_DEGREES = ("off", "light", "full")
 _WORDS: Mapping[str, tuple[str, ...]] = {
+    "augment_geometry": _DEGREES,
+    "augment_intensity": _DEGREES,
+    "augment_sections": _DEGREES,
     "normalisation": ("training", "section", "image"),
     "precision": ("auto", "float32", "bfloat16"),
     "learner": ("network", "forest"),

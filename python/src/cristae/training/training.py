@@ -29,6 +29,8 @@ from cristae.training.trainer import Trainer
 from cristae.training.validation import validate
 
 _SHARE_OF_MEMORY = 0.25
+_ISOTROPIC = 1.5
+"""Volumes whose voxels are at most so many times as long as wide look alike from every side."""
 
 
 def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
@@ -149,18 +151,12 @@ def train(
         learned = _grown(plan, plan.network, reader, sampler, validation, first, seed, on_event, should_stop)
         return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
     network = first_network(plan.network, seed, request.start_from, [entry.name for entry in classes])
-    size = voxel_size_of(request) or estimated_size(request)
     trainer = Trainer(
         plan=plan,
         network=network,
         reader=reader,
         sampler=sampler,
-        augmentation=Augmentation(
-            plan.network.dims,
-            regions[0].image.shape_czyx[0],
-            turn_in_depth=plan.network.dims == 3 and 1 / 1.5 < size.z_nm / size.y_nm < 1.5,
-            strength=plan.choices.augmentation,
-        ),
+        augmentation=planned_augmentation(plan, regions[0].image.shape_czyx[0], request),
         validation=validation,
         classes=classes,
         members=None if first.masks is None else torch.from_numpy(first.masks.members),
@@ -194,6 +190,33 @@ def train(
         calibration=calibration,
     )
     return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
+
+
+def planned_augmentation(plan: Plan, image_channels: int, request: TrainingRequest) -> Augmentation:
+    """Return the variants of patches that a training of this plan sees.
+
+    Parameters
+    ----------
+    plan
+        With its choices.
+    image_channels
+        Channels of the image.
+    request
+        It tells the voxel size, if anybody does.
+    """
+    choices = plan.choices
+    size = voxel_size_of(request) or estimated_size(request)
+    z, y, x = (side * down for side, down in zip(size.zyx_nm, choices.downsample_zyx, strict=True))
+    return Augmentation(
+        plan.network.dims,
+        image_channels,
+        turn_in_depth=plan.network.dims == 3 and 1 / _ISOTROPIC < size.z_nm / size.y_nm < _ISOTROPIC,
+        strength=choices.augmentation,
+        geometry=choices.augment_geometry,
+        intensity=choices.augment_intensity,
+        sections=choices.augment_sections,
+        spacing_zyx=(z, y, x),
+    )
 
 
 def _output_count(reading: LabelReading) -> int:
