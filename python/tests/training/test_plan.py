@@ -139,8 +139,8 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "weight_decay": "0", "clip": "1", "rare_share": "0.75", "augmentation": "0",
         "validation": "0.2", "patience": "0.25", "precision": "float32",
         "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none",
-        "loss": "focal",
         "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
+        "loss": "focal", "deep_supervision": "on",
     }  # fmt: skip
     made = plan(SERIAL, {name: theirs[name]})
     assert made.settings[name] == theirs[name]
@@ -166,6 +166,8 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         ("size", "huge"),
         ("blocks", "0"),
         ("kernel", "4"),
+        ("loss", "mse"),
+        ("deep_supervision", "yes"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_with_a_sentence(name: str, value: str) -> None:

@@ -193,13 +193,23 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of (n, c, [z,] y, x)."""
+        return self.answer(self.decoded(x)[0])
+
+    def decoded(self, x: Tensor) -> list[Tensor]:
+        """Return the features (n, features, [z,] y, x) of each level of the decoder, the finest first."""
         skips: list[Tensor] = []
         for block, further in zip(self.encoder, self.deeper, strict=True):
             x = further(block(x))
             skips.append(x)
+        levels = [x] if not self.decoder else []
         for level in reversed(range(len(self.decoder))):
             x = self.decoder[level](torch.cat((self.up[level](x), skips[level]), dim=1))
-        return _spread(self.head(x), self.config.upscale_zyx[-self.config.dims :])
+            levels.insert(0, x)
+        return levels
+
+    def answer(self, finest: Tensor) -> Tensor:
+        """Return the logits that follow from the features of the finest level."""
+        return _spread(self.head(finest), self.config.upscale_zyx[-self.config.dims :])
 
 
 class ResidualBlock(nn.Module):

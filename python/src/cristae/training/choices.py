@@ -34,6 +34,8 @@ class Choices:
         level of the encoder, and the width of its convolutions in voxels.
     loss
         The name of what the training makes small; see :mod:`cristae.training.losses`.
+    deep_supervision
+        "on" or "off": whether coarser levels of the network are trained to answer too.
     patch_zyx
         Voxels of the image in a training patch.
     batch
@@ -84,6 +86,7 @@ class Choices:
     kernel: int = 3
     freeze: str = "none"
     loss: str = "dice_ce"
+    deep_supervision: str = "off"
 
 
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -114,6 +117,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "learner": ("network", "forest"),
     "size": ("small", "medium", "large"),
     "freeze": ("none", "encoder"),
+    "deep_supervision": ("off", "on"),
     "loss": ("dice_ce", "dice", "ce", "focal", "tversky", "boundary"),
 }
 

@@ -144,6 +144,11 @@ def make_plan(
         raise InvalidInput(
             "A network that sees sections cannot average along z: set downsample_zyx to 1,y,x."
         )
+    if ours.deep_supervision == "on" and ours.levels < 3:
+        raise InvalidInput(
+            f"deep_supervision=on needs a network of 3 levels or more; this one has {ours.levels}. Set more "
+            "levels, or leave it off."
+        )
     theirs = None if start_from is None else network_of(start_from, outputs, ours.downsample_zyx)
     kernels, strides = (
         _topology(ours, found.anisotropy) if theirs is None else (theirs.kernels_zyx, theirs.strides_zyx)
@@ -367,4 +372,9 @@ def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
         else ()
     )
     loss = (f"What it makes small is the loss {ours.loss!r}.",) if ours.loss != "dice_ce" else ()
-    return (*broken, *jumps, seen + rare, *loss, length)
+    deep = (
+        ("Coarser levels of the network learn to answer too (deep supervision).",)
+        if ours.deep_supervision == "on"
+        else ()
+    )
+    return (*broken, *jumps, seen + rare, *loss, *deep, length)

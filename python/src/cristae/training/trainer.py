@@ -27,6 +27,7 @@ from cristae.training.optimiser import AdamW
 from cristae.training.plan import Plan
 from cristae.training.sampling import PatchSampler
 from cristae.training.schedule import Schedule, learning_rate
+from cristae.training.supervision import DeepSupervision, supervised_loss
 from cristae.training.validation import validate
 from cristae.volumes import LabelClass
 
@@ -93,12 +94,13 @@ class Trainer:
     def __post_init__(self) -> None:
         choices = self.plan.choices
         self._format = memory_format(self.plan.network.dims, self.device)
-        self.network.to(self.device).to(memory_format=self._format)
+        self._supervised = DeepSupervision(self.network, choices.deep_supervision == "on", self.sampler.seed)
+        self._supervised.to(self.device).to(memory_format=self._format)
         self.members = None if self.members is None else self.members.to(self.device)
         self._loss = LOSSES[choices.loss]
         self.schedule = Schedule(self.plan.seconds, self.plan.steps)
         frozen(self.network, choices.freeze)
-        self._optimiser = AdamW(self.network, choices.weight_decay)
+        self._optimiser = AdamW(self._supervised, choices.weight_decay)
         self._average = WeightAverage(self.network)
         self._best: dict[str, Tensor] = {}
         self._values: dict[str, float] = {}
@@ -174,8 +176,8 @@ class Trainer:
         rate = learning_rate(self.schedule.progress, self.learning_rate)
         set_to_train(self.network, self.plan.choices.freeze)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
-            logits = self.network(x)
-        loss = self._loss(compared(logits, targets, self.members))
+            logits, *coarser = self._supervised(x)
+        loss = supervised_loss(self._loss, compared(logits, targets, self.members), coarser)
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.clip(self.plan.choices.clip)
@@ -350,6 +352,7 @@ class Trainer:
         self._saved_at = time.monotonic()
         parts = {
             "network": self.network.state_dict(),
+            "heads": self._supervised.heads.state_dict(),
             "average": self._average.tensors,
             "best": self._best,
             "optimiser": self._optimiser.state(),
@@ -400,6 +403,7 @@ class Trainer:
     def _restore(self, found: Checkpoint, spent_s: float) -> None:
         numbers = found.numbers
         self.network.load_state_dict(_part(found.tensors, "network", self.device))
+        self._supervised.heads.load_state_dict(_part(found.tensors, "heads", self.device))
         self._average.tensors = _part(found.tensors, "average", self.device)
         self._best = _part(found.tensors, "best", self.device)
         self._optimiser.load_state(_part(found.tensors, "optimiser", self.device))
