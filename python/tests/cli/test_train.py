@@ -106,6 +106,29 @@ def test_the_door_trains_on_arrays_and_starts_from_a_model(data: tuple[Path, Pat
     assert second.digest != first.digest
 
 
+def test_several_annotators_are_one_label_image_of_what_most_of_them_say(
+    data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, labels = data
+    other = tifffile.imread(labels)
+    other[:, ::2] = 0  # drew every other row only
+    tifffile.imwrite(tmp_path / "other.tif", other)
+    words = ["train", str(raw), str(labels), "--annotator", str(tmp_path / "other.tif"), "--model", "both"]
+    forest = ["--set", "learner=forest"]
+    assert cli.main([*words, *forest, "--annotator", str(labels)]) == 0
+    assert cli.main([*words, *forest]) == 0
+    told = capsys.readouterr().err
+    assert "3 annotators: they all agree on " in told
+    assert "2 annotators: they all agree on " in told
+    assert "% are ties or without a vote, and unknown" in told
+    package = ModelLibrary(tmp_path / "home" / "models").get("both")
+    assert package.record["plan"]["sentences"][0].startswith("2 annotators")
+    assert cli.main([*words, *forest, "--target", "instances"]) == 1
+    assert "no majority of instances" in capsys.readouterr().err
+    assert cli.main([*words, *forest, "--annotator", str(raw)]) == 1
+    assert "is given as the image and as its labels" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("classes", [{255: "disc"}, ["disc"]])
 def test_the_door_takes_classes_as_names_too(data: tuple[Path, Path], classes: Any) -> None:
     raw, labels = (tifffile.imread(path) for path in data)

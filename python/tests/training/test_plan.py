@@ -50,6 +50,14 @@ def test_serial_sections_are_seen_one_by_one_with_their_neighbours() -> None:
     assert any("10.9 times as far apart" in sentence for sentence in made.sentences)
 
 
+def test_images_on_different_grey_scales_are_normalised_each_by_itself() -> None:
+    assert plan(BLOCK).preprocessing.normalisation == "training"
+    made = plan(replace(BLOCK, alike=False))
+    assert made.preprocessing.normalisation == "image"
+    assert any("are not on one scale" in sentence for sentence in made.sentences)
+    assert plan(replace(BLOCK, alike=False), {"normalisation": "training"}).sentences == plan(BLOCK).sentences
+
+
 def test_thick_objects_are_seen_at_half_resolution_and_answered_at_full() -> None:
     made = plan(SERIAL)
     assert made.preprocessing.downsample_zyx == (1, 2, 2)

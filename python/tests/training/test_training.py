@@ -264,6 +264,24 @@ def test_images_of_nearly_the_same_or_an_unknown_voxel_size_go_together() -> Non
     inspect_and_plan(replace(of_sizes(SERIAL, VoxelSize(8, 8, 8)), voxel_size=SERIAL), "cpu")
 
 
+def test_stacks_of_other_shapes_and_grey_values_are_learned_together(tmp_path: Path) -> None:
+    one, mask = blobs(6, 64)
+    other, truth = blobs(9, 48, seed=2)
+    other = (other.astype(np.uint16) * 100 + 20_000)[:, :40]  # another microscope, with 16 bits
+    isotropic = VoxelSize(5, 5, 5)
+    pairs = [
+        (ArrayImage(one, isotropic), ArrayImage(mask, isotropic)),
+        (ArrayImage(other, isotropic), ArrayImage(truth[:, :40], isotropic)),
+    ]
+    settings = SMALL | {"dimensions": "3", "patch_zyx": "4,32,32", "batch": "4"}
+    request = TrainingRequest(pairs, "both", settings=settings, budget=Budget(steps=60))
+    plan = inspect_and_plan(request, "cpu")
+    assert plan.preprocessing.normalisation == "image"
+    model = train(request, plan, folder=tmp_path, device="cpu")
+    for image, labels in ((one, mask), (other, truth[:, :40])):
+        assert dice(predicted(model, image) == 1, labels == 1) > 0.7
+
+
 def test_boundaries_are_the_same_in_all_images_whose_voxel_size_is_unknown() -> None:
     fine = gaussian_filter(np.random.default_rng(0).normal(size=(48, 64, 64)).astype(np.float32), 4)
     objects = np.arange(48).reshape(3, 4, 4).repeat(16, 0).repeat(16, 1).repeat(16, 2).astype(np.uint16) + 1

@@ -63,6 +63,15 @@ def add_to(commands: Commands) -> None:
         help="one more image; repeatable",
     )
     add(
+        "--annotator",
+        metavar="LABELS",
+        action="append",
+        default=[],
+        type=Path,
+        help="what one more person labelled in RAW; repeatable. What most of them say counts, and "
+        "ties are unknown",
+    )
+    add(
         "--target",
         choices=("classes", "masks", "instances"),
         default="classes",
@@ -146,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
     with reporter() as show, polite_stop() as stopped:
         model = door.train(
             arguments.raw,
-            arguments.labels,
+            [arguments.labels, *arguments.annotator],
             model=arguments.model,
             also=[(raw, labels) for raw, labels in arguments.also],
             target=arguments.target,

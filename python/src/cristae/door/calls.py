@@ -24,10 +24,10 @@ type Source = "str | Path | NDArray[Any] | Image | Any"
 
 def train(
     raw: Source,
-    labels: Source,
+    labels: "Source | list[Source]",
     *,
     model: str,
-    also: Sequence[tuple[Source, Source]] = (),
+    also: "Sequence[tuple[Source, Source | list[Source]]]" = (),
     target: Literal["classes", "masks", "instances"] = "classes",
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "unknown",
@@ -53,6 +53,7 @@ def train(
     raw, labels
         An image and its labels, of the same shape. Labels: 0 is background, 1...n are classes; for instances
         one id per object; for masks a channel for each (c, z, y, x), or a folder with a label image for each.
+        A list of labels is that of several annotators: the majority counts, ties are unknown.
     model
         The name of the model to make. A model of that name is replaced when the training ends well.
     also
@@ -106,7 +107,7 @@ def train(
     >>> cristae.train("stack.tif", "labels.tif", model="mito", minutes=10)  # doctest: +SKIP
     """
     from cristae.door.resume import training_folder
-    from cristae.door.sources import as_image, as_masks, class_table, refuse_same, voxel_size
+    from cristae.door.sources import as_image, as_labels, class_table, refuse_same, unknown_of, voxel_size
     from cristae.events import Note
     from cristae.models import ModelLibrary, check_model_name
     from cristae.settings import Home
@@ -120,12 +121,9 @@ def train(
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
     start = None if start_from is None else library.find(start_from)
-    if target == "masks":
-        read = [(as_image(image), *as_masks(truth)) for image, truth in pairs]
-        opened = [(image, truth) for image, truth, _ in read]
-        table = table or read[0][2]
-    else:
-        opened = [(as_image(image), as_image(truth)) for image, truth in pairs]
+    read = [(as_image(image), *as_labels(truth, target, unknown, empty_sections)) for image, truth in pairs]
+    opened = [(image, truth) for image, truth, _ in read]
+    table = table or read[0][2]
     for image, truth in pairs:
         refuse_same(image, truth)
     for note in dict.fromkeys(note for pair in opened for image in pair for note in image.notes):
@@ -134,7 +132,7 @@ def train(
         pairs=opened,
         model_name=model,
         target=target,
-        unknown=unknown,
+        unknown=unknown_of(opened, unknown),
         empty_sections=empty_sections,
         classes=table,
         budget=Budget(budget or "quick", minutes, steps),

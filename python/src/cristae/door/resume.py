@@ -22,8 +22,8 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
     root
         Holds the folders of all trainings.
     sources
-        Paths or arrays. Only a training on paths can be told from another one later; one on arrays gets a
-        temporary folder.
+        Paths or arrays, or lists of them. Only a training on paths can be told from another one later; one on
+        arrays gets a temporary folder.
     choices
         Everything else that makes this training another one, plain JSON values.
 
@@ -32,6 +32,7 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
     Busy
         The same training runs in another process.
     """
+    sources = [one for many in sources for one in (many if isinstance(many, list | tuple) else [many])]
     if not all(isinstance(source, str | Path) for source in sources):
         with tempfile.TemporaryDirectory(prefix="cristae-") as temporary:
             yield Path(temporary)

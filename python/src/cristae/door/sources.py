@@ -1,6 +1,6 @@
 """Paths and arrays as images."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
+from cristae.labels import MajorityVote
 from cristae.volumes import Image, LabelClass, VoxelSize, open_image
 from cristae.volumes.channels import ImagesAsChannels
 from cristae.volumes.conversion import as_image as converted
@@ -108,8 +109,47 @@ def as_masks(source: Any) -> tuple[Image, tuple[LabelClass, ...]]:
     return images, tuple(LabelClass(n, entry.name.split(".")[0]) for n, entry in enumerate(entries, 1))
 
 
+def as_labels(
+    source: Any, target: str, unknown: int | None, empty_sections: str
+) -> tuple[Image, tuple[LabelClass, ...]]:
+    """Return labels as an image, and the names of masks if files tell them.
+
+    Parameters
+    ----------
+    source
+        As for :func:`as_image`, for masks as for :func:`as_masks`; or a list of these, of several annotators.
+    target
+        "classes", "masks" or "instances".
+    unknown, empty_sections
+        The value of unknown voxels, and what sections without labels are.
+
+    Raises
+    ------
+    InvalidInput
+        It cannot be read, or several annotators numbered objects, which nobody can compare.
+    """
+    annotators = source if isinstance(source, list | tuple) else [source]
+    read = [as_masks(one) if target == "masks" else (as_image(one), ()) for one in annotators]
+    if len(read) == 1:
+        return read[0]
+    if target == "instances":
+        raise InvalidInput(
+            "Several annotators number the same objects differently, so there is no majority of instances. "
+            "Give the labels of one, or train classes or masks."
+        )
+    labels = [image for image, _ in read]
+    vote = MajorityVote(labels, unknown=unknown, empty_are_unknown=empty_sections == "unknown")
+    return vote, read[0][1]
+
+
+def unknown_of(pairs: Sequence[tuple[Image, Image]], unknown: int | None) -> int | None:
+    """Return the value of unknown voxels in the labels of all pairs: what was given, else that of ties."""
+    values = [labels.unknown_value for _, labels in pairs if isinstance(labels, MajorityVote)]
+    return next((value for value in values if value is not None), unknown)
+
+
 def refuse_same(raw: Any, labels: Any) -> None:
-    """Refuse an image that is given as its own labels.
+    """Refuse an image that is given as its own labels, or as those of one of several annotators.
 
     Parameters
     ----------
@@ -121,6 +161,10 @@ def refuse_same(raw: Any, labels: Any) -> None:
     InvalidInput
         Both are one file, one data set of a file, or one array.
     """
+    if isinstance(labels, list | tuple):
+        for one in labels:
+            refuse_same(raw, one)
+        return
     if raw is labels:
         raise InvalidInput("The image and its labels are the same array. Give the labels of the image.")
     if not (isinstance(raw, str | Path) and isinstance(labels, str | Path)):

@@ -2,6 +2,7 @@
 
 from cristae.labels.agreement import share_classes
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
+from cristae.labels.majority import UNKNOWN_VOTE, MajorityVote
 from cristae.labels.masks import Masks, MasksAsOne, check_mask_values, find_masks, mask_classes
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.objects import objects_from
@@ -13,7 +14,9 @@ from cristae.labels.thickness import ObjectStatistics
 __all__ = [
     "BOUNDARY_CLASSES",
     "UNKNOWN",
+    "UNKNOWN_VOTE",
     "LabelReading",
+    "MajorityVote",
     "Masks",
     "MasksAsOne",
     "Numbering",

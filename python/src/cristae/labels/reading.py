@@ -12,6 +12,7 @@ from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import thickness
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
+from cristae.labels.majority import UNKNOWN_VOTE
 from cristae.labels.masks import Masks
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.scan import Scan, as_integers, scan_values
@@ -229,7 +230,7 @@ def read_labels(
     default: EmptySections = "unknown" if purpose == "training" else "background"
     annotated, sentences = _annotated_sections(found, empty_sections or default)
     warnings: list[str] = []
-    if unknown is not None and not found.unknowns.any():
+    if unknown not in (None, UNKNOWN_VOTE) and not found.unknowns.any():
         warnings.append(f"No voxel of the {what} has the unknown value {unknown}.")
     if masks is not None:
         warnings = [f"No voxel of the {what} belongs to the mask {name!r}." for name in masks.empty]

@@ -49,6 +49,8 @@ class Fingerprint:
         How much the mean grey value jumps from section to section, in standard deviations.
     broken_share
         Share of the grey values looked at that are no finite numbers.
+    alike
+        Whether the grey values of all images are on one scale.
     """
 
     shapes_zyx: tuple[tuple[int, int, int], ...]
@@ -63,6 +65,7 @@ class Fingerprint:
     statistics: Statistics
     section_jump: float
     broken_share: float = 0.0
+    alike: bool = True
 
 
 def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) -> Fingerprint:
@@ -81,7 +84,7 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
             counts += np.bincount(targets.ravel(), minlength=256)
     known = int(counts[:UNKNOWN].sum())
     shares = [counts[list(group)].sum() / max(1, known) for group in ((0,), *regions[0].reading.groups)]
-    statistics, jump, broken = _grey_values(regions)
+    statistics, jump, broken, alike = _grey_values(regions)
     deepest = max(regions, key=lambda region: region.shape_zyx[0])
     estimated = voxel_size is None and deepest.shape_zyx[0] > 1
     if voxel_size is not None:
@@ -101,16 +104,19 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         statistics=statistics,
         section_jump=jump,
         broken_share=broken,
+        alike=alike,
     )
 
 
-def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, float]:
-    """Return statistics of some annotated sections of each image, their jumps, the share of broken values."""
-    sections, jumps = [], []
+def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, float, bool]:
+    """Return statistics of annotated sections of all images, jumps, share of broken values, are all alike."""
+    sections, jumps, of_images = [], [], []
     for region in regions:
         chosen = spread(region.reading.annotated_sections)
         own = [section_statistics(region.image, z) for z in chosen]
-        sections += [region.image.read(Box((z, 0, 0), (z + 1, *_centre(region.shape_zyx)))) for z in chosen]
+        blocks = [region.image.read(Box((z, 0, 0), (z + 1, *_centre(region.shape_zyx)))) for z in chosen]
+        sections += blocks
+        of_images.append(gathered_statistics(blocks))
         means = np.array([s.mean for s in own], dtype=np.float64)
         if len(own) >= 3:
             deviations = np.array([s.std for s in own], dtype=np.float64).mean(axis=0)
@@ -127,7 +133,8 @@ def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, float]:
             "right image, and that its grey values survived the conversion."
         )
     known, all_values = sum(values.size for values in finite), sum(section.size for section in sections)
-    return gathered_statistics(sections), max(jumps, default=0.0), 1 - known / all_values
+    alike = all(one.is_like(other) for one in of_images for other in of_images)
+    return gathered_statistics(sections), max(jumps, default=0.0), 1 - known / all_values, alike
 
 
 def _centre(shape_zyx: tuple[int, int, int]) -> tuple[int, int]:

@@ -131,7 +131,7 @@ def make_plan(
         dimensions=dimensions,
         context=context,
         downsample_zyx=downsample,
-        normalisation="section" if dimensions == 2 or found.section_jump > 0.25 else "training",
+        normalisation=_normalisation(found, dimensions),
         levels=4 if dimensions == 2 else 3,
         features=int((32 if on_gpu else 16) * wider),
         patch_zyx=(1, 1, 1),
@@ -262,6 +262,13 @@ def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:
     return 3, 0, (f"{said}: the network works in 3D.",)
 
 
+def _normalisation(found: Fingerprint, dimensions: int) -> str:
+    """Return whose statistics normalise the grey values: those of what differs, else of all together."""
+    if dimensions == 2 or found.section_jump > 0.25:
+        return "section"
+    return "training" if found.alike else "image"
+
+
 def _downsample(found: Fingerprint, dimensions: int, target: str) -> tuple[Triple, tuple[str, ...]]:
     """Return the reduction to the working voxel size: only where the thinnest class stays wide enough."""
     if target == "instances" or not found.thickness_voxels:
@@ -369,6 +376,8 @@ def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
     jumps = (
         ("Brightness jumps between sections: each is normalised by itself.",)
         if found.section_jump > 0.25 and ours.normalisation == "section"
+        else ("The grey values of the images are not on one scale: each is normalised by itself.",)
+        if not found.alike and ours.normalisation != "training"
         else ()
     )
     loss = (f"What it makes small is the loss {ours.loss!r}.",) if ours.loss != "dice_ce" else ()

@@ -11,7 +11,7 @@ import torch
 
 from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
-from cristae.labels import LabelReading
+from cristae.labels import LabelReading, MajorityVote
 from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.augmentation import Augmentation
@@ -51,7 +51,8 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
     chosen = choose_device(device)
     regions = read_pairs(request)
     found = take_fingerprint(regions, voxel_size_of(request))
-    said = [sentence for region in regions for sentence in region.reading.sentences]
+    votes = [labels.sentence for _, labels in request.pairs if isinstance(labels, MajorityVote)]
+    said = votes + [sentence for region in regions for sentence in region.reading.sentences]
     start, size = request.start_from, voxel_size_of(request)
     if start is not None:
         sections = max(region.shape_zyx[0] for region in regions)

@@ -1,0 +1,134 @@
+"""Several people's labels of one image as one label image: what most of them say, unknown where they tie."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.labels.scan import SLAB_VOXELS, as_integers, slabs
+from cristae.volumes import Image
+
+UNKNOWN_VOTE = 2**32 - 1
+"""Stands for a tie where no unknown value was named; no label image has so many values."""
+
+MOST_ANNOTATORS = 16
+
+
+class MajorityVote:
+    """Label images of the same voxels, of several annotators, as one.
+
+    Each annotator has a vote for every voxel, but for those that he marked as unknown and for sections where
+    he drew nothing while he drew in others. The value with the most votes counts. Voxels without a vote, and
+    ties, are unknown. Only kinds can be voted on; the ids of objects are different numbers for everyone.
+
+    Parameters
+    ----------
+    annotators
+        Two or more label images of the same shape, (c, z, y, x). With a channel for each mask, each channel
+        is voted on by itself, and any value but 0 is inside.
+    unknown
+        The value of unknown voxels, if any.
+    empty_are_unknown
+        Whether sections where an annotator drew nothing are without his vote.
+
+    Attributes
+    ----------
+    unknown_value
+        `unknown`, or another one if there are ties and none was given, or None.
+    sentence
+        How far they agree, for people.
+
+    Raises
+    ------
+    InvalidInput
+        The shapes differ, or someone drew nothing at all.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> three = [ArrayImage(np.array([[[0, 1, v]]], np.uint8)) for v in (1, 2, 2)]
+    >>> vote = MajorityVote(three)
+    >>> vote.read(Box.of_shape((1, 1, 3))).tolist(), vote.sentence
+    ([[[[0, 1, 2]]]], '3 annotators: they all agree on 66.7 % of the voxels.')
+    """
+
+    def __init__(
+        self, annotators: Sequence[Image], *, unknown: int | None = None, empty_are_unknown: bool = True
+    ) -> None:
+        first = annotators[0]
+        if not 2 <= len(annotators) <= MOST_ANNOTATORS:
+            raise InvalidInput(f"A vote takes 2 to {MOST_ANNOTATORS} annotators, not {len(annotators)}.")
+        for number, labels in enumerate(annotators[1:], 2):
+            if labels.shape_czyx != first.shape_czyx:
+                raise InvalidInput(
+                    f"The labels of annotator {number} have the shape {labels.shape_czyx} (c, z, y, x), "
+                    f"those of annotator 1 {first.shape_czyx}. All must show the same image."
+                )
+        self._annotators, self._unknown = annotators, unknown
+        self.shape_czyx = first.shape_czyx
+        self.dtype: np.dtype[Any] = np.dtype(np.uint32)
+        self.voxel_size = next((size for a in annotators if (size := a.voxel_size)), None)
+        self.name = first.name
+        self.notes = tuple(dict.fromkeys(note for labels in annotators for note in labels.notes))
+        self._tie = UNKNOWN_VOTE if unknown is None else unknown
+        self._looked_at = np.ones((len(annotators), self.shape_czyx[1]), bool)
+        self._looked_at = self._sections_looked_at(empty_are_unknown)
+        agreed, tied = self._counted()
+        self.unknown_value = UNKNOWN_VOTE if unknown is None and tied else unknown
+        shares = [100 * count / int(np.prod(self.shape_czyx)) for count in (agreed, tied)]
+        self.sentence = f"{len(annotators)} annotators: they all agree on {shares[0]:.1f} % of the voxels" + (
+            f"; {shares[1]:.1f} % are ties or without a vote, and unknown." if tied else "."
+        )
+
+    def read(self, box_zyx: Box) -> npt.NDArray[np.uint32]:
+        """Return what most annotators say about the voxels (c, z, y, x) of a box, a fresh array."""
+        votes, silent = self._votes(box_zyx)
+        return self._elected(votes, silent)[0].astype(np.uint32)
+
+    def _votes(self, box_zyx: Box) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return values (annotators, c, z, y, x), and where an annotator has no vote."""
+        votes = np.stack([as_integers(a.read(box_zyx)).astype(np.int64) for a in self._annotators])
+        silent = np.zeros(votes.shape, bool) if self._unknown is None else votes == self._unknown
+        if self.shape_czyx[0] > 1:  # masks: 1 and 255 are both inside
+            votes = np.where(silent, votes, votes != 0)
+        silent |= ~self._looked_at[:, None, box_zyx.start[0] : box_zyx.stop[0], None, None]
+        return votes, silent
+
+    def _elected(
+        self, votes: npt.NDArray[np.int64], silent: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return the elected values (c, z, y, x), and which are unknown."""
+        support = np.stack([((votes == own) & ~silent).sum(axis=0) for own in votes])
+        support[silent] = 0
+        most = support.max(axis=0)
+        elected = np.take_along_axis(votes, support.argmax(axis=0)[None], axis=0)[0]
+        unknown = (most == 0) | ((support == most) & (votes != elected)).any(axis=0)
+        return np.where(unknown, self._tie, elected), unknown
+
+    def _sections_looked_at(self, empty_are_unknown: bool) -> npt.NDArray[np.bool_]:
+        """Return in which sections each annotator drew something, (annotators, z), or all."""
+        drawn = np.zeros_like(self._looked_at)
+        for box in self._slabs():
+            votes, silent = self._votes(box)
+            drawn[:, box.start[0] : box.stop[0]] |= ((votes != 0) & ~silent).any(axis=(1, 3, 4))
+        for number, sections in enumerate(drawn, 1):
+            if not sections.any():
+                raise InvalidInput(f"The labels of annotator {number} are empty. Leave them out.")
+        return drawn if empty_are_unknown else np.ones_like(drawn)
+
+    def _counted(self) -> tuple[int, int]:
+        """Return on how many voxels all annotators agree, and how many are unknown."""
+        agreed = tied = 0
+        for box in self._slabs():
+            votes, silent = self._votes(box)
+            elected, unknown = self._elected(votes, silent)
+            agreed += int((((votes == elected) & ~silent).all(axis=0)).sum())
+            tied += int(unknown.sum())
+        return agreed, tied
+
+    def _slabs(self) -> list[Box]:
+        share = max(1, SLAB_VOXELS // (len(self._annotators) * self.shape_czyx[0]))
+        return list(slabs(self.shape_czyx[1:], voxels=share))

@@ -1,0 +1,96 @@
+"""Several annotators of one image: counted by hand."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.labels import UNKNOWN_VOTE, MajorityVote, read_labels
+from cristae.volumes import ArrayImage
+
+TIE = UNKNOWN_VOTE
+
+
+def vote(*rows: list[int], unknown: int | None = None, **choices: bool) -> MajorityVote:
+    """A vote on one row of voxels."""
+    return MajorityVote([ArrayImage(np.array([[row]], np.uint8)) for row in rows], unknown=unknown, **choices)
+
+
+def elected(counted: MajorityVote) -> list[int]:
+    values: list[int] = counted.read(Box.of_shape(counted.shape_czyx[1:])).ravel().tolist()
+    return values
+
+
+def test_the_majority_counts_and_ties_are_unknown() -> None:
+    three = vote([0, 1, 1, 1, 2], [0, 0, 1, 2, 2], [0, 0, 1, 3, 1])
+    assert elected(three) == [0, 0, 1, TIE, 2]
+    assert three.unknown_value == TIE
+    assert three.sentence == (
+        "3 annotators: they all agree on 40.0 % of the voxels; "
+        "20.0 % are ties or without a vote, and unknown."
+    )
+    two = vote([0, 1, 1], [0, 1, 2])
+    assert elected(two) == [0, 1, TIE]
+    assert vote([0, 1], [0, 1]).unknown_value is None
+
+
+def test_who_marked_a_voxel_as_unknown_has_no_vote_there() -> None:
+    counted = vote([9, 1, 9, 9], [1, 0, 9, 2], [1, 1, 9, 1], unknown=9)
+    assert elected(counted) == [1, 1, 9, 9]
+    assert counted.unknown_value == 9
+
+
+def test_an_annotator_has_no_vote_in_sections_where_he_drew_nothing() -> None:
+    one = np.array([[[1, 0]], [[1, 1]]], np.uint8)
+    two = np.array([[[1, 0]], [[0, 0]]], np.uint8)
+    three = np.array([[[1, 1]], [[0, 0]]], np.uint8)
+    images = [ArrayImage(labels) for labels in (one, two, three)]
+    assert elected(MajorityVote(images)) == [1, 0, 1, 1]
+    assert elected(MajorityVote(images, empty_are_unknown=False)) == [1, 0, 0, 0]
+
+
+def test_each_mask_is_voted_on_by_itself_whatever_its_value() -> None:
+    one = np.array([[[[255, 0]]], [[[255, 255]]]], np.uint8)
+    two = np.array([[[[1, 0]]], [[[0, 1]]]], np.uint8)
+    assert elected(MajorityVote([ArrayImage(one), ArrayImage(two)])) == [1, 0, TIE, 1]
+
+
+@pytest.mark.parametrize("annotators", [2, 3, 5])
+def test_it_is_what_counting_voxel_by_voxel_gives(annotators: int) -> None:
+    random = np.random.default_rng(annotators)
+    labels: list[NDArray[np.uint8]] = [
+        random.integers(0, 4, (3, 5, 6), dtype=np.uint8) for _ in range(annotators)
+    ]
+    counted = MajorityVote([ArrayImage(one) for one in labels], unknown=3)
+    for place in np.ndindex(3, 5, 6):
+        votes = Counter(int(one[place]) for one in labels if one[place] != 3).most_common()
+        tie = not votes or (len(votes) > 1 and votes[0][1] == votes[1][1])
+        z, y, x = place
+        box = Box((z, y, x), (z + 1, y + 1, x + 1))
+        assert counted.read(box).item() == (3 if tie else votes[0][0])
+
+
+def test_a_vote_is_read_as_any_labels_are_and_ties_need_no_warning() -> None:
+    counted = vote([0, 1, 1, 0], [0, 1, 0, 0])
+    reading = read_labels(counted, (1, 1, 1, 4), target="classes", unknown=counted.unknown_value)
+    assert reading.to_classes(counted.read(Box((0, 0, 0), (1, 1, 4)))[0], 0).ravel().tolist() == [
+        0,
+        1,
+        255,
+        0,
+    ]
+    agreed = vote([0, 1], [0, 1])
+    other = read_labels(agreed, (1, 1, 1, 2), target="classes", unknown=counted.unknown_value)
+    assert not other.warnings
+
+
+def test_labels_that_cannot_be_compared_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"annotator 2 have the shape \(1, 1, 1, 3\)"):
+        vote([0, 1], [0, 1, 1])
+    with pytest.raises(InvalidInput, match="annotator 3 are empty"):
+        vote([0, 1], [0, 1], [0, 0])
+    with pytest.raises(InvalidInput, match="2 to 16"):
+        vote([0, 1])
