@@ -15,6 +15,7 @@ import pytest
 from running import RunningServer, image
 
 from cristae.errors import CorruptData, CristaeError, DiskFull, InvalidInput, LimitExceeded, NotFound
+from cristae.geometry import Box
 from cristae.service import client as client_module
 from cristae.service.client import Address, Client, write_request
 from cristae.service.messages import spec_message
@@ -336,6 +337,28 @@ def test_a_damaged_chunk_is_told_and_never_invented(server, client):
     with pytest.raises(CorruptData) as error:
         client.download(volume_id)
     assert str(server.home.root) not in error.value.sentence
+    client.delete_volume(volume_id)
+
+
+@pytest.mark.parametrize("harm", ["changed", "deleted"])
+def test_a_damaged_volume_is_replaced_by_sending_the_image_again(server, client, harm):
+    sent = image(shape=(40, 300, 300), seed=9)
+    volume_id = client.upload(sent)
+    chunk = max(
+        (path for path in (server.home.volumes / volume_id).rglob("*") if path.is_file()),
+        key=lambda path: path.stat().st_size,
+    )
+    if harm == "deleted":
+        chunk.unlink()
+    else:
+        data = bytearray(chunk.read_bytes())
+        data[100] ^= 1
+        chunk.write_bytes(data)
+    with pytest.raises(CorruptData, match="Send the image again"):
+        client.download(volume_id)
+    assert client.upload(sent) == volume_id
+    whole = Box.of_shape(sent.shape_czyx[1:])
+    assert np.array_equal(client.download(volume_id), sent.read(whole))
     client.delete_volume(volume_id)
 
 

@@ -2,7 +2,8 @@
 
 ::
 
-    ROOT/volumes/DIGEST/      sealed: complete, verified, never changed; an OME-Zarr 0.5 image
+    ROOT/volumes/DIGEST/      sealed: complete, verified, never changed; an OME-Zarr 0.5 image. One that the
+                              disk damaged is replaced as a whole when the same volume is made again
     ROOT/staging/ID/          an upload or a result on its way; nobody but its writer looks inside
 
 One process at a time writes an upload or a result (a lock on a file says so); any number may read what is
@@ -28,6 +29,7 @@ from cristae.errors import (
     NotFound,
 )
 from cristae.volumes.blocks import block_shape_for
+from cristae.volumes.damage import open_noting_damage, put_aside, put_back, sound_volume
 from cristae.volumes.digest import check_digest
 from cristae.volumes.durable import (
     DOOMED,
@@ -86,6 +88,8 @@ class VolumeStore:
         self.volumes, self.staging = root / "volumes", root / "staging"
         for folder in (root, self.volumes, self.staging):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for replaced in put_back(self.volumes):
+            doom_folder(replaced, self.staging)
         self._max_open_uploads = max_open_uploads
         self._floor = free_floor_bytes
         self._lock = threading.RLock()
@@ -93,7 +97,7 @@ class VolumeStore:
 
     def open(self, digest: str) -> StoredVolume:
         """Open a sealed volume; raises `NotFound`, or `CorruptData` if its metadata is damaged."""
-        return StoredVolume(self.volumes / check_digest(digest))
+        return open_noting_damage(self.volumes / check_digest(digest))
 
     def exists(self, digest: str) -> bool:
         """Tell whether there is a sealed volume of this digest."""
@@ -116,6 +120,9 @@ class VolumeStore:
     def open_upload(self, spec: VolumeSpec, digest: str) -> Upload | StoredVolume:
         """Open an upload, go on with an unfinished one, or return the volume if it is there.
 
+        A volume of which a read has found a chunk damaged, or whose metadata is damaged, counts as not there:
+        it is sent anew, and what arrives replaces it.
+
         Raises
         ------
         InvalidInput
@@ -133,8 +140,9 @@ class VolumeStore:
                 f"{rule} for this shape; update the program that sends."
             )
         with self._lock:
-            if self.exists(digest):
-                return self.open(digest)
+            sound = sound_volume(self.volumes / digest)
+            if sound is not None:
+                return sound
             open_ids = []
             for folder in self._staged(UPLOAD_RECORD):
                 try:
@@ -274,13 +282,19 @@ class VolumeStore:
         return () if doomed is None else (doomed,)
 
     def _publish(self, staged: Path, digest: str) -> StoredVolume:
-        """Give a finished folder its digest as name; one that is there already is as good."""
-        final = self.volumes / digest
-        try:
-            replace_folder_durably(staged, final)
-        except AlreadyExists:
-            remove_folder(staged, self.staging)
-        return StoredVolume(final)
+        """Give a finished folder its digest as name; one that is there already is as good unless damaged."""
+        final, aside = self.volumes / digest, None
+        while True:
+            try:
+                replace_folder_durably(staged, final)
+            except AlreadyExists:
+                if sound_volume(final) is None:
+                    aside = put_aside(final, self.staging)
+                    continue
+                remove_folder(staged, self.staging)
+            if aside is not None:
+                remove_folder(aside, self.staging)
+            return self.open(digest)
 
     def _sealed_before(self, folder: Path) -> StoredVolume | None:
         """Return the volume that a process sealed just before it was killed, if it is still there."""
@@ -288,7 +302,7 @@ class VolumeStore:
             digest = check_digest((folder / DIGEST_NOTE).read_text())
         except (OSError, ValueError, InvalidInput):
             return None
-        return self.open(digest) if self.exists(digest) else None
+        return sound_volume(self.volumes / digest)
 
     def _start(self, folder: Path, record: str, content: dict[str, object]) -> None:
         with full_disk_told():

@@ -3,7 +3,8 @@
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Buffer
+from collections.abc import Buffer, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,8 @@ class StoredVolume:
         Its OME-Zarr group.
     cache_bytes
         Decoded chunks that are kept for the next, neighbouring box.
+    on_damage
+        Called when a read meets a chunk that is missing or not what was sealed.
 
     Raises
     ------
@@ -95,7 +98,12 @@ class StoredVolume:
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cache_bytes: int = CACHE_BYTES,
+        on_damage: Callable[[], None] = lambda: None,
+    ) -> None:
         if not is_real_folder(folder):
             raise NotFound("There is no such volume; it may have been deleted. Send the image again.")
         self.folder = folder
@@ -104,6 +112,7 @@ class StoredVolume:
         self._cache: OrderedDict[int, Voxels] = OrderedDict()
         self._most_cached = max(1, cache_bytes // self.spec.blocks.full_block_bytes)
         self._lock = threading.Lock()
+        self._on_damage = on_damage
 
     @property
     def spec(self) -> VolumeSpec:
@@ -165,23 +174,33 @@ class StoredVolume:
 
     def read_block(self, index: int) -> bytes:
         """Return the bytes of a block (C order, little-endian, not padded), checked against its checksum."""
-        return bytes(self._files.read_block(index)[0])
+        return bytes(self.read_block_and_crc(index)[0])
 
     def read_block_and_crc(self, index: int) -> tuple[Buffer, int]:
         """Return the bytes of a block and their CRC-32C, which is stored and need not be computed again."""
-        return self._files.read_block(index)
+        with self._damage_told():
+            return self._files.read_block(index)
 
     def _chunk(self, index: int) -> Voxels:
         with self._lock:
             if index in self._cache:
                 self._cache.move_to_end(index)
                 return self._cache[index]
-        chunk = self._files.read_padded(index)
+        with self._damage_told():
+            chunk = self._files.read_padded(index)
         with self._lock:
             self._cache[index] = chunk
             while len(self._cache) > self._most_cached:
                 self._cache.popitem(last=False)
         return chunk
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except CorruptData:
+            self._on_damage()
+            raise
 
     def __repr__(self) -> str:
         return f"StoredVolume({self.digest[:12]}, {self.name!r}, {self.shape_czyx}, {self.dtype})"
