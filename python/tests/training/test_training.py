@@ -19,8 +19,8 @@ from cristae.geometry import Box
 from cristae.models import ModelLibrary
 from cristae.networks import Frame, Preprocessing, build, total_stride
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
+from cristae.training import patches as patches_module
 from cristae.training import trainer as trainer_module
-from cristae.training import training as training_module
 from cristae.training.augmentation import Augmentation
 from cristae.training.pairs import read_pairs
 from cristae.volumes import ArrayImage, LabelClass, VoxelSize
@@ -120,7 +120,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(tmp_path: P
 
 def test_a_cancelled_training_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     image, mask = blobs(4, 40)
-    request = request_for(image, mask, budget=Budget(steps=12))
+    varied = {f"augment_{group}": "full" for group in ("geometry", "intensity", "sections")}
+    request = request_for(image, mask, budget=Budget(steps=12), settings=SMALL | varied)
     plan = inspect_and_plan(request, "cpu")
     unbroken = train(request, plan, folder=tmp_path / "unbroken", device="cpu")
 
@@ -359,7 +360,7 @@ def test_volumes_are_turned_in_depth_only_where_voxels_are_cubes(
         made.append(Augmentation(*given, **choices))
         return made[-1]
 
-    monkeypatch.setattr(training_module, "Augmentation", kept)
+    monkeypatch.setattr(patches_module, "Augmentation", kept)
     image, mask = blobs(8, 24)
     settings = {"dimensions": "3", "features": "4", "levels": "2", "patch_zyx": "8,16,16", "batch": "1"}
     request = request_for(image, mask, VoxelSize(section_nm, 5, 5), settings=settings, budget=Budget(steps=1))

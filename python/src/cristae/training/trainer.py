@@ -1,7 +1,7 @@
 """The loop: one story from fresh weights to the averaged ones that predict best."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from operator import floordiv
@@ -15,21 +15,19 @@ from cristae.errors import Cancelled, CristaeError, OutOfMemory
 from cristae.events import Event, Metrics, Note, Progress
 from cristae.networks import UNet
 from cristae.networks.devices import bfloat16_pays, memory_format, ran_out_of_memory
-from cristae.training.augmentation import Augmentation
 from cristae.training.averaging import WeightAverage
 from cristae.training.calibration import Calibration, calibrate, known_logits
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.choices import Choices
-from cristae.training.data import PatchReader, training_batches
+from cristae.training.data import training_batches
 from cristae.training.first_weights import frozen, set_to_train
 from cristae.training.losses import LOSSES, compared
 from cristae.training.optimiser import AdamW
+from cristae.training.patches import Patches
 from cristae.training.plan import Plan
-from cristae.training.sampling import PatchSampler
 from cristae.training.schedule import Schedule, learning_rate
 from cristae.training.supervision import DeepSupervision, supervised_loss
 from cristae.training.validation import validate
-from cristae.volumes import LabelClass
 
 _CHECKPOINT_EVERY_S = 60.0
 _TOLD_EVERY_S = 1.0
@@ -58,14 +56,10 @@ class Trainer:
         What to do.
     network
         With its first weights.
-    reader, sampler
-        The training patches.
+    patches
+        What the batches are drawn from.
     validation
         Fixed patches, input and targets; may be empty.
-    classes
-        The classes without background, or the masks.
-    members
-        For masks: which of them each training target stands for; see :func:`compared`.
     device
         Where to compute.
     folder, work
@@ -76,12 +70,8 @@ class Trainer:
 
     plan: Plan
     network: UNet
-    reader: PatchReader
-    sampler: PatchSampler
-    augmentation: Augmentation
+    patches: Patches
     validation: Sequence[tuple[Tensor, Tensor]]
-    classes: Sequence[LabelClass]
-    members: Tensor | None
     device: torch.device
     folder: Path
     work: Mapping[str, Any]
@@ -94,9 +84,10 @@ class Trainer:
     def __post_init__(self) -> None:
         choices = self.plan.choices
         self._format = memory_format(self.plan.network.dims, self.device)
-        self._supervised = DeepSupervision(self.network, choices.deep_supervision == "on", self.sampler.seed)
+        seed, masks = self.patches.sampler.seed, self.patches.reading.masks
+        self._supervised = DeepSupervision(self.network, choices.deep_supervision == "on", seed)
         self._supervised.to(self.device).to(memory_format=self._format)
-        self.members = None if self.members is None else self.members.to(self.device)
+        self._members = None if masks is None else torch.from_numpy(masks.members).to(self.device)
         self._loss = LOSSES[choices.loss]
         self.schedule = Schedule(self.plan.seconds, self.plan.steps)
         frozen(self.network, choices.freeze)
@@ -142,7 +133,7 @@ class Trainer:
     def _train(self) -> None:
         """Take steps to the end of the budget, and validate what came out."""
         schedule = self.schedule
-        batches = training_batches(self.reader, self.sampler, self.batch, schedule.step + 1)
+        batches = self.batches()
         losses: list[Tensor] = []
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
@@ -151,11 +142,8 @@ class Trainer:
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
                 if self._steps_are_too_few():
                     batches.close()
-                    batches = training_batches(self.reader, self.sampler, self.batch, schedule.step + 1)
-                step, x, targets = next(batches)
-                losses.append(self._step(step, x, targets))
-                schedule.step = step
-                self._average.update(self.network, step)
+                    batches = self.batches()
+                losses.append(self.advance(batches))
                 self._tell(losses)
                 if self._validation_is_due():
                     self._validate(losses)
@@ -168,16 +156,26 @@ class Trainer:
             self._validate(losses)
         self._save()
 
+    def batches(self) -> Generator[tuple[int, Tensor, Tensor]]:
+        """Yield the next step's number, input and targets for ever; close it behind the last one."""
+        return training_batches(self.patches.reader, self.patches.sampler, self.batch, self.schedule.step + 1)
+
+    def advance(self, batches: Iterator[tuple[int, Tensor, Tensor]]) -> Tensor:
+        """Take the next step, and return its loss."""
+        step, x, targets = next(batches)
+        loss = self._step(step, x, targets)
+        self.schedule.step = step
+        self._average.update(self.network, step)
+        return loss
+
     def _step(self, step: int, x: Tensor, targets: Tensor) -> Tensor:
-        generator = torch.Generator().manual_seed((self.sampler.seed * 1_000_003 + step) % 2**63)
-        x, targets = self._moved(x, targets)
-        x, targets = self.augmentation(x, targets, generator)
+        x, targets = self.patches.varied(step, *self._moved(x, targets))
         x = x.contiguous(memory_format=self._format)
         rate = learning_rate(self.schedule.progress, self.learning_rate)
         set_to_train(self.network, self.plan.choices.freeze)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             logits, *coarser = self._supervised(x)
-        loss = supervised_loss(self._loss, compared(logits, targets, self.members), coarser)
+        loss = supervised_loss(self._loss, compared(logits, targets, self._members), coarser)
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.clip(self.plan.choices.clip)
@@ -310,7 +308,7 @@ class Trainer:
         self.network.load_state_dict(dict(weights))
         moved = (self._moved(x.contiguous(memory_format=self._format), t) for x, t in self.validation)
         try:
-            return validate(self.network, moved, self.classes, self.members, self._loss)
+            return validate(self.network, moved, self.patches.reading.answers, self._members, self._loss)
         finally:
             self.network.load_state_dict(training)
 
@@ -343,8 +341,8 @@ class Trainer:
                 (self.network(self._moved(x.contiguous(memory_format=self._format), t)[0]).cpu(), t)
                 for x, t in self.validation
             ]
-            members = None if self.members is None else self.members.cpu()
-            found = calibrate(*known_logits(answers, self.sampler.seed), members)
+            members = None if self._members is None else self._members.cpu()
+            found = calibrate(*known_logits(answers, self.patches.sampler.seed), members)
         return found.folded(weights, self.network.config.upscale_zyx), found
 
     def _save(self) -> None:

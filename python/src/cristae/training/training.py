@@ -6,31 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 
-from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
 from cristae.labels import LabelReading, MajorityVote
 from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe
-from cristae.training.augmentation import Augmentation
-from cristae.training.data import PatchReader, validation_batches
+from cristae.training.data import validation_batches
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
-from cristae.training.pairs import estimated_size, hold_out, read_pairs, voxel_size_of
+from cristae.training.pairs import read_pairs, voxel_size_of
+from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
 from cristae.training.record import Learned, identity_of, record_of
 from cristae.training.request import TrainedModel, TrainingRequest
-from cristae.training.sampling import PatchSampler
 from cristae.training.starting import refuse_unfit, start_told
 from cristae.training.telling import ranges_told, unvalidated_told
 from cristae.training.trainer import Trainer
 from cristae.training.validation import validate
-
-_SHARE_OF_MEMORY = 0.25
-_ISOTROPIC = 1.5
-"""Volumes whose voxels are at most so many times as long as wide look alike from every side."""
 
 
 def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
@@ -113,57 +106,29 @@ def train(
     """
     chosen = choose_device(device)
     on_event(PlanMade(plan.sentences, plan.settings))
-    regions = read_pairs(request)
-    first = regions[0].reading
-    classes = first.answers
-    for warning in dict.fromkeys(w for region in regions for w in region.reading.warnings):
-        on_event(Note(warning, is_warning=True))
-    free = psutil.virtual_memory().available * _SHARE_OF_MEMORY
-    if sum(region.bytes_in_memory for region in regions) <= free:
-        for region in regions:
-            region.hold_in_memory()
-    for note in hold_out(regions, request, plan):
-        on_event(note)
-
-    seed = request.seed % 2**63
-    reader = PatchReader(regions, plan.preprocessing, plan.network)
-    sampler = PatchSampler(regions, first.groups, plan.choices.patch_zyx, plan.choices.rare_share, seed)
-    there = np.flatnonzero(sampler.counts)
-    if there.size == 0:
-        raise InvalidInput(
-            "Every annotated section that may be trained on is held out for validation or carries no label. "
-            "Validate on fewer sections, or train on more."
-        )
-    if there.size == 1:
-        only = first.classes[there[0] - 1].name if there[0] else "background"
-        raise InvalidInput(
-            f"In the sections that may be trained on every known voxel is {only!r}: there is nothing to tell "
-            "apart. Validate on other sections, or train on more."
-        )
+    patches = prepare_patches(request, plan, on_event)
+    regions, first = patches.regions, patches.reading
     down = plan.choices.downsample_zyx
     step = tuple(s * d for s, d in zip(total_stride(plan.network), down, strict=True))
     patch_voxels = plan.choices.batch * int(np.prod(plan.choices.patch_zyx))
     validation = validation_batches(
-        reader, plan.choices.patch_zyx, step, 3 * patch_voxels, len(first.classes) + 1
+        patches.reader, plan.choices.patch_zyx, step, 3 * patch_voxels, len(first.classes) + 1
     )
     if not validation:
         on_event(Note(unvalidated_told(plan), is_warning=True))
     if isinstance(plan.network, ForestConfig):
-        learned = _grown(plan, plan.network, reader, sampler, validation, first, seed, on_event, should_stop)
+        learned = _grown(plan, plan.network, patches, validation, on_event, should_stop)
         return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
-    network = first_network(plan.network, seed, request.start_from, [entry.name for entry in classes])
+    names = [entry.name for entry in first.answers]
+    network = first_network(plan.network, patches.sampler.seed, request.start_from, names)
     trainer = Trainer(
         plan=plan,
         network=network,
-        reader=reader,
-        sampler=sampler,
-        augmentation=planned_augmentation(plan, regions[0].image.shape_czyx[0], request),
+        patches=patches,
         validation=validation,
-        classes=classes,
-        members=None if first.masks is None else torch.from_numpy(first.masks.members),
         device=chosen,
         folder=folder,
-        work=identity_of(request, plan, classes),
+        work=identity_of(request, plan, first.answers),
         on_event=on_event,
         should_stop=should_stop,
     )
@@ -193,33 +158,6 @@ def train(
     return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
 
 
-def planned_augmentation(plan: Plan, image_channels: int, request: TrainingRequest) -> Augmentation:
-    """Return the variants of patches that a training of this plan sees.
-
-    Parameters
-    ----------
-    plan
-        With its choices.
-    image_channels
-        Channels of the image.
-    request
-        It tells the voxel size, if anybody does.
-    """
-    choices = plan.choices
-    size = voxel_size_of(request) or estimated_size(request)
-    z, y, x = (side * down for side, down in zip(size.zyx_nm, choices.downsample_zyx, strict=True))
-    return Augmentation(
-        plan.network.dims,
-        image_channels,
-        turn_in_depth=plan.network.dims == 3 and 1 / _ISOTROPIC < size.z_nm / size.y_nm < _ISOTROPIC,
-        strength=choices.augmentation,
-        geometry=choices.augment_geometry,
-        intensity=choices.augment_intensity,
-        sections=choices.augment_sections,
-        spacing_zyx=(z, y, x),
-    )
-
-
 def _output_count(reading: LabelReading) -> int:
     """Return how many answers the network gives for a voxel: masks have no background of their own."""
     return len(reading.answers) + (reading.masks is None)
@@ -228,11 +166,8 @@ def _output_count(reading: LabelReading) -> int:
 def _grown(
     plan: Plan,
     config: ForestConfig,
-    reader: PatchReader,
-    sampler: PatchSampler,
+    patches: Patches,
     validation: Sequence[tuple[torch.Tensor, torch.Tensor]],
-    reading: LabelReading,
-    seed: int,
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> Learned:
@@ -240,13 +175,14 @@ def _grown(
     from cristae.training.growing import grow_forest  # scikit-learn loads slowly
 
     started = time.monotonic()
+    reading = patches.reading
     members = None if reading.masks is None else reading.masks.members
     forest = grow_forest(
         replace(config, exclusive=members is None),
-        reader,
-        sampler,
+        patches.reader,
+        patches.sampler,
         members,
-        seed,
+        patches.sampler.seed,
         on_event=on_event,
         should_stop=should_stop,
     )

@@ -1,0 +1,121 @@
+"""What the batches of a training are drawn from: annotated images, places in them, variants of patches."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor
+
+from cristae.errors import InvalidInput
+from cristae.events import Event, Note
+from cristae.labels import LabelReading
+from cristae.training.augmentation import Augmentation
+from cristae.training.data import PatchReader
+from cristae.training.pairs import estimated_size, hold_out, read_pairs, voxel_size_of
+from cristae.training.plan import Plan
+from cristae.training.regions import Region
+from cristae.training.request import TrainingRequest
+from cristae.training.sampling import PatchSampler
+
+_SHARE_OF_MEMORY = 0.25
+_ISOTROPIC = 1.5
+"""Volumes whose voxels are at most so many times as long as wide look alike from every side."""
+
+
+@dataclass(frozen=True)
+class Patches:
+    """What a training draws its batches from.
+
+    Attributes
+    ----------
+    regions
+        The annotated images, a part of each held out.
+    reader, sampler
+        What reads patches, and what says where they lie.
+    augmentation
+        Variants of them.
+    """
+
+    regions: Sequence[Region]
+    reader: PatchReader
+    sampler: PatchSampler
+    augmentation: Augmentation
+
+    @property
+    def reading(self) -> LabelReading:
+        """What the label values mean, in all images."""
+        return self.regions[0].reading
+
+    def varied(self, step: int, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the variants of a batch that a step sees: they follow from the seed and the step alone."""
+        generator = torch.Generator().manual_seed((self.sampler.seed * 1_000_003 + step) % 2**63)
+        return self.augmentation(x, targets, generator)
+
+
+def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Event], None]) -> Patches:
+    """Read the labels, hold a part of the images out, and find places for patches in the rest.
+
+    Parameters
+    ----------
+    request, plan
+        As for :func:`cristae.training.train`.
+    on_event
+        Told what is doubtful about the labels, and what is held out.
+
+    Raises
+    ------
+    InvalidInput
+        There is nothing to learn from.
+    """
+    regions = read_pairs(request)
+    for warning in dict.fromkeys(w for region in regions for w in region.reading.warnings):
+        on_event(Note(warning, is_warning=True))
+    free = psutil.virtual_memory().available * _SHARE_OF_MEMORY
+    if sum(region.bytes_in_memory for region in regions) <= free:
+        for region in regions:
+            region.hold_in_memory()
+    for note in hold_out(regions, request, plan):
+        on_event(note)
+    choices, first = plan.choices, regions[0].reading
+    sampler = PatchSampler(regions, first.groups, choices.patch_zyx, choices.rare_share, request.seed % 2**63)
+    _refuse_uniform(sampler, first)
+    return Patches(
+        regions,
+        PatchReader(regions, plan.preprocessing, plan.network),
+        sampler,
+        _augmentation(request, plan, regions[0].image.shape_czyx[0]),
+    )
+
+
+def _refuse_uniform(sampler: PatchSampler, reading: LabelReading) -> None:
+    """Refuse labels of a single class, or none, where it is trained."""
+    there = np.flatnonzero(sampler.counts)
+    if there.size == 0:
+        raise InvalidInput(
+            "Every annotated section that may be trained on is held out for validation or carries no label. "
+            "Validate on fewer sections, or train on more."
+        )
+    if there.size == 1:
+        only = reading.classes[there[0] - 1].name if there[0] else "background"
+        raise InvalidInput(
+            f"In the sections that may be trained on every known voxel is {only!r}: there is nothing to tell "
+            "apart. Validate on other sections, or train on more."
+        )
+
+
+def _augmentation(request: TrainingRequest, plan: Plan, image_channels: int) -> Augmentation:
+    choices = plan.choices
+    size = voxel_size_of(request) or estimated_size(request)
+    z, y, x = (side * down for side, down in zip(size.zyx_nm, choices.downsample_zyx, strict=True))
+    return Augmentation(
+        plan.network.dims,
+        image_channels,
+        turn_in_depth=plan.network.dims == 3 and 1 / _ISOTROPIC < size.z_nm / size.y_nm < _ISOTROPIC,
+        strength=choices.augmentation,
+        geometry=choices.augment_geometry,
+        intensity=choices.augment_intensity,
+        sections=choices.augment_sections,
+        spacing_zyx=(z, y, x),
+    )
