@@ -148,7 +148,7 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "validation": "0.2", "patience": "0.25", "precision": "float32",
         "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none",
         "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
-        "loss": "focal", "deep_supervision": "on",
+        "loss": "focal", "deep_supervision": "on", "error_share": "0.25",
     }  # fmt: skip
     made = plan(SERIAL, {name: theirs[name]})
     assert made.settings[name] == theirs[name]

@@ -42,6 +42,8 @@ class Choices:
         Patches in a step.
     learning_rate, weight_decay, clip
         Of the optimiser, and the largest norm of a gradient.
+    error_share
+        Share of the patches that are drawn where the network erred most of late.
     rare_share
         Share of the patches that are drawn around foreground classes.
     augmentation
@@ -73,6 +75,7 @@ class Choices:
     weight_decay: float = 1e-2
     clip: float = 5.0
     rare_share: float = 0.5
+    error_share: float = 0.0
     augmentation: float = 1.0
     augment_geometry: str = "off"
     augment_intensity: str = "light"
@@ -103,6 +106,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "weight_decay": (0, 1),
     "clip": (1e-3, 1e6),
     "rare_share": (0, 1),
+    "error_share": (0, 1),
     "augmentation": (0, 2),
     "validation": (0, 0.5),
     "patience": (0.05, 1),

@@ -11,7 +11,7 @@ from torch import Tensor
 from cristae.geometry import Box
 from cristae.networks import Frame, NetworkConfig, Preprocessing, total_stride
 from cristae.training.regions import Region
-from cristae.training.sampling import PatchSampler, validation_boxes
+from cristae.training.sampling import PatchSampler, Place, validation_boxes
 
 type Arrays = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
@@ -45,19 +45,19 @@ def training_batches(
 ) -> Generator[tuple[int, Tensor, Tensor]]:
     """Yield step, input and targets for ever, from a step on; the next batch is read ahead."""
 
-    def prepared(step: int) -> Arrays:
+    def prepared(places: Sequence[Place]) -> Arrays:
         patches = []
-        for place in sampler.draw(step, batch):
+        for place in places:
             stop = tuple(s + p for s, p in zip(place.start_zyx, sampler.patch_zyx, strict=True))
             patches.append(reader.read(place.region, Box(place.start_zyx, stop)))
         inputs, targets = zip(*patches, strict=True)
         return np.concatenate(inputs), np.concatenate(targets)
 
     with ThreadPoolExecutor(1, "batches") as pool:
-        step, coming = first_step, pool.submit(prepared, first_step)
+        step, coming = first_step, pool.submit(prepared, sampler.draw(first_step, batch))
         while True:
             inputs, targets = coming.result()
-            coming = pool.submit(prepared, step + 1)
+            coming = pool.submit(prepared, sampler.draw(step + 1, batch))
             yield step, torch.from_numpy(inputs), torch.from_numpy(targets)
             step += 1
 

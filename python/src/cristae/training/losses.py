@@ -160,6 +160,16 @@ LOSSES: Mapping[str, Loss] = {
 }
 
 
+def patch_errors(answers: Compared, patches: int) -> Tensor:
+    """Return the mean cross-entropy of each patch of a batch, (patches); 0 where nothing is known.
+
+    In 2D a patch may be several sections, one after the other in the batch.
+    """
+    each = (answers.cross_entropy * answers.known).detach().reshape(patches, -1).sum(dim=1)
+    count = answers.known.reshape(patches, -1).sum(dim=1) * answers.cross_entropy.shape[1]
+    return each / count.clamp(min=1)
+
+
 def _overlap_loss(answers: Compared, missed: float) -> Tensor:
     """Return 1 - mean Tversky index; Dice is the one in which missed voxels weigh 0.5."""
     losses, weights = [], []

@@ -79,7 +79,14 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
     for note in hold_out(regions, request, plan):
         on_event(note)
     choices, first = plan.choices, regions[0].reading
-    sampler = PatchSampler(regions, first.groups, choices.patch_zyx, choices.rare_share, request.seed % 2**63)
+    sampler = PatchSampler(
+        regions,
+        first.groups,
+        choices.patch_zyx,
+        choices.rare_share,
+        request.seed % 2**63,
+        error_share=choices.error_share,
+    )
     _refuse_uniform(sampler, first)
     return Patches(
         regions,

@@ -357,7 +357,8 @@ def _about(count: int) -> str:
 def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
     size = " x ".join(str(n) for n in ours.patch_zyx)
     seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
-    rare = f", {ours.rare_share:.0%} of them around labelled objects." if ours.rare_share else "."
+    rare = f", {ours.rare_share:.0%} of them around labelled objects" if ours.rare_share else ""
+    hard = f", {ours.error_share:.0%} where it errs most" if ours.error_share else ""
     limit = (
         f"{budget.steps} step{'' if budget.steps == 1 else 's'}"
         if budget.steps is not None
@@ -386,4 +387,4 @@ def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
         if ours.deep_supervision == "on"
         else ()
     )
-    return (*broken, *jumps, seen + rare, *loss, *deep, length)
+    return (*broken, *jumps, f"{seen}{rare}{hard}.", *loss, *deep, length)

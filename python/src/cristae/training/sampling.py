@@ -1,14 +1,17 @@
 """Which patches a training step sees: balanced between the classes, only where something is known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN
 from cristae.training.regions import Region
+from cristae.training.running_error import RunningError
 
 _PLACES = 20_000
 """So many voxels of each class are remembered for each region."""
@@ -25,8 +28,9 @@ class Place:
 class PatchSampler:
     """Draws the places of patches.
 
-    A share of the patches is drawn around voxels of the foreground, each group as often as the others; the
-    rest around any known voxel. The patch lies somewhere around the voxel, inside the image if it fits.
+    A share of the patches is drawn around voxels of the foreground, each group as often as the others;
+    another one around known voxels where the network erred most of late; the rest around any known voxel. The
+    patch lies somewhere around the voxel, inside the image if it fits.
 
     Parameters
     ----------
@@ -40,6 +44,13 @@ class PatchSampler:
         How many of the patches are drawn around foreground classes, 0 to 1.
     seed
         Of the whole run; step t always sees the same patches, also after a restart.
+    error_share
+        How many of the patches are drawn by the running error, 0 to 1; see :meth:`tell`.
+
+    Attributes
+    ----------
+    running_error
+        Where the network erred, if patches are drawn by it.
     """
 
     def __init__(
@@ -49,6 +60,7 @@ class PatchSampler:
         patch_zyx: Sequence[int],
         rare_share: float,
         seed: int,
+        error_share: float = 0.0,
     ) -> None:
         self.patch_zyx = tuple(patch_zyx)
         self.rare_share = rare_share
@@ -64,15 +76,26 @@ class PatchSampler:
             self._places.append(kept)
             self._weights[index] = counts
         self.counts: NDArray[np.float64] = self._weights.sum(axis=0)
+        self._error_share = error_share
+        self._drawn: dict[int, NDArray[np.int64]] = {}  # the cells of the patches of steps to come
+        self.running_error: RunningError | None = None
+        if error_share > 0:
+            self.running_error = RunningError([region.shape_zyx for region in regions], patch_zyx)
 
     def draw(self, step: int, count: int) -> list[Place]:
         """Return the places of the patches of a step, counted from 1."""
         generator = np.random.default_rng([self.seed, step])
         present = [group for group in map(list, self._groups) if self.counts[group].any()]
         places = []
+        errors = None if self.running_error is None else self.running_error.at(step)
         for number in range(count):
             # Shares are kept within each batch, as far as whole numbers can: less noise than coins.
-            rare = (number + generator.random()) / count < self.rare_share and present
+            at = (number + generator.random()) / count
+            rare = at < self.rare_share and present
+            if errors is not None and not rare and at >= 1 - self._error_share:
+                region, voxel = self._every_voxel.drawn(errors, generator)
+                places.append(Place(region, self._start(region, voxel, generator)))
+                continue
             among = present[generator.integers(len(present))] if rare else range(self.counts.size)
             shares = self.counts[list(among)]
             cls = int(generator.choice(among, p=shares / shares.sum()))
@@ -80,7 +103,31 @@ class PatchSampler:
             region = int(generator.choice(len(weights), p=weights / weights.sum()))
             voxel = self._places[region][cls].drawn(generator)
             places.append(Place(region, self._start(region, voxel, generator)))
+        if self.running_error is not None:
+            half = np.array(self.patch_zyx) // 2
+            middles = [np.array([place.start_zyx]) + half for place in places]
+            cells = [self.running_error.cells(p.region, m) for p, m in zip(places, middles, strict=True)]
+            self._drawn[step] = np.concatenate(cells)
         return places
+
+    def tell(self, step: int, errors: Tensor) -> None:
+        """Say how large the error was in each patch of a step; steps after the next one draw by it."""
+        if self.running_error is not None:
+            self.running_error.tell(step, self._drawn.pop(step), errors)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what a training that goes on needs to know of the errors so far, by name."""
+        return {} if self.running_error is None else self.running_error.state()
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`state` returned."""
+        if self.running_error is not None:
+            self.running_error.load_state(state)
+
+    @cached_property
+    def _every_voxel(self) -> "_Pool":
+        assert self.running_error is not None  # noqa: S101 - who asks draws by it
+        return _Pool(self._places, self.running_error)
 
     def _start(
         self, region: int, voxel: NDArray[np.int32], generator: np.random.Generator
@@ -112,12 +159,40 @@ class _Voxels:
         self._places.append(places)
         self._counts.append(count)
 
+    def parts(self) -> Iterator[tuple[NDArray[np.int32], int]]:
+        """Yield the voxels of each slab, (n, 3), and how many the slab has."""
+        yield from zip(self._places, self._counts, strict=True)
+
     def drawn(self, generator: np.random.Generator) -> NDArray[np.int32]:
         """Return one voxel, from a slab of many as much more often as it has more."""
         shares = np.array(self._counts) / sum(self._counts)
         places = self._places[int(generator.choice(len(shares), p=shares))]
         voxel: NDArray[np.int32] = places[generator.integers(len(places))]
         return voxel
+
+
+class _Pool:
+    """All voxels that are remembered, whatever their class, to draw from by the error around them."""
+
+    def __init__(self, places: Sequence[Sequence[_Voxels]], errors: RunningError) -> None:
+        regions, voxels, weights, cells = [], [], [], []
+        for region, classes in enumerate(places):
+            for part, count in (pair for remembered in classes for pair in remembered.parts()):
+                regions.append(np.full(len(part), region))
+                voxels.append(part)
+                weights.append(np.full(len(part), count / len(part)))
+                cells.append(errors.cells(region, part))
+        self._regions, self._voxels = np.concatenate(regions), np.concatenate(voxels)
+        self._weights, self._cells = np.concatenate(weights), np.concatenate(cells)
+
+    def drawn(
+        self, errors: NDArray[np.float64], generator: np.random.Generator
+    ) -> tuple[int, NDArray[np.int32]]:
+        """Return a region and a voxel of it, as often as there are such voxels times the error there."""
+        shares = self._weights * errors[self._cells]
+        total = shares.sum()
+        number = int(generator.choice(len(shares), p=shares / total if total > 0 else None))
+        return int(self._regions[number]), self._voxels[number]
 
 
 def _remembered_voxels(

@@ -21,7 +21,7 @@ from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from cristae.training.choices import Choices
 from cristae.training.data import training_batches
 from cristae.training.first_weights import frozen, set_to_train
-from cristae.training.losses import LOSSES, compared
+from cristae.training.losses import LOSSES, compared, patch_errors
 from cristae.training.optimiser import AdamW
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
@@ -175,11 +175,14 @@ class Trainer:
         set_to_train(self.network, self.plan.choices.freeze)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             logits, *coarser = self._supervised(x)
-        loss = supervised_loss(self._loss, compared(logits, targets, self._members), coarser)
+        answers = compared(logits, targets, self._members)
+        loss = supervised_loss(self._loss, answers, coarser)
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.clip(self.plan.choices.clip)
         self._optimiser.step(rate)
+        if self.patches.sampler.running_error is not None:
+            self.patches.sampler.tell(step, patch_errors(answers, self.batch))
         return loss.detach()
 
     def _steps_are_too_few(self) -> bool:
@@ -354,6 +357,7 @@ class Trainer:
             "average": self._average.tensors,
             "best": self._best,
             "optimiser": self._optimiser.state(),
+            "errors": self.patches.sampler.state(),
         }
         tensors = {f"{part}.{name}": t for part, held in parts.items() for name, t in held.items()}
         numbers = {
@@ -405,6 +409,7 @@ class Trainer:
         self._average.tensors = _part(found.tensors, "average", self.device)
         self._best = _part(found.tensors, "best", self.device)
         self._optimiser.load_state(_part(found.tensors, "optimiser", self.device))
+        self.patches.sampler.load_state(_part(found.tensors, "errors", self.device))
         step = int(numbers["step"])
         self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, first_step=step)
         self._last_validation = int(numbers["last_validation"])
