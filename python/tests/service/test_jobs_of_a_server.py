@@ -241,8 +241,11 @@ def test_what_is_not_there_is_named(client):
     [
         ({"target": "dreams"}, "target"),
         ({"budget": jobs_pb2.Budget(preset="endless")}, "endless"),
-        ({"budget": jobs_pb2.Budget(minutes=0)}, "more than 0"),
-        ({"budget": jobs_pb2.Budget(minutes=float("nan"))}, "more than 0"),
+        ({"budget": jobs_pb2.Budget(minutes=0)}, "a second"),
+        ({"budget": jobs_pb2.Budget(minutes=float("nan"))}, "nan were given"),
+        ({"budget": jobs_pb2.Budget(minutes=float("inf"))}, "inf were given"),
+        ({"budget": jobs_pb2.Budget(minutes=1e-9)}, "a second.* 1e-09 were given"),
+        ({"budget": jobs_pb2.Budget(minutes=20161)}, "to 20160 minutes"),
         ({"budget": jobs_pb2.Budget(steps=0)}, "steps"),
         ({"budget": jobs_pb2.Budget(steps=2**64 - 1)}, "steps"),
         ({"budget": jobs_pb2.Budget(steps=2**64 - 1)}, "18446744073709551615"),

@@ -7,10 +7,10 @@ import pytest
 
 from cristae.errors import InvalidInput
 from cristae.networks import Preprocessing, Statistics, UNetConfig, total_stride
+from cristae.training.budget import Budget
 from cristae.training.choices import _LIMITS, _WORDS, Choices
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.plan import Plan, make_plan
-from cristae.training.request import Budget
 
 SERIAL = Fingerprint(
     shapes_zyx=((12, 1024, 1024),),

@@ -211,6 +211,7 @@ def positive_count(text: str) -> int:
     >>> positive_count("600")
     600
     """
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    if not (text.isascii() and text.isdecimal() and len(text) < 19) or int(text) == 0:
+        shown = text if len(text) < 40 else f"{text[:40]}..."
+        raise argparse.ArgumentTypeError(f"'{shown}' is not a whole number above 0")
     return int(text)

@@ -15,10 +15,10 @@ from cristae.service.messages import (
     label_values,
 )
 from cristae.settings import Limits
+from cristae.training.budget import check_budget
 from cristae.training.choices import read_settings
 from cristae.v1 import common_pb2, jobs_pb2, models_pb2
 
-PRESETS = ("quick", "standard", "best")
 TARGETS: tuple[Literal["classes", "masks", "instances"], ...] = ("classes", "masks", "instances")
 OUTPUTS: tuple[Literal["labels", "instances", "probabilities", "uncertainty"], ...] = (
     "labels",
@@ -80,21 +80,13 @@ def _budget(message: jobs_pb2.TrainingSpec, limits: Limits) -> tuple[str, str | 
     budget = message.budget
     match budget.WhichOneof("limit"):
         case "preset":
-            if budget.preset not in PRESETS:
-                raise InvalidInput(f"The budget {budget.preset!r} is not known; choose {', '.join(PRESETS)}.")
+            check_budget(budget.preset, None, None, limits)
             return "preset", budget.preset
         case "minutes":
-            if not (math.isfinite(budget.minutes) and 0 < budget.minutes <= limits.max_training_minutes):
-                raise InvalidInput(
-                    f"The budget must be more than 0 and at most {limits.max_training_minutes:.0f} minutes, "
-                    f"not {budget.minutes:g}."
-                )
+            check_budget("quick", budget.minutes, None, limits)
             return "minutes", budget.minutes
         case "steps":
-            if not 1 <= budget.steps <= limits.max_training_steps:
-                raise InvalidInput(
-                    f"The budget must be 1 to {limits.max_training_steps} steps, not {budget.steps}."
-                )
+            check_budget("quick", None, budget.steps, limits)
             return "steps", budget.steps
     return "preset", "quick"
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 from cristae.training.choices import Choices
 
 if TYPE_CHECKING:
+    from cristae.training.budget import Budget
     from cristae.training.plan import Plan
-    from cristae.training.request import Budget, TrainedModel, TrainingRequest
+    from cristae.training.request import TrainedModel, TrainingRequest
     from cristae.training.training import inspect_and_plan, train
 
 __all__ = ["Budget", "Choices", "Plan", "TrainedModel", "TrainingRequest", "inspect_and_plan", "train"]
 
 _MODULES = {
-    "Budget": "request",
+    "Budget": "budget",
     "Plan": "plan",
     "TrainedModel": "request",
     "TrainingRequest": "request",

@@ -14,10 +14,11 @@ from cristae.networks import (
     UNetConfig,
     weight_count,
 )
+from cristae.training.budget import Budget
 from cristae.training.choices import Choices, Triple, apply_settings, written
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.first_weights import network_of
-from cristae.training.request import Budget, StartingModel
+from cristae.training.request import StartingModel
 from cristae.training.starting import choices_of
 from cristae.volumes import VoxelSize
 
