@@ -1,6 +1,7 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +121,33 @@ def test_neither_help_nor_the_door_waits_for_torch_or_grpc() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--minutes 1e-9", "takes 0.017 (a second) to 20160 minutes; 1e-09 were given"),
+        ("--minutes 1e9", "to 20160 minutes; 1e+09 were given"),
+        (f"--steps {10**12}", f"takes 1 to 10000000 steps; {10**12} were given"),
+    ],
+)
+def test_a_length_of_training_that_nobody_means_is_refused_before_anything_is_read(
+    words: str, told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    line = f"train raw.tif labels.tif --model m --home {tmp_path} {words}"
+    assert cli.main(line.split()) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999", "-3", "--"])
+def test_minutes_are_a_number_above_nought(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = usage_error(capsys, "train", "raw.tif", "labels.tif", "--model", "m", f"--minutes={number}")
+    assert "is not a number above 0" in told
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "1e3", "²", "٣", "9" * 5000])
+def test_steps_are_a_whole_number_in_plain_digits(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = usage_error(capsys, "train", "raw.tif", "labels.tif", "--model", "m", f"--steps={number}")
+    assert "is not a whole number above 0" in told

@@ -38,7 +38,7 @@ def train(
     z: tuple[int, int] | None = None,
     validation_z: tuple[int, int] | None = None,
     voxel_size_nm: tuple[float, float, float] | None = None,
-    start_from: str | None = None,
+    start_from: str | Path | None = None,
     settings: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -106,6 +106,7 @@ def train(
     --------
     >>> cristae.train("stack.tif", "labels.tif", model="mito", minutes=10)  # doctest: +SKIP
     """
+    from cristae.door import arguments as kinds
     from cristae.door.resume import training_folder
     from cristae.door.sources import as_image, as_labels, class_table, refuse_same, unknown_of, voxel_size
     from cristae.events import Note
@@ -115,12 +116,36 @@ def train(
     from cristae.training import train as train_network
     from cristae.volumes.digest import image_digest
 
+    kinds.check_arguments(
+        model=(model, kinds.NAME),
+        also=(also, kinds.PAIRS),
+        target=(target, kinds.TARGET),
+        unknown=(unknown, kinds.WHOLE | kinds.NOTHING),
+        empty_sections=(empty_sections, kinds.EMPTY_SECTIONS),
+        classes=(classes, kinds.CLASSES),
+        budget=(budget, kinds.BUDGET | kinds.NOTHING),
+        minutes=(minutes, kinds.NUMBER | kinds.NOTHING),
+        steps=(steps, kinds.WHOLE | kinds.NOTHING),
+        z=(z, kinds.SECTIONS | kinds.NOTHING),
+        validation_z=(validation_z, kinds.SECTIONS | kinds.NOTHING),
+        voxel_size_nm=(voxel_size_nm, kinds.SIDES | kinds.NOTHING),
+        start_from=(start_from, kinds.NAME | kinds.PATH | kinds.NOTHING),
+        settings=(settings, kinds.SETTINGS | kinds.NOTHING),
+        seed=(seed, kinds.WHOLE),
+        device=(device, kinds.DEVICE),
+        home=(home, kinds.PATH | kinds.NOTHING),
+        on_event=(on_event, kinds.FUNCTION),
+        should_stop=(should_stop, kinds.FUNCTION),
+    )
+    unknown, minutes, steps, seed = map(kinds.plain, (unknown, minutes, steps, seed))
+    z, validation_z, voxel_size_nm = map(kinds.plain, (z, validation_z, voxel_size_nm))
     check_model_name(model)
+    length = Budget(budget or "quick", minutes, steps)
     table = class_table(classes)
     place = Home.find(home).checked()
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
-    start = None if start_from is None else library.find(start_from)
+    start = None if start_from is None else library.find(str(start_from))
     read = [(as_image(image), *as_labels(truth, target, unknown, empty_sections)) for image, truth in pairs]
     opened = [(image, truth) for image, truth, _ in read]
     table = table or read[0][2]
@@ -135,7 +160,7 @@ def train(
         unknown=unknown_of(opened, unknown),
         empty_sections=empty_sections,
         classes=table,
-        budget=Budget(budget or "quick", minutes, steps),
+        budget=length,
         z=z,
         validation_z=validation_z,
         voxel_size=None if voxel_size_nm is None else voxel_size(voxel_size_nm),
@@ -234,6 +259,7 @@ def predict(
     --------
     >>> labels = cristae.predict(stack, model="mito")  # doctest: +SKIP
     """
+    from cristae.door import arguments as kinds
     from cristae.door.later import refuse_engine
     from cristae.door.results import Run, check_target
     from cristae.door.resume import fingerprint
@@ -243,6 +269,19 @@ def predict(
     from cristae.prediction import load_predictor, output_kinds
     from cristae.settings import Home
 
+    kinds.check_arguments(
+        out=(out, kinds.PATH | kinds.NOTHING),
+        model=(model, kinds.NAME | kinds.PATH | kinds.PACKAGE),
+        kind=(kind, kinds.KIND | kinds.NOTHING),
+        engine=(engine, kinds.ENGINE),
+        device=(device, kinds.DEVICE),
+        flips=(flips, kinds.TRUTH),
+        voxel_size_nm=(voxel_size_nm, kinds.SIDES | kinds.NOTHING),
+        overwrite=(overwrite, kinds.TRUTH),
+        home=(home, kinds.PATH | kinds.NOTHING),
+        on_event=(on_event, kinds.FUNCTION),
+        should_stop=(should_stop, kinds.FUNCTION),
+    )
     refuse_engine(engine)
     if out is not None:
         check_target(out, raw, overwrite=overwrite)
@@ -315,11 +354,21 @@ def evaluate(
     >>> evaluate(np.array([[[0, 1, 1, 1]]], np.uint8), truth)["classes"]["1"]["precision"]
     0.6666666666666666
     """
+    from cristae.door import arguments as kinds
     from cristae.door.sources import as_image, as_masks, class_table
     from cristae.errors import InvalidInput
     from cristae.evaluation import evaluate_classes, evaluate_instances, evaluate_masks
     from cristae.events import Note
 
+    kinds.check_arguments(
+        target=(target, kinds.TARGET),
+        classes=(classes, kinds.CLASSES),
+        unknown=(unknown, kinds.WHOLE | kinds.NOTHING),
+        empty_sections=(empty_sections, kinds.EMPTY_SECTIONS),
+        z=(z, kinds.SECTIONS | kinds.NOTHING),
+        on_event=(on_event, kinds.FUNCTION),
+    )
+    unknown, z = map(kinds.plain, (unknown, z))
     table = class_table(classes)
     if target == "masks":
         (ours, _), (true, named) = as_masks(prediction), as_masks(truth)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cristae.door.arguments import LABEL_CLASS, NAME, WHOLE, check_arguments
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import MajorityVote
@@ -36,10 +37,15 @@ def class_table(classes: Classes) -> tuple[LabelClass, ...]:
             f"The classes are the text {classes!r}; give a list of names, such as [{classes!r}]."
         )
     if isinstance(classes, Mapping):
-        return tuple(LabelClass(value, name) for value, name in classes.items())
+        for value, name in classes.items():
+            check_arguments(**{"classes, a value": (value, WHOLE), "classes, a name": (name, NAME)})
+        return tuple(LabelClass(int(value), name) for value, name in classes.items())
+    entries = list(classes)
+    for entry in entries:
+        check_arguments(**{"classes, an entry": (entry, NAME | LABEL_CLASS)})
     return tuple(
         LabelClass(number, entry) if isinstance(entry, str) else entry
-        for number, entry in enumerate(classes, 1)
+        for number, entry in enumerate(entries, 1)
     )
 
 

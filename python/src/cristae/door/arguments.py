@@ -1,0 +1,121 @@
+"""Arguments of another kind than a function takes: refused in words, before anything is read."""
+
+import os
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from cristae.errors import InvalidInput
+from cristae.volumes import LabelClass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an argument may be.
+
+    Attributes
+    ----------
+    fits
+        Tells whether a value is of this kind.
+    told
+        The kind in words, with an example.
+    """
+
+    fits: Callable[[Any], bool]
+    told: str
+
+    def __or__(self, other: "Kind") -> "Kind":
+        """Return what is of one kind or the other."""
+        return Kind(
+            lambda value: self.fits(value) or other.fits(value),
+            " or ".join(kind.told for kind in (self, other) if kind.told),
+        )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_list(value: Any) -> bool:
+    return (isinstance(value, Sequence) or hasattr(value, "tolist")) and not isinstance(value, str | bytes)
+
+
+def _is_list_of(fits: Callable[[Any], bool], length: int) -> Callable[[Any], bool]:
+    return lambda value: _is_list(value) and len(value) == length and all(map(fits, value))
+
+
+def one_of(*words: str) -> Kind:
+    """Return the kind of these words."""
+    return Kind(lambda value: isinstance(value, str) and value in words, " or ".join(map(repr, words)))
+
+
+NOTHING = Kind(lambda value: value is None, "")
+NAME = Kind(lambda value: isinstance(value, str), "a name such as 'mito'")
+TARGET = one_of("classes", "masks", "instances")
+KIND = one_of("labels", "probabilities", "instances", "uncertainty")
+BUDGET = one_of("quick", "standard", "best")
+EMPTY_SECTIONS = one_of("unknown", "background")
+ENGINE = Kind(lambda value: isinstance(value, str), "'auto' or 'torch'")
+DEVICE = Kind(lambda value: isinstance(value, str), "'auto', 'cpu' or 'cuda:0'")
+PATH = Kind(lambda value: isinstance(value, str | os.PathLike), "a path such as 'stack.tif'")
+WHOLE = Kind(_is_whole, "a whole number such as 3")
+NUMBER = Kind(_is_number, "a number such as 2.5")
+TRUTH = Kind(lambda value: isinstance(value, bool), "True or False")
+SECTIONS = Kind(_is_list_of(_is_whole, 2), "two whole numbers such as (0, 8)")
+SIDES = Kind(_is_list_of(_is_number, 3), "three numbers in nanometres (z, y, x) such as (50, 4.6, 4.6)")
+PAIRS = Kind(
+    lambda value: _is_list(value) and all(_is_list(pair) and len(pair) == 2 for pair in value),
+    "a list of images with their labels such as [('more.tif', 'more-labels.tif')]",
+)
+CLASSES = Kind(
+    lambda value: isinstance(value, Mapping) or hasattr(value, "__iter__"),
+    "names such as ['er', 'vesicles'] or {100: 'er'}",
+)
+SETTINGS = Kind(
+    lambda value: isinstance(value, Mapping) and all(isinstance(name, str) for name in value),
+    "choices by name such as {'batch': '4'}",
+)
+FUNCTION = Kind(callable, "a function")
+LABEL_CLASS = Kind(lambda value: isinstance(value, LabelClass), "a LabelClass")
+PACKAGE = Kind(lambda value: hasattr(value, "record") and hasattr(value, "weights"), "a model package")
+
+
+def check_arguments(**given: tuple[Any, Kind]) -> None:
+    """Refuse the first argument that is not of its kind.
+
+    Raises
+    ------
+    InvalidInput
+        The sentence names the argument, what was found, and what is expected.
+
+    Examples
+    --------
+    >>> check_arguments(minutes=(2, NOTHING | NUMBER))
+    >>> check_arguments(minutes=("2", NOTHING | NUMBER))
+    Traceback (most recent call last):
+        ...
+    cristae.errors.InvalidInput: The argument minutes is '2'; give a number such as 2.5.
+    """
+    for name, (value, kind) in given.items():
+        if not kind.fits(value):
+            raise InvalidInput(f"The argument {name} is {reprlib.repr(value)}; give {kind.told}.")
+
+
+def plain(value: Any) -> Any:
+    """Return numbers of NumPy, and lists of them, as those of Python, which every record can hold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain(np.uint8(3)), plain(np.array([0, 8])), plain(None)
+    (3, (0, 8), None)
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
