@@ -100,6 +100,10 @@ class Home:
         """One folder for each job: checkpoints, ledger, the worker's log."""
         return self.root / "jobs"
 
+    def checkpoints(self, job_id: str) -> Path:
+        """Return where a training job keeps its state and its preview."""
+        return self.jobs / job_id / "checkpoints"
+
     @property
     def journal_file(self) -> Path:
         """The SQLite journal of all jobs and their events."""

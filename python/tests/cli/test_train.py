@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -223,7 +224,14 @@ def test_masks_that_overlap_are_trained_predicted_and_scored(
 
     words = ["--target", "masks", "--steps", "80", "--validation-z", "4:6", "--voxel-size", "50,4,4"]
     assert cli.main(["train", str(raw), str(folder), "--model", "two", *words, *TINY]) == 0
-    assert "2 masks: 1 'discs'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "2 masks: 1 'discs'" in told
+    assert re.findall(r"kept up to date: (.*)preview\.png", told)[0].startswith(
+        str(tmp_path / "home" / "work")
+    )
+    assert cli.main(["models", "show", "two"]) == 0
+    picture = re.findall(r"part held out: (.*)", capsys.readouterr().out)[0]
+    assert Path(picture).read_bytes().startswith(b"\x89PNG")
     assert cli.main(["predict", str(raw), str(tmp_path / "out.tif"), "--model", "two"]) == 0
     found = tifffile.imread(tmp_path / "out.tif")
     assert found.shape == both.shape  # z, c, y, x

@@ -18,6 +18,7 @@ import cristae
 from cristae.errors import Cancelled, DiskFull, OutOfMemory
 from cristae.events import Metrics, Note, PlanMade, Progress
 from cristae.geometry import Box
+from cristae.models.package import PREVIEW_FILE
 from cristae.models.record import SCHEMA
 from cristae.volumes import LabelClass
 from cristae.volumes.durable import write_file_durably
@@ -60,6 +61,7 @@ class Plan:
 class TrainedModel:
     record: dict
     weights: dict
+    preview: bytes
 
 
 def inspect_and_plan(request, device="auto"):
@@ -80,6 +82,7 @@ def train(request, plan, *, folder, on_event, should_stop, device):
         misbehave(request.model_name, step, folder)
         time.sleep(STEP_S)
         write_file_durably(note, json.dumps({"step": step}).encode())
+        (folder / PREVIEW_FILE).write_bytes(b"picture of step %d" % step)
         on_event(Progress("Training", step / steps, (steps - step) * STEP_S, f"step {step} of {steps}"))
         on_event(Metrics(step, {"loss": 1 / step, "nothing": float("nan")}))
     threshold = float(raw.read(Box.of_shape(raw.shape_czyx[1:])).mean())
@@ -100,7 +103,8 @@ def train(request, plan, *, folder, on_event, should_stop, device):
         "data": [],
         "outputs": ["labels", "probabilities"],
     }
-    return TrainedModel(record, {"threshold": np.array([threshold], np.float32)})
+    picture = b"last picture" if request.model_name != "without picture" else b""
+    return TrainedModel(record, {"threshold": np.array([threshold], np.float32)}, picture)
 
 
 def misbehave(how, step, folder):

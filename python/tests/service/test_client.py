@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cristae.service import client as client_module
-from cristae.service.client import Address, Client, UnavailableError
+from cristae.service.client import Address, Client
+from cristae.service.refusals import UnavailableError
 from cristae.v1 import jobs_pb2, jobs_pb2_grpc, server_pb2, server_pb2_grpc, volumes_pb2, volumes_pb2_grpc
 from cristae.volumes import ArrayImage
 

@@ -54,6 +54,33 @@ def test_a_prediction_with_flips_is_told_to_the_worker_and_is_another_job_than_o
     assert "prediction.flips" in client.server().features
 
 
+def test_the_picture_of_a_training_is_there_while_it_runs_and_stays_with_its_model(client):
+    running = client.submit_training(training(client, model="seen", steps=3000))
+    for event in client.watch(running.job_id):
+        if event.WhichOneof("event") == "metrics":
+            break
+    first = client.preview(running.job_id)
+    assert first.startswith(b"picture of step ")
+    deadline = time.monotonic() + 60
+    while client.preview(running.job_id) == first:
+        assert time.monotonic() < deadline
+    client.cancel(running.job_id)
+    client.wait(running.job_id)
+    with pytest.raises(NotFound, match="'seen' has no preview"):
+        client.preview(running.job_id)
+
+    done = client.wait(client.submit_training(training(client, model="seen")).job_id)
+    assert client.preview(done.job_id) == b"last picture"
+    client.wait(client.submit_training(training(client, model="seen", steps=6)).job_id)
+    with pytest.raises(NotFound, match="no preview"):  # its model was replaced
+        client.preview(done.job_id)
+    without = client.wait(client.submit_training(training(client, model="without picture")).job_id)
+    predicted = client.wait(client.submit_prediction(prediction(client, "seen")).job_id)
+    for job_id in (without.job_id, predicted.job_id, new_id()):
+        with pytest.raises(NotFound):
+            client.preview(job_id)
+
+
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has loaded")
 def test_the_server_checks_and_runs_jobs_without_loading_torch(server, client):
     client.wait(client.submit_training(training(client, model="light", settings={"batch": "2"})).job_id)

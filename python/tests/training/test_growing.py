@@ -125,6 +125,7 @@ def test_a_forest_says_how_good_it_is_on_the_part_held_out(tmp_path: Path) -> No
     told = f"Dice {model.record['metrics']['dice']:.3f} on the part held out"
     assert [e.detail for e in events if isinstance(e, Progress)][-1] == told
     assert [point["dice"] for point in model.record["history"]] == [model.record["metrics"]["dice"]]
+    assert model.preview == (tmp_path / "preview.png").read_bytes()
 
 
 def test_a_forest_that_is_not_validated_is_not_spoken_of_as_a_network(tmp_path: Path) -> None:

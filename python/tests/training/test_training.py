@@ -1,5 +1,6 @@
 """Whole trainings on small made-up data: they learn, end in time, go on, and say what is wrong."""
 
+import io
 import json
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image as PngImage
 from scipy.ndimage import gaussian_filter, maximum_filter
 
 from cristae.errors import Cancelled, InvalidInput
@@ -179,6 +181,37 @@ def test_what_happens_is_told_in_order(tmp_path: Path) -> None:
     steps = [e.step for e in events if isinstance(e, Metrics)]
     assert steps == sorted(set(steps))
     assert any(isinstance(e, Note) and "not trained on" in e.sentence for e in events)
+
+
+def test_a_picture_of_the_part_held_out_is_new_with_each_validation_and_stays_with_the_model(
+    tmp_path: Path,
+) -> None:
+    image, mask = blobs(4, 64)
+    pictures: list[bytes] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Metrics):
+            pictures.append((tmp_path / "preview.png").read_bytes())
+
+    model = trained(request_for(image, mask, validation_z=(3, 4), budget=Budget(steps=40)), tmp_path, look)
+    assert len(pictures) > 5
+    assert len(set(pictures)) > 5
+    shown = np.asarray(PngImage.open(io.BytesIO(model.preview))).astype(int)
+    height, width = shown.shape[0], (shown.shape[1] - 8) // 3
+    raw, truth, found = (
+        shown[:, at : at + width] for at in (0, width + 4, 2 * (width + 4))
+    )  # of four patches, each 32 x 32
+    assert (height, width) == (68, 68)
+    disc = truth.any(axis=2) & (truth != 255).any(axis=2)
+    assert dice(found.any(axis=2) & (found != 255).any(axis=2), disc) > 0.7
+    assert raw[disc].mean() < raw[(truth == 0).all(axis=2)].mean() - 50  # discs are dark
+
+
+def test_without_a_part_held_out_there_is_no_picture(tmp_path: Path) -> None:
+    image, mask = blobs(4, 40)
+    model = trained(request_for(image, mask, settings=SMALL | {"validation": "0"}), tmp_path)
+    assert model.preview == b""
+    assert not (tmp_path / "preview.png").exists()
 
 
 @pytest.mark.parametrize("shape", [(1, 20, 20), (1, 7, 33), (2, 9, 9)])

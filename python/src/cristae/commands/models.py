@@ -53,6 +53,8 @@ def list_models(arguments: argparse.Namespace) -> int:
 
 def show_model(arguments: argparse.Namespace) -> int:
     """Print one model."""
+    from cristae.models.package import PREVIEW_FILE
+
     model = _library(arguments).find(arguments.name)
     if wants_json(arguments):
         print(json.dumps({**_facts(model), "record": dict(model.record)}))
@@ -67,6 +69,8 @@ def show_model(arguments: argparse.Namespace) -> int:
     )
     for name, value in sorted(record["metrics"].items()):
         print(f"  {name}: {value:.4f}" if isinstance(value, float) else f"  {name}: {value}")
+    if model.preview():
+        print(f"what it makes of the part held out: {model.path / PREVIEW_FILE}")
     for pair in record["data"]:
         image, labels = (str(pair.get(f"{what}_digest", ""))[:12] for what in ("image", "labels"))
         print(f"trained on the image {image} with the labels {labels}")

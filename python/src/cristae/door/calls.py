@@ -87,7 +87,7 @@ def train(
     home
         The home folder; default: CRISTAE_HOME, else the user data folder.
     on_event
-        Gets the plan, progress and notes.
+        Gets the plan, progress, figures and notes; one of them tells where the preview lies.
     should_stop
         Asked between steps; True ends the training. If `raw` and `labels` are files, the same call goes on
         from the checkpoint later.
@@ -107,7 +107,7 @@ def train(
     >>> cristae.train("stack.tif", "labels.tif", model="mito", minutes=10)  # doctest: +SKIP
     """
     from cristae.door import arguments as kinds
-    from cristae.door.resume import training_folder
+    from cristae.door.resume import showing_preview, training_folder
     from cristae.door.sources import as_image, as_labels, class_table, refuse_same, unknown_of, voxel_size
     from cristae.events import Note
     from cristae.models import ModelLibrary, check_model_name
@@ -190,10 +190,11 @@ def train(
             (image_digest(image, should_stop), image_digest(truth, should_stop)) for image, truth in opened
         ]
         request = replace(request, digests=digests)
+        told = showing_preview(on_event, folder)
         trained = train_network(
-            request, plan, folder=folder, on_event=on_event, should_stop=should_stop, device=device
+            request, plan, folder=folder, on_event=told, should_stop=should_stop, device=device
         )
-        return library.add(trained.record, trained.weights)
+        return library.add(trained.record, trained.weights, trained.preview)
 
 
 def predict(

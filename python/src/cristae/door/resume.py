@@ -5,11 +5,13 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cristae.events import Event, Metrics, Note
 from cristae.jobs.locks import FileLock
+from cristae.models.package import PREVIEW_FILE
 from cristae.volumes.import_hdf5 import split_key
 
 
@@ -48,6 +50,20 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
         finally:
             with contextlib.suppress(OSError):  # there are checkpoints in it, or it is gone
                 folder.rmdir()
+
+
+def showing_preview(on_event: Callable[[Event], None], folder: Path) -> Callable[[Event], None]:
+    """Return `on_event`, which tells once where the preview lies as soon as a training has made one."""
+    told = False
+
+    def tell(event: Event) -> None:
+        nonlocal told
+        on_event(event)
+        if isinstance(event, Metrics) and not told and (folder / PREVIEW_FILE).exists():
+            told = True
+            on_event(Note(f"What it makes of the part held out, kept up to date: {folder / PREVIEW_FILE}"))
+
+    return tell
 
 
 def key(paths: Sequence[Path], choices: Mapping[str, Any]) -> str:

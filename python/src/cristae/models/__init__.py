@@ -2,7 +2,7 @@
 
 from cristae.models.library import ModelLibrary
 from cristae.models.names import check_model_name
-from cristae.models.package import ModelPackage, read_package, write_package
+from cristae.models.package import ModelPackage, read_package, read_preview, write_package
 from cristae.models.record import SCHEMA, check_record
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "check_model_name",
     "check_record",
     "read_package",
+    "read_preview",
     "write_package",
 ]

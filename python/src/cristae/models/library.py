@@ -132,7 +132,9 @@ class ModelLibrary:
         """Return the model that a job made, if it is here: a restarted job need not make it again."""
         return next((model for model in self.list() if model.record["job_id"] == job_id), None)
 
-    def add(self, record: Mapping[str, Any], weights: Mapping[str, npt.NDArray[Any]]) -> ModelPackage:
+    def add(
+        self, record: Mapping[str, Any], weights: Mapping[str, npt.NDArray[Any]], preview: bytes = b""
+    ) -> ModelPackage:
         """Put a model into the library; one of the same name moves to ``.replaced``.
 
         When this returns, the model survives a power cut. Until then, nobody sees any of it.
@@ -144,6 +146,8 @@ class ModelLibrary:
             `job_id` are filled in where they are absent.
         weights
             By their names in the network.
+        preview
+            A picture of places that the training held out, as a PNG; empty if there is none.
 
         Raises
         ------
@@ -166,7 +170,7 @@ class ModelLibrary:
         staged.mkdir()
         try:
             defaults = {"created_s": time.time(), "cristae_version": version("cristae"), "job_id": None}
-            write_package(staged, {**defaults, **record}, weights)
+            write_package(staged, {**defaults, **record}, weights, preview)
             fsync_folder(self._staging)
             with self._lock():
                 self._finish(name)  # what a killed process may have left on its way

@@ -1,4 +1,4 @@
-"""One model: a folder with its record and its weights."""
+"""One model: a folder with its record and its weights, and perhaps a picture of what it makes."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,6 +15,8 @@ from cristae.volumes.durable import fsync_folder, read_file, write_file_durably
 
 RECORD_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
+PREVIEW_FILE = "preview.png"
+MAX_PREVIEW_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,26 @@ class ModelPackage:
         """
         return read_weights(self.path / WEIGHTS_FILE, self.digest)
 
+    def preview(self) -> bytes:
+        """Read the picture of places that the training held out, see :func:`read_preview`."""
+        return read_preview(self.path)
+
+
+def read_preview(folder: Path) -> bytes:
+    """Read the preview of a model, or of a training that goes on: a PNG, empty if there is none.
+
+    Raises
+    ------
+    CorruptData
+        If it is no picture of the size that trainings make.
+    """
+    try:
+        if (folder / PREVIEW_FILE).lstat().st_size > MAX_PREVIEW_BYTES:
+            raise CorruptData(f"The {PREVIEW_FILE} is larger than {MAX_PREVIEW_BYTES} bytes; delete it.")
+        return read_file(folder / PREVIEW_FILE)
+    except OSError:
+        return b""
+
 
 def read_package(path: Path) -> ModelPackage:
     """Read the record of a package; the weights are read when they are asked for.
@@ -85,7 +107,7 @@ def read_package(path: Path) -> ModelPackage:
 
 
 def write_package(
-    folder: Path, record: Mapping[str, Any], weights: Mapping[str, npt.NDArray[Any]]
+    folder: Path, record: Mapping[str, Any], weights: Mapping[str, npt.NDArray[Any]], preview: bytes = b""
 ) -> ModelPackage:
     """Write a package into an empty folder; when this returns it is on the disk.
 
@@ -98,6 +120,8 @@ def write_package(
         here.
     weights
         By their names in the network.
+    preview
+        A picture of places that the training held out, as a PNG; empty if there is none.
 
     Raises
     ------
@@ -110,6 +134,8 @@ def write_package(
     full = {**record, "schema": SCHEMA, "weights_sha256": hashlib.sha256(data).hexdigest()}
     encoded = encode_record(full)
     write_file_durably(folder / WEIGHTS_FILE, data)
+    if preview:
+        write_file_durably(folder / PREVIEW_FILE, preview)
     write_file_durably(folder / RECORD_FILE, encoded)
     fsync_folder(folder)
     return ModelPackage(folder, decode_record(encoded))

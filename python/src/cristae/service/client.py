@@ -14,22 +14,10 @@ import grpc
 import numpy as np
 import psutil
 
-from cristae.errors import (
-    AlreadyExists,
-    Busy,
-    Cancelled,
-    CorruptData,
-    CristaeError,
-    DiskFull,
-    InvalidInput,
-    LimitExceeded,
-    NotFound,
-    OutOfMemory,
-    Unsupported,
-)
+from cristae.errors import Busy, CorruptData, InvalidInput, NotFound, Unsupported
 from cristae.geometry import Box
 from cristae.service.messages import shape_czyx, spec_message, volume_spec
-from cristae.service.status import ERROR_KEY
+from cristae.service.refusals import SlowError, UnavailableError, error_of
 from cristae.settings import MIB, Home, Limits
 from cristae.v1 import (
     jobs_pb2,
@@ -47,36 +35,6 @@ DEADLINE_S = 30.0
 MOST_UNANSWERED = 2
 """Blocks under way at a time: a connection that breaks loses no more than these."""
 ENDS = (jobs_pb2.JOB_STATE_DONE, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED)
-
-_ERRORS: dict[str, type[CristaeError]] = {
-    kind.code: kind
-    for kind in (
-        AlreadyExists,
-        Busy,
-        Cancelled,
-        CorruptData,
-        DiskFull,
-        InvalidInput,
-        LimitExceeded,
-        NotFound,
-        OutOfMemory,
-        Unsupported,
-    )
-}
-
-
-class ServerRefusedError(CristaeError):
-    """The server's own sentence, or that it did not answer."""
-
-
-class UnavailableError(ServerRefusedError):
-    """No answer, though the call was repeated."""
-
-    code = "UNAVAILABLE"
-
-
-class SlowError(UnavailableError):
-    """No answer in time, though the server may well be at it."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +171,11 @@ class Client:
         request = jobs_pb2.GetJobRequest(job_id=job_id)
         job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "GetJob", request)
         return job
+
+    def preview(self, job_id: str) -> bytes:
+        """Return the newest picture of a training, a PNG."""
+        request = jobs_pb2.GetPreviewRequest(job_id=job_id)
+        return bytes(self._call(jobs_pb2_grpc.JobsStub, "GetPreview", request).png)
 
     def cancel(self, job_id: str) -> jobs_pb2.Job:
         """Ask a job to end, and return it as it stands then."""
@@ -398,20 +361,6 @@ class Client:
             page = answer.next_page
             if not page:
                 return items
-
-
-def error_of(failure: grpc.RpcError) -> CristaeError:
-    """Return the failure of a call as the error that the server raised."""
-    if not isinstance(failure, grpc.Call):
-        return UnavailableError("The server cannot be reached.")
-    details = failure.details() or "The server did not answer. Try again."
-    if failure.code() == grpc.StatusCode.UNAVAILABLE:
-        return UnavailableError(details)
-    if failure.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return SlowError(details)
-    metadata = failure.trailing_metadata() or ()
-    code = next((str(value) for key, value in metadata if key == ERROR_KEY), "")
-    return _ERRORS.get(code, ServerRefusedError)(details)
 
 
 def block_bytes(image: Image, spec: VolumeSpec, index: int) -> bytes:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from cristae.errors import InvalidInput
+from cristae.errors import InvalidInput, NotFound
 from cristae.jobs.records import JobRecord, StateChange
 from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
-from cristae.models import check_model_name
+from cristae.models import check_model_name, read_preview
 from cristae.service.house import House
 from cristae.service.job_messages import event_message, job_message, prediction_spec, training_spec
 from cristae.service.messages import check_job_id
@@ -86,6 +86,13 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         if not ended:
             raise ServerStopsError("The server stops; watch again from the last event when it is back.")
 
+    async def GetPreview(  # noqa: N802
+        self, request: jobs_pb2.GetPreviewRequest, context: Context
+    ) -> jobs_pb2.Preview:
+        """Return the newest picture of a training."""
+        job = await self._get(request.job_id)
+        return jobs_pb2.Preview(png=await self._house.quick(_preview_of, self._house, job))
+
     async def CancelJob(self, request: jobs_pb2.CancelJobRequest, context: Context) -> jobs_pb2.Job:  # noqa: N802
         """Ask a job to end."""
         return job_message(await self._house.supervisor.cancel(check_job_id(request.job_id)))
@@ -128,6 +135,20 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
             for number in range(len(spec.volumes))
         ]
         share_classes(readings)  # refuses labels that mean different things in different volumes
+
+
+def _preview_of(house: House, job: JobRecord) -> bytes:
+    """Return the picture that lies with the checkpoints, after the job with the model."""
+    picture = b""
+    if not job.state.is_end:
+        picture = read_preview(house.home.checkpoints(job.job_id))
+    elif job.result is not None and job.result.model_name:
+        model = house.library.get(job.result.model_name)
+        if model.record["job_id"] == job.job_id:  # it may have been replaced since
+            picture = model.preview()
+    if not picture:
+        raise NotFound(f"The job '{job.title}' has no preview, or none yet.")
+    return picture
 
 
 def _check_presence(house: House, spec: Spec) -> None:

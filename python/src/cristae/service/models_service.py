@@ -21,6 +21,7 @@ FEATURES = (
     "budget.minutes",
     "budget.steps",
     "prediction.flips",
+    "training.preview",
 )
 
 

@@ -91,7 +91,11 @@ class TrainedModel:
         The model record, plain JSON values.
     weights
         The network's weights and statistics by name, averaged over the last steps.
+    preview
+        A picture (PNG) of places that were held out, beside their labels and what the network says about
+        them; empty if no part was held out.
     """
 
     record: dict[str, Any]
     weights: dict[str, NDArray[np.generic]]
+    preview: bytes = b""

@@ -25,6 +25,7 @@ from cristae.training.losses import LOSSES, compared, patch_errors
 from cristae.training.optimiser import AdamW
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
+from cristae.training.preview import Preview
 from cristae.training.schedule import Schedule, learning_rate
 from cristae.training.supervision import DeepSupervision, supervised_loss
 from cristae.training.validation import validate
@@ -60,6 +61,8 @@ class Trainer:
         What the batches are drawn from.
     validation
         Fixed patches, input and targets; may be empty.
+    preview
+        The picture that looks on while they are predicted; None without them.
     device
         Where to compute.
     folder, work
@@ -72,6 +75,7 @@ class Trainer:
     network: UNet
     patches: Patches
     validation: Sequence[tuple[Tensor, Tensor]]
+    preview: Preview | None
     device: torch.device
     folder: Path
     work: Mapping[str, Any]
@@ -303,6 +307,8 @@ class Trainer:
                 self.best_values, self.best_step = found, schedule.step
         self._last_validation = schedule.step
         self.history.append({"step": schedule.step, **values})
+        if self.preview is not None:
+            self.preview.keep()
         self.on_event(Metrics(schedule.step, values))
 
     def figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
@@ -311,7 +317,9 @@ class Trainer:
         self.network.load_state_dict(dict(weights))
         moved = (self._moved(x.contiguous(memory_format=self._format), t) for x, t in self.validation)
         try:
-            return validate(self.network, moved, self.patches.reading.answers, self._members, self._loss)
+            classes = self.patches.reading.answers
+            watch = None if self.preview is None else self.preview.watch
+            return validate(self.network, moved, classes, self._members, self._loss, watch)
         finally:
             self.network.load_state_dict(training)
 

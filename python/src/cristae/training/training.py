@@ -18,7 +18,9 @@ from cristae.training.first_weights import first_network
 from cristae.training.pairs import read_pairs, voxel_size_of
 from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
+from cristae.training.preview import Preview, preview_of
 from cristae.training.record import Learned, identity_of, record_of
+from cristae.training.regions import Region
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.starting import refuse_unfit, start_told
 from cristae.training.telling import ranges_told, unvalidated_told
@@ -116,9 +118,10 @@ def train(
     )
     if not validation:
         on_event(Note(unvalidated_told(plan), is_warning=True))
+    preview = preview_of(plan, patches, validation, folder)
     if isinstance(plan.network, ForestConfig):
-        learned = _grown(plan, plan.network, patches, validation, on_event, should_stop)
-        return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
+        learned = _grown(plan, plan.network, patches, validation, preview, on_event, should_stop)
+        return _model(request, plan, regions, learned, preview)
     names = [entry.name for entry in first.answers]
     network = first_network(plan.network, patches.sampler.seed, request.start_from, names)
     trainer = Trainer(
@@ -126,6 +129,7 @@ def train(
         network=network,
         patches=patches,
         validation=validation,
+        preview=preview,
         device=chosen,
         folder=folder,
         work=identity_of(request, plan, first.answers),
@@ -144,6 +148,8 @@ def train(
                     f"{values['dice']:.3f} instead of {before['dice']:.3f} there."
                 )
             )
+    elif validation:
+        trainer.figures(weights)  # the preview shows the weights that are kept, perhaps of an earlier step
     schedule = trainer.schedule
     learned = Learned(
         network=plan.network,
@@ -155,7 +161,18 @@ def train(
         seconds=schedule.elapsed_s,
         calibration=calibration,
     )
-    return TrainedModel(record_of(request, plan, regions, learned), learned.arrays)
+    return _model(request, plan, regions, learned, preview)
+
+
+def _model(
+    request: TrainingRequest,
+    plan: Plan,
+    regions: Sequence[Region],
+    learned: Learned,
+    preview: Preview | None,
+) -> TrainedModel:
+    record = record_of(request, plan, regions, learned)
+    return TrainedModel(record, learned.arrays, b"" if preview is None else preview.png())
 
 
 def _output_count(reading: LabelReading) -> int:
@@ -168,6 +185,7 @@ def _grown(
     config: ForestConfig,
     patches: Patches,
     validation: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    preview: Preview | None,
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> Learned:
@@ -187,9 +205,10 @@ def _grown(
         should_stop=should_stop,
     )
     values: dict[str, float] = {}
-    if validation:
+    if preview is not None:
         table = None if members is None else torch.from_numpy(members)
-        values = validate(forest, validation, reading.answers, table)
+        values = validate(forest, validation, reading.answers, table, watch=preview.watch)
+        preview.keep()
         on_event(Metrics(1, values))
     told = f"Dice {values['dice']:.3f} on the part held out" if "dice" in values else ""
     on_event(Progress("Training", 1.0, None, told))

@@ -1,6 +1,6 @@
 """How good the network is on the part that it never trained on, in the field's figures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,7 @@ def validate(
     classes: Sequence[LabelClass],
     members: Tensor | None = None,
     loss: Loss = dice_ce,
+    watch: Callable[[int, Tensor], None] | None = None,
 ) -> dict[str, float]:
     """Return the figures of a network on inputs and targets.
 
@@ -67,6 +68,8 @@ def validate(
         For masks, as for :func:`~cristae.training.losses.compared`.
     loss
         What "validation_loss" tells.
+    watch
+        Is shown the logits of each batch, with its number.
 
     Returns
     -------
@@ -78,8 +81,10 @@ def validate(
     each = [ConfusionCounts(2) for _ in classes]
     losses: list[float] = []
     network.eval()
-    for x, targets in batches:
+    for number, (x, targets) in enumerate(batches):
         logits = network(x)
+        if watch is not None:
+            watch(number, logits)
         losses.append(float(loss(compared(logits, targets, members))))
         if members is None:
             exclusive.add(logits.argmax(dim=1), targets)

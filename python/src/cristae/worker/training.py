@@ -57,13 +57,13 @@ def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> Jo
     trained = train(
         request,
         plan,
-        folder=home.jobs / order.job_id / "checkpoints",
+        folder=home.checkpoints(order.job_id),
         on_event=line.tell,
         should_stop=line.should_stop,
         device=order.device,
     )
     record = {**trained.record, "job_id": order.job_id}
-    return JobResult(model_name=library.add(record, trained.weights).name)
+    return JobResult(model_name=library.add(record, trained.weights, trained.preview).name)
 
 
 def budget_of(spec: TrainingSpec) -> Budget:

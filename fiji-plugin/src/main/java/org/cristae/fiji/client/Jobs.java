@@ -9,8 +9,10 @@ import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.cristae.v1.CancelJobRequest;
+import org.cristae.v1.ErrorCode;
 import org.cristae.v1.GetJobRequest;
 import org.cristae.v1.GetModelRequest;
+import org.cristae.v1.GetPreviewRequest;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
 import org.cristae.v1.JobState;
@@ -92,6 +94,23 @@ public final class Jobs {
   public Model model(String name) throws CristaeException {
     GetModelRequest request = GetModelRequest.newBuilder().setName(name).build();
     return client.call(() -> client.models().getModel(request));
+  }
+
+  /**
+   * The newest picture of a training: what the model makes of places that it does not learn from.
+   *
+   * @return a PNG; null if there is none, or not yet
+   */
+  public byte[] preview(String jobId) throws CristaeException {
+    GetPreviewRequest request = GetPreviewRequest.newBuilder().setJobId(jobId).build();
+    try {
+      return client.call(() -> client.jobs().getPreview(request)).getPng().toByteArray();
+    } catch (CristaeException e) {
+      if (e.code() == ErrorCode.ERROR_CODE_NOT_FOUND) {
+        return null;
+      }
+      throw e;
+    }
   }
 
   /** Asks a job to end. */

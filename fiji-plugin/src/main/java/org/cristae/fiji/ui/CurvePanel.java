@@ -3,42 +3,73 @@ package org.cristae.fiji.ui;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Dimension;
+import java.awt.FontMetrics;
 import java.awt.Graphics;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Path2D;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import javax.swing.JPanel;
 
-/** Figures of a training over its steps, one curve for each name. */
+/**
+ * Figures of a training over its steps, one curve for each name; Dice of single classes thinner.
+ */
 final class CurvePanel extends JPanel {
   private static final long serialVersionUID = 1L;
   private static final int MARGIN = 6;
-  private static final int LEGEND = 18;
+  private static final int LINE = 16;
+  private static final int MOST_CLASSES = 6;
+  private static final String CLASS = "dice.";
   private static final Color[] COLORS = {
-    new Color(0x0072B2), new Color(0xD55E00), new Color(0x009E73)
+    new Color(0x0072B2), new Color(0xD55E00), new Color(0x009E73), new Color(0xCC79A7),
+    new Color(0xE69F00), new Color(0x56B4E9), new Color(0x7F7F7F), new Color(0x9467BD),
+    new Color(0x8C564B)
   };
   private static final String[] SHOWN = {"loss", "validation_loss", "dice"};
 
   private final transient Map<String, NavigableMap<Long, Double>> curves = new LinkedHashMap<>();
+  private final List<String> names = new ArrayList<>();
 
   CurvePanel() {
     setPreferredSize(new Dimension(420, 130));
     setBackground(Color.WHITE);
+    for (String name : SHOWN) {
+      names.add(name);
+    }
   }
 
   /** Adds figures; on the event thread. */
   void add(long step, Map<String, Double> values) {
-    for (String name : SHOWN) {
-      if (values.containsKey(name)) {
+    for (String name : new TreeMap<>(values).keySet()) {
+      boolean isNew = name.startsWith(CLASS) && !names.contains(name);
+      if (isNew && names.size() < SHOWN.length + MOST_CLASSES) {
+        names.add(name);
+      }
+      if (names.contains(name)) {
         curves.computeIfAbsent(name, n -> new TreeMap<>()).put(step, values.get(name));
       }
     }
     repaint();
+  }
+
+  /** What stands over the curves: name and newest value of each that has one. */
+  List<String> legend() {
+    List<String> texts = new ArrayList<>();
+    for (String name : names) {
+      if (curves.containsKey(name)) {
+        String shown =
+            name.startsWith(CLASS) ? name.substring(CLASS.length()) : name.replace('_', ' ');
+        double newest = curves.get(name).lastEntry().getValue();
+        texts.add(shown + String.format(Locale.ROOT, " %.3f", newest));
+      }
+    }
+    return texts;
   }
 
   @Override
@@ -51,7 +82,36 @@ final class CurvePanel extends JPanel {
     if (curves.isEmpty()) {
       g.setColor(Color.GRAY);
       g.drawString("The curve appears with the first figures.", MARGIN * 2, getHeight() / 2);
+    } else {
+      paintCurves(g, paintLegend(g));
     }
+    g.dispose();
+  }
+
+  /** Writes the legend, in as many lines as it needs; returns where the curves may begin. */
+  private int paintLegend(Graphics2D g) {
+    FontMetrics metrics = g.getFontMetrics();
+    int x = MARGIN * 2;
+    int y = LINE - 2;
+    List<String> texts = legend();
+    int number = 0;
+    for (String name : names) {
+      if (curves.containsKey(name)) {
+        String text = texts.get(number++);
+        int width = metrics.stringWidth(text) + 3 * MARGIN;
+        if (x > MARGIN * 2 && x + width > getWidth()) {
+          x = MARGIN * 2;
+          y += LINE;
+        }
+        g.setColor(color(name));
+        g.drawString(text, x, y);
+        x += width;
+      }
+    }
+    return y + MARGIN;
+  }
+
+  private void paintCurves(Graphics2D g, int top) {
     long last = 1;
     double highest = 1; // Dice goes to 1, losses of a fair start do not go far above
     for (NavigableMap<Long, Double> curve : curves.values()) {
@@ -60,31 +120,27 @@ final class CurvePanel extends JPanel {
         highest = Math.max(highest, value);
       }
     }
-    int legendX = MARGIN * 2;
-    for (int i = 0; i < SHOWN.length; i++) {
-      NavigableMap<Long, Double> curve = curves.get(SHOWN[i]);
-      if (curve != null) {
-        g.setColor(COLORS[i]);
-        g.setStroke(new BasicStroke(1.6f));
-        g.draw(path(curve, last, highest));
-        String text =
-            SHOWN[i].replace('_', ' ')
-                + String.format(Locale.ROOT, " %.3f", curve.lastEntry().getValue());
-        g.drawString(text, legendX, LEGEND - 4);
-        legendX += g.getFontMetrics().stringWidth(text) + 3 * MARGIN;
+    for (String name : names) {
+      if (curves.containsKey(name)) {
+        g.setColor(color(name));
+        g.setStroke(new BasicStroke(name.startsWith(CLASS) ? 1f : 1.6f));
+        g.draw(path(curves.get(name), last, highest, top));
       }
     }
-    g.dispose();
   }
 
-  private Path2D path(NavigableMap<Long, Double> curve, long last, double highest) {
+  private Color color(String name) {
+    return COLORS[names.indexOf(name)];
+  }
+
+  private Path2D path(NavigableMap<Long, Double> curve, long last, double highest, int top) {
     Path2D path = new Path2D.Double();
     double width = getWidth() - 2.0 * MARGIN;
-    double height = getHeight() - LEGEND - MARGIN;
+    double height = getHeight() - top - (double) MARGIN;
     curve.forEach(
         (step, value) -> {
           double x = MARGIN + width * step / last;
-          double y = LEGEND + height * (1 - Math.max(0, value) / highest);
+          double y = top + height * (1 - Math.max(0, value) / highest);
           if (path.getCurrentPoint() == null) {
             path.moveTo(x, y);
           } else {

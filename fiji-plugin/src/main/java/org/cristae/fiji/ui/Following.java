@@ -10,6 +10,7 @@ import org.cristae.fiji.client.Jobs;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
+import org.cristae.v1.JobKind;
 import org.cristae.v1.JobState;
 
 /** Follows a job to its end and tells a listener in words. */
@@ -37,8 +38,12 @@ public final class Following {
     Cancellation leave = new Cancellation();
     Runnable left = detach.onCancel(leave::cancel);
     Runnable cancel = cancellation.onCancel(() -> cancel(jobs, jobId, leave));
+    Previews previews = new Previews(client, jobId, listener);
     try {
-      Job job = jobs.watch(jobId, event -> tell(event, listener), leave);
+      Job job = jobs.watch(jobId, event -> tell(event, listener, previews), leave);
+      if (job.getKind() == JobKind.JOB_KIND_TRAINING) {
+        previews.look(); // of the model as it is kept
+      }
       if (job.getState() == JobState.JOB_STATE_FAILED) {
         throw new CristaeException(job.getError().getCode(), job.getError().getSentence());
       }
@@ -95,7 +100,7 @@ public final class Following {
     thread.start();
   }
 
-  private static void tell(JobEvent event, JobListener listener) {
+  private static void tell(JobEvent event, JobListener listener, Previews previews) {
     switch (event.getEventCase()) {
       case PROGRESS:
         listener.update(
@@ -106,6 +111,7 @@ public final class Following {
       case METRICS:
         Map<String, Double> values = new TreeMap<>(event.getMetrics().getValuesMap());
         listener.figures(event.getMetrics().getStep(), values);
+        previews.look();
         break;
       case MESSAGE:
         listener.note(event.getMessage().getSentence(), event.getMessage().getIsWarning());

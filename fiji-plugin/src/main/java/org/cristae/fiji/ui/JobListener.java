@@ -1,5 +1,6 @@
 package org.cristae.fiji.ui;
 
+import java.awt.image.BufferedImage;
 import java.util.Map;
 import org.cristae.fiji.client.Progress;
 
@@ -22,4 +23,15 @@ public interface JobListener extends Progress {
    * @param values by name: "loss", "validation_loss", "dice", ...
    */
   default void figures(long step, Map<String, Double> values) {}
+
+  /** True if pictures of a training are wanted; they are not fetched for nobody. */
+  default boolean showsPreviews() {
+    return false;
+  }
+
+  /**
+   * A new picture of a training: image, labels and prediction of places that it does not learn
+   * from.
+   */
+  default void preview(BufferedImage picture) {}
 }

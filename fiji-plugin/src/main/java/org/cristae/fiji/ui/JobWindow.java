@@ -3,6 +3,7 @@ package org.cristae.fiji.ui;
 import ij.ImagePlus;
 import java.awt.BorderLayout;
 import java.awt.Dimension;
+import java.awt.image.BufferedImage;
 import java.util.HashMap;
 import java.util.Map;
 import javax.swing.BoxLayout;
@@ -21,8 +22,8 @@ import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
 
 /**
- * A window with one job: stage, progress, plan and curve. Cancel ends the job on the server; Close
- * leaves it running, to be found again in the list of jobs.
+ * A window with one job: stage, progress, curve, preview and plan. Cancel ends the job on the
+ * server; Close leaves it running, to be found again in the list of jobs.
  */
 public final class JobWindow implements JobListener {
   private static int opened;
@@ -39,6 +40,7 @@ public final class JobWindow implements JobListener {
   private final JProgressBar bar = new JProgressBar(0, 1000);
   private final JTextArea log = new JTextArea(9, 52);
   private final CurvePanel curve = new CurvePanel();
+  private final PreviewPanel preview = new PreviewPanel();
   private final CurveTable figures = new CurveTable();
   private final JButton curves;
   private final JButton cancel;
@@ -72,7 +74,8 @@ public final class JobWindow implements JobListener {
 
     JPanel top = new JPanel();
     top.setLayout(new BoxLayout(top, BoxLayout.Y_AXIS));
-    for (javax.swing.JComponent part : new javax.swing.JComponent[] {stage, bar, detail, curve}) {
+    for (javax.swing.JComponent part :
+        new javax.swing.JComponent[] {stage, bar, detail, curve, preview}) {
       part.setAlignmentX(0);
       top.add(part);
       top.add(javax.swing.Box.createVerticalStrut(4));
@@ -200,6 +203,21 @@ public final class JobWindow implements JobListener {
           }
           curve.add(step, values);
           figures.add(step, values);
+        });
+  }
+
+  @Override
+  public boolean showsPreviews() {
+    return true;
+  }
+
+  @Override
+  public void preview(BufferedImage picture) {
+    SwingUtilities.invokeLater(
+        () -> {
+          if (frame.isDisplayable() && preview.show(picture)) {
+            frame.pack();
+          }
         });
   }
 }

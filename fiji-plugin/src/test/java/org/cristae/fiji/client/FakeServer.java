@@ -14,8 +14,10 @@ import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.cristae.v1.Block;
 import org.cristae.v1.GetJobRequest;
+import org.cristae.v1.GetPreviewRequest;
 import org.cristae.v1.GetServerRequest;
 import org.cristae.v1.GetServerResponse;
 import org.cristae.v1.Job;
@@ -23,6 +25,7 @@ import org.cristae.v1.JobEvent;
 import org.cristae.v1.JobState;
 import org.cristae.v1.JobsGrpc;
 import org.cristae.v1.OpenUploadRequest;
+import org.cristae.v1.Preview;
 import org.cristae.v1.ReadBlocksRequest;
 import org.cristae.v1.SealUploadRequest;
 import org.cristae.v1.ServerGrpc;
@@ -62,10 +65,19 @@ public final class FakeServer implements AutoCloseable {
   final ByteArrayOutputStream stored = new ByteArrayOutputStream();
   final List<Long> received = Collections.synchronizedList(new ArrayList<>());
   final List<String> jobIds = Collections.synchronizedList(new ArrayList<>());
-  final List<JobEvent> events = new ArrayList<>();
+  public final List<JobEvent> events = new ArrayList<>();
 
   /** Each watcher breaks after the next of these times, without an event. */
   final List<Integer> quietBreaksMs = Collections.synchronizedList(new ArrayList<>());
+
+  /** The picture of every training. */
+  public volatile byte[] preview = new byte[0];
+
+  /** How often that was asked for. */
+  public final AtomicInteger previewCalls = new AtomicInteger();
+
+  /** What this server says that it can do. */
+  public final List<String> features = new ArrayList<>();
 
   VolumeSpec spec;
   boolean sealed;
@@ -143,6 +155,7 @@ public final class FakeServer implements AutoCloseable {
               .setVersion("0.0.9")
               .setApiVersion(apiVersion)
               .setOldestApiVersion(oldestApiVersion)
+              .addAllFeatures(features)
               .build());
       answer.onCompleted();
     }
@@ -259,6 +272,13 @@ public final class FakeServer implements AutoCloseable {
         return;
       }
       answer.onNext(Job.newBuilder().setJobId(request.getJobId()).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void getPreview(GetPreviewRequest request, StreamObserver<Preview> answer) {
+      previewCalls.incrementAndGet();
+      answer.onNext(Preview.newBuilder().setPng(ByteString.copyFrom(preview)).build());
       answer.onCompleted();
     }
 

@@ -1,0 +1,40 @@
+package org.cristae.fiji.ui;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** The curves of a training. */
+class CurvePanelTest {
+  @Test
+  void theLegendHasTheNewestFiguresAndThoseOfSingleClassesAtTheEnd() {
+    CurvePanel panel = new CurvePanel();
+    Map<String, Double> values = new HashMap<>();
+    values.put("learning_rate", 0.001);
+    values.put("loss", 0.5);
+    panel.add(1, values);
+    values.put("dice", 0.75);
+    values.put("dice.mito_1", 0.5);
+    values.put("dice.er", 1.0);
+    values.put("iou.er", 1.0);
+    values.put("loss", 0.25);
+    panel.add(2, values);
+    assertEquals(
+        Arrays.asList("loss 0.250", "dice 0.750", "er 1.000", "mito_1 0.500"), panel.legend());
+  }
+
+  @Test
+  void ofManyClassesSixAreDrawn() {
+    CurvePanel panel = new CurvePanel();
+    Map<String, Double> values = new HashMap<>();
+    for (int i = 0; i < 9; i++) {
+      values.put("dice.class " + i, i / 10.0);
+    }
+    panel.add(1, values);
+    assertEquals(6, panel.legend().size());
+    assertEquals("class 5 0.500", panel.legend().get(5));
+  }
+}
