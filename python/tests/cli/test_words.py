@@ -1,4 +1,6 @@
+import contextlib
 import importlib
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -151,3 +153,21 @@ def test_minutes_are_a_number_above_nought(number: str, capsys: pytest.CaptureFi
 def test_steps_are_a_whole_number_in_plain_digits(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     told = usage_error(capsys, "train", "raw.tif", "labels.tif", "--model", "m", f"--steps={number}")
     assert "is not a whole number above 0" in told
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_port_that_is_taken_is_told_in_one_sentence_and_nothing_else(host: str, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as taken:
+        port = 0
+        for family, place in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with contextlib.suppress(OSError):  # not every computer speaks IPv6
+                listening = taken.enter_context(socket.socket(family))
+                listening.bind((place, port))
+                listening.listen()
+                port = listening.getsockname()[1]
+        words = ["serve", "--home", str(tmp_path), "--host", host, "--port", str(port)]
+        ended = subprocess.run([sys.executable, "-m", "cristae.cli", *words], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    assert f"cannot listen on {host}:{port}: another program does" in ended.stderr

@@ -8,6 +8,7 @@ import logging
 import logging.handlers
 import os
 import signal
+import socket
 import ssl
 import sys
 import time
@@ -191,11 +192,12 @@ async def _run(
     server = _build(house, gate, options)
     address = f"[{options.host}]" if ":" in options.host else options.host
     try:
+        _try_listening(options.host, options.port)
         if credentials is None:
             port = server.add_insecure_port(f"{address}:{options.port}")
         else:
             port = server.add_secure_port(f"{address}:{options.port}", credentials)
-    except RuntimeError as error:
+    except (OSError, RuntimeError) as error:
         raise InvalidInput(
             f"The server cannot listen on {address}:{options.port}: another program does, or this computer "
             "has no such address. Choose another port, or another host."
@@ -222,6 +224,22 @@ async def _run(
             await server.stop(_GOODBYE_S)
             house.close()
             journal.close()
+
+
+def _try_listening(host: str, port: int) -> None:
+    """Raise OSError if nothing can listen there; gRPC would first print a line of its own about that."""
+    failures = []
+    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, place in places:
+        try:
+            with socket.socket(family, kind, protocol) as trial:
+                if os.name != "nt":  # there it would let two programs listen on one port
+                    trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(place)
+        except OSError as error:
+            failures.append(error)
+    if len(failures) == len(places):
+        raise failures[0]
 
 
 def _build(house: House, gate: Gate, options: Options) -> grpc.aio.Server:
