@@ -154,7 +154,7 @@ def test_voxels_that_are_no_numbers_are_counted_and_told(
     )
     warnings = [event.sentence for event in told if isinstance(event, Note) and event.is_warning]
     assert len(warnings) == 1
-    assert warnings[0].startswith("4 voxels of the image are not numbers")
+    assert warnings[0].startswith("4 voxels of the image are no numbers")
     assert output.voxels.max() < 3
 
 

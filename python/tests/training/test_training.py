@@ -411,6 +411,24 @@ def test_a_broken_voxel_spoils_nothing(tmp_path: Path) -> None:
     assert all(np.isfinite(weights).all() for weights in model.weights.values())
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_every_broken_voxel_of_the_annotated_sections_is_warned_of(
+    held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not held:
+        monkeypatch.setattr(patches_module, "_SHARE_OF_MEMORY", 0.0)
+    image, mask = blobs(6, 40)
+    mask[4:] = 0  # not annotated
+    broken = image.astype(np.float32)
+    broken[3, 39, 38:], broken[0, 0, 0], broken[5, 0, 0] = np.nan, -np.inf, np.nan
+    events: list[Event] = []
+    trained(request_for(broken, mask), tmp_path, events.append)
+    told = [event.sentence for event in events if isinstance(event, Note) and event.is_warning]
+    assert [one for one in told if "numbers" in one] == [
+        "3 voxels of the image are no numbers (NaN or infinite), and taken for the mean grey value."
+    ]
+
+
 def test_the_plan_can_be_read_before_the_training_and_says_where_it_runs() -> None:
     image, mask = blobs(4, 40)
     plan = inspect_and_plan(request_for(image, mask, None), "cpu")

@@ -10,7 +10,7 @@ from cristae.networks.kinds import (
     total_stride,
     weight_count,
 )
-from cristae.networks.preprocessing import Frame, Preprocessing
+from cristae.networks.preprocessing import Frame, Preprocessing, broken_told
 from cristae.networks.statistics import ReadableImage, Statistics
 from cristae.networks.unet import UNet, UNetConfig
 
@@ -25,6 +25,7 @@ __all__ = [
     "Statistics",
     "UNet",
     "UNetConfig",
+    "broken_told",
     "build",
     "config_from",
     "halo",

@@ -28,6 +28,14 @@ _LIMIT = 8.0
 """Normalised grey values beyond are cut: a hot pixel must not shine through a whole network."""
 
 
+def broken_told(count: int) -> str:
+    """Say how many voxels of an image are no finite numbers, and what a network sees in their place."""
+    found = (
+        "1 voxel of the image is no number" if count == 1 else f"{count} voxels of the image are no numbers"
+    )
+    return f"{found} (NaN or infinite), and taken for the mean grey value."
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How grey values become the input of a network; stored in the model record.

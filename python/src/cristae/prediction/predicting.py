@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cristae.errors import InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
-from cristae.networks import Frame
+from cristae.networks import Frame, broken_told
 from cristae.networks.devices import describe
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.ledger import Ledger
@@ -233,13 +233,7 @@ def predict_tiles(
             )
         run_pipeline(todo, read=run.read, compute=run.compute, write=run.write, should_stop=should_stop)
     if run.bad_voxels:
-        on_event(
-            Note(
-                f"{run.bad_voxels} voxels of the image are not numbers (NaN or infinite); "
-                "they were taken for the mean grey value.",
-                is_warning=True,
-            )
-        )
+        on_event(Note(broken_told(run.bad_voxels), is_warning=True))
 
 
 def _frame_of(image: Image, predictor: Predictor, on_event: Callable[[Event], None]) -> Frame:

@@ -11,6 +11,7 @@ from torch import Tensor
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import LabelReading
+from cristae.networks import broken_told
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader
 from cristae.training.pairs import estimated_size, hold_out, read_pairs, voxel_size_of
@@ -76,6 +77,9 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
     if sum(region.bytes_in_memory for region in regions) <= free:
         for region in regions:
             region.hold_in_memory()
+    broken = sum(region.broken_voxels() for region in regions)
+    if broken:
+        on_event(Note(broken_told(broken), is_warning=True))
     for note in hold_out(regions, request, plan):
         on_event(note)
     choices, first = plan.choices, regions[0].reading

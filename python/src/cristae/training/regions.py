@@ -26,6 +26,7 @@ class HeldImage:
     def __init__(self, image: Image, box_zyx: Box) -> None:
         self.image = image
         self.shape_czyx = image.shape_czyx
+        self.dtype = image.dtype
         self.name = image.name
         self.box = box_zyx
         self._voxels = image.read(box_zyx)
@@ -95,6 +96,13 @@ class Region:
     def slab_count(self) -> int:
         """How many parts :meth:`slabs` yields."""
         return sum(1 for _ in self._slabs())
+
+    def broken_voxels(self) -> int:
+        """Count the voxels of the annotated sections, of all channels, that are no finite numbers."""
+        if self.image.dtype.kind != "f":
+            return 0
+        slabs = (self.image.read(slab) for slab in self._slabs())
+        return sum(int(voxels.size - np.count_nonzero(np.isfinite(voxels))) for voxels in slabs)
 
     def targets(self, box_zyx: Box, *, validation: bool = False) -> NDArray[np.uint8]:
         """Return the targets of a box that may reach beyond the image, (z, y, x).
