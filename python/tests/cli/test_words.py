@@ -40,6 +40,12 @@ def test_the_help_shows_no_word_that_is_then_refused(
     assert not {word for word in ("openvino", "yet") if word in text}
 
 
+def test_the_help_says_what_the_uncertainty_of_masks_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["predict", "--help"])
+    assert "of masks in a channel each" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_example_of_every_command_is_one_that_the_command_takes() -> None:
     for command in COMMANDS:
         module = importlib.import_module(f"cristae.commands.{command}")

@@ -224,8 +224,8 @@ def predict(
     model
         A model's name in the library, the path of a package, or a package.
     kind
-        "labels", "probabilities", "instances" or "uncertainty"; default: "instances" for a model trained on
-        instances, else "labels".
+        "labels", "probabilities", "instances" or "uncertainty" (0 sure to 255 not at all; of masks for each
+        by itself); default: "instances" for a model trained on instances, else "labels".
     engine
         "auto" or "torch".
     device
