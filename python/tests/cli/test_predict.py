@@ -13,6 +13,7 @@ from cristae.door import results
 from cristae.door.resume import fingerprint
 from cristae.errors import Cancelled, CorruptData, CristaeError, DiskFull, InvalidInput
 from cristae.geometry import Box
+from cristae.models import ModelLibrary
 from cristae.prediction import predicting
 from cristae.volumes import open_image
 from cristae.volumes.image import Voxels
@@ -66,6 +67,27 @@ def test_a_model_of_instances_gives_instances_unless_told_otherwise(
     assert cli.main(words) == 0
     assert json.loads(capsys.readouterr().out) == {"out": str(out), "model": "neurons"}
     assert tifffile.imread(out).dtype == np.uint16
+
+
+def test_several_models_answer_together(
+    home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = ModelLibrary(home / "models")
+    for name in ("mito", "neurons"):  # the same, but for the last layer
+        package = library.get(name)
+        weights = package.weights()
+        weights["head.weight"] = -weights["head.weight"]
+        library.add({**package.record, "name": f"{name}-2"}, weights)
+    out = tmp_path / "out.tif"
+    words = ["predict", str(stack), str(out), "--model", "mito", "--json"]
+    assert cli.main([*words, "--model", "neurons-2"]) == 1
+    assert "'mito' and 'neurons-2' cannot be combined" in capsys.readouterr().err
+    assert cli.main([*words, "--model", "mito"]) == 1
+    assert "'mito' and 'mito' are the same" in capsys.readouterr().err
+    assert cli.main([*words, "--model", "mito-2", "--combine", "vote"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"out": str(out), "model": ["mito", "mito-2"]}
+    in_memory = cristae.predict(tifffile.imread(stack), model=["mito", "mito-2"], combine="vote")
+    assert np.array_equal(tifffile.imread(out), in_memory)
 
 
 def test_an_image_of_other_voxels_than_the_models_is_resampled_and_that_is_said(

@@ -50,6 +50,7 @@ SPECS = [
     TrainingSpec("m", ()),
     PredictionSpec("m", "c" * 64, "probabilities", "cuda:0"),
     PredictionSpec("m", "c" * 64, flips=True),
+    PredictionSpec("m", "c" * 64, more_models=("n", "o"), combine="vote"),
 ]
 
 
@@ -82,6 +83,7 @@ def test_a_spec_names_what_must_stay_until_it_has_ended():
     assert TrainingSpec("m", ()).needs_models() == ()
     assert PredictionSpec("m", "c" * 64).needs_volumes() == ("c" * 64,)
     assert PredictionSpec("m", "c" * 64).needs_models() == ("m",)
+    assert PredictionSpec("m", "c" * 64, more_models=("n", "o")).needs_models() == ("m", "n", "o")
 
 
 @pytest.mark.parametrize("line", ["", "{}", "[]", "null", '{"kind":"poem"}', '{"kind":"prediction","x":1}'])

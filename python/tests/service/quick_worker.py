@@ -150,12 +150,12 @@ def form_of(record, kind):
     return Form(1 if kind == "labels" else len(classes) + 1, "uint8", classes)
 
 
-def predict(model, image, output, *, kind, device, flips, ledger, on_event, should_stop):
+def predict(models, image, output, *, kind, device, flips, combine, ledger, on_event, should_stop):
     from cristae.prediction.ledger import Ledger
 
-    threshold = model.weights()["threshold"][0]
+    threshold = getattr(np, combine)([model.weights()["threshold"][0] for model in models])
     depth, rows, columns = image.shape_czyx[1:]
-    work = {"model": model.digest, "kind": kind}
+    work = {"models": [model.digest for model in models], "kind": kind}
     with Ledger(ledger, work, (1, rows, columns)) as notes:
         if notes.done:
             on_event(Note(f"{len(notes.done)} of {depth} tiles were finished before the interruption."))

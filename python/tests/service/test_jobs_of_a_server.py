@@ -81,6 +81,34 @@ def test_the_picture_of_a_training_is_there_while_it_runs_and_stays_with_its_mod
             client.preview(job_id)
 
 
+def test_several_models_answer_together_and_all_of_them_are_told_to_the_worker(client):
+    for model, seed in (("one", 0), ("two", 1), ("three", 2)):
+        spec = training(client, model=model)
+        voxels = image(seed=seed)._voxels // (seed + 1)  # another threshold for each
+        spec.volumes[0].image_volume_id = client.upload(ArrayImage(voxels))
+        client.wait(client.submit_training(spec).job_id)
+    together = prediction(client, "one", more_models=["two", "three"], combine="median")
+    done = client.wait(client.submit_prediction(together).job_id)
+    assert list(done.prediction.more_models) == ["two", "three"]
+    assert done.prediction.combine == "median"
+    assert done.title.endswith("with one + two + three")
+    # The quick worker's median of three thresholds is the one in the middle.
+    alone = client.wait(client.submit_prediction(prediction(client, "two")).job_id)
+    ours, theirs = (client.download(job.result.outputs[0].volume_id) for job in (done, alone))
+    assert np.array_equal(ours, theirs)
+    assert "prediction.ensemble" in client.server().features
+
+
+def test_models_that_do_not_go_together_are_refused_before_they_are_queued(client):
+    client.wait(client.submit_training(training(client, model="alone")).job_id)
+    with pytest.raises(InvalidInput, match="'alone' and 'alone' are the same"):
+        client.submit_prediction(prediction(client, "alone", more_models=["alone"]))
+    with pytest.raises(InvalidInput, match="combined by mean, median, vote, not 'sum'"):
+        client.submit_prediction(prediction(client, "alone", combine="sum"))
+    with pytest.raises(NotFound, match="no model 'nobody'"):
+        client.submit_prediction(prediction(client, "alone", more_models=["nobody"]))
+
+
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has loaded")
 def test_the_server_checks_and_runs_jobs_without_loading_torch(server, client):
     client.wait(client.submit_training(training(client, model="light", settings={"batch": "2"})).job_id)

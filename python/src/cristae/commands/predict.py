@@ -34,15 +34,24 @@ def add_to(commands: Commands) -> None:
         "--model",
         metavar="NAME",
         required=True,
-        help="a model's name in the library, or the path of its package",
+        action="append",
+        help="a model's name in the library, or the path of its package; given several times, the answers of "
+        "all are combined",
+    )
+    add(
+        "--combine",
+        choices=("mean", "median", "vote"),
+        default="mean",
+        help="of several models: the mean or the median of their probabilities, or what most of them say; "
+        "their uncertainty is the entropy of the mean (default: mean)",
     )
     add(
         "--output",
         choices=("labels", "probabilities", "instances", "uncertainty"),
         help="what to write: class labels, or for masks 0 or 255 in a channel each; probabilities, 0 to 255 "
-        "in a channel a class or mask; one id per object; how unsure the network is, 0 (sure) to 255 (entropy): "
-        "of classes in one channel, of masks in a channel each; default: instances for a model trained on "
-        "instances, else labels",
+        "in a channel a class or mask; one id per object; how unsure the network is, 0 (sure) to 255 "
+        "(entropy): of classes in one channel, of masks in a channel each; default: instances for a model "
+        "trained on instances, else labels",
     )
     add(
         "--flips",
@@ -79,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.raw,
             arguments.out,
             model=arguments.model,
+            combine=arguments.combine,
             kind=arguments.output,
             engine=arguments.engine,
             device=arguments.device,
@@ -89,8 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
             on_event=show,
             should_stop=stopped.is_set,
         )
+    models = arguments.model
     if wants_json(arguments):
-        print(json.dumps({"out": str(arguments.out), "model": arguments.model}))
+        print(json.dumps({"out": str(arguments.out), "model": models[0] if len(models) == 1 else models}))
     else:
         print(f"Written: {arguments.out}")
     return 0

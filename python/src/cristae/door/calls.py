@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cristae.door.sources import Classes
     from cristae.events import Event
     from cristae.models import ModelPackage
+    from cristae.models.alike import Combine
     from cristae.prediction import OutputKind
     from cristae.volumes import Image
 
@@ -201,7 +202,8 @@ def predict(
     raw: Source,
     out: str | Path | None = None,
     *,
-    model: "str | Path | ModelPackage",
+    model: "str | Path | ModelPackage | Sequence[str | Path | ModelPackage]",
+    combine: "Combine" = "mean",
     kind: "OutputKind | None" = None,
     engine: str = "auto",
     device: str = "auto",
@@ -212,7 +214,7 @@ def predict(
     on_event: "Callable[[Event], None]" = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> "NDArray[Any] | Path":
-    """Predict an image with a model.
+    """Predict an image with a model, or with several that answer together.
 
     Parameters
     ----------
@@ -222,7 +224,11 @@ def predict(
         The file or folder to write, by its suffix (.tif, .ome.tif, .zarr, .h5; with a slash at its end a
         folder of TIFF slices); it appears when it is complete. None returns an array instead.
     model
-        A model's name in the library, the path of a package, or a package.
+        A model's name in the library, the path of a package, or a package; or a list of them, whose answers
+        are combined.
+    combine
+        How: by the "mean" or the "median" of the probabilities, or by "vote". The uncertainty of several
+        models is the entropy of their mean.
     kind
         "labels", "probabilities", "instances" or "uncertainty" (0 sure to 255 not at all; of masks for each
         by itself); default: "instances" for a model trained on instances, else "labels".
@@ -267,7 +273,7 @@ def predict(
     from cristae.door.sources import as_image
     from cristae.events import Note
     from cristae.models import ModelLibrary
-    from cristae.prediction import load_predictor, output_kinds
+    from cristae.prediction import load_models, output_kinds
     from cristae.settings import Home
 
     kinds.check_arguments(
@@ -288,16 +294,18 @@ def predict(
         check_target(out, raw, overwrite=overwrite)
     place = Home.find(home).checked()
     library = ModelLibrary(place.models)
-    package = library.find(str(model)) if isinstance(model, str | Path) else model
+    named = [model] if isinstance(model, str | Path) or not isinstance(model, Sequence) else model
+    packages = [library.find(str(one)) if isinstance(one, str | Path) else one for one in named]
+    record = packages[0].record
     image = as_image(raw, voxel_size_nm)
     for sentence in image.notes:
         on_event(Note(sentence))
-    wanted = kind or output_kinds(package.record)[0]
-    predictor = load_predictor(package, device, flips=flips)
+    wanted = kind or output_kinds(record)[0]
+    predictor = load_models(packages, device, flips=flips, combine=combine)
     run = Run(predictor, image, wanted, on_event, should_stop)
     if out is None:
         voxels = run.to_array()
-        if package.record["target"] == "masks":
+        if record["target"] == "masks":
             return voxels
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cristae.errors import AlreadyExists, CristaeError, InvalidInput
 from cristae.events import Event
 from cristae.geometry import Box
-from cristae.prediction import Output, OutputKind, Predictor, form_of, predict, predict_objects
+from cristae.prediction import Answering, Output, OutputKind, form_of, predict, predict_objects
 from cristae.prediction.instances import InMemory
 from cristae.prediction.ledger import finished_tiles
 from cristae.volumes import Image, create_output
@@ -53,7 +53,7 @@ class Run:
 
     def __init__(
         self,
-        predictor: Predictor,
+        predictor: Answering,
         image: Image,
         kind: OutputKind,
         on_event: Callable[[Event], None],

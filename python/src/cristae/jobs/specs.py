@@ -80,6 +80,8 @@ class PredictionSpec:
     output: Literal["labels", "instances", "probabilities", "uncertainty"] = "labels"
     device: str = ""
     flips: bool = False
+    more_models: tuple[str, ...] = ()
+    combine: Literal["mean", "median", "vote"] = "mean"
 
     kind: Kind = field(default="prediction", init=False)
 
@@ -89,7 +91,7 @@ class PredictionSpec:
 
     def needs_models(self) -> tuple[str, ...]:
         """Names of the models that must stay until the job has ended."""
-        return (self.model_name,)
+        return (self.model_name, *self.more_models)
 
 
 Spec = TrainingSpec | PredictionSpec
@@ -112,6 +114,7 @@ def spec_from_json(line: str) -> Spec:
         record: dict[str, Any] = json.loads(line)
         kind = record.pop("kind")
         if kind == "prediction":
+            record["more_models"] = tuple(record.get("more_models", ()))  # an older journal has none
             return PredictionSpec(**record)
         if kind != "training":
             raise ValueError(kind)

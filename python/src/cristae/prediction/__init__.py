@@ -1,15 +1,19 @@
 """Tiles in, labels out."""
 
+from cristae.prediction.ensemble import Answering, Ensemble, load_models
 from cristae.prediction.instances import predict_objects
 from cristae.prediction.predicting import Form, Output, OutputKind, form_of, output_kinds, predict
 from cristae.prediction.predictor import Predictor, load_predictor
 
 __all__ = [
+    "Answering",
+    "Ensemble",
     "Form",
     "Output",
     "OutputKind",
     "Predictor",
     "form_of",
+    "load_models",
     "load_predictor",
     "output_kinds",
     "predict",

@@ -11,8 +11,8 @@ from cristae.errors import OutOfMemory
 from cristae.events import Event, Progress
 from cristae.geometry import Box
 from cristae.labels import objects_from
+from cristae.prediction.ensemble import Answering
 from cristae.prediction.predicting import predict_tiles
-from cristae.prediction.predictor import Predictor
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image
 
@@ -25,7 +25,7 @@ INTERIOR, BOUNDARY = 1, 2
 
 
 def predict_objects(
-    predictor: Predictor,
+    predictor: Answering,
     image: Image,
     *,
     tile_shape_zyx: Triple | None = None,

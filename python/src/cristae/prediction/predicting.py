@@ -1,7 +1,7 @@
 """From an image and a model to a result: the one entry of prediction."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from cristae.errors import InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
-from cristae.networks import Frame, broken_told
+from cristae.models.alike import Combine
+from cristae.networks import broken_told
 from cristae.networks.devices import describe
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
+from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
 from cristae.prediction.ledger import Ledger
 from cristae.prediction.pipeline import run_pipeline
-from cristae.prediction.predictor import Kind, Model, Predictor, load_predictor
+from cristae.prediction.predictor import Kind, Model, Predictor
 from cristae.prediction.resampling import ResampledImage, box_of_image, model_grid, write_back
 from cristae.prediction.tiling import Tiling, Triple, tiling
 from cristae.volumes import Image, LabelClass
@@ -92,13 +94,14 @@ def output_kinds(record: Mapping[str, Any]) -> tuple[OutputKind, ...]:
 
 
 def predict(
-    model: Model | Predictor,
+    model: Model | Sequence[Model] | Answering,
     image: Image,
     output: Output,
     *,
     kind: OutputKind = "labels",
     device: str = "auto",
     flips: bool = False,
+    combine: Combine = "mean",
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
     ledger: Path | None = None,
@@ -114,7 +117,8 @@ def predict(
     Parameters
     ----------
     model
-        A package of the library, or what :func:`load_predictor` made of it.
+        A package of the library, several whose answers are combined, or what :func:`load_models` made of
+        them.
     image
         With the channels that the model was trained on. If its voxel size differs from the model's by more
         than 10 %, it is seen on the model's grid, and the result is brought back.
@@ -124,8 +128,8 @@ def predict(
         "labels", "probabilities", "instances" or "uncertainty"; see :meth:`Predictor.predict`.
     device
         "auto", "cpu", "cuda:0"; never silently another one. Not used if `model` is on a device already.
-    flips
-        As for :func:`load_predictor`; not used either if `model` is on a device already.
+    flips, combine
+        As for :func:`load_models`; not used either if `model` is on a device already.
     tile_shape_zyx, grid_offset_zyx
         The tile and where the cuts lie, in voxels; by default chosen for device and image.
     ledger
@@ -147,7 +151,11 @@ def predict(
     OutOfMemory
         Not even the smallest tile fits on the device.
     """
-    predictor = model if isinstance(model, Predictor) else load_predictor(model, device, flips=flips)
+    predictor = (
+        model
+        if isinstance(model, Predictor | Ensemble)
+        else load_models(model, device, flips=flips, combine=combine)
+    )
     form_of(predictor.record, kind)
     if kind == "instances":
         from cristae.prediction.instances import predict_objects
@@ -177,7 +185,7 @@ def predict(
 
 
 def predict_tiles(
-    predictor: Predictor,
+    predictor: Answering,
     image: Image,
     output: Output,
     *,
@@ -236,7 +244,7 @@ def predict_tiles(
         on_event(Note(broken_told(run.bad_voxels), is_warning=True))
 
 
-def _frame_of(image: Image, predictor: Predictor, on_event: Callable[[Event], None]) -> Frame:
+def _frame_of(image: Image, predictor: Answering, on_event: Callable[[Event], None]) -> Seen:
     """See the image on the model's grid, and say so if that is another one."""
     model_nm = predictor.record.get("voxel_size_nm")
     dims = predictor.config.dims
@@ -249,7 +257,7 @@ def _frame_of(image: Image, predictor: Predictor, on_event: Callable[[Event], No
             )
         )
     if grid_zyx == image.shape_czyx[1:]:
-        return Frame(image, predictor.preprocessing, predictor.stride_zyx)
+        return predictor.frame(image)
     assert image.voxel_size is not None  # noqa: S101 - the grid differs only if it is known
     on_event(
         Note(
@@ -258,7 +266,7 @@ def _frame_of(image: Image, predictor: Predictor, on_event: Callable[[Event], No
             "the image is resampled for the network, and the result brought back."
         )
     )
-    return Frame(ResampledImage(image, grid_zyx), predictor.preprocessing, predictor.stride_zyx)
+    return predictor.frame(ResampledImage(image, grid_zyx))
 
 
 def _nm(zyx_nm: Any) -> str:
@@ -266,8 +274,8 @@ def _nm(zyx_nm: Any) -> str:
 
 
 def _fitting_tiling(
-    predictor: Predictor,
-    frame: Frame,
+    predictor: Answering,
+    frame: Seen,
     tile_shape_zyx: Triple | None,
     grid_offset_zyx: Triple,
     on_event: Callable[[Event], None],
@@ -287,7 +295,7 @@ def _fitting_tiling(
             grid_offset_zyx=grid_offset_zyx,
         )
         if predictor.device.type == "cuda":
-            _try_out(predictor, frame, cut.tile_zyx)
+            _try_out(predictor, cut.tile_zyx)
         return cut
 
     return smaller_until_it_fits(
@@ -303,14 +311,10 @@ def _fitting_tiling(
     )
 
 
-def _try_out(predictor: Predictor, frame: Frame, tile_zyx: Triple) -> None:
+def _try_out(predictor: Answering, tile_zyx: Triple) -> None:
     """Run the network once on zeros of the shape of a tile: it runs out of memory here, or it never will."""
-    z, y, x = (
-        side // factor for side, factor in zip(tile_zyx, frame.preprocessing.downsample_zyx, strict=True)
-    )
-    channels = predictor.config.in_channels
-    shape = (z, channels, y, x) if predictor.config.dims == 2 else (1, channels, z, y, x)
-    predictor.predict(np.zeros(shape, np.float32), "probabilities", Box.of_shape(tile_zyx))
+    blank: Any = predictor.blank(tile_zyx)
+    predictor.predict(blank, "probabilities", Box.of_shape(tile_zyx))
 
 
 class _Run:
@@ -318,8 +322,8 @@ class _Run:
 
     def __init__(
         self,
-        predictor: Predictor,
-        frame: Frame,
+        predictor: Answering,
+        frame: Seen,
         image: Image,
         output: Output,
         kind: Kind,
@@ -334,7 +338,7 @@ class _Run:
         self._may_be_bad = image.dtype.kind == "f"
         self.bad_voxels = 0
 
-    def read(self, unit: tuple[int, Tile]) -> NDArray[np.float32]:
+    def read(self, unit: tuple[int, Tile]) -> Any:
         _, tile = unit
         box = box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
         if self._may_be_bad and box is not None:
@@ -342,7 +346,7 @@ class _Run:
             self.bad_voxels += int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
         return self._frame.read(tile.read_box)
 
-    def compute(self, unit: tuple[int, Tile], prepared: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def compute(self, unit: tuple[int, Tile], prepared: Any) -> NDArray[np.uint8]:
         _, tile = unit
         return self._predictor.predict(prepared, self._kind, tile.write_in_read)
 

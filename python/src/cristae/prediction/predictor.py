@@ -12,7 +12,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cristae.errors import CorruptData
 from cristae.geometry import Box
-from cristae.networks import Network, NetworkConfig, Preprocessing, build, halo, total_stride
+from cristae.networks import (
+    Frame,
+    Network,
+    NetworkConfig,
+    Preprocessing,
+    ReadableImage,
+    build,
+    halo,
+    total_stride,
+)
 from cristae.networks.devices import choose_device, memory_format
 
 type Kind = Literal["labels", "probabilities", "uncertainty"]
@@ -92,6 +101,17 @@ class Predictor:
         """Classes with the background, or masks."""
         return self.config.out_channels
 
+    def frame(self, image: ReadableImage) -> Frame:
+        """See an image as the network sees it."""
+        return Frame(image, self.preprocessing, self.stride_zyx)
+
+    def blank(self, tile_zyx: Triple) -> NDArray[np.float32]:
+        """Return zeros in the form of the input for a tile of voxels of the image."""
+        z, y, x = (s // f for s, f in zip(tile_zyx, self.preprocessing.downsample_zyx, strict=True))
+        channels = self.config.in_channels
+        shape = (z, channels, y, x) if self.config.dims == 2 else (1, channels, z, y, x)
+        return np.zeros(shape, np.float32)
+
     def forward(self, prepared: NDArray[np.float32]) -> Tensor:
         """Return the logits of a prepared input, (n, classes, [z,] y, x), on the device.
 
@@ -131,13 +151,23 @@ class Predictor:
             (1, z, y, x) or, with a channel for each class or mask, (c, z, y, x), uint8.
         """
         with torch.inference_mode():
-            logits = self.forward(prepared)
-            # Both kinds of network to (classes, z, y, x): sections lie on the batch axis.
-            whole = logits.transpose(0, 1) if self.config.dims == 2 else logits[0]
-            part = whole[(slice(None), *wanted.slices)]
+            part = self._part(prepared, wanted)
             answer = _masks(part, kind) if self.record["target"] == "masks" else _classes(part, kind)
             voxels: NDArray[np.uint8] = answer.contiguous().cpu().numpy()
             return voxels
+
+    def shares(self, prepared: NDArray[np.float32], wanted: Box) -> Tensor:
+        """Return the probabilities of one tile on the device, (c, z, y, x), 0 to 1; see :meth:`predict`."""
+        with torch.inference_mode():
+            logits = self._part(prepared, wanted).float()
+            return logits.sigmoid() if self.record["target"] == "masks" else logits.softmax(dim=0)
+
+    def _part(self, prepared: NDArray[np.float32], wanted: Box) -> Tensor:
+        """Return the logits of the wanted part of a tile, (c, z, y, x)."""
+        logits = self.forward(prepared)
+        # Both kinds of network to (classes, z, y, x): sections lie on the batch axis.
+        whole = logits.transpose(0, 1) if self.config.dims == 2 else logits[0]
+        return whole[(slice(None), *wanted.slices)]
 
 
 def _classes(logits: Tensor, kind: Kind) -> Tensor:

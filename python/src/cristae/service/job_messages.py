@@ -8,6 +8,7 @@ from cristae.errors import InvalidInput, LimitExceeded
 from cristae.events import Metrics, Note, PlanMade, Progress
 from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
 from cristae.jobs.specs import LabelledVolume, PredictionSpec, TrainingSpec
+from cristae.models.alike import check_combination
 from cristae.service.messages import (
     check_digest,
     check_name,
@@ -114,6 +115,8 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         output=output,
         device=message.device,
         flips=message.flips,
+        more_models=tuple(check_name(name, limits, "A model's name") for name in message.more_models),
+        combine=check_combination(message.combine or "mean"),
     )
 
 
@@ -143,6 +146,8 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 output=job.spec.output,
                 device=job.spec.device,
                 flips=job.spec.flips,
+                more_models=job.spec.more_models,
+                combine=job.spec.combine if job.spec.more_models else "",
             )
         )
     return message

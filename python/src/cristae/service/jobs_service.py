@@ -9,6 +9,7 @@ from cristae.errors import InvalidInput, NotFound
 from cristae.jobs.records import JobRecord, StateChange
 from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
 from cristae.models import check_model_name, read_preview
+from cristae.models.alike import refuse_unlike
 from cristae.service.house import House
 from cristae.service.job_messages import event_message, job_message, prediction_spec, training_spec
 from cristae.service.messages import check_job_id
@@ -223,4 +224,5 @@ def _check_prediction(house: House, spec: PredictionSpec) -> str:
             f"The image has {image.shape_czyx[0]} channel(s); the model '{model.name}' was trained on "
             f"{model.record['channels']}. Choose another model, or split the channels."
         )
-    return f"{image.name or 'image'} with {model.name}"
+    refuse_unlike([(name, house.library.get(name).record) for name in (spec.model_name, *spec.more_models)])
+    return f"{image.name or 'image'} with {' + '.join((spec.model_name, *spec.more_models))}"

@@ -20,6 +20,7 @@ FEATURES = (
     "budget.preset",
     "budget.minutes",
     "budget.steps",
+    "prediction.ensemble",
     "prediction.flips",
     "training.preview",
 )

@@ -37,13 +37,14 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
         return JobResult(outputs=((spec.output, sealed.digest),))
 
     image = store.open(spec.image_volume_id)
-    model = ModelLibrary(home.models).get(spec.model_name)
-    form = form_of(model.record, spec.output)
+    library = ModelLibrary(home.models)
+    models = [library.get(name) for name in (spec.model_name, *spec.more_models)]
+    form = form_of(models[0].record, spec.output)
     wanted = VolumeSpec(
         shape_czyx=(form.channels, *image.shape_czyx[1:]),
         dtype=form.dtype,
         voxel_size=image.voxel_size,
-        name=result_name(image.name, model.name),
+        name=result_name(image.name, "+".join(model.name for model in models)),
         classes=form.classes,
     )
     ledger = folder / "tiles.jsonl"
@@ -52,12 +53,13 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
         ledger.unlink(missing_ok=True)  # it would vouch for tiles that are gone
     try:
         predict(
-            model,
+            models,
             image,
             writer,
             kind=spec.output,
             device=order.device,
             flips=spec.flips,
+            combine=spec.combine,
             ledger=ledger,
             on_event=line.tell,
             should_stop=line.should_stop,

@@ -37,8 +37,9 @@ public final class SegmentDialog {
     }
     Choices choices = Segmentation.choices().recall(REMEMBERED);
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
+    boolean canCombine = models.size() > 1 && !Connection.lacks(Segmentation.ENSEMBLE);
     boolean[] accepted = new boolean[1];
-    Look.onEventThread(() -> accepted[0] = show(image, models, canFlip, choices));
+    Look.onEventThread(() -> accepted[0] = show(image, models, canFlip, canCombine, choices));
     if (!accepted[0]) {
       return null;
     }
@@ -47,7 +48,8 @@ public final class SegmentDialog {
     return choices;
   }
 
-  private static boolean show(String image, List<Model> models, boolean canFlip, Choices choices) {
+  private static boolean show(
+      String image, List<Model> models, boolean canFlip, boolean canCombine, Choices choices) {
     FormDialog form = new FormDialog("Cristae: segment an image");
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(open -> titles.add(open.getTitle()));
@@ -71,6 +73,13 @@ public final class SegmentDialog {
       form.check(true, "flips", "Average over mirror images", choices.has("flips"));
       form.hint(true, "takes four times as long, usually a little better");
     }
+    if (canCombine) {
+      form.text(true, "more-models", "More models", "", "Names with commas between: mito-2,mito-3");
+      form.choice(
+          true, "combine", "Combined by", Arrays.asList("mean", "median", "vote"), false, "mean");
+      form.hint(
+          true, "models of the same classes answer together; uncertain is where they disagree");
+    }
     form.text(true, "voxel-size", "Voxel size z,y,x in nm", "", "Instead of the calibration");
     form.text(true, "device", "Device", "", "cpu, cuda:0; empty: the fastest that is free");
     if (!form.ask("Segment")) {
@@ -79,6 +88,9 @@ public final class SegmentDialog {
     for (String key : new String[] {"image", "model", "voxel-size", "device"}) {
       choices.put(key, form.value(key));
     }
+    String more = canCombine ? form.value("more-models") : "";
+    choices.put("more-models", more);
+    choices.put("combine", more.isEmpty() ? "" : form.value("combine"));
     choices.put("flips", canFlip ? form.value("flips") : "");
     String output = form.value("output");
     choices.put("output", output.equals("auto") ? "" : output);

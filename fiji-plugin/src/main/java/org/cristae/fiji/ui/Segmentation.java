@@ -1,6 +1,8 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import java.util.ArrayList;
+import java.util.List;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -16,9 +18,14 @@ public final class Segmentation implements Work {
   /** The feature of a server that averages over mirror images. */
   static final String FLIPS = "prediction.flips";
 
+  /** The feature of a server that combines the answers of several models. */
+  static final String ENSEMBLE = "prediction.ensemble";
+
   private final ImagePlus source;
   private final ImageVolume image;
   private final String model;
+  private final List<String> moreModels;
+  private final String combine;
   private final String output;
   private final boolean flips;
   private final String device;
@@ -27,12 +34,16 @@ public final class Segmentation implements Work {
       ImagePlus source,
       ImageVolume image,
       String model,
+      List<String> moreModels,
+      String combine,
       String output,
       boolean flips,
       String device) {
     this.source = source;
     this.image = image;
     this.model = model;
+    this.moreModels = moreModels;
+    this.combine = combine;
     this.output = output;
     this.flips = flips;
     this.device = device;
@@ -41,7 +52,15 @@ public final class Segmentation implements Work {
   /** No choices yet. */
   public static Choices choices() {
     return new Choices(
-        "Cristae Segment", "image", "model", "output", "flips", "voxel-size", "device");
+        "Cristae Segment",
+        "image",
+        "model",
+        "more-models",
+        "combine",
+        "output",
+        "flips",
+        "voxel-size",
+        "device");
   }
 
   /**
@@ -60,6 +79,8 @@ public final class Segmentation implements Work {
         source,
         ImageVolume.image(source, TrainingChoices.voxelSize(choices)),
         choices.get("model", ""),
+        names(choices.get("more-models", "")),
+        choices.word("combine", "mean", "median", "vote"),
         output,
         choices.word("flips", "false", "true").equals("true"),
         choices.get("device", ""));
@@ -67,7 +88,19 @@ public final class Segmentation implements Work {
 
   @Override
   public String title() {
-    return "Segmenting " + source.getTitle() + " with " + model;
+    String more = moreModels.isEmpty() ? "" : " + " + String.join(" + ", moreModels);
+    return "Segmenting " + source.getTitle() + " with " + model + more;
+  }
+
+  /** The names in a list with commas; no name has one. */
+  private static List<String> names(String listed) {
+    List<String> names = new ArrayList<>();
+    for (String name : listed.split(",")) {
+      if (!name.trim().isEmpty()) {
+        names.add(name.trim());
+      }
+    }
+    return names;
   }
 
   @Override
@@ -82,11 +115,16 @@ public final class Segmentation implements Work {
     if (flips) {
       Connection.need(client, FLIPS, "does not average over mirror images (flips)");
     }
+    if (!moreModels.isEmpty()) {
+      Connection.need(client, ENSEMBLE, "does not combine several models (more-models)");
+    }
     Jobs jobs = new Jobs(client);
     Model found = jobs.model(model);
     PredictionSpec.Builder spec =
         PredictionSpec.newBuilder()
             .setModelName(model)
+            .addAllMoreModels(moreModels)
+            .setCombine(moreModels.isEmpty() ? "" : combine)
             .setOutput(output.equals("auto") ? usualOutput(found) : output)
             .setFlips(flips)
             .setDevice(device);

@@ -18,6 +18,7 @@ import ij.plugin.frame.RoiManager;
 import ij.process.ImageProcessor;
 import java.awt.event.KeyEvent;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import org.cristae.fiji.client.Cancellation;
@@ -26,6 +27,7 @@ import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.ui.Connection;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobState;
+import org.cristae.v1.PredictionSpec;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -141,6 +143,21 @@ class MacroIT {
     String sentence =
         failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny flips=four\");");
     assertTrue(sentence.contains("flips=four should be one of false, true"), sentence);
+  }
+
+  @Test
+  void severalModelsAnswerTogether() throws Exception {
+    RealImageJ.stack("stack.tif", 4, 1);
+    RealImageJ.labels("stack-labels.tif", 4);
+    macro(String.format(TRAIN, "stack.tif", "stack-labels.tif", "tiny-2", 3));
+    macro(
+        "run(\"Cristae Segment\", \"image=stack.tif model=tiny more-models=tiny-2 combine=vote\");");
+    PredictionSpec spec = jobs().list(1).get(0).getPrediction();
+    assertEquals(Collections.singletonList("tiny-2"), spec.getMoreModelsList());
+    assertEquals("vote", spec.getCombine());
+    String sentence =
+        failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny more-models=tiny\");");
+    assertTrue(sentence.contains("'tiny' and 'tiny' are the same"), sentence);
   }
 
   @Test

@@ -1,0 +1,84 @@
+"""Which models can answer together: the same question, about the same voxels."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any, Literal, get_args
+
+from cristae.errors import InvalidInput
+
+type Combine = Literal["mean", "median", "vote"]
+COMBINATIONS: tuple[Combine, ...] = get_args(Combine.__value__)
+MOST_MODELS = 16
+_LIKE_SIZES = 1.1
+
+
+def check_combination(combine: str) -> Combine:
+    """Return the way to combine answers if it is one.
+
+    Raises
+    ------
+    InvalidInput
+        Naming those that there are.
+    """
+    for known in COMBINATIONS:
+        if combine == known:
+            return known
+    raise InvalidInput(f"Models are combined by {', '.join(COMBINATIONS)}, not {combine!r}.")
+
+
+def refuse_unlike(named: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Refuse models whose answers cannot be combined.
+
+    Parameters
+    ----------
+    named
+        Name and record of each model.
+
+    Raises
+    ------
+    InvalidInput
+        Two are the same, there are too many, or one differs from the first in target, classes, channels,
+        voxel size or the grid of its network.
+    """
+    if len(named) > MOST_MODELS:
+        raise InvalidInput(f"{len(named)} models are given; at most {MOST_MODELS} are combined.")
+    (first_name, first), *others = named
+    for number, (name, record) in enumerate(others, 1):
+        for other, theirs in named[:number]:
+            if theirs["weights_sha256"] == record["weights_sha256"]:
+                raise InvalidInput(f"The models {other!r} and {name!r} are the same. Give different ones.")
+        for what, of in _COMPARED.items():
+            if not _like(of(first), of(record)):
+                raise InvalidInput(
+                    f"The models {first_name!r} and {name!r} cannot be combined: {what} {_told(of(first))} "
+                    f"of the one, {_told(of(record))} of the other. Choose models that were trained alike."
+                )
+
+
+def _stride(record: Mapping[str, Any]) -> list[int]:
+    strides = record["network"].get("strides_zyx", [])
+    return [prod(int(stride[axis]) for stride in strides) for axis in range(3)]
+
+
+_COMPARED: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "the target is": lambda record: record["target"],
+    "the classes are": lambda record: [entry["name"] for entry in record["classes"]],
+    "the channels of the image are": lambda record: record["channels"],
+    "the voxel size in nm is": lambda record: record["voxel_size_nm"],
+    "the dimensions of the network are": lambda record: record["network"].get("dims", 2),  # of a forest
+    "the voxels that the network sees as one are": lambda record: record["working_voxel"]["downsample_zyx"],
+    "the voxels on its coarsest level stand for": _stride,
+}
+
+
+def _like(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same, or two voxel sizes nearly so."""
+    if isinstance(one, list) and isinstance(other, list) and one and isinstance(one[0], float):
+        return all(1 / _LIKE_SIZES <= a / b <= _LIKE_SIZES for a, b in zip(one, other, strict=True))
+    return bool(one == other)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_told(part) for part in value) or "none"
+    return "not known" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
