@@ -105,6 +105,11 @@ class Home:
         return self.jobs / job_id / "checkpoints"
 
     @property
+    def extensions(self) -> Path:
+        """Python files with which the owner adds networks, losses and augmentations."""
+        return self.root / "extensions"
+
+    @property
     def journal_file(self) -> Path:
         """The SQLite journal of all jobs and their events."""
         return self.root / "journal.sqlite"

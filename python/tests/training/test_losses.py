@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cristae.training.choices import _WORDS
+from cristae.extensions import OWN_NAMES
 from cristae.training.losses import (
     LOSSES,
     Compared,
@@ -154,4 +154,4 @@ def test_a_class_that_is_not_in_the_batch_does_not_count() -> None:
 
 
 def test_the_names_that_a_person_may_choose_are_those_that_there_are() -> None:
-    assert set(_WORDS["loss"]) == set(LOSSES)
+    assert set(OWN_NAMES["loss"]) == set(LOSSES)

@@ -8,7 +8,7 @@ import pytest
 from cristae.errors import InvalidInput
 from cristae.networks import Preprocessing, Statistics, UNetConfig, total_stride
 from cristae.training.budget import Budget
-from cristae.training.choices import _LIMITS, _WORDS, Choices
+from cristae.training.choices import _EXTENSIBLE, _LIMITS, _WORDS, Choices
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.plan import Plan, make_plan
 
@@ -149,10 +149,11 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none",
         "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
         "loss": "focal", "deep_supervision": "on", "error_share": "0.25",
+        "added_augmentation": "none",
     }  # fmt: skip
     made = plan(SERIAL, {name: theirs[name]})
     assert made.settings[name] == theirs[name]
-    assert name in {**_LIMITS, **_WORDS}
+    assert name in {**_LIMITS, **_WORDS, **_EXTENSIBLE}
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         "home": lambda: _home(home),
         "disk": lambda: _disk(home),
         "models": lambda: _models(home),
+        "extensions": lambda: _extensions(home),
         "server": lambda: _server(home),
         "java": _java,
     }
@@ -146,6 +147,14 @@ def _models(home: Home) -> Finding:
     if readable < there:
         return Finding("models", "problem", f"{there - readable} of {there} models cannot be read.")
     return Finding("models", "ok", f"{there} in the library.")
+
+
+def _extensions(home: Home) -> Finding:
+    from cristae.extensions import OWN_NAMES, names_of, use_extensions
+
+    use_extensions(home.extensions)
+    told = [f"{kind} {name}" for kind in OWN_NAMES for name in names_of(kind)]
+    return Finding("extensions", "ok", f"{', '.join(told) or 'None'}.")
 
 
 def _server(home: Home) -> Finding:

@@ -111,6 +111,7 @@ def train(
     from cristae.door.resume import showing_preview, training_folder
     from cristae.door.sources import as_image, as_labels, class_table, refuse_same, unknown_of, voxel_size
     from cristae.events import Note
+    from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary, check_model_name
     from cristae.settings import Home
     from cristae.training import Budget, TrainingRequest, inspect_and_plan
@@ -144,6 +145,7 @@ def train(
     length = Budget(budget or "quick", minutes, steps)
     table = class_table(classes)
     place = Home.find(home).checked()
+    use_extensions(place.extensions)
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
     start = None if start_from is None else library.find(str(start_from))
@@ -272,6 +274,7 @@ def predict(
     from cristae.door.resume import fingerprint
     from cristae.door.sources import as_image
     from cristae.events import Note
+    from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
     from cristae.prediction import load_models, output_kinds
     from cristae.settings import Home
@@ -293,6 +296,7 @@ def predict(
     if out is not None:
         check_target(out, raw, overwrite=overwrite)
     place = Home.find(home).checked()
+    use_extensions(place.extensions)
     library = ModelLibrary(place.models)
     named = [model] if isinstance(model, str | Path) or not isinstance(model, Sequence) else model
     packages = [library.find(str(one)) if isinstance(one, str | Path) else one for one in named]

@@ -1,10 +1,12 @@
 """Networks and what they see: a U-Net, a random forest, and the way from grey values to their input."""
 
+from cristae.networks.added import AddedConfig, AddedNetwork, added_config
 from cristae.networks.forest import Forest, ForestConfig
 from cristae.networks.kinds import (
     Network,
     NetworkConfig,
     build,
+    build_from,
     config_from,
     halo,
     total_stride,
@@ -15,6 +17,8 @@ from cristae.networks.statistics import ReadableImage, Statistics
 from cristae.networks.unet import UNet, UNetConfig
 
 __all__ = [
+    "AddedConfig",
+    "AddedNetwork",
     "Forest",
     "ForestConfig",
     "Frame",
@@ -25,8 +29,10 @@ __all__ = [
     "Statistics",
     "UNet",
     "UNetConfig",
+    "added_config",
     "broken_told",
     "build",
+    "build_from",
     "config_from",
     "halo",
     "total_stride",

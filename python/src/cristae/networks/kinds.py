@@ -6,12 +6,13 @@ from typing import Any
 import torch
 
 from cristae.networks import unet
+from cristae.networks.added import AddedConfig, AddedNetwork
 from cristae.networks.filters import reach
 from cristae.networks.forest import Forest, ForestConfig
 from cristae.networks.unet import UNet, UNetConfig
 
-type NetworkConfig = UNetConfig | ForestConfig
-type Network = UNet | Forest
+type NetworkConfig = UNetConfig | AddedConfig | ForestConfig
+type Network = UNet | AddedNetwork | Forest
 
 
 def config_from(record: Mapping[str, Any]) -> NetworkConfig:
@@ -22,13 +23,20 @@ def config_from(record: Mapping[str, Any]) -> NetworkConfig:
     InvalidInput
         It is none that this version knows, or damaged.
     """
-    return ForestConfig.from_dict(record) if record.get("kind") == "forest" else UNetConfig.from_dict(record)
+    kinds: dict[Any, type[NetworkConfig]] = {"forest": ForestConfig, "added": AddedConfig}
+    return kinds.get(record.get("kind"), UNetConfig).from_dict(record)
 
 
 def build(record: Mapping[str, Any]) -> Network:
     """Build the network that a model record names, with fresh weights."""
-    config = config_from(record)
-    return Forest(config) if isinstance(config, ForestConfig) else UNet(config)
+    return build_from(config_from(record))
+
+
+def build_from(config: NetworkConfig) -> Network:
+    """Build the network of a configuration, with fresh weights."""
+    if isinstance(config, ForestConfig):
+        return Forest(config)
+    return AddedNetwork(config) if isinstance(config, AddedConfig) else UNet(config)
 
 
 def weight_count(config: NetworkConfig) -> int:
@@ -39,8 +47,9 @@ def weight_count(config: NetworkConfig) -> int:
     >>> weight_count(UNetConfig(2, 1, 2, (4,), ((1, 3, 3),), ()))  # two convolutions, a shortcut, the head
     218
     """
-    with torch.device("meta"):  # nothing is made
-        network = Forest(config) if isinstance(config, ForestConfig) else UNet(config)
+    nowhere = torch.device("cpu" if isinstance(config, AddedConfig) else "meta")  # on meta nothing is made
+    with nowhere, torch.random.fork_rng(devices=[]):
+        network = build_from(config)
     return sum(weights.numel() for weights in network.parameters())
 
 
@@ -48,9 +57,11 @@ def halo(config: NetworkConfig) -> unet.Triple:
     """Return how many input voxels (z, y, x) around a voxel can change its output, to either side."""
     if isinstance(config, ForestConfig):
         return 0, reach(config.sigmas), reach(config.sigmas)
-    return unet.halo(config)
+    return config.halo_zyx if isinstance(config, AddedConfig) else unet.halo(config)
 
 
 def total_stride(config: NetworkConfig) -> unet.Triple:
     """Return the grid, in input voxels (z, y, x), on which tiles must start and end for exact results."""
-    return (1, 1, 1) if isinstance(config, ForestConfig) else unet.total_stride(config)
+    if isinstance(config, ForestConfig):
+        return 1, 1, 1
+    return config.stride_zyx if isinstance(config, AddedConfig) else unet.total_stride(config)

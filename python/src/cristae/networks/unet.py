@@ -209,7 +209,7 @@ class UNet(nn.Module):
 
     def answer(self, finest: Tensor) -> Tensor:
         """Return the logits that follow from the features of the finest level."""
-        return _spread(self.head(finest), self.config.upscale_zyx[-self.config.dims :])
+        return spread(self.head(finest), self.config.upscale_zyx[-self.config.dims :])
 
 
 class ResidualBlock(nn.Module):
@@ -236,7 +236,7 @@ class ResidualBlock(nn.Module):
         return torch.relu_(self.second(self.first(x)) + self.shortcut(x))
 
 
-def _spread(x: Tensor, upscale: Sequence[int]) -> Tensor:
+def spread(x: Tensor, upscale: Sequence[int]) -> Tensor:
     """Turn (n, c * upscale, [z,] y, x) into (n, c, [z * uz,] y * uy, x * ux): channels become positions."""
     if prod(upscale) == 1:
         return x

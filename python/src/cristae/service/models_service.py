@@ -6,6 +6,7 @@ import grpc
 
 from cristae import __version__
 from cristae.models import ModelPackage, check_model_name
+from cristae.service.extensions import added_features
 from cristae.service.house import House
 from cristae.service.job_messages import OUTPUTS, TARGETS, model_message
 from cristae.service.pages import page_of, page_size
@@ -97,6 +98,6 @@ class Server(server_pb2_grpc.ServerServicer):
                 )
                 for device in self._house.devices.known
             ],
-            features=FEATURES,
+            features=(*FEATURES, *added_features()),
             stops_with_client=self._stops_with_client,
         )

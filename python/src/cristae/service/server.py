@@ -29,6 +29,7 @@ from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary
 from cristae.service.buffers import keep_buffers
 from cristae.service.devices import Devices
+from cristae.service.extensions import announce_extensions
 from cristae.service.gate import Gate
 from cristae.service.house import House
 from cristae.service.jobs_service import Jobs
@@ -105,6 +106,7 @@ def serve(
     os.umask(0o077)
     home.make()
     with FileLock(home.lock_file, f"The home {home.root}"), _logging_to(home.log_file):
+        announce_extensions(home)
         asyncio.run(_run(home, options, credentials, on_ready))
 
 

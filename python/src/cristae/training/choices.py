@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cristae.errors import InvalidInput
+from cristae.extensions import OWN_NAMES, Kind, names_of
 
 Triple = tuple[int, int, int]
 
@@ -34,6 +35,8 @@ class Choices:
         level of the encoder, and the width of its convolutions in voxels.
     loss
         The name of what the training makes small; see :mod:`cristae.training.losses`.
+    added_augmentation
+        The name of an augmentation that the owner of the home added, or "none".
     deep_supervision
         "on" or "off": whether coarser levels of the network are trained to answer too.
     patch_zyx
@@ -58,7 +61,8 @@ class Choices:
     precision
         "auto", "float32" or "bfloat16".
     learner
-        "network": a U-Net; "forest": a random forest on filtered images, in seconds instead of minutes.
+        "network": a U-Net; "forest": a random forest on filtered images, in seconds instead of minutes; or
+        the name of a network that the owner of the home added.
     freeze
         "encoder": of a model to start from, only the decoder and the last layer learn; "none": all does.
     """
@@ -90,6 +94,7 @@ class Choices:
     freeze: str = "none"
     loss: str = "dice_ce"
     deep_supervision: str = "off"
+    added_augmentation: str = "none"
 
 
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -118,12 +123,16 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "augment_sections": _DEGREES,
     "normalisation": ("training", "section", "image"),
     "precision": ("auto", "float32", "bfloat16"),
-    "learner": ("network", "forest"),
     "size": ("small", "medium", "large"),
     "freeze": ("none", "encoder"),
     "deep_supervision": ("off", "on"),
-    "loss": ("dice_ce", "dice", "ce", "focal", "tversky", "boundary"),
 }
+_EXTENSIBLE: Mapping[str, Kind] = {
+    "learner": "network",
+    "loss": "loss",
+    "added_augmentation": "augmentation",
+}
+"""The choices that the owner of a home can add something to; see :mod:`cristae.extensions`."""
 
 
 def apply_settings(choices: Choices, settings: Mapping[str, str]) -> Choices:
@@ -167,8 +176,11 @@ def read_settings(settings: Mapping[str, str]) -> dict[str, Any]:
 
 def _read(name: str, text: str, kind: Any) -> Any:
     if kind is str:
-        if text not in _WORDS[name]:
-            raise InvalidInput(f"The setting {name} is one of {', '.join(_WORDS[name])}, not {text!r}.")
+        words = OWN_NAMES[_EXTENSIBLE[name]] if name in _EXTENSIBLE else _WORDS[name]
+        if text not in words and name in _EXTENSIBLE:
+            words = (*words, *names_of(_EXTENSIBLE[name]))
+        if text not in words:
+            raise InvalidInput(f"The setting {name} is one of {', '.join(words)}, not {text!r}.")
         return text
     low, high = _LIMITS[name]
     try:

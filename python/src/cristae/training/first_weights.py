@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cristae.errors import CorruptData
-from cristae.networks import UNet, UNetConfig, config_from
+from cristae.networks import (
+    AddedConfig,
+    AddedNetwork,
+    Forest,
+    ForestConfig,
+    UNet,
+    UNetConfig,
+    build_from,
+    config_from,
+)
 from cristae.training.choices import Triple
 from cristae.training.request import StartingModel
 from cristae.training.starting import matching_rows
@@ -19,19 +28,19 @@ from cristae.training.starting import matching_rows
 _HEAD = "head."
 
 
-def network_of(start_from: StartingModel, outputs: int, upscale_zyx: Triple) -> UNetConfig:
+def network_of(start_from: StartingModel, outputs: int, upscale_zyx: Triple) -> UNetConfig | AddedConfig:
     """Return the network of a model with other answers: so many, on this grid."""
     theirs = config_from(start_from.record["network"])
-    assert isinstance(theirs, UNetConfig)  # noqa: S101 - a forest was refused before
+    assert not isinstance(theirs, ForestConfig)  # noqa: S101 - it was refused before
     return replace(theirs, out_channels=outputs, upscale_zyx=upscale_zyx)
 
 
 def first_network(
-    config: UNetConfig,
+    config: UNetConfig | AddedConfig,
     seed: int,
     start_from: StartingModel | None = None,
     classes: Sequence[str] = (),
-) -> UNet:
+) -> UNet | AddedNetwork:
     """Return the network with its first weights.
 
     Parameters
@@ -52,7 +61,8 @@ def first_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = UNet(config)
+        network = build_from(config)
+    assert not isinstance(network, Forest)  # noqa: S101 - forests grow
     if start_from is None:
         return network
     theirs = start_from.weights()
@@ -100,18 +110,20 @@ def _head(
     return ours.flatten(0, 1)
 
 
-def frozen(network: UNet, freeze: str) -> None:
+def frozen(network: UNet | AddedNetwork, freeze: str) -> None:
     """Keep a part of the network from learning: "none" or "encoder"."""
     for part in _kept(network, freeze):
         part.requires_grad_(False)
 
 
-def set_to_train(network: UNet, freeze: str) -> None:
+def set_to_train(network: UNet | AddedNetwork, freeze: str) -> None:
     """Set the network to training, but for the statistics of a part that is kept from learning."""
     network.train()
     for part in _kept(network, freeze):
         part.eval()
 
 
-def _kept(network: UNet, freeze: str) -> Sequence[nn.Module]:
-    return (network.encoder, network.deeper) if freeze == "encoder" else ()
+def _kept(network: UNet | AddedNetwork, freeze: str) -> Sequence[nn.Module]:
+    if freeze == "none":
+        return ()
+    return (network.encoder, network.deeper) if isinstance(network, UNet) else (network.body,)

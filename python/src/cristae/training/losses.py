@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cristae import extensions
+from cristae.errors import InvalidInput
 from cristae.labels import UNKNOWN
+from cristae.networks.devices import ran_out_of_memory
 
 type Loss = Callable[["Compared"], Tensor]
 
@@ -158,6 +161,37 @@ LOSSES: Mapping[str, Loss] = {
     "tversky": tversky,
     "boundary": boundary,
 }
+
+
+def loss_named(name: str) -> Loss:
+    """Return the loss of this name, Cristae's own or one that the owner of the home added.
+
+    Raises
+    ------
+    InvalidInput
+        There is none.
+    """
+    return LOSSES[name] if name in LOSSES else _watched(name, extensions.added("loss", name))
+
+
+def _watched(name: str, function: Loss) -> Loss:
+    """Return a loss of the owner's that says what is wrong with it, should it fail."""
+
+    def watched(answers: Compared) -> Tensor:
+        try:
+            loss = function(answers)
+        except Exception as error:
+            if ran_out_of_memory(error):  # the training knows what to do
+                raise
+            told = extensions.failure_told(error, function)
+            raise InvalidInput(f"The loss {name!r} failed: {told}") from error
+        if not isinstance(loss, Tensor) or loss.ndim != 0:
+            raise InvalidInput(
+                f"The loss {name!r} returned no single number; a loss is a tensor of one number."
+            )
+        return loss
+
+    return watched
 
 
 def patch_errors(answers: Compared, patches: int) -> Tensor:

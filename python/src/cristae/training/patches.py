@@ -12,6 +12,7 @@ from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import LabelReading
 from cristae.networks import broken_told
+from cristae.training.added_augmentation import Variants, added_variants
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader
 from cristae.training.pairs import estimated_size, hold_out, read_pairs, voxel_size_of
@@ -37,12 +38,15 @@ class Patches:
         What reads patches, and what says where they lie.
     augmentation
         Variants of them.
+    added
+        Further ones, of an augmentation that the owner of the home added.
     """
 
     regions: Sequence[Region]
     reader: PatchReader
     sampler: PatchSampler
     augmentation: Augmentation
+    added: Variants | None = None
 
     @property
     def reading(self) -> LabelReading:
@@ -52,7 +56,8 @@ class Patches:
     def varied(self, step: int, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the variants of a batch that a step sees: they follow from the seed and the step alone."""
         generator = torch.Generator().manual_seed((self.sampler.seed * 1_000_003 + step) % 2**63)
-        return self.augmentation(x, targets, generator)
+        x, targets = self.augmentation(x, targets, generator)
+        return (x, targets) if self.added is None else self.added(x, targets, generator)
 
 
 def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Event], None]) -> Patches:
@@ -97,6 +102,7 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         PatchReader(regions, plan.preprocessing, plan.network),
         sampler,
         _augmentation(request, plan, regions[0].image.shape_czyx[0]),
+        None if choices.added_augmentation == "none" else added_variants(choices.added_augmentation),
     )
 
 

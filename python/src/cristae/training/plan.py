@@ -7,12 +7,14 @@ from typing import Any
 
 from cristae.errors import InvalidInput
 from cristae.networks import (
+    AddedConfig,
     ForestConfig,
     NetworkConfig,
     Preprocessing,
     Statistics,
     UNetConfig,
-    weight_count,
+    added_config,
+    total_stride,
 )
 from cristae.training.budget import Budget
 from cristae.training.choices import Choices, Triple, apply_settings, written
@@ -20,6 +22,7 @@ from cristae.training.fingerprint import Fingerprint
 from cristae.training.first_weights import network_of
 from cristae.training.request import StartingModel
 from cristae.training.starting import choices_of
+from cristae.training.telling import network_told, steps_told
 from cristae.volumes import VoxelSize
 
 _SCALES = (0.7, 1.0, 1.6, 3.5, 5.0)
@@ -29,8 +32,6 @@ _TREES = 32
 
 _SIZES = {"small": (0.5, 1), "medium": (1, 1), "large": (2, 2)}
 """Of a network: how many times the usual feature maps it has, and its residual blocks on a level."""
-
-_BY_HAND = ("levels", "features", "blocks", "kernel")
 
 
 @dataclass(frozen=True)
@@ -145,16 +146,22 @@ def make_plan(
         raise InvalidInput(
             "A network that sees sections cannot average along z: set downsample_zyx to 1,y,x."
         )
-    if ours.deep_supervision == "on" and ours.levels < 3:
-        raise InvalidInput(
-            f"deep_supervision=on needs a network of 3 levels or more; this one has {ours.levels}. Set more "
-            "levels, or leave it off."
-        )
-    theirs = None if start_from is None else network_of(start_from, outputs, ours.downsample_zyx)
-    kernels, strides = (
-        _topology(ours, found.anisotropy) if theirs is None else (theirs.kernels_zyx, theirs.strides_zyx)
+    preprocessing = Preprocessing(
+        ours.dimensions,
+        ours.normalisation,
+        Statistics(found.statistics.mean, found.statistics.std)
+        if start_from is None
+        else Preprocessing.from_dict(start_from.record["preprocessing"]).statistics,
+        ours.downsample_zyx,
+        ours.context if ours.dimensions == 2 else 0,
     )
-    total = [math.prod(stride[axis] for stride in strides) for axis in range(3)]
+    network = (
+        _network(ours, found.anisotropy, preprocessing.input_channels(found.channels), outputs)
+        if start_from is None
+        else network_of(start_from, outputs, ours.downsample_zyx)
+    )
+    _refuse_unsupervised(ours, network)
+    total = total_stride(network)
     step: Triple = tuple(t * d for t, d in zip(total, ours.downsample_zyx, strict=True))  # type: ignore[assignment]
     patch, batch = _patch(found, ours, step, on_gpu)
     ours = replace(ours, patch_zyx=patch, batch=batch)
@@ -167,29 +174,9 @@ def make_plan(
             f"{ours.levels} levels, which cannot be normalised. Set a larger batch or patch_zyx, or fewer "
             "levels."
         )
-
-    preprocessing = Preprocessing(
-        ours.dimensions,
-        ours.normalisation,
-        Statistics(found.statistics.mean, found.statistics.std)
-        if start_from is None
-        else Preprocessing.from_dict(start_from.record["preprocessing"]).statistics,
-        ours.downsample_zyx,
-        ours.context if ours.dimensions == 2 else 0,
-    )
-    network = theirs or UNetConfig(
-        dims=ours.dimensions,
-        in_channels=preprocessing.input_channels(found.channels),
-        out_channels=outputs,
-        features=tuple(min(ours.features * 2**level, 320) for level in range(ours.levels)),
-        kernels_zyx=kernels,
-        strides_zyx=strides,
-        upscale_zyx=ours.downsample_zyx,
-        blocks=ours.blocks,
-    )
-    built = _network_told(ours, preset, network)
+    built = network_told(ours, preset, network)
     own = (*seen, *scaled) if start_from is None else ()
-    sentences = (*label_sentences, *own, built, *_told(ours, budget, found))
+    sentences = (*label_sentences, *own, built, *steps_told(ours, budget, found))
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
 
 
@@ -299,6 +286,46 @@ def _rare_share(found: Fingerprint) -> float:
     return 0.5 if rarest < 0.1 else 0.25 if rarest < 0.25 else 0.0
 
 
+def _network(ours: Choices, anisotropy: float, inputs: int, outputs: int) -> UNetConfig | AddedConfig:
+    """Return the network that was chosen: the U-Net, or one that the owner of the home added."""
+    if ours.learner != "network":
+        return added_config(
+            ours.learner,
+            dims=ours.dimensions,
+            in_channels=inputs,
+            out_channels=outputs,
+            features=ours.features,
+            levels=ours.levels,
+            upscale_zyx=ours.downsample_zyx,
+        )
+    kernels, strides = _topology(ours, anisotropy)
+    return UNetConfig(
+        dims=ours.dimensions,
+        in_channels=inputs,
+        out_channels=outputs,
+        features=tuple(min(ours.features * 2**level, 320) for level in range(ours.levels)),
+        kernels_zyx=kernels,
+        strides_zyx=strides,
+        upscale_zyx=ours.downsample_zyx,
+        blocks=ours.blocks,
+    )
+
+
+def _refuse_unsupervised(ours: Choices, network: UNetConfig | AddedConfig) -> None:
+    """Refuse deep supervision of a network that has no coarser levels to supervise."""
+    if ours.deep_supervision == "off":
+        return
+    if isinstance(network, AddedConfig):
+        raise InvalidInput(
+            f"deep_supervision=on is for Cristae's own network, not for {network.name!r}. Leave it off."
+        )
+    if ours.levels < 3:
+        raise InvalidInput(
+            f"deep_supervision=on needs a network of 3 levels or more; this one has {ours.levels}. Set more "
+            "levels, or leave it off."
+        )
+
+
 def _topology(ours: Choices, anisotropy: float) -> tuple[tuple[Triple, ...], tuple[Triple, ...]]:
     """Return kernels and strides: in-plane first, along z as soon as the spacings match."""
     wide = ours.kernel
@@ -333,59 +360,3 @@ def _patch(found: Fingerprint, ours: Choices, step: Triple, on_gpu: bool) -> tup
     budget = 2**19 if ours.dimensions == 2 else 2**18
     batch = max(1, min(16, round(budget * (2 if on_gpu else 1) / voxels)))
     return (patch[0], patch[1], patch[2]), max(batch, 2 if ours.dimensions == 2 else 1)
-
-
-def _network_told(ours: Choices, preset: Choices, network: UNetConfig) -> str:
-    """Say what the network is made of; its size by name only where nothing of it was chosen by hand."""
-    by_name = all(getattr(ours, name) == getattr(preset, name) for name in _BY_HAND)
-    named = f"is {ours.size}: it " if by_name else ""
-    levels = f"{ours.levels} level{'s' if ours.levels > 1 else ''}"
-    maps = " to ".join(str(count) for count in dict.fromkeys((network.features[0], network.features[-1])))
-    blocks = f"{ours.blocks} residual block{'s' if ours.blocks > 1 else ''}"
-    return (
-        f"The network {named}has {levels} of {maps} feature maps, {blocks} on each, kernels of {ours.kernel} "
-        f"voxels, {_about(weight_count(network))} weights."
-    )
-
-
-def _about(count: int) -> str:
-    """Say a number of weights: "870", "310 thousand", "1.7 million"."""
-    if count < 1000:
-        return str(count)
-    return f"{count / 1000:.0f} thousand" if count < 999_500 else f"{count / 1e6:.1f} million"
-
-
-def _told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
-    size = " x ".join(str(n) for n in ours.patch_zyx)
-    seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
-    rare = f", {ours.rare_share:.0%} of them around labelled objects" if ours.rare_share else ""
-    hard = f", {ours.error_share:.0%} where it errs most" if ours.error_share else ""
-    limit = (
-        f"{budget.steps} step{'' if budget.steps == 1 else 's'}"
-        if budget.steps is not None
-        else f"{(budget.seconds or 0) / 60:g} minutes"
-    )
-    early = " at most, and ends when nothing improves any more" if ours.patience < 1 else ""
-    length = f"The training takes {limit}{early}."
-    broken = (
-        (
-            f"{'Less than 0.01%' if found.broken_share < 1e-4 else f'{found.broken_share:.2%}'} of the grey "
-            "values are no numbers; they count as average grey.",
-        )
-        if found.broken_share > 0
-        else ()
-    )
-    jumps = (
-        ("Brightness jumps between sections: each is normalised by itself.",)
-        if found.section_jump > 0.25 and ours.normalisation == "section"
-        else ("The grey values of the images are not on one scale: each is normalised by itself.",)
-        if not found.alike and ours.normalisation != "training"
-        else ()
-    )
-    loss = (f"What it makes small is the loss {ours.loss!r}.",) if ours.loss != "dice_ce" else ()
-    deep = (
-        ("Coarser levels of the network learn to answer too (deep supervision).",)
-        if ours.deep_supervision == "on"
-        else ()
-    )
-    return (*broken, *jumps, f"{seen}{rare}{hard}.", *loss, *deep, length)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEARNING_RATE = 5e-4
 """Weights that know something already are changed in smaller steps than fresh ones."""
 
-_OF_THE_NETWORK = ("context", "size", "levels", "features", "blocks", "kernel")
+_OF_THE_NETWORK = ("learner", "context", "size", "levels", "features", "blocks", "kernel")
 _PLACEHOLDER = re.compile(r"(class|mask|unused) \d+")
 _LARGEST_REDUCTION = 8
 _LIKE_SIZES = 1.1

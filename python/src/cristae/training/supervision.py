@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cristae.networks import UNet
+from cristae.networks import AddedNetwork, UNet, UNetConfig
 from cristae.training.losses import Compared, Loss
 
 
@@ -31,23 +31,20 @@ class DeepSupervision(nn.Module):
 
     Examples
     --------
-    >>> from cristae.networks import UNetConfig
     >>> config = UNetConfig(2, 1, 2, (2, 4, 8), ((1, 3, 3),) * 3, ((1, 2, 2),) * 2)
     >>> [tuple(logits.shape) for logits in DeepSupervision(UNet(config), True)(torch.zeros(1, 1, 16, 16))]
     [(1, 2, 16, 16), (1, 2, 8, 8)]
     """
 
-    def __init__(self, network: UNet, is_deep: bool, seed: int = 0) -> None:
+    def __init__(self, network: UNet | AddedNetwork, is_deep: bool, seed: int = 0) -> None:
         super().__init__()
         self.network = network
         config = network.config
         head = nn.Conv2d if config.dims == 2 else nn.Conv3d
+        coarser = config.features[1:-1] if is_deep and isinstance(config, UNetConfig) else ()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.heads = nn.ModuleList(
-                head(maps, config.out_channels, kernel_size=1)
-                for maps in (config.features[1:-1] if is_deep else ())
-            )
+            self.heads = nn.ModuleList(head(maps, config.out_channels, kernel_size=1) for maps in coarser)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the logits on each level, the finest first."""

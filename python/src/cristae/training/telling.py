@@ -1,9 +1,82 @@
-"""What a training tells a person beside its plan."""
+"""What a training tells a person: the words of its plan, and what happened beside it."""
 
-from cristae.networks import ForestConfig
+from typing import TYPE_CHECKING
+
+from cristae.networks import AddedConfig, ForestConfig, UNetConfig, weight_count
+from cristae.training.budget import Budget
 from cristae.training.choices import Choices
-from cristae.training.plan import Plan
+from cristae.training.fingerprint import Fingerprint
 from cristae.training.request import TrainingRequest
+
+if TYPE_CHECKING:
+    from cristae.training.plan import Plan
+
+_BY_HAND = ("levels", "features", "blocks", "kernel")
+
+
+def network_told(ours: Choices, preset: Choices, network: UNetConfig | AddedConfig) -> str:
+    """Say what the network is made of; its size by name only where nothing of it was chosen by hand."""
+    weights = f"{_about(weight_count(network))} weights"
+    if isinstance(network, AddedConfig):
+        return f"The network is {network.name!r}, which was added on this machine: {weights}."
+    by_name = all(getattr(ours, name) == getattr(preset, name) for name in _BY_HAND)
+    named = f"is {ours.size}: it " if by_name else ""
+    levels = f"{ours.levels} level{'s' if ours.levels > 1 else ''}"
+    maps = " to ".join(str(count) for count in dict.fromkeys((network.features[0], network.features[-1])))
+    blocks = f"{ours.blocks} residual block{'s' if ours.blocks > 1 else ''}"
+    return (
+        f"The network {named}has {levels} of {maps} feature maps, {blocks} on each, kernels of {ours.kernel} "
+        f"voxels, {weights}."
+    )
+
+
+def _about(count: int) -> str:
+    """Say a number of weights: "870", "310 thousand", "1.7 million"."""
+    if count < 1000:
+        return str(count)
+    return f"{count / 1000:.0f} thousand" if count < 999_500 else f"{count / 1e6:.1f} million"
+
+
+def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
+    """Say what a step sees and what it makes small, and how long the training takes."""
+    size = " x ".join(str(n) for n in ours.patch_zyx)
+    seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
+    rare = f", {ours.rare_share:.0%} of them around labelled objects" if ours.rare_share else ""
+    hard = f", {ours.error_share:.0%} where it errs most" if ours.error_share else ""
+    limit = (
+        f"{budget.steps} step{'' if budget.steps == 1 else 's'}"
+        if budget.steps is not None
+        else f"{(budget.seconds or 0) / 60:g} minutes"
+    )
+    early = " at most, and ends when nothing improves any more" if ours.patience < 1 else ""
+    length = f"The training takes {limit}{early}."
+    broken = (
+        (
+            f"{'Less than 0.01%' if found.broken_share < 1e-4 else f'{found.broken_share:.2%}'} of the grey "
+            "values are no numbers; they count as average grey.",
+        )
+        if found.broken_share > 0
+        else ()
+    )
+    jumps = (
+        ("Brightness jumps between sections: each is normalised by itself.",)
+        if found.section_jump > 0.25 and ours.normalisation == "section"
+        else ("The grey values of the images are not on one scale: each is normalised by itself.",)
+        if not found.alike and ours.normalisation != "training"
+        else ()
+    )
+    loss = (f"What it makes small is the loss {ours.loss!r}.",) if ours.loss != "dice_ce" else ()
+    deep = (
+        ("Coarser levels of the network learn to answer too (deep supervision).",)
+        if ours.deep_supervision == "on"
+        else ()
+    )
+    added = (
+        (f"Patches are varied by {ours.added_augmentation!r} too, which was added on this machine.",)
+        if ours.added_augmentation != "none"
+        else ()
+    )
+    return (*broken, *jumps, f"{seen}{rare}{hard}.", *loss, *deep, *added, length)
 
 
 def ranges_told(request: TrainingRequest) -> list[str]:
@@ -24,7 +97,7 @@ def ranges_told(request: TrainingRequest) -> list[str]:
     return [f"{said} (of 0:{depth}, counted from 0, the end excluded)."]
 
 
-def unvalidated_told(plan: Plan) -> str:
+def unvalidated_told(plan: "Plan") -> str:
     """Say why the model is not validated, and what that means for it."""
     reason = (
         "No part of the labels is held out, as was asked"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cristae.errors import Cancelled, CristaeError, OutOfMemory
 from cristae.events import Event, Metrics, Note, Progress
-from cristae.networks import UNet
+from cristae.networks import AddedConfig, AddedNetwork, UNet
 from cristae.networks.devices import bfloat16_pays, memory_format, ran_out_of_memory
 from cristae.training.averaging import WeightAverage
 from cristae.training.calibration import Calibration, calibrate, known_logits
@@ -21,7 +21,7 @@ from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from cristae.training.choices import Choices
 from cristae.training.data import training_batches
 from cristae.training.first_weights import frozen, set_to_train
-from cristae.training.losses import LOSSES, compared, patch_errors
+from cristae.training.losses import compared, loss_named, patch_errors
 from cristae.training.optimiser import AdamW
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
@@ -72,7 +72,7 @@ class Trainer:
     """
 
     plan: Plan
-    network: UNet
+    network: UNet | AddedNetwork
     patches: Patches
     validation: Sequence[tuple[Tensor, Tensor]]
     preview: Preview | None
@@ -92,7 +92,7 @@ class Trainer:
         self._supervised = DeepSupervision(self.network, choices.deep_supervision == "on", seed)
         self._supervised.to(self.device).to(memory_format=self._format)
         self._members = None if masks is None else torch.from_numpy(masks.members).to(self.device)
-        self._loss = LOSSES[choices.loss]
+        self._loss = loss_named(choices.loss)
         self.schedule = Schedule(self.plan.seconds, self.plan.steps)
         frozen(self.network, choices.freeze)
         self._optimiser = AdamW(self._supervised, choices.weight_decay)
@@ -405,8 +405,12 @@ class Trainer:
         # On one thread of a CPU, torch 2.15 gets the gradients of convolutions over two sections wrong in
         # bfloat16, by up to 1e30.
         finest = choices.patch_zyx[0] // choices.downsample_zyx[0]
-        sections = accumulate((stride[0] for stride in network.strides_zyx), floordiv, initial=finest)
-        if self.device.type == "cpu" and network.dims == 3 and 2 in sections:
+        if isinstance(network, AddedConfig):
+            may_be_two = True  # it does not tell what its levels see
+        else:
+            sections = accumulate((stride[0] for stride in network.strides_zyx), floordiv, initial=finest)
+            may_be_two = 2 in sections
+        if self.device.type == "cpu" and network.dims == 3 and may_be_two:
             return False
         return bfloat16_pays(network.dims, self.device)
 

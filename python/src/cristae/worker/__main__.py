@@ -1,4 +1,7 @@
-"""The worker process: ``python -m cristae.worker --home DIR`` does one job, ``--gpus`` lists the GPUs."""
+"""The worker process: ``python -m cristae.worker --home DIR`` does one job.
+
+With ``--gpus`` it lists the GPUs instead, with ``--extensions`` what the owner of the home added.
+"""
 
 import argparse
 import faulthandler
@@ -7,10 +10,12 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cristae.computing import prepare_to_compute
 from cristae.errors import Cancelled, CristaeError
+from cristae.extensions import OWN_NAMES, names_of, use_extensions
 from cristae.jobs.locks import FileLock
 from cristae.jobs.protocol import Ending, Order, Stopped
 from cristae.jobs.records import JobError
@@ -27,11 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cristae.worker", description=__doc__)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--gpus", action="store_true", help="print the GPUs as JSON and end")
+    parser.add_argument("--extensions", action="store_true", help="print what was added as JSON and end")
     chosen = parser.parse_args(arguments)
     if chosen.gpus:
         from cristae.worker.devices import gpus
 
         print(json.dumps(gpus()))
+        return 0
+    home = Home.find(chosen.home)
+    use_extensions(home.extensions)
+    if chosen.extensions:
+        print(json.dumps(extensions_told()))
         return 0
     prepare_to_compute()
     faulthandler.enable()
@@ -39,7 +50,6 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    home = Home.find(chosen.home)
     line = Line.over_standard_streams()
     order = line.order()
     _log.info(
@@ -72,6 +82,14 @@ def do(home: Home, order: Order, line: Line) -> Ending:
     except Exception as error:
         _log.exception("The job failed")
         return explain(error)
+
+
+def extensions_told() -> dict[str, Sequence[str]] | str:
+    """Return the names that the owner of the home added, by kind, or the sentence that says what is wrong."""
+    try:
+        return {kind: names_of(kind) for kind in OWN_NAMES}
+    except CristaeError as error:
+        return error.sentence
 
 
 def explain(error: Exception) -> JobError:

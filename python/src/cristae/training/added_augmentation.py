@@ -1,0 +1,41 @@
+"""Variants of a batch that the owner of the home added, in a Python file."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from cristae import extensions
+from cristae.errors import InvalidInput
+from cristae.networks.devices import ran_out_of_memory
+
+type Variants = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+
+def added_variants(name: str) -> Variants:
+    """Return the augmentation that was registered by this name; one that fails says where.
+
+    Raises
+    ------
+    InvalidInput
+        Nothing was.
+    """
+    function: Variants = extensions.added("augmentation", name)
+
+    def watched(x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        try:
+            images, labels = function(x, targets, generator)
+            same = (images.shape, images.dtype, labels.shape, labels.dtype)
+        except Exception as error:
+            if ran_out_of_memory(error):  # the training knows what to do
+                raise
+            told = extensions.failure_told(error, function)
+            raise InvalidInput(f"The augmentation {name!r} failed: {told}") from error
+        if same != (x.shape, x.dtype, targets.shape, targets.dtype):
+            raise InvalidInput(
+                f"The augmentation {name!r} made {tuple(images.shape)} and {tuple(labels.shape)} of images "
+                f"{tuple(x.shape)} and labels {tuple(targets.shape)}; shapes and types must stay."
+            )
+        return images, labels
+
+    return watched
