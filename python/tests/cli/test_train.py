@@ -67,6 +67,10 @@ def test_a_model_is_trained_used_and_scored_on_the_command_line(
     curves = list(csv.DictReader(io.StringIO(lines)))
     assert int(curves[-1]["step"]) == 60
     assert all(float(line["loss"]) > 0 and float(line["learning_rate"]) >= 0 for line in curves)
+    table = tmp_path / "curves.csv"
+    assert cli.main(["models", "curves", "discs", "--out", str(table)]) == 0
+    assert capsys.readouterr().out == f"The curves of 'discs' are in {table}.\n"
+    assert table.read_text() == lines
     assert not [path for path in (tmp_path / "home" / "work").iterdir() if path.is_dir()]
 
     out = tmp_path / "out.tif"

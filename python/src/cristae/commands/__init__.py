@@ -1,4 +1,15 @@
 """The commands of the command line, one file each; every one has ``add_to(commands)``."""
 
 # In the order in which `cristae --help` shows them.
-COMMANDS = ("train", "predict", "evaluate", "serve", "jobs", "models", "volumes", "doctor", "demo")
+COMMANDS = (
+    "train",
+    "predict",
+    "evaluate",
+    "serve",
+    "jobs",
+    "models",
+    "tensorboard",
+    "volumes",
+    "doctor",
+    "demo",
+)

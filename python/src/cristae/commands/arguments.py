@@ -36,7 +36,7 @@ def add_action(
     run: Callable[[argparse.Namespace], int],
     *,
     operand: str | None = None,
-) -> None:
+) -> argparse.ArgumentParser:
     """Add an action below a command, such as ``models show NAME``; the operand is ``arguments.name``."""
     action = actions.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
@@ -46,6 +46,7 @@ def add_action(
     add_home(action)
     add_json(action)
     action.set_defaults(run=run)
+    return action
 
 
 def add_home(command: argparse.ArgumentParser) -> None:

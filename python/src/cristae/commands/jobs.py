@@ -45,7 +45,7 @@ def add_to(commands: Commands) -> None:
 
 def list_jobs(arguments: argparse.Namespace) -> int:
     """Print the jobs."""
-    with _journal(arguments) as journal:
+    with journal_of(arguments) as journal:
         jobs = [] if journal is None else journal.newest(SHOWN)
     if wants_json(arguments):
         print(json.dumps({"jobs": [_facts(job) for job in jobs]}))
@@ -65,8 +65,8 @@ def show_job(arguments: argparse.Namespace) -> int:
     """Print one job and its notes."""
     from cristae.events import Note, PlanMade
 
-    with _journal(arguments) as journal:
-        job = _find(journal, arguments)
+    with journal_of(arguments) as journal:
+        job = find_job(journal, arguments.name)
         events = [] if journal is None else journal.events(job.job_id, count=job.last_sequence + 1)
     bodies = [event.body for event in events]
     notes = [body.sentence for body in bodies if isinstance(body, Note)]
@@ -85,8 +85,8 @@ def cancel_job(arguments: argparse.Namespace) -> int:
     """Ask the server to end a job."""
     from cristae.service.client import cancel
 
-    with _journal(arguments) as journal:
-        job = _find(journal, arguments)
+    with journal_of(arguments) as journal:
+        job = find_job(journal, arguments.name)
     state = job.state.value if job.state.is_end else cancel(home_of(arguments), job.job_id)
     if wants_json(arguments):
         print(json.dumps({"job_id": job.job_id, "state": state}))
@@ -96,7 +96,7 @@ def cancel_job(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _journal(arguments: argparse.Namespace) -> "Iterator[Journal | None]":
+def journal_of(arguments: argparse.Namespace) -> "Iterator[Journal | None]":
     """Open the journal of the home, if there is one."""
     from cristae.jobs.journal import Journal
 
@@ -108,8 +108,17 @@ def _journal(arguments: argparse.Namespace) -> "Iterator[Journal | None]":
         yield journal
 
 
-def _find(journal: "Journal | None", arguments: argparse.Namespace) -> "JobRecord":
-    wanted = arguments.name.lower()
+def find_job(journal: "Journal | None", name: str) -> "JobRecord":
+    """Return the job whose id begins so.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    InvalidInput
+        It could be several.
+    """
+    wanted = name.lower()
     if len(wanted) < LEAST:
         raise InvalidInput(f"'{wanted}' is too short for a job; give at least {LEAST} characters of its id.")
     found = [] if journal is None else [j for j in journal.newest(10**9) if j.job_id.startswith(wanted)]

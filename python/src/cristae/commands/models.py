@@ -1,10 +1,9 @@
 """``cristae models``: the models of the home folder."""
 
 import argparse
-import csv
 import json
-import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cristae.commands.arguments import Commands, add_action, add_json, home_of, new_command, wants_json
@@ -19,6 +18,7 @@ EXAMPLE = """\
   cristae models
   cristae models show mito --json
   cristae models curves mito
+  cristae models curves mito --out mito.xlsx
   cristae models delete mito
 """
 
@@ -32,7 +32,15 @@ def add_to(commands: Commands) -> None:
     actions = command.add_subparsers(metavar="list | show NAME | curves NAME | delete NAME")
     add_action(actions, "list", "list all models, newest first (default)", list_models)
     add_action(actions, "show", "show one model: classes, figures, plan", show_model, operand="NAME")
-    add_action(actions, "curves", "print the curves of the training as CSV", print_curves, operand="NAME")
+    curves = add_action(
+        actions, "curves", "print the curves of the training as CSV", print_curves, operand="NAME"
+    )
+    curves.add_argument(
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="write them into this file instead, by its ending: .csv, or .xlsx for Excel, with a chart",
+    )
     add_action(actions, "delete", "delete one model", delete_model, operand="NAME")
     command.set_defaults(run=list_models)
 
@@ -81,19 +89,17 @@ def show_model(arguments: argparse.Namespace) -> int:
 
 def print_curves(arguments: argparse.Namespace) -> int:
     """Print the figures of the training, one line for each time that they were taken."""
+    from cristae.commands.curves import as_csv, history_of, write_curves
+
     model = _library(arguments).find(arguments.name)
-    history = model.record.get("history", [])
+    if arguments.out is not None:
+        write_curves(history_of(model), arguments.out)
     if wants_json(arguments):
-        print(json.dumps({"name": model.name, "history": history}))
-        return 0
-    if not history and model.record["network"].get("kind") == "forest":
-        raise NotFound(f"The model '{model.name}' is a forest that was not validated: it has no curves.")
-    if not history:
-        raise NotFound(f"The model '{model.name}' was made by a version that kept no curves.")
-    columns = list(dict.fromkeys(["step", *(name for values in history for name in values)]))
-    lines = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-    lines.writeheader()
-    lines.writerows(history)
+        print(json.dumps({"name": model.name, "history": model.record.get("history", [])}))
+    elif arguments.out is None:
+        print(as_csv(history_of(model)), end="")
+    else:
+        print(f"The curves of '{model.name}' are in {arguments.out}.")
     return 0
 
 

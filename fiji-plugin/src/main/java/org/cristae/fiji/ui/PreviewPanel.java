@@ -10,7 +10,7 @@ import javax.swing.JPanel;
 /** The newest picture of a training, in whole pixels, so that voxels stay sharp. */
 final class PreviewPanel extends JPanel {
   private static final long serialVersionUID = 1L;
-  private static final int WIDTH = 640;
+  private static final int WIDTH = 820;
   private static final int CAPTION = 18;
   private static final String[] PARTS = {"held out: image", "labels", "the model now"};
 
