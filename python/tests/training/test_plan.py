@@ -146,7 +146,7 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "levels": "3", "features": "8", "patch_zyx": "1,128,192", "batch": "3", "learning_rate": "0.001",
         "weight_decay": "0", "clip": "1", "rare_share": "0.75", "augmentation": "0",
         "validation": "0.2", "patience": "0.25", "precision": "float32",
-        "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none",
+        "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none", "pseudo": "on",
         "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
         "loss": "focal", "deep_supervision": "on", "error_share": "0.25",
         "added_augmentation": "none",

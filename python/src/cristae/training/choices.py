@@ -65,6 +65,9 @@ class Choices:
         the name of a network that the owner of the home added.
     freeze
         "encoder": of a model to start from, only the decoder and the last layer learn; "none": all does.
+    pseudo
+        "on": from the middle of the training on, what the averaged weights are sure of on unlabelled parts of
+        the images is learned too.
     """
 
     dimensions: int
@@ -92,6 +95,7 @@ class Choices:
     blocks: int = 1
     kernel: int = 3
     freeze: str = "none"
+    pseudo: str = "off"
     loss: str = "dice_ce"
     deep_supervision: str = "off"
     added_augmentation: str = "none"
@@ -125,6 +129,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "precision": ("auto", "float32", "bfloat16"),
     "size": ("small", "medium", "large"),
     "freeze": ("none", "encoder"),
+    "pseudo": ("off", "on"),
     "deep_supervision": ("off", "on"),
 }
 _EXTENSIBLE: Mapping[str, Kind] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,7 +12,17 @@ from torch import Tensor
 from cristae.geometry import Box
 from cristae.networks import Frame, NetworkConfig, Preprocessing, total_stride
 from cristae.training.regions import Region
-from cristae.training.sampling import PatchSampler, Place, validation_boxes
+from cristae.training.sampling import Place, validation_boxes
+
+
+class Sampler(Protocol):
+    """What says where the patches of a step lie."""
+
+    patch_zyx: tuple[int, ...]
+
+    def draw(self, step: int, count: int) -> list[Place]:
+        """Return the places of the patches of a step, counted from 1."""
+
 
 type Arrays = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
@@ -31,6 +42,7 @@ class PatchReader:
         self, regions: Sequence[Region], preprocessing: Preprocessing, network: NetworkConfig
     ) -> None:
         self.regions = regions
+        self.preprocessing = preprocessing
         self._dims = network.dims
         self._frames = [Frame(region.image, preprocessing, total_stride(network)) for region in regions]
 
@@ -41,7 +53,7 @@ class PatchReader:
 
 
 def training_batches(
-    reader: PatchReader, sampler: PatchSampler, batch: int, first_step: int
+    reader: PatchReader, sampler: Sampler, batch: int, first_step: int
 ) -> Generator[tuple[int, Tensor, Tensor]]:
     """Yield step, input and targets for ever, from a step on; the next batch is read ahead."""
 

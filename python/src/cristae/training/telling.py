@@ -76,7 +76,12 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, 
         if ours.added_augmentation != "none"
         else ()
     )
-    return (*broken, *jumps, f"{seen}{rare}{hard}.", *loss, *deep, *added, length)
+    pseudo = (
+        ("What it is sure of where nothing is labelled is learned too, from the middle on.",)
+        if ours.pseudo == "on"
+        else ()
+    )
+    return (*broken, *jumps, f"{seen}{rare}{hard}.", *loss, *deep, *pseudo, *added, length)
 
 
 def ranges_told(request: TrainingRequest) -> list[str]:

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
-from operator import floordiv
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,8 @@ from torch import Tensor
 
 from cristae.errors import Cancelled, CristaeError, OutOfMemory
 from cristae.events import Event, Metrics, Note, Progress
-from cristae.networks import AddedConfig, AddedNetwork, UNet
-from cristae.networks.devices import bfloat16_pays, memory_format, ran_out_of_memory
+from cristae.networks import AddedNetwork, UNet
+from cristae.networks.devices import memory_format, ran_out_of_memory
 from cristae.training.averaging import WeightAverage
 from cristae.training.calibration import Calibration, calibrate, known_logits
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -25,9 +23,11 @@ from cristae.training.losses import compared, loss_named, patch_errors
 from cristae.training.optimiser import AdamW
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
+from cristae.training.precision import precision_is_mixed
 from cristae.training.preview import Preview
 from cristae.training.schedule import Schedule, learning_rate
 from cristae.training.supervision import DeepSupervision, supervised_loss
+from cristae.training.unlabelled import PseudoLabels, unlabelled_loss, weight_of
 from cristae.training.validation import validate
 
 _CHECKPOINT_EVERY_S = 60.0
@@ -97,6 +97,8 @@ class Trainer:
         frozen(self.network, choices.freeze)
         self._optimiser = AdamW(self._supervised, choices.weight_decay)
         self._average = WeightAverage(self.network)
+        pseudo = choices.pseudo == "on"
+        self._pseudo = PseudoLabels(self.patches, self.network, self._members) if pseudo else None
         self._best: dict[str, Tensor] = {}
         self._values: dict[str, float] = {}
         torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every step has the same shapes
@@ -156,6 +158,8 @@ class Trainer:
                     self._save()
         finally:
             batches.close()
+            if self._pseudo is not None:
+                self._pseudo.close()
         if self._last_validation < schedule.step:
             self._validate(losses)
         self._save()
@@ -183,11 +187,24 @@ class Trainer:
         loss = supervised_loss(self._loss, answers, coarser)
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
+        self._add_unlabelled(step)
         self._optimiser.clip(self.plan.choices.clip)
         self._optimiser.step(rate)
         if self.patches.sampler.running_error is not None:
             self.patches.sampler.tell(step, patch_errors(answers, self.batch))
         return loss.detach()
+
+    def _add_unlabelled(self, step: int) -> None:
+        """Add the gradients of what unlabelled patches teach, once the network knows something."""
+        weight = weight_of(self.schedule.progress)
+        if self._pseudo is None or weight == 0:
+            return
+        x, targets = self._pseudo.of(step, self.batch, self._average.tensors)
+        x, targets = self.patches.varied(-step, x, targets)  # other variants than those of labelled patches
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
+            logits = self.network(x.contiguous(memory_format=self._format))
+        loss = weight * unlabelled_loss(compared(logits, targets, self._members))
+        loss.backward()  # type: ignore[no-untyped-call]
 
     def _steps_are_too_few(self) -> bool:
         """Make the batch smaller on a slow machine: a hundred small steps teach more than ten large ones."""
@@ -388,31 +405,15 @@ class Trainer:
         for sentence in told:
             self.on_event(Note(sentence, is_warning=True))
         if found is None:
-            self._mixed = self._precision_is_mixed()
+            self._mixed = precision_is_mixed(self.plan.choices, self.network.config, self.device)
             self._save()
             self.schedule = Schedule(self.plan.seconds, self.plan.steps)
             return
         if found.numbers["device"] != self.device.type:
-            self._mixed = self._precision_is_mixed()
+            self._mixed = precision_is_mixed(self.plan.choices, self.network.config, self.device)
         self._restore(found, float(found.numbers["spent_s"]))
         if self.schedule.step > 0:
             self.on_event(Note(f"The training goes on from step {self.schedule.step}."))
-
-    def _precision_is_mixed(self) -> bool:
-        choices, network = self.plan.choices, self.network.config
-        if choices.precision != "auto":
-            return choices.precision == "bfloat16"
-        # On one thread of a CPU, torch 2.15 gets the gradients of convolutions over two sections wrong in
-        # bfloat16, by up to 1e30.
-        finest = choices.patch_zyx[0] // choices.downsample_zyx[0]
-        if isinstance(network, AddedConfig):
-            may_be_two = True  # it does not tell what its levels see
-        else:
-            sections = accumulate((stride[0] for stride in network.strides_zyx), floordiv, initial=finest)
-            may_be_two = 2 in sections
-        if self.device.type == "cpu" and network.dims == 3 and may_be_two:
-            return False
-        return bfloat16_pays(network.dims, self.device)
 
     def _restore(self, found: Checkpoint, spent_s: float) -> None:
         numbers = found.numbers

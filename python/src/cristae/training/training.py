@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
 from cristae.labels import LabelReading, MajorityVote
 from cristae.networks import ForestConfig, total_stride
@@ -25,6 +26,7 @@ from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.starting import refuse_unfit, start_told
 from cristae.training.telling import ranges_told, unvalidated_told
 from cristae.training.trainer import Trainer
+from cristae.training.unlabelled import nothing_is_unlabelled
 from cristae.training.validation import validate
 
 
@@ -109,6 +111,8 @@ def train(
     chosen = choose_device(device)
     on_event(PlanMade(plan.sentences, plan.settings))
     patches = prepare_patches(request, plan, on_event)
+    if plan.choices.pseudo == "on" and nothing_is_unlabelled(patches):
+        raise InvalidInput("Every voxel has a label: pseudo=on finds nothing to learn from. Leave it out.")
     regions, first = patches.regions, patches.reading
     down = plan.choices.downsample_zyx
     step = tuple(s * d for s, d in zip(total_stride(plan.network), down, strict=True))

@@ -1,0 +1,142 @@
+"""Unlabelled patches: which voxels, what the teacher is sure of, what that costs, and that it can go on."""
+
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cristae.errors import Cancelled, InvalidInput
+from cristae.geometry import Box
+from cristae.labels import UNKNOWN
+from cristae.networks import Preprocessing, Statistics, UNetConfig
+from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
+from cristae.training.losses import compared
+from cristae.training.pairs import read_pairs
+from cristae.training.unlabelled import (
+    LABELLED,
+    UNLABELLED,
+    UnlabelledReader,
+    UnlabelledSampler,
+    sure_targets,
+    unlabelled_loss,
+    weight_of,
+)
+from cristae.volumes import ArrayImage, VoxelSize
+
+SMALL = {"features": "4", "levels": "2", "batch": "2", "patch_zyx": "1,32,32", "downsample_zyx": "1,1,1"}
+SIZE = VoxelSize(50, 5, 5)
+CONFIG = UNetConfig(2, 1, 2, (4, 8), ((1, 3, 3), (1, 3, 3)), ((1, 2, 2),))
+
+
+def request_for(labelled: int = 1, depth: int = 4, **choices: Any) -> TrainingRequest:
+    """Bright squares, of which the first sections are labelled."""
+    random = np.random.default_rng(0)
+    mask = random.integers(0, 2, (depth, 5, 5), np.uint8).repeat(8, 1).repeat(8, 2)
+    image = (100 + 80 * mask + random.integers(0, 20, mask.shape)).astype(np.uint8)
+    mask[labelled:] = 0
+    given: dict[str, Any] = {"model_name": "m", "budget": Budget(steps=12), "settings": SMALL}
+    return TrainingRequest([(ArrayImage(image, SIZE), ArrayImage(mask, SIZE))], **{**given, **choices})
+
+
+def trained(request: TrainingRequest, folder: Path, **choices: Any) -> TrainedModel:
+    return train(request, inspect_and_plan(request, "cpu"), folder=folder, device="cpu", **choices)
+
+
+def test_only_what_leaves_little_doubt_becomes_a_target() -> None:
+    # 0.9526 and 0.9474 of the first class, then certainty of the second, then none
+    logits = torch.tensor([[[3.0, 2.89, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0]]])
+    assert sure_targets(logits).tolist() == [[0, UNKNOWN, 1, UNKNOWN]]
+
+
+def test_of_masks_all_must_be_sure_and_their_combination_known() -> None:
+    members = torch.tensor([[False, False], [True, False], [True, True]])  # nobody drew the second alone
+    logits = torch.tensor([[[-9.0, 9.0, 9.0, -9.0, 9.0], [-9.0, -9.0, 9.0, 9.0, 0.0]]])
+    assert sure_targets(logits, members).tolist() == [[0, 1, 2, UNKNOWN, UNKNOWN]]
+    assert sure_targets(logits, members).dtype == torch.uint8
+
+
+def test_the_loss_of_classes_is_what_a_hand_calculates() -> None:
+    logits = torch.tensor([[[log(3.0), 0.0, 0.0, 0.0], [0.0, 0.0, log(9.0), 0.0]]])
+    targets = torch.tensor([[0, 1, UNKNOWN, UNKNOWN]], dtype=torch.uint8)
+    # Shares 3/4 and 1/2 of the targets; two of four voxels count.
+    cross_entropy = (log(4 / 3) + log(2)) / 4
+    entropies = (
+        0.75 * log(4 / 3) + 0.25 * log(4),
+        log(2),
+        0.9 * log(10 / 9) + 0.1 * log(10),
+        log(2),
+    )
+    wanted = 0.5 * cross_entropy + 0.05 * sum(entropies) / 4
+    assert float(unlabelled_loss(compared(logits, targets))) == pytest.approx(wanted)
+
+
+def test_the_loss_of_masks_is_what_a_hand_calculates_and_has_a_slope_where_all_is_certain() -> None:
+    members = torch.tensor([[False, False], [True, False]])
+    logits = torch.tensor([[[log(3.0), 0.0], [0.0, -log(9.0)]]])  # voxels are columns
+    targets = torch.tensor([[1, UNKNOWN]], dtype=torch.uint8)
+    cross_entropy = (log(4 / 3) + log(2)) / 4  # of both masks in one of two voxels
+    entropies = (
+        0.75 * log(4 / 3) + 0.25 * log(4),
+        log(2),
+        log(2),
+        0.9 * log(10 / 9) + 0.1 * log(10),
+    )
+    loss = unlabelled_loss(compared(logits, targets, members))
+    assert float(loss) == pytest.approx(0.5 * cross_entropy + 0.05 * sum(entropies) / 4)
+    certain = torch.full((1, 2, 2), 200.0, requires_grad=True)
+    unlabelled_loss(compared(certain, targets, members)).backward()  # type: ignore[no-untyped-call]
+    assert certain.grad is not None
+    assert torch.isfinite(certain.grad).all()
+
+
+def test_nothing_is_taught_before_the_network_knows_something() -> None:
+    assert [weight_of(p) for p in (0.0, 0.3, 1.0)] == [0.0, 0.0, 1.0]
+
+
+def test_voxels_are_labelled_unlabelled_or_not_to_be_looked_at() -> None:
+    (region,) = read_pairs(request_for(labelled=2))
+    region.held_out = Box((1, 0, 0), (2, 40, 20))
+    preprocessing = Preprocessing(2, "section", Statistics((140.0,), (40.0,)))
+    reader = UnlabelledReader([region], preprocessing, CONFIG)
+    x, kinds = reader.read(0, Box((0, 0, -4), (3, 40, 36)))
+    assert x.shape == (3, 1, 40, 40)
+    assert (kinds[:, :, :4] == UNKNOWN).all()  # beyond the image
+    assert (kinds[0, :, 4:] == LABELLED).all()
+    assert (kinds[1, :, 4:24] == UNKNOWN).all()  # held out
+    assert (kinds[1, :, 24:] == LABELLED).all()
+    assert (kinds[2, :, 4:] == UNLABELLED).all()
+
+
+def test_patches_are_drawn_where_nothing_is_labelled_and_a_step_sees_the_same_ones_again() -> None:
+    regions = read_pairs(request_for(labelled=3, depth=8))
+    sampler = UnlabelledSampler(regions, (1, 32, 32), seed=4)
+    places = [place for step in range(1, 30) for place in sampler.draw(step, 4)]
+    assert all(place.start_zyx[0] >= 3 for place in places)
+    assert all(0 <= start <= 8 for place in places for start in place.start_zyx[1:])
+    assert len(set(places)) > 80
+    assert sampler.draw(7, 4) == UnlabelledSampler(regions, (1, 32, 32), seed=4).draw(7, 4)
+
+
+@pytest.mark.parametrize("target", ["classes", "masks"])
+def test_it_changes_the_weights_and_a_training_that_was_interrupted_ends_with_the_same(
+    tmp_path: Path, target: Any
+) -> None:
+    request = request_for(settings=SMALL | {"pseudo": "on"}, target=target)
+    whole = trained(request, tmp_path / "whole")
+    asked = iter(range(100))
+    with pytest.raises(Cancelled):
+        trained(request, tmp_path / "cut", should_stop=lambda: next(asked) >= 9)
+    again = trained(request, tmp_path / "cut")
+    without = trained(request_for(target=target), tmp_path / "without")
+    for name, weights in whole.weights.items():
+        assert np.array_equal(weights, again.weights[name]), name
+    assert not np.array_equal(whole.weights["head.weight"], without.weights["head.weight"])
+    assert any("nothing is labelled" in sentence for sentence in whole.record["plan"]["sentences"])
+
+
+def test_where_everything_is_labelled_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="pseudo=on finds nothing"):
+        trained(request_for(labelled=4, settings=SMALL | {"pseudo": "on"}), tmp_path)
