@@ -86,6 +86,13 @@ LABEL_CLASS = Kind(lambda value: isinstance(value, LabelClass), "a LabelClass")
 PACKAGE = Kind(lambda value: hasattr(value, "record") and hasattr(value, "weights"), "a model package")
 
 
+MODEL = NAME | PATH | PACKAGE
+MODELS = Kind(
+    lambda value: MODEL.fits(value) or (_is_list(value) and bool(value) and all(map(MODEL.fits, value))),
+    f"{MODEL.told} or a list of them",
+)
+
+
 def check_arguments(**given: tuple[Any, Kind]) -> None:
     """Refuse the first argument that is not of its kind.
 

@@ -281,7 +281,7 @@ def predict(
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
-        model=(model, kinds.NAME | kinds.PATH | kinds.PACKAGE),
+        model=(model, kinds.MODELS),
         kind=(kind, kinds.KIND | kinds.NOTHING),
         engine=(engine, kinds.ENGINE),
         device=(device, kinds.DEVICE),
