@@ -13,7 +13,8 @@ from torch import Tensor
 from cristae.errors import Cancelled, CristaeError, OutOfMemory
 from cristae.events import Event, Note
 from cristae.geometry import Box
-from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, precision, train
+from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
+from cristae.training import precision as precision_module
 from cristae.training import trainer as trainer_module
 from cristae.training.losses import LOSSES, Compared, dice_ce
 from cristae.training.optimiser import AdamW
@@ -157,13 +158,13 @@ def test_a_single_patch_that_does_not_fit_ends_the_training_with_advice(
 
 
 def test_a_training_that_goes_on_keeps_its_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "bfloat16_pays", lambda dims, device: True)
+    monkeypatch.setattr(precision_module, "bfloat16_pays", lambda dims, device: True)
     unbroken = trained(request_for(), tmp_path / "unbroken", [])
     assert unbroken.record["plan"]["settings"]["precision"] == "bfloat16"
     asked = iter(range(100))
     with pytest.raises(Cancelled):
         trained(request_for(), tmp_path / "broken", [], lambda: next(asked) == 3)
-    monkeypatch.setattr(precision, "bfloat16_pays", lambda dims, device: False)
+    monkeypatch.setattr(precision_module, "bfloat16_pays", lambda dims, device: False)
     resumed = trained(request_for(), tmp_path / "broken", [])
     assert resumed.record["plan"]["settings"]["precision"] == "bfloat16"
     for name, weights in unbroken.weights.items():
@@ -194,7 +195,7 @@ def test_a_slow_first_step_does_not_make_the_batch_smaller(
 def test_mixed_precision_is_not_chosen_where_its_gradients_are_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sections: str, precision: str
 ) -> None:
-    monkeypatch.setattr(precision, "bfloat16_pays", lambda dims, device: True)
+    monkeypatch.setattr(precision_module, "bfloat16_pays", lambda dims, device: True)
     volume = {"dimensions": "3", "levels": "3", "patch_zyx": f"{sections},16,16", "batch": "1"}
     image, labels = request_for().pairs[0]
     size = VoxelSize(5, 5, 5)
