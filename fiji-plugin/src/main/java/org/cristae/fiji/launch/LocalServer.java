@@ -28,7 +28,6 @@ public final class LocalServer {
 
   private final HomeFolder home;
   private volatile Process process;
-  private volatile boolean stopped;
 
   /** The server of the home folder. */
   public LocalServer(HomeFolder home) {
@@ -38,11 +37,6 @@ public final class LocalServer {
   /** The home folder. */
   public HomeFolder home() {
     return home;
-  }
-
-  /** True if {@link #stop} ended the server and none was asked for since. */
-  public boolean wasStopped() {
-    return stopped;
   }
 
   /** True if a server that was started here still runs. */
@@ -94,7 +88,6 @@ public final class LocalServer {
   public synchronized Client ensure(
       List<String> command, Patience patience, Progress progress, Cancellation cancellation)
       throws CristaeException {
-    stopped = false;
     Optional<Client> running = find(patience);
     if (running.isPresent()) {
       return running.get();
@@ -154,7 +147,6 @@ public final class LocalServer {
   /** Stops the server if it was started here. Its jobs go on when it is started again. */
   public synchronized void stop() {
     if (process != null) {
-      stopped = true;
       process.destroy();
       try {
         if (!process.waitFor(15, TimeUnit.SECONDS)) {

@@ -34,6 +34,9 @@ public final class Connection {
 
   private static Client current;
 
+  /** The person stopped the server on this machine, and no command asked for it since. */
+  private static boolean isStopped;
+
   private Connection() {}
 
   /** The address that was set; empty for the server on this machine. */
@@ -44,11 +47,6 @@ public final class Connection {
   /** The command that was set for the server on this machine; empty for the usual one. */
   public static String command() {
     return Prefs.get(COMMAND, "");
-  }
-
-  /** True if the server on this machine is used, and the person stopped it. */
-  static boolean wasStopped() {
-    return address().isEmpty() && LOCAL.wasStopped();
   }
 
   /** The server on this machine. */
@@ -84,6 +82,9 @@ public final class Connection {
    */
   public static synchronized Client open(Progress progress, Cancellation cancellation)
       throws CristaeException {
+    if (address().isEmpty()) {
+      isStopped = false; // whoever runs it by now
+    }
     if (current != null && answers(current)) {
       return current;
     }
@@ -100,6 +101,17 @@ public final class Connection {
       current = new Client(address, HOME::remoteToken, LATER);
     }
     return current;
+  }
+
+  /**
+   * As {@link #open}, for what asks by itself and not for the person: a server on this machine that
+   * the person stopped is not started again. If another program started one since, it is that.
+   *
+   * @return null if the server was stopped, and none runs
+   */
+  static synchronized Client openUnlessStopped(Progress progress, Cancellation cancellation)
+      throws CristaeException {
+    return isStopped && address().isEmpty() ? findLocal() : open(progress, cancellation);
   }
 
   /** A connection to the server that runs on this machine; null if none does. Starts nothing. */
@@ -152,8 +164,15 @@ public final class Connection {
     }
   }
 
+  /** Stops the server on this machine if it was started here; its jobs go on with the next one. */
+  public static synchronized void stopLocal() {
+    disconnect();
+    isStopped = true;
+    LOCAL.stop();
+  }
+
   /** Forgets the connection; the server goes on. */
-  public static synchronized void disconnect() {
+  private static void disconnect() {
     if (current != null) {
       RETIRED.add(current);
       current = null;

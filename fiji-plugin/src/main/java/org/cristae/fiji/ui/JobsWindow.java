@@ -13,8 +13,10 @@ import javax.swing.ListSelectionModel;
 import javax.swing.SwingUtilities;
 import javax.swing.WindowConstants;
 import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.client.Progress;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobKind;
 import org.cristae.v1.JobState;
@@ -23,7 +25,7 @@ import org.cristae.v1.JobState;
 public final class JobsWindow {
   private static final int LIMIT = 200;
   private static final long REFRESH_MS = 1500;
-  private static final long AFTER_FAILURE_MS = 10_000;
+  private static final long AFTER_FAILURE_MS = 10_000; // each time may start a server that fails
   private static final int[] WIDTHS = {220, 110, 80, 70, 70, 100};
   private static final int WORDS_WIDTH = 500;
   private static JobsWindow shown;
@@ -35,6 +37,9 @@ public final class JobsWindow {
   private final JButton follow = Look.button("Follow", this::followSelected);
   private final JButton result = Look.button("Open Result", this::followSelected);
   private final JButton cancel = Look.button("Cancel Job", this::cancelSelected);
+
+  /** The person asked for the list, and it was not shown since: a stopped server is started. */
+  private volatile boolean isAskedFor = true;
 
   private JobsWindow() {
     frame.setDefaultCloseOperation(WindowConstants.DISPOSE_ON_CLOSE);
@@ -71,28 +76,24 @@ public final class JobsWindow {
             thread.setDaemon(true);
             thread.start();
           } else {
+            shown.isAskedFor = true;
             shown.frame.toFront();
           }
         });
   }
 
   private void refreshWhileOpen() {
-    boolean isFirst = true;
     while (frame.isDisplayable()) {
       long pauseMs = REFRESH_MS;
       try {
-        if (isFirst || !Connection.wasStopped()) {
-          List<Job> jobs =
-              new Jobs(Connection.open((stage, f, d) -> say(stage), new Cancellation()))
-                  .list(LIMIT);
-          SwingUtilities.invokeLater(() -> show(jobs));
-          isFirst = false;
-        } else {
-          say("The server was stopped. The next command starts it, and its jobs go on.");
-        }
+        refresh();
       } catch (CristaeException e) {
         say(e.getMessage());
-        pauseMs = AFTER_FAILURE_MS; // each time may start a server that fails
+        pauseMs = AFTER_FAILURE_MS;
+      } catch (RuntimeException
+          | Error e) { // such as too little memory, of which there may be more
+        say(Failures.unforeseen(e).getMessage());
+        pauseMs = AFTER_FAILURE_MS;
       }
       try {
         Thread.sleep(pauseMs);
@@ -100,6 +101,21 @@ public final class JobsWindow {
         return;
       }
     }
+  }
+
+  private void refresh() throws CristaeException {
+    Progress starting = (stage, fraction, detail) -> say(stage);
+    Client client =
+        isAskedFor
+            ? Connection.open(starting, new Cancellation())
+            : Connection.openUnlessStopped(starting, new Cancellation());
+    if (client == null) {
+      say("The server was stopped. The next command starts it, and its jobs go on.");
+      return;
+    }
+    List<Job> jobs = new Jobs(client).list(LIMIT);
+    isAskedFor = false;
+    SwingUtilities.invokeLater(() -> show(jobs));
   }
 
   private void say(String text) {

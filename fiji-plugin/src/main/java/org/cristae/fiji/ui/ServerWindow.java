@@ -150,8 +150,7 @@ public final class ServerWindow {
   private void stop() {
     inBackground(
         () -> {
-          Connection.disconnect();
-          Connection.local().stop();
+          Connection.stopLocal();
           return "The server on this machine was stopped. Its jobs go on when it is started again.";
         });
   }

@@ -1,6 +1,7 @@
 package org.cristae.fiji.command;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.DataInputStream;
@@ -16,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.jar.JarFile;
 import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
+import org.cristae.fiji.launch.HomeFolder;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -93,6 +95,7 @@ class JarIT {
             "-batch",
             macro.toString());
     builder.environment().put("CRISTAE_COMMAND", RealImageJ.serverCommand());
+    builder.environment().put("CRISTAE_LIMITS", "{\"stop_grace_s\": 2}");
     File output = folder.resolve("output.txt").toFile();
     builder.redirectErrorStream(true).redirectOutput(output);
     Process imagej = builder.start();
@@ -105,6 +108,11 @@ class JarIT {
     } finally {
       imagej.destroyForcibly();
     }
+    HomeFolder home = HomeFolder.ofUser();
+    for (int i = 0; i < 1500 && home.address().isPresent(); i++) {
+      Thread.sleep(100); // without a call to it: as long as anybody calls, it stays
+    }
+    assertFalse(home.address().isPresent(), "the server outlived its ImageJ");
   }
 
   private static List<String> exceptions(String output) {

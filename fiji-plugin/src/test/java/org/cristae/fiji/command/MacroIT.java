@@ -56,7 +56,7 @@ class MacroIT {
   @AfterAll
   static void stopServer() {
     RealImageJ.closeAll();
-    Connection.local().stop();
+    Connection.stopLocal();
   }
 
   @BeforeEach
