@@ -1,6 +1,7 @@
 """Starting, stopping and restarting a server."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -151,6 +152,18 @@ def test_a_server_stops_when_the_program_that_wanted_it_has_gone_and_no_job_runs
             assert client.wait(job.job_id).state == jobs_pb2.JOB_STATE_DONE
         assert server.process.wait(20) == 0
         assert not server.home.server_file.exists()
+
+
+def test_a_server_that_a_program_wants_waits_for_the_one_before_it_to_end(tmp_path):
+    with RunningServer(tmp_path / "home") as ending, ending.client() as client:
+        job = client.submit_training(training(client, model="hang"))
+        while not ending.workers() or client.job(job.job_id).last_sequence < 3:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        ending.process.send_signal(signal.SIGTERM)  # takes ten seconds to end its worker
+        with RunningServer(tmp_path / "home", stop_with=os.getpid()):
+            assert ending.process.wait(30) == 0
+        assert "is in use by" not in ending.output()
 
 
 def test_a_server_stays_while_another_program_calls_it(tmp_path):

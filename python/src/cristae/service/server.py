@@ -45,6 +45,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _GOODBYE_S = 2.0
+_ENDING_S = 20.0  # its workers are ended after 10 s
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def serve(
         PEM files: the server's certificate chain and its private key.
     stop_with
         The id of a process: once it has gone and no job runs, the server ends after ``limits.stop_grace_s``.
+        Such a server waits for one before it that is ending.
     limits
         How much it takes.
     worker_command
@@ -105,9 +107,15 @@ def serve(
     # Also in a home that was made by hand: what the server and its workers write is its owner's alone.
     os.umask(0o077)
     home.make()
-    with FileLock(home.lock_file, f"The home {home.root}"), _logging_to(home.log_file):
-        announce_extensions(home)
-        asyncio.run(_run(home, options, credentials, on_ready))
+    lock = FileLock(home.lock_file, f"The home {home.root}")
+    # A program starts a server when none answers: one that holds the home all the same is just ending.
+    lock.acquire(wait_s=0.0 if stop_with is None else _ENDING_S)
+    try:
+        with _logging_to(home.log_file):
+            announce_extensions(home)
+            asyncio.run(_run(home, options, credentials, on_ready))
+    finally:
+        lock.release()
 
 
 def _credentials(options: Options) -> grpc.ServerCredentials | None:
