@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,20 @@ def test_jobs_are_read_from_the_journal_without_a_server(
     assert "is cancelled" in said(capsys, "jobs", "cancel", job_id[:8])
     assert "no job" in said(capsys, "jobs", "show", "zzzz", code=1)
     journal.close()
+
+
+def test_a_job_that_waits_is_listed_however_many_newer_ones_ended(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cristae.commands.jobs.SHOWN", 2)
+    with closing(Journal(Home(home).journal_file)) as journal:
+        for number in range(6):
+            spec = PredictionSpec("mito", "a" * 64)
+            journal.submit(f"{number}", spec, f"stack {number} with mito", max_open=6)
+        for number in (0, 2, 3, 5):
+            journal.move(f"{number}", JobState.CANCELLED)
+    listed = json.loads(said(capsys, "jobs", "--json"))["jobs"]
+    assert [job["job_id"] for job in listed] == ["5", "4", "1"]
 
 
 def test_jobs_that_stand_still_because_no_server_runs_are_told_so(

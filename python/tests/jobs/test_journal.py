@@ -155,6 +155,11 @@ def test_jobs_are_listed_newest_first_and_in_parts(journal):
     assert [job.job_id for job in newest] == ["job 4", "job 3"]
     assert [job.job_id for job in journal.newest(9, newest[-1].number)] == ["job 2", "job 1", "job 0"]
     assert [job.job_id for job in journal.open_jobs()] == [f"job {number}" for number in range(5)]
+    journal.move("job 2", JobState.CANCELLED)
+    open_ones = journal.newest(3, only_open=True)
+    assert [job.job_id for job in open_ones] == ["job 4", "job 3", "job 1"]
+    rest = journal.newest(3, open_ones[-1].number, only_open=True)
+    assert [job.job_id for job in rest] == ["job 0"]
 
 
 def test_an_unknown_job_is_told(journal):

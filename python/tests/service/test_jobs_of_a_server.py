@@ -476,6 +476,13 @@ def test_jobs_are_listed_newest_first_page_by_page(server, client):
         if not page:
             break
     assert found == ids
+    running = client.submit_training(training(client, model="hang")).job_id
+    request = jobs_pb2.ListJobsRequest(page_size=1, only_open=True)
+    answer = client._call(jobs_pb2_grpc.JobsStub, "ListJobs", request)
+    assert ([job.job_id for job in answer.jobs], answer.next_page) == ([running], "")
+    client.cancel(running)
+    client.wait(running)
+    assert not client._call(jobs_pb2_grpc.JobsStub, "ListJobs", request).jobs
     for bad in ("x", "-1", "9" * 30, "١"):
         with pytest.raises(InvalidInput, match="no such page"):
             client._call(jobs_pb2_grpc.JobsStub, "ListJobs", jobs_pb2.ListJobsRequest(page=bad))

@@ -37,7 +37,7 @@ def add_to(commands: Commands) -> None:
     )
     add_json(command)
     actions = command.add_subparsers(metavar="list | show ID | cancel ID")
-    add_action(actions, "list", f"list the newest {SHOWN} jobs (default)", list_jobs)
+    add_action(actions, "list", f"list the newest {SHOWN} jobs and all that wait or run (default)", list_jobs)
     add_action(actions, "show", "show one job and what it told", show_job, operand="ID")
     add_action(actions, "cancel", "ask the running server to end a job", cancel_job, operand="ID")
     command.set_defaults(run=list_jobs)
@@ -46,7 +46,7 @@ def add_to(commands: Commands) -> None:
 def list_jobs(arguments: argparse.Namespace) -> int:
     """Print the jobs."""
     with journal_of(arguments) as journal:
-        jobs = [] if journal is None else journal.newest(SHOWN)
+        jobs = [] if journal is None else _listed(journal)
     if wants_json(arguments):
         print(json.dumps({"jobs": [_facts(job) for job in jobs]}))
         return 0
@@ -93,6 +93,13 @@ def cancel_job(arguments: argparse.Namespace) -> int:
     else:
         print(f"The job {job.job_id[:SHORT]} ({job.title}) is {state.lower()}.")
     return 0
+
+
+def _listed(journal: "Journal") -> "list[JobRecord]":
+    """Return the newest jobs, and behind them every older one that has not ended: it may run for weeks."""
+    newest = journal.newest(SHOWN)
+    oldest = newest[-1].number if newest else 0
+    return newest + [job for job in reversed(journal.open_jobs()) if job.number < oldest]
 
 
 @contextmanager

@@ -202,9 +202,14 @@ class Journal:
             raise NotFound(f"No job has the id {job_id}. The list of jobs tells those that are there.")
         return _job(row)
 
-    def newest(self, count: int, before: int | None = None) -> list[JobRecord]:
-        """Return at most ``count`` jobs, newest first, of those before the one numbered ``before``."""
+    def newest(self, count: int, before: int | None = None, *, only_open: bool = False) -> list[JobRecord]:
+        """Return at most ``count`` jobs, newest first, of those before the one numbered ``before``.
+
+        ``only_open`` leaves out those that ended.
+        """
         limit = 2**62 if before is None else before
+        if only_open:
+            return [job for job in reversed(self.open_jobs()) if job.number < limit][:count]
         with self._lock:
             rows = self._db.execute(
                 "SELECT * FROM jobs WHERE number < ? ORDER BY number DESC LIMIT ?", (limit, count)

@@ -69,7 +69,9 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
             raise NO_SUCH_PAGE
         before = int(request.page) if request.page else None
         size = page_size(request.page_size, self._house.limits)
-        found = await self._house.quick(self._house.journal.newest, size + 1, before)
+        found = await self._house.quick(
+            self._house.journal.newest, size + 1, before, only_open=request.only_open
+        )
         shown = found[:size]
         return jobs_pb2.ListJobsResponse(
             jobs=map(job_message, shown), next_page=str(shown[-1].number) if len(found) > size else ""

@@ -5,7 +5,9 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.cristae.v1.CancelJobRequest;
@@ -60,17 +62,43 @@ public final class Jobs {
     return client.call(() -> client.jobs().getJob(request));
   }
 
-  /** All jobs, newest first, at most {@code limit}. */
+  /**
+   * The {@code limit} newest jobs, newest first; behind them every older one that waits or runs,
+   * which may take weeks.
+   */
   public List<Job> list(int limit) throws CristaeException {
-    List<Job> jobs = new ArrayList<>();
-    String page = "";
+    Map<String, Job> jobs = new LinkedHashMap<>();
+    ListJobsRequest.Builder request = ListJobsRequest.newBuilder();
     do {
-      ListJobsRequest request = ListJobsRequest.newBuilder().setPage(page).build();
-      ListJobsResponse answer = client.call(() -> client.jobs().listJobs(request));
-      jobs.addAll(answer.getJobsList());
-      page = answer.getNextPage();
-    } while (!page.isEmpty() && jobs.size() < limit);
-    return jobs.size() > limit ? jobs.subList(0, limit) : jobs;
+      ListJobsResponse answer = page(request.build());
+      for (Job job : answer.getJobsList()) {
+        if (jobs.size() == limit) {
+          addOpen(jobs);
+          return new ArrayList<>(jobs.values());
+        }
+        jobs.put(job.getJobId(), job);
+      }
+      request.setPage(answer.getNextPage());
+    } while (!request.getPage().isEmpty());
+    return new ArrayList<>(jobs.values());
+  }
+
+  private void addOpen(Map<String, Job> jobs) throws CristaeException {
+    ListJobsRequest.Builder request = ListJobsRequest.newBuilder().setOnlyOpen(true);
+    do {
+      ListJobsResponse answer = page(request.build());
+      for (Job job : answer.getJobsList()) {
+        if (isEnd(job.getState())) {
+          return; // an older server, which lists them all
+        }
+        jobs.putIfAbsent(job.getJobId(), job);
+      }
+      request.setPage(answer.getNextPage());
+    } while (!request.getPage().isEmpty());
+  }
+
+  private ListJobsResponse page(ListJobsRequest request) throws CristaeException {
+    return client.call(() -> client.jobs().listJobs(request));
   }
 
   /** All models, newest first. */

@@ -137,6 +137,8 @@ public final class JobsWindow {
     selectionChanged();
     if (jobs.isEmpty()) {
       tell("No jobs yet: Plugins > Cristae > Cristae Train makes the first.");
+    } else if (jobs.size() >= LIMIT && selected() == null) {
+      tell("The newest " + LIMIT + " jobs, and all that wait or run.");
     }
   }
 

@@ -260,6 +260,37 @@ class ClientTest {
     }
   }
 
+  /** Ids of the jobs that are listed, of jobs 9, 8, ..., 0 of which those in {@code open} run. */
+  private List<String> listed(int limit, Integer... open) throws Exception {
+    server.jobs.clear();
+    server.lists.set(0);
+    for (int number = 9; number >= 0; number--) {
+      JobState state =
+          Arrays.asList(open).contains(number)
+              ? JobState.JOB_STATE_RUNNING
+              : JobState.JOB_STATE_DONE;
+      server.jobs.add(Job.newBuilder().setJobId(String.valueOf(number)).setState(state).build());
+    }
+    try (Client client = server.client()) {
+      List<String> ids = new ArrayList<>();
+      new Jobs(client).list(limit).forEach(job -> ids.add(job.getJobId()));
+      return ids;
+    }
+  }
+
+  @Test
+  void aJobThatRunsIsListedHoweverManyNewerOnesThereAre() throws Exception {
+    assertEquals(Arrays.asList("9", "8", "7", "6"), listed(4));
+    assertEquals(Arrays.asList("9", "8", "7", "6", "0"), listed(4, 8, 0));
+    assertEquals(Arrays.asList("9", "8", "7", "3", "2", "1", "0"), listed(3, 3, 2, 1, 0));
+    assertEquals(10, listed(10, 0).size());
+    assertEquals(4, server.lists.get(), "asked once more, though all are listed");
+    assertEquals(10, listed(99, 0).size());
+    server.listsAll = true;
+    assertEquals(Arrays.asList("9", "8", "7", "6"), listed(4, 0));
+    assertEquals(3, server.lists.get(), "an older server is not asked for its whole history");
+  }
+
   @Test
   void whatTakesTheServerLongerThanThePatienceIsWaitedForWhileItAnswers() throws Exception {
     try (Client client = server.client(FakeServer.TOKEN, 0)) {

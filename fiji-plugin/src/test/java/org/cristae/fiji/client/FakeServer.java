@@ -24,6 +24,8 @@ import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
 import org.cristae.v1.JobState;
 import org.cristae.v1.JobsGrpc;
+import org.cristae.v1.ListJobsRequest;
+import org.cristae.v1.ListJobsResponse;
 import org.cristae.v1.OpenUploadRequest;
 import org.cristae.v1.Preview;
 import org.cristae.v1.ReadBlocksRequest;
@@ -66,6 +68,15 @@ public final class FakeServer implements AutoCloseable {
   final List<Long> received = Collections.synchronizedList(new ArrayList<>());
   final List<String> jobIds = Collections.synchronizedList(new ArrayList<>());
   public final List<JobEvent> events = new ArrayList<>();
+
+  /** What the list of jobs tells, newest first, in pages of three. */
+  final List<Job> jobs = new ArrayList<>();
+
+  /** An older server lists all jobs, also where only those that wait or run are asked for. */
+  boolean listsAll;
+
+  /** So many lists were asked for. */
+  final AtomicInteger lists = new AtomicInteger();
 
   /** Each watcher breaks after the next of these times, without an event. */
   final List<Integer> quietBreaksMs = Collections.synchronizedList(new ArrayList<>());
@@ -285,6 +296,21 @@ public final class FakeServer implements AutoCloseable {
     @Override
     public void getJob(GetJobRequest request, StreamObserver<Job> answer) {
       answer.onNext(Job.newBuilder().setState(JobState.JOB_STATE_DONE).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void listJobs(ListJobsRequest request, StreamObserver<ListJobsResponse> answer) {
+      lists.incrementAndGet();
+      List<Job> asked = new ArrayList<>(jobs);
+      asked.removeIf(job -> request.getOnlyOpen() && !listsAll && Jobs.isEnd(job.getState()));
+      int from = request.getPage().isEmpty() ? 0 : Integer.parseInt(request.getPage());
+      int to = Math.min(from + 3, asked.size());
+      answer.onNext(
+          ListJobsResponse.newBuilder()
+              .addAllJobs(asked.subList(from, to))
+              .setNextPage(to < asked.size() ? String.valueOf(to) : "")
+              .build());
       answer.onCompleted();
     }
 
