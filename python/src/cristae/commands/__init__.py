@@ -3,6 +3,7 @@
 # In the order in which `cristae --help` shows them.
 COMMANDS = (
     "train",
+    "augment",
     "predict",
     "evaluate",
     "serve",

@@ -109,8 +109,7 @@ def train(
     """
     from cristae.door import arguments as kinds
     from cristae.door.resume import showing_preview, training_folder
-    from cristae.door.sources import as_image, as_labels, class_table, refuse_same, unknown_of, voxel_size
-    from cristae.events import Note
+    from cristae.door.sources import class_table, opened_pairs, unknown_of, voxel_size
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary, check_model_name
     from cristae.settings import Home
@@ -149,13 +148,8 @@ def train(
     library = ModelLibrary(place.models)
     pairs = [(raw, labels), *also]
     start = None if start_from is None else library.find(str(start_from))
-    read = [(as_image(image), *as_labels(truth, target, unknown, empty_sections)) for image, truth in pairs]
-    opened = [(image, truth) for image, truth, _ in read]
-    table = table or read[0][2]
-    for image, truth in pairs:
-        refuse_same(image, truth)
-    for note in dict.fromkeys(note for pair in opened for image in pair for note in image.notes):
-        on_event(Note(note))
+    opened, named = opened_pairs(pairs, target, unknown, empty_sections, on_event)
+    table = table or named
     request = TrainingRequest(
         pairs=opened,
         model_name=model,

@@ -1,6 +1,6 @@
 """Paths and arrays as images."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cristae.door.arguments import LABEL_CLASS, NAME, WHOLE, check_arguments
 from cristae.errors import InvalidInput
+from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.labels import MajorityVote
 from cristae.volumes import Image, LabelClass, VoxelSize, open_image
@@ -146,6 +147,38 @@ def as_labels(
     labels = [image for image, _ in read]
     vote = MajorityVote(labels, unknown=unknown, empty_are_unknown=empty_sections == "unknown")
     return vote, read[0][1]
+
+
+def opened_pairs(
+    pairs: Sequence[tuple[Any, Any]],
+    target: str,
+    unknown: int | None,
+    empty_sections: str,
+    on_event: Callable[[Event], None],
+) -> tuple[list[tuple[Image, Image]], tuple[LabelClass, ...]]:
+    """Return images with their labels to train on, and the names of masks if files tell them.
+
+    Parameters
+    ----------
+    pairs
+        As for :func:`as_image` and :func:`as_labels`.
+    target, unknown, empty_sections
+        As for :func:`as_labels`.
+    on_event
+        Told what is to be known about the files.
+
+    Raises
+    ------
+    InvalidInput
+        Something cannot be read, or an image is given as its own labels.
+    """
+    read = [(as_image(image), *as_labels(truth, target, unknown, empty_sections)) for image, truth in pairs]
+    for image, truth in pairs:
+        refuse_same(image, truth)
+    opened = [(image, truth) for image, truth, _ in read]
+    for note in dict.fromkeys(note for pair in opened for image in pair for note in image.notes):
+        on_event(Note(note))
+    return opened, read[0][2]
 
 
 def unknown_of(pairs: Sequence[tuple[Image, Image]], unknown: int | None) -> int | None:

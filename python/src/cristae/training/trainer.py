@@ -111,7 +111,7 @@ class Trainer:
 
     def run(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Train, and return the weights that predict best with their figures on the validation part."""
-        self._resume()
+        self.resume()
         while True:
             astray = ""
             try:
@@ -399,7 +399,7 @@ class Trainer:
         }
         save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
         """Go on from the last checkpoint of this training, or save the first state, to go back to."""
         found, told = load_checkpoint(self.folder, self.work)
         for sentence in told:
