@@ -160,15 +160,18 @@ public final class OpenImages {
   }
 
   /**
-   * The title of a result: {@code stack-mito.tif} for {@code stack.tif} and {@code mito}; with a
+   * The title of a result: {@code stack-mito.tif} for {@code stack.tif} and {@code mito}, {@code
+   * stack-mito-uncertainty.tif} if it is not labels or objects but how sure the model is; with a
    * number, {@code stack-mito-1.tif}, only if that is open already.
    */
-  static String resultTitle(String source, String model) {
+  static String resultTitle(String source, String model, String output) {
     String stem = stem(source);
     String end = stem.equals(source) ? "" : ".tif";
-    String title = stem + "-" + model + end;
+    boolean isLabels = output.equals("labels") || output.equals("instances");
+    String name = stem + "-" + model + (isLabels ? "" : "-" + output);
+    String title = name + end;
     for (int number = 1; titled(title) != null; number++) {
-      title = stem + "-" + model + "-" + number + end;
+      title = name + "-" + number + end;
     }
     return title;
   }

@@ -44,7 +44,7 @@ public final class Results {
     ImagePlus origin = source == null ? openSource(client, job, volume) : source;
     String name = source == null ? sourceName(client, job) : source.getTitle();
     String model = job.getPrediction().getModelName();
-    String title = OpenImages.resultTitle(name, model);
+    String title = OpenImages.resultTitle(name, model, output.getOutput());
     ImagePlus image = received.toImage(title, origin);
     List<LabelClass> classes = volume.getSpec().getClassesList();
     boolean isObjects = output.getOutput().equals("instances");

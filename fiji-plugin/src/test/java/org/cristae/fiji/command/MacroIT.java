@@ -124,9 +124,11 @@ class MacroIT {
     RealImageJ.stack("stack.tif", 2, 1);
     macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny output=probabilities\");");
     ImagePlus sure = IJ.getImage();
+    assertEquals("stack-tiny-probabilities.tif", sure.getTitle());
     assertEquals(255, sure.getDisplayRangeMax());
     macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny output=uncertainty\");");
     ImagePlus unsure = IJ.getImage();
+    assertEquals("stack-tiny-uncertainty.tif", unsure.getTitle());
     assertArrayEquals(new int[] {48, 40, 1, 2, 1}, unsure.getDimensions());
     assertEquals(255, unsure.getDisplayRangeMax());
     assertFalse(unsure.getProcessor().isColorLut());

@@ -196,13 +196,16 @@ class ChoicesTest {
 
   @ParameterizedTest
   @CsvSource({
-    "stack.tif, stack-mito.tif",
-    "stack.ome.tif, stack-mito.tif",
-    "stack, stack-mito",
-    "raw.png, raw-mito.tif"
+    "stack.tif, labels, stack-mito.tif",
+    "stack.ome.tif, instances, stack-mito.tif",
+    "stack, labels, stack-mito",
+    "raw.png, labels, raw-mito.tif",
+    "stack.tif, uncertainty, stack-mito-uncertainty.tif",
+    "stack, probabilities, stack-mito-probabilities"
   })
-  void theResultIsCalledAfterBoth(String source, String title) {
-    assertEquals(title, OpenImages.resultTitle(source, "mito"));
+  void theResultIsCalledAfterBothAndAfterWhatItIsIfNotLabels(
+      String source, String output, String title) {
+    assertEquals(title, OpenImages.resultTitle(source, "mito", output));
   }
 
   @ParameterizedTest
