@@ -114,7 +114,16 @@ public final class HomeFolder {
 
   /** The command by which the last local server was started; empty if that is not known. */
   public List<String> lastCommand() {
-    JsonElement command = file("launcher.json").map(file -> file.get("command")).orElse(null);
+    return command("launcher.json");
+  }
+
+  /** The command of the server that runs, as it says; empty if that is not known. */
+  public List<String> runningCommand() {
+    return command("server.json");
+  }
+
+  private List<String> command(String name) {
+    JsonElement command = file(name).map(file -> file.get("command")).orElse(null);
     if (command == null || !command.isJsonArray()) {
       return Collections.emptyList();
     }

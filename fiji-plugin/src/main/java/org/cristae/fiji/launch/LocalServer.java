@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -82,17 +83,21 @@ public final class LocalServer {
   /**
    * Connects to the server that runs, and starts one if none does. Blocks until it is ready.
    *
-   * @param command the words that start the program, without {@code serve}
+   * @param program asked for the words that start the program, without {@code serve}, if none runs
    * @throws CristaeException if it cannot be started; the sentence has its last words
    */
   public synchronized Client ensure(
-      List<String> command, Patience patience, Progress progress, Cancellation cancellation)
+      Supplier<List<String>> program,
+      Patience patience,
+      Progress progress,
+      Cancellation cancellation)
       throws CristaeException {
     Optional<Client> running = find(patience);
     if (running.isPresent()) {
       return running.get();
     }
     Path log = home.path().resolve("server-start.log");
+    List<String> command = program.get();
     start(command, log);
     long startNs = System.nanoTime();
     while (true) {

@@ -90,9 +90,7 @@ public final class Connection {
     }
     disconnect(); // gone, or started again elsewhere: find it below
     if (address().isEmpty()) {
-      List<String> command =
-          ServerCommand.choose(command(), System.getenv("CRISTAE_COMMAND"), HOME);
-      current = LOCAL.ensure(command, LATER, progress, cancellation);
+      current = LOCAL.ensure(Connection::nextCommand, LATER, progress, cancellation);
     } else {
       ServerAddress address = ServerAddress.parse(address());
       try (Client probe = new Client(address, HOME::remoteToken, FIRST)) {
@@ -112,6 +110,11 @@ public final class Connection {
   static synchronized Client openUnlessStopped(Progress progress, Cancellation cancellation)
       throws CristaeException {
     return isStopped && address().isEmpty() ? findLocal() : open(progress, cancellation);
+  }
+
+  /** What would start a server on this machine now. */
+  static List<String> nextCommand() {
+    return ServerCommand.choose(command(), System.getenv("CRISTAE_COMMAND"), HOME);
   }
 
   /** A connection to the server that runs on this machine; null if none does. Starts nothing. */

@@ -4,6 +4,7 @@ import java.awt.BorderLayout;
 import java.awt.GridBagConstraints;
 import java.awt.GridBagLayout;
 import java.awt.Insets;
+import java.util.List;
 import java.util.Locale;
 import javax.swing.ButtonGroup;
 import javax.swing.JButton;
@@ -19,6 +20,7 @@ import javax.swing.WindowConstants;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.launch.ServerCommand;
 import org.cristae.v1.Device;
 import org.cristae.v1.GetServerResponse;
 
@@ -161,12 +163,31 @@ public final class ServerWindow {
     text.append("<b>Connected</b> to ").append(client.address());
     text.append(", version ").append(server.getVersion());
     text.append(server.getStopsWithClient() ? "; it ends with ImageJ." : ".");
+    if (Connection.address().isEmpty()) {
+      text.append(installation(server.getVersion()));
+    }
     for (Device device : server.getDevicesList()) {
       text.append("<br>").append(device.getName()).append(": ").append(device.getDescription());
       text.append(String.format(Locale.ROOT, ", %.0f GB", device.getMemoryBytes() / 1e9));
       text.append(device.getJobId().isEmpty() ? "" : ", busy");
     }
     return text.toString();
+  }
+
+  /** Which installation runs on this machine, and whether the next start would take a newer one. */
+  private static String installation(String version) {
+    String running = String.join(" ", Connection.local().home().runningCommand());
+    List<String> next = Connection.nextCommand();
+    String installed = ServerCommand.installedVersion(next);
+    String text = running.isEmpty() ? "" : "<br>Started by " + Look.escaped(running);
+    return ServerCommand.isNewer(installed, version)
+        ? text
+            + "<br><b>Version "
+            + installed
+            + " is installed</b> ("
+            + Look.escaped(String.join(" ", next))
+            + "): end this server when its jobs are done, and the next start takes it."
+        : text;
   }
 
   /** Something that is done away from the event thread and ends in a text. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.File;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -17,6 +18,7 @@ import java.nio.file.Paths;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
@@ -24,6 +26,8 @@ import org.cristae.fiji.client.Patience;
 import org.cristae.fiji.client.Progress;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The server is found where the server's own rule puts it, and its start fails in words. */
 class HomeFolderTest {
@@ -54,12 +58,13 @@ class HomeFolderTest {
 
   @Test
   void addressTokenAndCommandAreRead() throws Exception {
-    write("server.json", "{\"address\": \"127.0.0.1:7\", \"pid\": 3}");
+    write("server.json", "{\"address\": \"127.0.0.1:7\", \"command\": [\"b\", \"-m\"]}");
     write("launcher.json", "{\"command\": [\"a b/cristae\", \"serve\", \"--port\", \"0\"]}");
     write("token", "secret\n");
     HomeFolder home = new HomeFolder(folder);
     assertEquals("127.0.0.1:7", home.address().get());
     assertEquals("secret", home.token());
+    assertEquals(Arrays.asList("b", "-m"), home.runningCommand());
     assertEquals(Collections.singletonList("a b/cristae"), ServerCommand.choose("", null, home));
   }
 
@@ -69,6 +74,68 @@ class HomeFolderTest {
     write("launcher.json", "{\"command\": [\"" + gone.replace("\\", "/") + "\", \"serve\"]}");
     HomeFolder home = new HomeFolder(folder);
     assertEquals(Collections.singletonList("cristae"), ServerCommand.choose("", null, home));
+  }
+
+  /** A folder with a program that says its version. */
+  private Path installation(String name, String program, String said) throws Exception {
+    assumeTrue(Files.getFileStore(folder).supportsFileAttributeView("posix"));
+    Path bin = Files.createDirectories(folder.resolve(name).resolve("bin"));
+    Path file = bin.resolve(program);
+    Files.write(file, ("#!/bin/sh\necho \"" + said + "\"\n").getBytes(StandardCharsets.UTF_8));
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+    return file;
+  }
+
+  private HomeFolder lastStartedBy(Path program) throws Exception {
+    write("launcher.json", "{\"command\": [\"" + program + "\", \"-m\", \"cristae.cli\"]}");
+    return new HomeFolder(folder);
+  }
+
+  @Test
+  void aNewerInstallationOnThePathIsStartedInsteadOfTheLastOne() throws Exception {
+    Path last = installation("old", "python", "cristae 0.9.2");
+    Path newer = installation("new", "cristae", "cristae 0.10.0");
+    Path older = installation("older", "cristae", "cristae 0.9.1");
+    Path broken = installation("broken", "cristae", "no module named cristae");
+    HomeFolder home = lastStartedBy(last);
+    List<String> kept = Arrays.asList(last.toString(), "-m", "cristae.cli");
+    for (Path other : new Path[] {older, broken}) {
+      assertEquals(kept, ServerCommand.choose("", null, home, other.getParent().toString()));
+    }
+    assertEquals(kept, ServerCommand.choose("", null, home, null));
+    assertEquals(
+        Collections.singletonList(newer.toString()),
+        ServerCommand.choose("", null, home, "/none" + File.pathSeparator + newer.getParent()));
+  }
+
+  @Test
+  void theProgramOfTheSameEnvironmentIsNotAsked() throws Exception {
+    Path last = installation("same", "python", "cristae 0.1.0");
+    installation("same", "cristae", "cristae 9.9.9");
+    assertEquals(
+        Arrays.asList(last.toString(), "-m", "cristae.cli"),
+        ServerCommand.choose("", null, lastStartedBy(last), last.getParent().toString()));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0.10.0, 0.9.2, true",
+    "0.9.2, 0.10.0, false",
+    "1.0, 1.0.0, false",
+    "1.0.1, 1.0, true",
+    "'', 1.0, false",
+    "1.0, '', false"
+  })
+  void versionsAreComparedNumberByNumber(String version, String than, boolean isNewer) {
+    assertEquals(isNewer, ServerCommand.isNewer(version, than));
+  }
+
+  @Test
+  void theVersionOfACommandIsWhatItSays() throws Exception {
+    Path program = installation("one", "cristae", "cristae 0.1.0");
+    assertEquals(
+        "0.1.0", ServerCommand.installedVersion(Collections.singletonList(program.toString())));
+    assertEquals("", ServerCommand.installedVersion(Collections.singletonList("no-such-cristae")));
   }
 
   @Test
@@ -135,7 +202,7 @@ class HomeFolderTest {
         CristaeException.class,
         () ->
             server.ensure(
-                Arrays.asList(command), new Patience(0), Progress.NONE, new Cancellation()));
+                () -> Arrays.asList(command), new Patience(0), Progress.NONE, new Cancellation()));
   }
 
   @Test
