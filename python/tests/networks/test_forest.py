@@ -24,6 +24,17 @@ def test_a_smoothed_image_is_scipys(sigma: float) -> None:
     assert np.allclose(smoothed(x, sigma)[0, 0].numpy(), theirs, atol=1e-5)
 
 
+@pytest.mark.parametrize("sigma", [0.7, 1.6, 5.0])
+def test_a_smoothed_pixel_is_bit_for_bit_the_same_in_every_tile(sigma: float) -> None:
+    planes = torch.randn(2, 1, 70, 90, generator=torch.Generator().manual_seed(1))
+    whole = smoothed(planes, sigma)
+    edge = 15  # what the widest of them sees
+    for top, left in ((0, 0), (3, 7), (19, 31)):
+        tile = smoothed(planes[:, :, top : top + 47, left : left + 53], sigma)
+        inside = whole[:, :, top + edge : top + 47 - edge, left + edge : left + 53 - edge]
+        assert torch.equal(tile[:, :, edge:-edge, edge:-edge], inside)
+
+
 def test_edges_ridges_and_texture_are_those_of_numpy() -> None:
     x, sigma = picture(), 1.6
     features = dict(zip(FILTERS, FilterBank([sigma])(x)[0].numpy(), strict=True))

@@ -92,10 +92,28 @@ def smoothed(planes: Tensor, sigma: float) -> Tensor:
     True
     """
     radius = ceil(_TRUNCATE * sigma)
-    places = torch.arange(-radius, radius + 1, dtype=planes.dtype, device=planes.device)
-    kernel = torch.exp(-(places**2) / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    padded = functional.pad(planes, (radius, radius, 0, 0), mode="replicate")
-    rows = functional.conv2d(padded, kernel.view(1, 1, 1, -1))
-    padded = functional.pad(rows, (0, 0, radius, radius), mode="replicate")
-    return functional.conv2d(padded, kernel.view(1, 1, -1, 1))
+    places = torch.arange(radius + 1, dtype=torch.float64)
+    half = torch.exp(-(places**2) / (2 * sigma**2))
+    shares = (half / (2 * half.sum() - half[0])).tolist()
+    result = torch.empty_like(planes)
+    # One plane stays in a CPU's cache through all sums; a GPU wants all at once.
+    at_once = 1 if planes.device.type == "cpu" else len(planes)
+    for part, into in zip(planes.split(at_once), result.split(at_once), strict=True):
+        rows = functional.pad(part, (radius, radius, 0, 0), mode="replicate")
+        padded = functional.pad(_summed(rows, 3, shares), (0, 0, radius, radius), mode="replicate")
+        into.copy_(_summed(padded, 2, shares))
+    return result
+
+
+def _summed(padded: Tensor, axis: int, shares: Sequence[float]) -> Tensor:
+    """Return the weighted sums of neighbours along an axis that is padded by them on both sides.
+
+    A convolution with a single channel, but CPU libraries need 10 to 60 times as long for that.
+    """
+    radius = len(shares) - 1
+    length = padded.shape[axis] - 2 * radius
+    sums = padded.narrow(axis, radius, length) * shares[0]
+    for away, share in enumerate(shares[1:], 1):
+        left, right = (padded.narrow(axis, radius + side * away, length) for side in (-1, 1))
+        sums.add_(left + right, alpha=share)
+    return sums
