@@ -98,10 +98,11 @@ def smoothed(planes: Tensor, sigma: float) -> Tensor:
     result = torch.empty_like(planes)
     # One plane stays in a CPU's cache through all sums; a GPU wants all at once.
     at_once = 1 if planes.device.type == "cpu" else len(planes)
-    for part, into in zip(planes.split(at_once), result.split(at_once), strict=True):
-        rows = functional.pad(part, (radius, radius, 0, 0), mode="replicate")
+    for first in range(0, len(planes), at_once):
+        part = slice(first, first + at_once)
+        rows = functional.pad(planes[part], (radius, radius, 0, 0), mode="replicate")
         padded = functional.pad(_summed(rows, 3, shares), (0, 0, radius, radius), mode="replicate")
-        into.copy_(_summed(padded, 2, shares))
+        result[part] = _summed(padded, 2, shares)
     return result
 
 
