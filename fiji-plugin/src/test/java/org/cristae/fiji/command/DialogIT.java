@@ -251,7 +251,7 @@ class DialogIT {
     try {
       Client client =
           another.ensure(
-              Collections.singletonList(RealImageJ.serverCommand()),
+              () -> Collections.singletonList(RealImageJ.serverCommand()),
               new Patience(10),
               Progress.NONE,
               new Cancellation());
