@@ -101,6 +101,7 @@ def trainer_of(subject: Subject, settings: dict[str, str], precision: str, folde
         network=first_network(plan.network, 0, None, ["object"]),
         patches=prepare_patches(request, plan, lambda event: None),
         validation=(),
+        preview=None,
         device=choose_device(),
         folder=folder,
         work={},

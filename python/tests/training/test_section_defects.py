@@ -32,7 +32,7 @@ def test_sections_that_nothing_happens_to_are_as_they_were() -> None:
     image = stack(3)
     assert torch.equal(defects(3).image(image), image)
     labels = torch.arange(60, dtype=torch.uint8).view(1, 3, 4, 5)
-    assert torch.equal(defects(3).labels(labels), labels)
+    assert torch.equal(defects(3).labels(labels, (1, 1)), labels)
     drawn = draw_defects((5, 3, 4), Rates(), own=None, generator=torch.Generator().manual_seed(0))
     assert torch.equal(drawn.image(image.expand(5, -1, -1, -1, -1)), image.expand(5, -1, -1, -1, -1))
 
@@ -49,10 +49,12 @@ def test_a_shifted_section_moves_by_so_many_pixels_and_the_others_do_not() -> No
 def test_the_labels_of_a_volume_move_with_their_section_and_are_unknown_where_nothing_was() -> None:
     shift = torch.tensor([[[0, 0], [0, 1]]])
     labels = torch.arange(4 * 8 * 10).remainder(9).to(torch.uint8).view(1, 4, 8, 10)  # twice as fine
-    found = defects(2, shift_yx=shift).labels(labels)
+    found = defects(2, shift_yx=shift).labels(labels, (2, 2))
     assert torch.equal(found[:, :2], labels[:, :2])
     assert torch.equal(found[:, 2:, :, 2:], labels[:, 2:, :, :-2])
     assert bool((found[:, 2:, :, :2] == 255).all())
+    oblong = defects(2, shift_yx=shift).labels(labels, (2, 1))  # columns are not finer
+    assert torch.equal(oblong[:, 2:, :, 1:], labels[:, 2:, :, :-1])
 
 
 def test_a_doubled_section_shows_its_neighbour_and_in_a_volume_its_labels() -> None:
@@ -60,7 +62,7 @@ def test_a_doubled_section_shows_its_neighbour_and_in_a_volume_its_labels() -> N
     image = stack(3)
     assert torch.equal(twice.image(image)[0], image[0, [0, 0, 2]])
     labels = torch.arange(60, dtype=torch.uint8).view(1, 3, 4, 5)
-    assert torch.equal(twice.labels(labels)[0], labels[0, [0, 0, 2]])
+    assert torch.equal(twice.labels(labels, (1, 1))[0], labels[0, [0, 0, 2]])
 
 
 def test_a_missing_section_is_mean_grey() -> None:

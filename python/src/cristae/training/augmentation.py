@@ -140,7 +140,8 @@ class Augmentation:
                 return x, targets
             stack = x.transpose(1, 2)  # n, z, c, y, x
             defects = draw_defects(_sections_of(stack), rates, own=None, generator=generator)
-            return defects.image(stack).transpose(1, 2).contiguous(), defects.labels(targets)
+            finer_yx = (targets.shape[-2] // x.shape[-2], targets.shape[-1] // x.shape[-1])
+            return defects.image(stack).transpose(1, 2).contiguous(), defects.labels(targets, finer_yx)
         stack = x.view(len(x), -1, self.image_channels, *x.shape[2:])
         own = stack.shape[1] // 2
         defects = draw_defects(_sections_of(stack), rates, own=own, generator=generator)

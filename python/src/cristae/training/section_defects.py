@@ -93,16 +93,17 @@ class SectionDefects:
         rows = (self.offset[:, :, None] + self.stripes).to(shown)[:, :, None, :, None]
         return torch.addcmul(rows, shown, gain)
 
-    def labels(self, targets: Tensor) -> Tensor:
-        """Return the targets (n, z, y, x) of a volume with doubled and shifted sections, as its image has."""
-        count = self.source.shape[1]
-        # Labels may lie on a finer grid, along z and in-plane.
-        sections = targets.view(len(targets), count, -1, *targets.shape[2:])
-        return self._moved(sections, finer=targets.shape[2] // self.stripes.shape[2], labels=True).flatten(
-            1, 2
-        )
+    def labels(self, targets: Tensor, finer_yx: tuple[int, int]) -> Tensor:
+        """Return the targets (n, z, y, x) of a volume with doubled and shifted sections, as its image has.
 
-    def _moved(self, sections: Tensor, *, finer: int = 1, labels: bool = False) -> Tensor:
+        They may lie on a finer grid than the image, along z and, by these factors, in-plane.
+        """
+        sections = targets.view(len(targets), self.source.shape[1], -1, *targets.shape[2:])
+        return self._moved(sections, finer_yx, beyond=UNKNOWN).flatten(1, 2)
+
+    def _moved(
+        self, sections: Tensor, finer_yx: tuple[int, int] = (1, 1), beyond: int | None = None
+    ) -> Tensor:
         """Return sections (n, sections, c, y, x), doubled and shifted."""
         usual = torch.arange(self.source.shape[1])
         doubled = (self.source != usual).nonzero().tolist()
@@ -113,8 +114,8 @@ class SectionDefects:
         for n, s in doubled:
             moved[n, s] = sections[n, int(self.source[n, s])]
         for n, s in shifted:
-            dy, dx = (finer * self.shift_yx[n, s]).tolist()
-            moved[n, s] = shifted_plane(moved[n, s], dy, dx, UNKNOWN if labels else None)
+            dy, dx = self.shift_yx[n, s].tolist()
+            moved[n, s] = shifted_plane(moved[n, s], dy * finer_yx[0], dx * finer_yx[1], beyond)
         return moved
 
 
