@@ -6,6 +6,7 @@ COMMANDS = (
     "augment",
     "predict",
     "evaluate",
+    "activations",
     "serve",
     "jobs",
     "models",

@@ -1,0 +1,251 @@
+"""What the layers of a network answer, map by map: to see what it looks at.
+
+A part of an image is enough. It is read with the context that the network needs, in pieces that the device
+takes, so that the maps are those of a run over the whole image.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cristae.errors import Cancelled, InvalidInput
+from cristae.events import Event, Note, Progress
+from cristae.geometry import Box
+from cristae.networks import Frame
+from cristae.prediction.devices import voxels_at_once
+from cristae.prediction.predicting import Output
+from cristae.prediction.predictor import Model, Predictor, Triple, load_predictor
+from cristae.prediction.resampling import ResampledImage, model_grid
+from cristae.volumes import Image, VoxelSize
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer whose maps can be shown.
+
+    Attributes
+    ----------
+    name
+        As the weights are called: "encoder.0.first.0".
+    kind
+        What it is: "Conv3d", "ResidualBlock".
+    maps
+        How many maps it makes.
+    reduction_zyx
+        Voxels of the model's grid that one of its own stands for.
+    """
+
+    name: str
+    kind: str
+    maps: int
+    reduction_zyx: Triple
+
+
+class Activations:
+    """The layers of a model, and what they make of a part of an image.
+
+    Parameters
+    ----------
+    model
+        A package of the library.
+    image
+        With the channels that the model was trained on; seen on the model's grid.
+    device
+        "auto", "cpu", "cuda:0".
+    on_event
+        Gets progress and notes.
+
+    Attributes
+    ----------
+    layers
+        In the order in which they compute.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        image: Image,
+        device: str = "auto",
+        on_event: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        self._predictor = load_predictor(model, device, folded=False)
+        self._tell = on_event
+        voxel_nm = model.record.get("voxel_size_nm")
+        shape = image.shape_czyx[1:]
+        grid = model_grid(shape, image.voxel_size, voxel_nm, dims=self._predictor.config.dims)
+        self._image: Image | ResampledImage = image if grid == shape else ResampledImage(image, grid)
+        self._scale = [new / old for new, old in zip(grid, shape, strict=True)]
+        self._shape = shape
+        if grid != shape:
+            on_event(Note(f"The image is seen on the model's grid of {_times(grid)} voxels (z, y, x)."))
+        self._frame: Frame = self._predictor.frame(self._image)
+        self.layers = _layers(self._predictor, self._frame)
+
+    def layer(self, name: str) -> Layer:
+        """Return a layer by its name.
+
+        Raises
+        ------
+        InvalidInput
+            The sentence lists the names that there are.
+        """
+        found = next((layer for layer in self.layers if layer.name == name), None)
+        if found is None:
+            names = ", ".join(layer.name for layer in self.layers)
+            raise InvalidInput(f"The network has no layer '{name}'. It has: {names}.")
+        return found
+
+    def box(self, layer: Layer, region: Box) -> Box:
+        """Return the voxels of the layer (z, y, x) that stand for a region of the image, whole ones.
+
+        Raises
+        ------
+        InvalidInput
+            The region reaches beyond the image.
+        """
+        if not Box.of_shape(self._shape).contains(region):
+            raise InvalidInput(
+                f"The region {region} reaches beyond the image of {_times(self._shape)} voxels."
+            )
+        start = [
+            int(first * scale) // step
+            for first, scale, step in zip(region.start, self._scale, layer.reduction_zyx, strict=True)
+        ]
+        stop = [
+            -(-min(int(np.ceil(last * scale)), length) // step)
+            for last, scale, length, step in zip(
+                region.stop, self._scale, self._frame.shape_zyx, layer.reduction_zyx, strict=True
+            )
+        ]
+        return Box(tuple(start), tuple(stop))
+
+    def voxel_size(self, layer: Layer) -> VoxelSize | None:
+        """Return the size of a voxel of the layer; None if that of the image is not known."""
+        size = self._image.voxel_size
+        if size is None:
+            return None
+        z, y, x = (side * step for side, step in zip(size.zyx_nm, layer.reduction_zyx, strict=True))
+        return VoxelSize(z, y, x, size.display_unit)
+
+    def write(
+        self, layer: Layer, region: Box, output: Output, should_stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Write the maps of a layer.
+
+        Parameters
+        ----------
+        layer
+            One of :attr:`layers`.
+        region
+            Voxels of the image (z, y, x).
+        output
+            float32, with a channel for each map, of the shape of :meth:`box`.
+        should_stop
+            Asked before every piece.
+
+        Raises
+        ------
+        Cancelled
+            `should_stop` said so.
+        """
+        wanted = self.box(layer, region)
+        padded = Box.of_shape(self._frame.padded_shape_zyx)
+        halo = self._frame.halo_zyx(self._predictor.halo_zyx)
+        whole = Box(
+            tuple(s * r // c * c for s, r, c in self._axes(wanted.start, layer)),
+            tuple(-(-s * r // c) * c for s, r, c in self._axes(wanted.stop, layer)),
+        )
+        most = voxels_at_once(self._predictor.config, self._predictor.device)
+        most *= prod(self._frame.preprocessing.downsample_zyx)
+        done = 0
+        for piece in _pieces(
+            whole, self._frame.step_zyx, lambda box: box.grown(halo).clipped(padded).size, most
+        ):
+            if should_stop():
+                raise Cancelled("Ended before the maps were complete; nothing was written.")
+            read = piece.grown(halo).clipped(padded)
+            maps = _observed(self._predictor, self._frame.read(read), [layer.name])[layer.name]
+            origin, ours = (_reduced(box, layer.reduction_zyx) for box in (read, piece))
+            part = ours.intersection(wanted)
+            if part is not None:
+                cut = maps[(slice(None), *part.relative_to(origin).slices)]
+                output.write(part.relative_to(wanted), cut)
+            done += piece.size
+            self._tell(Progress("Looking", done / whole.size, None, layer.name))
+
+    def _axes(self, sides: tuple[int, ...], layer: Layer) -> Iterator[tuple[int, int, int]]:
+        return zip(sides, layer.reduction_zyx, self._frame.step_zyx, strict=True)
+
+
+def _layers(predictor: Predictor, frame: Frame) -> tuple[Layer, ...]:
+    """Find the layers by running the network on zeros, two steps of its grid to a side."""
+    tile: Triple = tuple(2 * step for step in frame.step_zyx)  # type: ignore[assignment]
+    kinds = {name: type(module).__name__ for name, module in predictor.network.named_modules()}
+    found = []
+    for name, maps in _observed(predictor, predictor.blank(tile), None).items():
+        exact = all(
+            size and side % size == 0 and step % (side // size) == 0
+            for side, size, step in zip(tile, maps.shape[1:], frame.step_zyx, strict=True)
+        )
+        if exact:  # a layer that looks at the whole tile at once has no maps
+            z, y, x = (side // size for side, size in zip(tile, maps.shape[1:], strict=True))
+            found.append(Layer(name, kinds[name], len(maps), (z, y, x)))
+    return tuple(found)
+
+
+def _observed(
+    predictor: Predictor, prepared: NDArray[np.float32], names: list[str] | None
+) -> dict[str, NDArray[np.float32]]:
+    """Run the network, and return what layers (None: all) answer, (maps, z, y, x) each."""
+    dims, seen = predictor.config.dims, {}
+
+    def watching(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def watch(module: nn.Module, given: Any, answer: Any) -> None:
+            if isinstance(answer, Tensor) and answer.dim() == dims + 2:
+                # Copied, since the next layer may write into it. Sections lie on the batch axis.
+                maps = answer.transpose(0, 1) if dims == 2 else answer[0]
+                seen[name] = maps.float().cpu().numpy().copy()
+
+        return watch
+
+    hooks = [
+        module.register_forward_hook(watching(name))
+        for name, module in predictor.network.named_modules()
+        if name and (names is None or name in names)
+    ]
+    try:
+        predictor.forward(prepared)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
+def _pieces(box: Box, step: Triple, size_read: Callable[[Box], int], most: int) -> Iterator[Box]:
+    """Yield parts of a box that cover it, halved until a piece is small enough or one step to a side."""
+    cells = [side // one for side, one in zip(box.shape, step, strict=True)]
+    axis = int(np.argmax(cells))
+    if size_read(box) <= most or cells[axis] == 1:
+        yield box
+        return
+    middle = box.start[axis] + cells[axis] // 2 * step[axis]
+    start, stop = list(box.start), list(box.stop)
+    start[axis] = stop[axis] = middle
+    yield from _pieces(Box(box.start, tuple(stop)), step, size_read, most)
+    yield from _pieces(Box(tuple(start), box.stop), step, size_read, most)
+
+
+def _reduced(box: Box, reduction: Triple) -> Box:
+    return Box(
+        tuple(s // r for s, r in zip(box.start, reduction, strict=True)),
+        tuple(s // r for s, r in zip(box.stop, reduction, strict=True)),
+    )
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
