@@ -68,6 +68,8 @@ class Choices:
     pseudo
         "on": from the middle of the training on, what the averaged weights are sure of on unlabelled parts of
         the images is learned too.
+    pretrain
+        Share of the budget in which the network first learns to restore hidden parts of the images.
     """
 
     dimensions: int
@@ -96,6 +98,7 @@ class Choices:
     kernel: int = 3
     freeze: str = "none"
     pseudo: str = "off"
+    pretrain: float = 0.0
     loss: str = "dice_ce"
     deep_supervision: str = "off"
     added_augmentation: str = "none"
@@ -119,6 +122,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "augmentation": (0, 2),
     "validation": (0, 0.5),
     "patience": (0.05, 1),
+    "pretrain": (0, 0.9),
 }
 _DEGREES = ("off", "light", "full")
 _WORDS: Mapping[str, tuple[str, ...]] = {

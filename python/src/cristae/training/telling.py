@@ -76,12 +76,20 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, 
         if ours.added_augmentation != "none"
         else ()
     )
+    first = (
+        (
+            f"In the first {ours.pretrain:.0%} of that, the network learns to restore hidden parts of the "
+            "images.",
+        )
+        if ours.pretrain > 0
+        else ()
+    )
     pseudo = (
         ("What it is sure of where nothing is labelled is learned too, from the middle on.",)
         if ours.pseudo == "on"
         else ()
     )
-    return (*broken, *jumps, f"{seen}{rare}{hard}.", *loss, *deep, *pseudo, *added, length)
+    return (*broken, *jumps, f"{seen}{rare}{hard}.", *loss, *deep, *pseudo, *added, length, *first)
 
 
 def ranges_told(request: TrainingRequest) -> list[str]:

@@ -19,6 +19,7 @@ from cristae.training.first_weights import first_network
 from cristae.training.pairs import read_pairs, voxel_size_of
 from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
+from cristae.training.pretraining import Pretraining, split_plan
 from cristae.training.preview import Preview, preview_of
 from cristae.training.record import Learned, identity_of, record_of
 from cristae.training.regions import Region
@@ -128,16 +129,23 @@ def train(
         return _model(request, plan, regions, learned, preview)
     names = [entry.name for entry in first.answers]
     network = first_network(plan.network, patches.sampler.seed, request.start_from, names)
+    work = identity_of(request, plan, first.answers)
+    plan_of_trainer = plan
+    if plan.choices.pretrain > 0:
+        first_part, plan_of_trainer = split_plan(plan)
+        Pretraining(
+            first_part, network, patches, chosen, folder / "pretraining", work, on_event, should_stop
+        ).run()
     trainer = Trainer(
-        plan=plan,
+        plan=plan_of_trainer,
         network=network,
         patches=patches,
         validation=validation,
         preview=preview,
         device=chosen,
         folder=folder,
-        work=identity_of(request, plan, first.answers),
-        on_event=on_event,
+        work=work,
+        on_event=behind(plan.choices.pretrain, on_event),
         should_stop=should_stop,
     )
     weights, values = trainer.run()
@@ -177,6 +185,17 @@ def _model(
 ) -> TrainedModel:
     record = record_of(request, plan, regions, learned)
     return TrainedModel(record, learned.arrays, b"" if preview is None else preview.png())
+
+
+def behind(share: float, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return what tells of a work that begins when this share of the whole is done."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress):
+            event = replace(event, fraction=share + (1 - share) * event.fraction)
+        on_event(event)
+
+    return tell if share > 0 else on_event
 
 
 def _output_count(reading: LabelReading) -> int:
