@@ -8,6 +8,7 @@ import torch
 from scipy.interpolate import BSpline
 from torch import Tensor
 
+from cristae.labels import boundary_classes
 from cristae.training.deformation import (
     FREEDOMS,
     Deformation,
@@ -162,3 +163,23 @@ def test_unknown_stays_unknown_and_no_value_is_made_up() -> None:
     labels[..., 14:18, 14:18] = 2
     found = drawn.labels(labels)
     assert set(found.unique().tolist()) == {2, 7, 255}
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (32, 48, 48)])
+def test_touching_objects_stay_apart_by_their_boundary(shape: tuple[int, ...]) -> None:
+    random = torch.Generator().manual_seed(4)
+    ids = torch.randint(1, 200, tuple(-(-n // 8) for n in shape), generator=random, dtype=torch.uint8)
+    for axis, length in enumerate(shape):
+        ids = ids.repeat_interleave(8, axis).narrow(axis, 0, length)
+    stack = ids.numpy() if ids.ndim == 3 else ids.numpy()[None]
+    learned = torch.from_numpy(boundary_classes(stack, None)).view(ids.shape)
+    drawn = draw_deformation(8, [float(n) for n in shape], FREEDOMS["full"], torch.Generator().manual_seed(5))
+    objects = drawn.labels(ids.expand(8, 1, *shape))
+    classes = drawn.labels(learned.expand(8, 1, *shape))
+    assert torch.equal(objects == 255, classes == 255)
+    for axis in range(2, objects.ndim):
+        one, two = (objects.narrow(axis, first, objects.shape[axis] - 1) for first in (0, 1))
+        inside = [classes.narrow(axis, first, objects.shape[axis] - 1) == 1 for first in (0, 1)]
+        both = inside[0] & inside[1]
+        assert int(both.sum()) > 1000
+        assert torch.equal(one[both], two[both])
