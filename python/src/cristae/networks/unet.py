@@ -180,10 +180,11 @@ class UNet(nn.Module):
         strides: list[Triple] = [(1, 1, 1), *config.strides_zyx]
         for features, kernel, stride in zip(config.features, config.kernels_zyx, strides, strict=True):
             self.encoder.append(ResidualBlock(config.dims, channels, features, kernel, stride))
-            further = range(1, config.blocks)
-            self.deeper.append(
-                nn.Sequential(*(ResidualBlock(config.dims, features, features, kernel) for _ in further))
-            )
+            if config.blocks > 1:
+                further = range(1, config.blocks)
+                self.deeper.append(
+                    nn.Sequential(*(ResidualBlock(config.dims, features, features, kernel) for _ in further))
+                )
             channels = features
         for level, (fine, coarse) in enumerate(pairwise(config.features)):
             self.up.append(_upsampling(config.dims, coarse, fine, config.strides_zyx[level]))
@@ -198,8 +199,10 @@ class UNet(nn.Module):
     def decoded(self, x: Tensor) -> list[Tensor]:
         """Return the features (n, features, [z,] y, x) of each level of the decoder, the finest first."""
         skips: list[Tensor] = []
-        for block, further in zip(self.encoder, self.deeper, strict=True):
-            x = further(block(x))
+        for level, block in enumerate(self.encoder):
+            x = block(x)
+            if self.deeper:
+                x = self.deeper[level](x)
             skips.append(x)
         levels = [x] if not self.decoder else []
         for level in reversed(range(len(self.decoder))):
