@@ -41,6 +41,30 @@ def plan(found: Fingerprint, settings: dict[str, str] | None = None, **choices: 
     return make_plan(found, settings=settings or {}, on_gpu=False, **{**given, **choices})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, None),
+        ({"augmentation": "0.5"}, None),
+        ({"augmentation": "0", "augment_geometry": "full"}, "flipped and turned by quarters, nothing else."),
+        (
+            {"augment_geometry": "full"},
+            "deformed (full), of other grey values (light), with defects of sections (light).",
+        ),
+        ({"augment_intensity": "off"}, "with defects of sections (light)."),
+        (
+            {"augment_intensity": "off", "augment_sections": "off"},
+            "flipped and turned by quarters, nothing else.",
+        ),
+    ],
+)
+def test_the_variants_of_patches_are_told_if_a_person_chose_them(
+    settings: dict[str, str], said: str | None
+) -> None:
+    told = [sentence for sentence in plan(SERIAL, settings).sentences if sentence.startswith("Patches are")]
+    assert told == ([] if said is None else [f"Patches are {said}"])
+
+
 def test_serial_sections_are_seen_one_by_one_with_their_neighbours() -> None:
     made = plan(SERIAL)
     assert made.network.dims == 2

@@ -89,7 +89,24 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, 
         if ours.pseudo == "on"
         else ()
     )
-    return (*broken, *jumps, f"{seen}{rare}{hard}.", *loss, *deep, *pseudo, *added, length, *first)
+    varied = variants_told(ours)
+    return (*broken, *jumps, f"{seen}{rare}{hard}.", *varied, *loss, *deep, *pseudo, *added, length, *first)
+
+
+def variants_told(ours: Choices) -> tuple[str, ...]:
+    """Say which variants of patches are made, if it is not those that are made by default."""
+    if ours.augmentation == 0:
+        return ("Patches are flipped and turned by quarters, nothing else.",)
+    groups = {
+        "deformed": (ours.augment_geometry, "off"),
+        "of other grey values": (ours.augment_intensity, "light"),
+        "with defects of sections": (ours.augment_sections, "light"),
+    }
+    if all(chosen == usual for chosen, usual in groups.values()):
+        return ()
+    made = [f"{what} ({chosen})" for what, (chosen, _) in groups.items() if chosen != "off"]
+    said = ", ".join(made) if made else "flipped and turned by quarters, nothing else"
+    return (f"Patches are {said}.",)
 
 
 def ranges_told(request: TrainingRequest) -> list[str]:
