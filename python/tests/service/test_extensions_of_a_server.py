@@ -29,10 +29,10 @@ def test_an_added_loss_is_told_checked_and_trained_with(tmp_path):
         RunningServer(with_file(tmp_path / "home", LOSS), real_work=True) as server,
         server.client() as client,
     ):
-        assert "loss.own" in client.server().features
         small = {"features": "4", "levels": "2", "batch": "2", "patch_zyx": "1,32,32"}
         with pytest.raises(InvalidInput, match=r"loss is one of dice_ce, .*, own, not 'other'"):
             client.submit_training(training(client, settings={"loss": "other"}))
+        assert "loss.own" in client.server().features
         job = client.submit_training(training(client, steps=2, settings={"loss": "own", **small}))
         done = client.wait(job.job_id)
         assert done.state == jobs_pb2.JOB_STATE_DONE, done
@@ -41,9 +41,9 @@ def test_an_added_loss_is_told_checked_and_trained_with(tmp_path):
 def test_a_server_runs_without_a_file_that_has_an_error_and_says_so_to_who_needs_it(tmp_path):
     home = with_file(tmp_path / "home", "import cristae\n\ncristae.register_loss(own)\n")
     with RunningServer(home) as server, server.client() as client:
-        assert not any(feature.startswith("loss.") for feature in client.server().features)
         with pytest.raises(InvalidInput, match=r"mine\.py, line 3: NameError") as refused:
             client.submit_training(training(client, settings={"loss": "own"}))
         assert str(tmp_path) not in refused.value.sentence
+        assert not any(feature.startswith("loss.") for feature in client.server().features)
         job = client.submit_training(training(client, model="plain"))
         assert client.wait(job.job_id).state == jobs_pb2.JOB_STATE_DONE

@@ -1,5 +1,6 @@
 """Which names the owner of the home added, found without running the owner's files in the server."""
 
+import asyncio
 import json
 import logging
 import subprocess
@@ -7,18 +8,26 @@ import sys
 
 from cristae.errors import InvalidInput
 from cristae.extensions import OWN_NAMES, announce, names_of
+from cristae.service.house import House
 from cristae.settings import Home
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_LOOK_S = 120.0
+_LONGEST_LOOK_S = 60.0
 
 
-def announce_extensions(home: Home) -> None:
-    """Ask a child process for the names, once, at the start of the server; jobs that name others are refused.
+async def look_for_extensions(house: House) -> None:
+    """Find out which names there are, once, at the start of the server; jobs that name others are refused.
 
     If a file has an error, jobs that name anything added are refused with the sentence that says so.
     """
+    try:
+        await asyncio.to_thread(_ask_child, house.home)
+    finally:
+        house.extensions_known.set()
+
+
+def _ask_child(home: Home) -> None:
     if not any(home.extensions.glob("*.py")):
         return
     try:

@@ -23,6 +23,8 @@ class House:
     changing
         Held while something is deleted, and while a job that needs it is queued: neither may fall between the
         other's check and deed.
+    extensions_known
+        Set once it is known what the owner of the home added; a job that may name such a thing waits for it.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class House:
         self.store, self.library = store, library
         self.journal, self.supervisor, self.devices = journal, supervisor, devices
         self.changing = asyncio.Lock()
+        self.extensions_known = asyncio.Event()
         self._quick = ThreadPoolExecutor(4, "quick")
         self._blocks = ThreadPoolExecutor(8, "blocks")
         self._long = ThreadPoolExecutor(2, "long")

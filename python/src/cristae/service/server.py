@@ -29,7 +29,7 @@ from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary
 from cristae.service.buffers import keep_buffers
 from cristae.service.devices import Devices
-from cristae.service.extensions import announce_extensions
+from cristae.service.extensions import look_for_extensions
 from cristae.service.gate import Gate
 from cristae.service.house import House
 from cristae.service.jobs_service import Jobs
@@ -112,7 +112,6 @@ def serve(
     lock.acquire(wait_s=0.0 if stop_with is None else _ENDING_S)
     try:
         with _logging_to(home.log_file):
-            announce_extensions(home)
             asyncio.run(_run(home, options, credentials, on_ready))
     finally:
         lock.release()
@@ -220,6 +219,7 @@ async def _run(
         _log.info("Cristae %s listens on %s:%s, process %s", __version__, address, port, os.getpid())
         on_ready(f"{address}:{port}")
         background = [asyncio.create_task(devices.keep_looking(use))]
+        background.append(asyncio.create_task(look_for_extensions(house)))
         background.append(asyncio.create_task(_keep_house(leftovers)))
         if options.stop_with is not None:
             background.append(asyncio.create_task(_watch_over(options, supervisor, gate, end)))
