@@ -18,10 +18,10 @@ import cristae
 from cristae.errors import Cancelled, DiskFull, OutOfMemory
 from cristae.events import Metrics, Note, PlanMade, Progress
 from cristae.geometry import Box
-from cristae.models.package import PREVIEW_FILE
+from cristae.models.previews import PREVIEW_FILE
 from cristae.models.record import SCHEMA
 from cristae.volumes import LabelClass
-from cristae.volumes.durable import write_file_durably
+from cristae.volumes.durable import replace_file, write_file_durably
 
 STEP_S = 0.01
 
@@ -82,7 +82,7 @@ def train(request, plan, *, folder, on_event, should_stop, device):
         misbehave(request.model_name, step, folder)
         time.sleep(STEP_S)
         write_file_durably(note, json.dumps({"step": step}).encode())
-        (folder / PREVIEW_FILE).write_bytes(b"picture of step %d" % step)
+        replace_file(folder / PREVIEW_FILE, b"picture of step %d" % step)
         on_event(Progress("Training", step / steps, (steps - step) * STEP_S, f"step {step} of {steps}"))
         on_event(Metrics(step, {"loss": 1 / step, "nothing": float("nan")}))
     threshold = float(raw.read(Box.of_shape(raw.shape_czyx[1:])).mean())

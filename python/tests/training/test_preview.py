@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from cristae.models import classes_of
 from cristae.training.preview import Preview
 from cristae.volumes import LabelClass
 
@@ -33,6 +34,7 @@ def test_image_labels_and_prediction_lie_side_by_side_in_the_colours_of_the_clas
     preview = Preview([(x, targets)], [MITO, ER], None, channel=1, folder=tmp_path)
     untrained = picture(preview)
     preview.watch(0, logits_of(np.array([[[2, 1, 0], [0, 0, 1]]]), 3).transpose(0, 1))
+    assert classes_of(preview.png()) == (LabelClass(1, "mitochondria", 0xE69F00), ER)
     shown = picture(preview)
     assert shown.shape == (2, 3 * 3 + 2 * 4, 3)
     grey, truth, predicted = shown[:, :3], shown[:, 7:10], shown[:, 14:]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cristae.commands.curves import history_of
 from cristae.errors import Unsupported
 from cristae.events import Metrics
-from cristae.models.package import ModelPackage, read_preview
+from cristae.models.package import ModelPackage
+from cristae.models.previews import read_preview
 from cristae.settings import Home
 
 if TYPE_CHECKING:

@@ -61,7 +61,7 @@ def list_models(arguments: argparse.Namespace) -> int:
 
 def show_model(arguments: argparse.Namespace) -> int:
     """Print one model."""
-    from cristae.models.package import PREVIEW_FILE
+    from cristae.models.previews import PREVIEW_FILE
 
     model = _library(arguments).find(arguments.name)
     if wants_json(arguments):

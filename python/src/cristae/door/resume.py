@@ -11,7 +11,7 @@ from typing import Any
 
 from cristae.events import Event, Metrics, Note
 from cristae.jobs.locks import FileLock
-from cristae.models.package import PREVIEW_FILE
+from cristae.models.previews import PREVIEW_FILE
 from cristae.volumes.import_hdf5 import split_key
 
 

@@ -2,7 +2,8 @@
 
 from cristae.models.library import ModelLibrary
 from cristae.models.names import check_model_name
-from cristae.models.package import ModelPackage, read_package, read_preview, write_package
+from cristae.models.package import ModelPackage, read_package, write_package
+from cristae.models.previews import classes_of, read_preview
 from cristae.models.record import SCHEMA, check_record
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ModelPackage",
     "check_model_name",
     "check_record",
+    "classes_of",
     "read_package",
     "read_preview",
     "write_package",

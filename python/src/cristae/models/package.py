@@ -9,14 +9,13 @@ from typing import Any
 import numpy.typing as npt
 
 from cristae.errors import CorruptData, NotFound
+from cristae.models.previews import PREVIEW_FILE, read_preview
 from cristae.models.record import MAX_RECORD_BYTES, SCHEMA, decode_record, encode_record
 from cristae.models.weights import Weights, encode_weights, read_weights
 from cristae.volumes.durable import fsync_folder, read_file, write_file_durably
 
 RECORD_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
-PREVIEW_FILE = "preview.png"
-MAX_PREVIEW_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -64,22 +63,6 @@ class ModelPackage:
     def preview(self) -> bytes:
         """Read the picture of places that the training held out, see :func:`read_preview`."""
         return read_preview(self.path)
-
-
-def read_preview(folder: Path) -> bytes:
-    """Read the preview of a model, or of a training that goes on: a PNG, empty if there is none.
-
-    Raises
-    ------
-    CorruptData
-        If it is no picture of the size that trainings make.
-    """
-    try:
-        if (folder / PREVIEW_FILE).lstat().st_size > MAX_PREVIEW_BYTES:
-            raise CorruptData(f"The {PREVIEW_FILE} is larger than {MAX_PREVIEW_BYTES} bytes; delete it.")
-        return read_file(folder / PREVIEW_FILE)
-    except OSError:
-        return b""
 
 
 def read_package(path: Path) -> ModelPackage:

@@ -8,11 +8,11 @@ import grpc
 from cristae.errors import InvalidInput, NotFound
 from cristae.jobs.records import JobRecord, StateChange
 from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
-from cristae.models import check_model_name, read_preview
+from cristae.models import check_model_name, classes_of, read_preview
 from cristae.models.alike import refuse_unlike
 from cristae.service.house import House
 from cristae.service.job_messages import event_message, job_message, prediction_spec, training_spec
-from cristae.service.messages import check_job_id
+from cristae.service.messages import check_job_id, class_messages
 from cristae.service.pages import NO_SUCH_PAGE, page_size
 from cristae.service.status import ServerStopsError
 from cristae.v1 import jobs_pb2, jobs_pb2_grpc
@@ -95,7 +95,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
     ) -> jobs_pb2.Preview:
         """Return the newest picture of a training."""
         job = await self._get(request.job_id)
-        return jobs_pb2.Preview(png=await self._house.quick(_preview_of, self._house, job))
+        return await self._house.quick(_preview_of, self._house, job)
 
     async def CancelJob(self, request: jobs_pb2.CancelJobRequest, context: Context) -> jobs_pb2.Job:  # noqa: N802
         """Ask a job to end."""
@@ -141,7 +141,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         share_classes(readings)  # refuses labels that mean different things in different volumes
 
 
-def _preview_of(house: House, job: JobRecord) -> bytes:
+def _preview_of(house: House, job: JobRecord) -> jobs_pb2.Preview:
     """Return the picture that lies with the checkpoints, after the job with the model."""
     picture = b""
     if not job.state.is_end:
@@ -152,7 +152,7 @@ def _preview_of(house: House, job: JobRecord) -> bytes:
             picture = model.preview()
     if not picture:
         raise NotFound(f"The job '{job.title}' has no preview, or none yet.")
-    return picture
+    return jobs_pb2.Preview(png=picture, classes=class_messages(classes_of(picture)))
 
 
 def _check_presence(house: House, spec: Spec) -> None:

@@ -1,8 +1,8 @@
 """What a network makes of places that it never trained on: image, labels and prediction in one picture."""
 
-import io
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cristae.labels import UNKNOWN
 from cristae.labels.colours import colours
-from cristae.models.package import PREVIEW_FILE
+from cristae.models.previews import PREVIEW_FILE, encode_preview
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.volumes import LabelClass
@@ -57,7 +57,12 @@ class Preview:
         folder: Path,
     ) -> None:
         self._file = folder / PREVIEW_FILE
-        self._colours = colours(classes).astype(np.float32)
+        table = colours(classes)
+        self._colours = table.astype(np.float32)
+        self._classes = [
+            replace(entry, rgb=int(red) << 16 | int(green) << 8 | int(blue))
+            for entry, (red, green, blue) in zip(classes, table[1:], strict=True)
+        ]
         self._members = None if members is None else members.cpu().numpy()
         sections = [_richest(_sections(targets)) for _, targets in validation]
         _, first = validation[0]
@@ -102,9 +107,7 @@ class Preview:
         empty = np.zeros_like(self._truth[0])
         predicted = [self._predicted.get(number, empty) for number in self._places]
         page = _beside([self._sheet(cells) for cells in (self._raw, self._truth, predicted)])
-        file = io.BytesIO()
-        Image.fromarray(page).save(file, "PNG")
-        return file.getvalue()
+        return encode_preview(Image.fromarray(page), self._classes)
 
     def _sheet(self, cells: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         rows = [_beside(cells[at : at + self._columns]) for at in range(0, len(cells), self._columns)]

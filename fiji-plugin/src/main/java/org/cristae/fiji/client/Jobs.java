@@ -24,6 +24,7 @@ import org.cristae.v1.ListModelsRequest;
 import org.cristae.v1.ListModelsResponse;
 import org.cristae.v1.Model;
 import org.cristae.v1.PredictionSpec;
+import org.cristae.v1.Preview;
 import org.cristae.v1.SubmitPredictionRequest;
 import org.cristae.v1.SubmitTrainingRequest;
 import org.cristae.v1.TrainingSpec;
@@ -127,12 +128,12 @@ public final class Jobs {
   /**
    * The newest picture of a training: what the model makes of places that it does not learn from.
    *
-   * @return a PNG; null if there is none, or not yet
+   * @return the picture; null if there is none, or not yet
    */
-  public byte[] preview(String jobId) throws CristaeException {
+  public Preview preview(String jobId) throws CristaeException {
     GetPreviewRequest request = GetPreviewRequest.newBuilder().setJobId(jobId).build();
     try {
-      return client.call(() -> client.jobs().getPreview(request)).getPng().toByteArray();
+      return client.call(() -> client.jobs().getPreview(request));
     } catch (CristaeException e) {
       if (e.code() == ErrorCode.ERROR_CODE_NOT_FOUND) {
         return null;

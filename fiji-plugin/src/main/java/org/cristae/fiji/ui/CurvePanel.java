@@ -9,6 +9,7 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Path2D;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import javax.swing.JPanel;
+import org.cristae.v1.LabelClass;
 
 /**
  * Figures of a training over its steps, one curve for each name; Dice of single classes thinner.
@@ -35,6 +37,7 @@ final class CurvePanel extends JPanel {
 
   private final transient Map<String, NavigableMap<Long, Double>> curves = new LinkedHashMap<>();
   private final List<String> names = new ArrayList<>();
+  private final transient Map<String, Color> ofClasses = new HashMap<>();
 
   CurvePanel() {
     setPreferredSize(new Dimension(420, 130));
@@ -54,6 +57,14 @@ final class CurvePanel extends JPanel {
       if (names.contains(name)) {
         curves.computeIfAbsent(name, n -> new TreeMap<>()).put(step, values.get(name));
       }
+    }
+    repaint();
+  }
+
+  /** Draws the curves of classes in their own colours; on the event thread. */
+  void color(List<LabelClass> classes) {
+    for (LabelClass label : classes) {
+      ofClasses.put(CLASS + label.getName(), new Color(label.getRgb()));
     }
     repaint();
   }
@@ -130,7 +141,7 @@ final class CurvePanel extends JPanel {
   }
 
   private Color color(String name) {
-    return COLORS[names.indexOf(name)];
+    return ofClasses.getOrDefault(name, COLORS[names.indexOf(name)]);
   }
 
   private Path2D path(NavigableMap<Long, Double> curve, long last, double highest, int top) {

@@ -1,8 +1,10 @@
 package org.cristae.fiji.ui;
 
 import java.awt.image.BufferedImage;
+import java.util.List;
 import java.util.Map;
 import org.cristae.fiji.client.Progress;
+import org.cristae.v1.LabelClass;
 
 /** Is told what happens to a job, from any thread. */
 public interface JobListener extends Progress {
@@ -32,6 +34,8 @@ public interface JobListener extends Progress {
   /**
    * A new picture of a training: image, labels and prediction of places that it does not learn
    * from.
+   *
+   * @param classes what it shows, with the colours that it has there
    */
-  default void preview(BufferedImage picture) {}
+  default void preview(BufferedImage picture, List<LabelClass> classes) {}
 }

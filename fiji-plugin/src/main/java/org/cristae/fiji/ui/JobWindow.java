@@ -5,6 +5,7 @@ import java.awt.BorderLayout;
 import java.awt.Dimension;
 import java.awt.image.BufferedImage;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import javax.swing.BoxLayout;
 import javax.swing.JButton;
@@ -20,6 +21,7 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
+import org.cristae.v1.LabelClass;
 
 /**
  * A window with one job: stage, progress, curve, preview and plan. Cancel ends the job on the
@@ -212,10 +214,11 @@ public final class JobWindow implements JobListener {
   }
 
   @Override
-  public void preview(BufferedImage picture) {
+  public void preview(BufferedImage picture, List<LabelClass> classes) {
     SwingUtilities.invokeLater(
         () -> {
-          if (frame.isDisplayable() && preview.show(picture)) {
+          curve.color(classes);
+          if (frame.isDisplayable() && preview.show(picture, classes)) {
             frame.pack();
           }
         });

@@ -8,6 +8,7 @@ import javax.imageio.ImageIO;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
+import org.cristae.v1.Preview;
 
 /** Fetches the newest picture of a training in the background, however often a new one is told. */
 final class Previews {
@@ -39,13 +40,13 @@ final class Previews {
     do {
       seen = told.get(); // all that was told until now is one picture
       try {
-        byte[] png =
+        Preview newest =
             client.server().getFeaturesList().contains(FEATURE)
                 ? new Jobs(client).preview(jobId)
                 : null;
-        BufferedImage picture = png == null ? null : read(png);
+        BufferedImage picture = newest == null ? null : read(newest.getPng().toByteArray());
         if (picture != null) {
-          listener.preview(picture);
+          listener.preview(picture, newest.getClassesList());
         }
       } catch (CristaeException e) {
         // the next one may come; whoever follows the job says what is wrong

@@ -24,6 +24,7 @@ import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
 import org.cristae.v1.JobState;
 import org.cristae.v1.JobsGrpc;
+import org.cristae.v1.LabelClass;
 import org.cristae.v1.ListJobsRequest;
 import org.cristae.v1.ListJobsResponse;
 import org.cristae.v1.OpenUploadRequest;
@@ -289,7 +290,9 @@ public final class FakeServer implements AutoCloseable {
     @Override
     public void getPreview(GetPreviewRequest request, StreamObserver<Preview> answer) {
       previewCalls.incrementAndGet();
-      answer.onNext(Preview.newBuilder().setPng(ByteString.copyFrom(preview)).build());
+      LabelClass label = LabelClass.newBuilder().setValue(1).setName("er").setRgb(0x123456).build();
+      ByteString png = ByteString.copyFrom(preview);
+      answer.onNext(Preview.newBuilder().setPng(png).addClasses(label).build());
       answer.onCompleted();
     }
 

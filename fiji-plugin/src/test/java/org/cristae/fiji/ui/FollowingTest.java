@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -17,6 +18,7 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.FakeServer;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.JobEvent;
+import org.cristae.v1.LabelClass;
 import org.cristae.v1.Metrics;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -64,8 +66,9 @@ class FollowingTest {
           }
 
           @Override
-          public void preview(BufferedImage picture) {
-            shown.complete(picture.getWidth() + " x " + picture.getHeight());
+          public void preview(BufferedImage picture, List<LabelClass> classes) {
+            String size = picture.getWidth() + " x " + picture.getHeight();
+            shown.complete(size + " of " + classes.get(0).getName());
           }
         };
     Metrics.Builder figures = Metrics.newBuilder().setStep(7).putValues("dice", 0.5);
@@ -90,7 +93,7 @@ class FollowingTest {
   @Test
   void withFiguresComesAPictureButOnlyForAWindow() throws Exception {
     try (FakeServer server = withPicture(30, 20)) {
-      assertEquals("30 x 20", pictureOf(server, true));
+      assertEquals("30 x 20 of er", pictureOf(server, true));
     }
     try (FakeServer server = withPicture(30, 20)) {
       assertEquals("nothing", pictureOf(server, false));
