@@ -146,7 +146,7 @@ def test_the_door_takes_classes_as_names_too(data: tuple[Path, Path], classes: A
 def test_a_voxel_size_of_two_sides_is_refused_in_words(data: tuple[Path, Path]) -> None:
     raw, labels = (tifffile.imread(path) for path in data)
     two: Any = (4.6, 4.6)
-    with pytest.raises(InvalidInput, match="three sides"):
+    with pytest.raises(InvalidInput, match="three numbers"):
         cristae.train(raw, labels, model="m", steps=2, voxel_size_nm=two)
 
 
