@@ -139,6 +139,8 @@ def main() -> None:
         desk.choose("Cristae Segment")
         segment = desk.window("Cristae: segment an image")
         desk.picture(segment, "segment")
+        desk.press(segment, "More")
+        desk.picture(segment, "segment-more")
         desk.press(segment, "Segment")
         labels = wait(
             lambda: desk.ij.WindowManager.getImage("right-neurons.tif"), "the labels", patience_s=240
