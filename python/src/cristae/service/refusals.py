@@ -2,35 +2,14 @@
 
 import grpc
 
-from cristae.errors import (
-    AlreadyExists,
-    Busy,
-    Cancelled,
-    CorruptData,
-    CristaeError,
-    DiskFull,
-    InvalidInput,
-    LimitExceeded,
-    NotFound,
-    OutOfMemory,
-    Unsupported,
-)
+from cristae import errors
+from cristae.errors import CristaeError
 from cristae.service.status import ERROR_KEY
 
 _ERRORS: dict[str, type[CristaeError]] = {
     kind.code: kind
-    for kind in (
-        AlreadyExists,
-        Busy,
-        Cancelled,
-        CorruptData,
-        DiskFull,
-        InvalidInput,
-        LimitExceeded,
-        NotFound,
-        OutOfMemory,
-        Unsupported,
-    )
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, CristaeError) and kind is not CristaeError
 }
 
 
