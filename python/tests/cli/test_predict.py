@@ -1,5 +1,9 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -316,3 +320,59 @@ def test_arrays_come_in_every_usual_form(home: Path, stack: Path, tmp_path: Path
 def test_a_model_can_be_named_by_the_path_of_its_package(home: Path, stack: Path) -> None:
     assert cristae.predict(stack, model=home / "models" / "mito").shape == (6, 40, 52)
     assert cristae.predict(stack, model=str(home / "models" / "mito")).shape == (6, 40, 52)
+
+
+KILLED = """
+import os, signal, sys
+import cristae
+from cristae.prediction import predicting
+
+predicting.voxels_at_once = lambda config, device: 4000
+asked = iter(range(1000))
+
+
+def stop():
+    if next(asked) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return False
+
+
+cristae.predict(sys.argv[1], sys.argv[2], model="mito", home=sys.argv[3], should_stop=stop)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+@pytest.mark.parametrize("name", ["out.h5", "out.tif", "out.ome.tif", "out.zarr", "out/"])
+def test_a_prediction_that_was_killed_leaves_no_name_and_goes_on_or_says_why_not(
+    home: Path, stack: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = f"{tmp_path}/{name}"
+    ended = subprocess.run([sys.executable, "-c", KILLED, stack, out, home], capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert not Path(out).exists()
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    told: list[str] = []
+    cristae.predict(stack, out, model="mito", on_event=lambda event: told.append(str(event)))
+    words = "begins anew" if name == "out.h5" else "finished before the interruption"
+    assert any(words in sentence for sentence in told)
+    whole = cristae.predict(stack, model="mito")
+    assert np.array_equal(open_image(out).read(Box.of_shape((6, 40, 52)))[0], whole)
+    assert not Path(f"{tmp_path}/.{Path(out).name}.partial").exists()
+
+
+def test_what_was_begun_as_another_kind_of_result_is_told_to_begin_anew(
+    home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    asked = iter(range(1000))
+    with pytest.raises(Cancelled):
+        cristae.predict(
+            stack,
+            tmp_path / "o.tif",
+            model="mito",
+            kind="probabilities",
+            should_stop=lambda: next(asked) >= 2,
+        )
+    told: list[str] = []
+    cristae.predict(stack, tmp_path / "o.tif", model="mito", on_event=lambda event: told.append(str(event)))
+    assert any("another kind or shape: it begins anew" in sentence for sentence in told)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import AlreadyExists, CristaeError, InvalidInput
-from cristae.events import Event
+from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.prediction import Answering, Output, OutputKind, form_of, predict, predict_objects
 from cristae.prediction.instances import InMemory
@@ -19,7 +19,7 @@ from cristae.volumes import Output as FileOutput
 from cristae.volumes.import_folder import SLICES
 from cristae.volumes.import_hdf5 import split_key
 from cristae.volumes.output import can_go_on
-from cristae.volumes.staging import is_taken
+from cristae.volumes.staging import is_taken, was_begun
 
 LARGEST_16_BIT_ID = 65_535
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
@@ -100,11 +100,14 @@ class Run:
                 raise
             return
         resume = source is not None and can_go_on(out)
+        begun = was_begun(Path(out))
         output = self._created(out, self._form.dtype, overwrite=overwrite, resume=resume)
         place = hashlib.sha256(str(Path(out).absolute()).encode()).hexdigest()[:16]
         ledger = work / f"predict-{place}.jsonl"
         if not output.resumed:
             ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
+        if begun and not output.resumed:
+            self._on_event(Note(_anew_told(Path(out).name, can_go_on(out))))
         try:
             self._predict_into(output, ledger if resume else None, source or "")
             output.seal()
@@ -151,3 +154,13 @@ class Run:
         )
         # ImageJ shows 16-bit ids as they are; 32-bit ones it turns into numbers with a decimal point.
         return objects.astype(np.uint16) if int(objects.max()) <= LARGEST_16_BIT_ID else objects
+
+
+def _anew_told(name: str, of_another: bool) -> str:
+    """Say why an interrupted prediction does not go on."""
+    why = (
+        "it was a result of another kind or shape"
+        if of_another
+        else "an HDF5 file that was interrupted cannot be opened any more"
+    )
+    return f"What was begun of {name} earlier does not count, because {why}: it begins anew."

@@ -28,6 +28,16 @@ def is_taken(target: Path) -> bool:
     return target.exists() and not (is_real_folder(target) and not any(target.iterdir()))
 
 
+def staging_folder(target: Path) -> Path:
+    """Return where an output is made until it is complete."""
+    return target.with_name(f".{target.name}.partial")
+
+
+def was_begun(target: Path) -> bool:
+    """Tell whether an earlier process left something unfinished for this place."""
+    return (staging_folder(target.absolute()) / _NOTE).is_file()
+
+
 class StagedTarget:
     """A place beside the target of an output.
 
