@@ -194,15 +194,11 @@ class MacroIT {
   @Test
   void roisOfTheManagerAreLabels() throws Exception {
     ImagePlus source = RealImageJ.stack("drawn.tif", 3, 6);
-    RoiManager manager = RoiManager.getRoiManager();
-    for (int z = 1; z <= 3; z++) {
-      source.setSlice(z);
-      add(manager, new Roi(11, 11, 9, 9), "mito-" + z, z);
-      add(manager, new Roi(26, 2, 20, 30), "background-" + z, z);
-    }
+    draw(source, 3, "mito", new Roi(11, 11, 9, 9));
+    draw(source, 3, "background", new Roi(26, 2, 20, 30));
     macro("run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2\");");
     assertEquals("mito", jobs().model("drawn").getClasses(0).getName());
-    assertEquals(6, manager.getCount());
+    assertEquals(6, RoiManager.getRoiManager().getCount());
   }
 
   @Test
@@ -242,12 +238,8 @@ class MacroIT {
   @Test
   void roisThatOverlapAreMasks() throws Exception {
     ImagePlus source = RealImageJ.stack("both.tif", 3, 9);
-    RoiManager manager = RoiManager.getRoiManager();
-    for (int z = 1; z <= 2; z++) {
-      source.setSlice(z);
-      add(manager, new Roi(4, 4, 30, 30), "cell-" + z, z);
-      add(manager, (Roi) SQUARE.clone(), "square-" + z, z);
-    }
+    draw(source, 2, "cell", new Roi(4, 4, 30, 30));
+    draw(source, 2, "square", SQUARE);
     macro("run(\"Cristae Train\", \"image=both.tif labels=ROIs task=masks name=both steps=2\");");
     assertEquals("masks", jobs().model("both").getTarget());
     assertEquals("square", jobs().model("both").getClasses(1).getName());
@@ -281,10 +273,15 @@ class MacroIT {
     throw new AssertionError("no training of " + model);
   }
 
-  private static void add(RoiManager manager, Roi roi, String name, int position) {
-    roi.setName(name);
-    roi.setPosition(position);
-    manager.addRoi(roi);
+  /** Draws a ROI on each of the first slices. */
+  private static void draw(ImagePlus source, int slices, String name, Roi roi) {
+    for (int z = 1; z <= slices; z++) {
+      source.setSlice(z);
+      Roi drawn = (Roi) roi.clone();
+      drawn.setName(name + "-" + z);
+      drawn.setPosition(z);
+      RoiManager.getRoiManager().addRoi(drawn);
+    }
   }
 
   @Test
