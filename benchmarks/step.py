@@ -18,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cristae.computing import prepare_to_compute
+from cristae.computing import prepare_to_train
 
-prepare_to_compute()  # as commands and workers do, before torch is loaded
+prepare_to_train()  # as commands and workers do, before torch is loaded
 
 import numpy as np
 import torch

@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean
 
-from cristae.computing import prepare_to_compute
+from cristae.computing import prepare_to_train
 
-prepare_to_compute()  # as commands and workers do, before torch is loaded
+prepare_to_train()  # as commands and workers do, before torch is loaded
 
 import tifffile
 import torch

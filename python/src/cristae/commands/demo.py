@@ -6,7 +6,7 @@ from pathlib import Path
 from cristae.commands.arguments import Commands, new_command, positive_number
 from cristae.commands.reporting import reporter
 from cristae.commands.stopping import polite_stop
-from cristae.computing import prepare_to_compute
+from cristae.computing import prepare_to_train
 
 DESCRIPTION = """\
 Train on the left part of the bundled FIB-SEM sample, segment its right part, score it against the truth and
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration."""
     from cristae import demo
 
-    prepare_to_compute()
+    prepare_to_train()
     with reporter() as show, polite_stop() as stopped:
         demo.run(
             arguments.folder,

@@ -15,7 +15,7 @@ from cristae.commands.arguments import (
 from cristae.commands.reporting import reporter
 from cristae.commands.stopping import polite_stop
 from cristae.commands.training_words import add_training_data, training_data
-from cristae.computing import prepare_to_compute
+from cristae.computing import prepare_to_train
 
 DESCRIPTION = """\
 Train a model on an image and its labels, without a server. RAW and LABELS are TIFF files (also ImageJ and
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and tell where the model is."""
     from cristae import door
 
-    prepare_to_compute()
+    prepare_to_train()
     with reporter() as show, polite_stop() as stopped:
         model = door.train(
             **training_data(arguments),

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cristae.computing import prepare_to_compute
+from cristae.computing import prepare_to_compute, prepare_to_train
 from cristae.errors import Cancelled, CristaeError
 from cristae.extensions import OWN_NAMES, names_of, use_extensions
 from cristae.jobs.locks import FileLock
@@ -39,12 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(json.dumps(gpus()))
         return 0
+    prepare_to_compute()  # before an extension loads torch
     home = Home.find(chosen.home)
     use_extensions(home.extensions)
     if chosen.extensions:
         print(json.dumps(extensions_told()))
         return 0
-    prepare_to_compute()
     faulthandler.enable()
     _end_at_once_when_told()
     logging.basicConfig(
@@ -70,6 +70,7 @@ def do(home: Home, order: Order, line: Line) -> Ending:
         if isinstance(order.spec, TrainingSpec):
             from cristae.worker.training import run_training
 
+            prepare_to_train()
             return run_training(home, order, order.spec, line)
         from cristae.worker.prediction import run_prediction
 
