@@ -11,7 +11,7 @@ import tifffile
 import zarr
 from sending import NM
 
-from cristae.errors import AlreadyExists, Busy, InvalidInput
+from cristae.errors import AlreadyExists, Busy, DiskFull, InvalidInput
 from cristae.geometry import Box, tiles
 from cristae.volumes import LabelClass, StoredVolume, create_output, open_image
 
@@ -305,4 +305,17 @@ def test_voxels_that_do_not_fit_are_refused(tmp_path, suffix, box, voxels):
     output = create_output(tmp_path / f"a.{suffix}", (1, 1, 2, 2), "uint8")
     with pytest.raises(InvalidInput):
         output.write(box, voxels)
+    output.discard()
+
+
+def test_a_full_disk_promises_no_going_on_to_an_hdf5_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DiskFull("Free some space, then go on: nothing finished is lost.")
+
+    monkeypatch.setattr("cristae.volumes.output_hdf5.check_free_space", full)
+    output = create_output(tmp_path / "a.h5", (1, 1, 4, 4), "uint8")
+    with pytest.raises(DiskFull, match="begin again: what was written of it is lost"):
+        output.write(Box.of_shape((1, 4, 4)), np.ones((1, 4, 4), np.uint8))
     output.discard()

@@ -22,6 +22,11 @@ from cristae.volumes.writer import fitting
 DATASET = "data"
 _FILE = "image.h5"
 
+_FULL = (
+    "The HDF5 file could not be written; probably the disk is full. Free some space, then begin again: what "
+    "was written of it is lost. An .ome.zarr would go on."
+)
+
 
 class _EveryWriteTaken(io.FileIO):
     """A file that notes a write that failed instead of failing.
@@ -51,11 +56,7 @@ class _EveryWriteTaken(io.FileIO):
     def check(self) -> None:
         """Raise what was noted."""
         if self.failure is not None:
-            raise DiskFull(
-                "The HDF5 file could not be written; probably the disk is full. Free some space, then begin "
-                "again.",
-                Path(str(self.name)).parent,
-            ) from self.failure
+            raise DiskFull(_FULL, Path(str(self.name)).parent) from self.failure
 
 
 class Hdf5Output:
@@ -94,7 +95,10 @@ class Hdf5Output:
     def write(self, box_zyx: Box, voxels: Voxels) -> None:
         """Write a box; `voxels` is (c, z, y, x), or (z, y, x) if there is one channel."""
         voxels = fitting(voxels, box_zyx, self.shape_czyx, self.dtype)
-        check_free_space(self._staged.folder, voxels.nbytes, 0)
+        try:
+            check_free_space(self._staged.folder, voxels.nbytes, 0)
+        except DiskFull as full:  # whose own sentence promises that it goes on
+            raise DiskFull(_FULL, self._staged.folder) from full
         with self._lock:
             try:
                 if self._skip:
