@@ -19,7 +19,7 @@ RECORD: dict[str, Any] = {
 
 
 def test_models_that_were_trained_alike_go_together() -> None:
-    near = {**RECORD, "weights_sha256": "1", "voxel_size_nm": [50.0, 5.2, 4.9]}
+    near = {**RECORD, "weights_sha256": "1", "voxel_size_nm": [50, 5.2, 4.9]}
     refuse_unlike([("a", RECORD), ("b", near)])
     forest = {**RECORD, "network": {"kind": "forest"}}
     refuse_unlike([("a", forest), ("b", {**forest, "weights_sha256": "1"})])
@@ -39,6 +39,10 @@ def test_models_that_were_trained_alike_go_together() -> None:
         (
             {"network": {"kind": "forest"}},
             "coarsest level stand for 1, 4, 4 of the one, 1, 1, 1 of",
+        ),
+        (
+            {"network": {"kind": "added", "dims": 2, "stride_zyx": [1, 8, 8]}},
+            "4 of the one, 1, 8, 8 of the other",
         ),
         ({"weights_sha256": "0"}, "'a' and 'b' are the same"),
     ],

@@ -56,7 +56,11 @@ def refuse_unlike(named: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def _stride(record: Mapping[str, Any]) -> list[int]:
-    strides = record["network"].get("strides_zyx", [])
+    """Return the grid of a network, in voxels of its input (z, y, x)."""
+    network = record["network"]
+    if "stride_zyx" in network:  # of a network that was added
+        return [int(stride) for stride in network["stride_zyx"]]
+    strides = network.get("strides_zyx", [])  # a forest has none
     return [prod(int(stride[axis]) for stride in strides) for axis in range(3)]
 
 
@@ -72,8 +76,9 @@ _COMPARED: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
 
 
 def _like(one: Any, other: Any) -> bool:
-    """Tell whether two values are the same, or two voxel sizes nearly so."""
-    if isinstance(one, list) and isinstance(other, list) and one and isinstance(one[0], float):
+    """Tell whether two values are the same; sides of voxels may differ by a tenth."""
+    numbers = [isinstance(v, list) and all(isinstance(n, int | float) for n in v) for v in (one, other)]
+    if all(numbers):
         return all(1 / _LIKE_SIZES <= a / b <= _LIKE_SIZES for a, b in zip(one, other, strict=True))
     return bool(one == other)
 
