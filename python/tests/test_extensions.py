@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import cristae
 from cristae import extensions
+from cristae.cli import main
 from cristae.errors import InvalidInput
 from cristae.models import ModelLibrary, ModelPackage
 from cristae.training.choices import read_settings
@@ -273,3 +274,15 @@ def test_a_process_that_does_not_compute_knows_the_names_it_was_told() -> None:
     assert read_settings({"loss": "dice"}) == {"loss": "dice"}
     with pytest.raises(InvalidInput, match=r"mine\.py has an error"):
         read_settings({"loss": "own"})
+
+
+def test_doctor_lists_what_was_added_or_says_what_is_wrong(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(home, "mine.py", LOSS)
+    main(["doctor", "--home", str(home)])
+    assert "ok      extensions: loss mostly_dice." in capsys.readouterr().out
+    file.write_text("import cristae\ncristae.register_loss(own)\n")
+    extensions._registry = extensions._Registry()
+    assert main(["doctor", "--home", str(home)]) == 1
+    assert "problem extensions: The extension mine.py, line 2: NameError" in capsys.readouterr().out
