@@ -173,6 +173,8 @@ def fill(message, chance, depth=0):
                     fill(target, chance, depth + 1)
         elif kind == field.CPPTYPE_STRING and field.type == field.TYPE_BYTES:
             setattr(message, field.name, os.urandom(chance.choice([0, 1, 100])))
+        elif kind == field.CPPTYPE_STRING and field.is_repeated:
+            getattr(message, field.name).extend(chance.choices(nasty, k=chance.choice([1, 2, 70])))
         elif kind == field.CPPTYPE_STRING:
             setattr(message, field.name, chance.choice(nasty))
         elif kind in (field.CPPTYPE_DOUBLE, field.CPPTYPE_FLOAT):

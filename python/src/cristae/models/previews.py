@@ -23,7 +23,7 @@ def encode_preview(page: Image.Image, classes: Sequence[LabelClass]) -> bytes:
     --------
     >>> png = encode_preview(Image.new("RGB", (3, 2)), [LabelClass(1, "mitochondria", 0xE69F00)])
     >>> classes_of(png)
-    (LabelClass(value=1, name='mitochondria', rgb=15114240),)
+    (LabelClass(value=1, name='mitochondria', rgb=15113984),)
     """
     told = PngImagePlugin.PngInfo()
     told.add_itxt(_CLASSES, json.dumps([[entry.value, entry.name, entry.rgb] for entry in classes]))
