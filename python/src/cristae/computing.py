@@ -17,13 +17,13 @@ import os
 import sys
 
 # Of mallopt(3).
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -2, -3, -4, -8
 _MOST = 2**31 - 1
 _MIB = 1 << 20
 
 
 def prepare_to_compute() -> None:
-    """Let threads sleep while they wait, and large tensors lie in large pages.
+    """Let threads sleep while they wait, large tensors lie in large pages, and all threads share one heap.
 
     For a process of our own, before it loads torch. What the environment says wins.
 
@@ -33,6 +33,7 @@ def prepare_to_compute() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it; NumPy asks for them by itself
+    _allocate({_ARENA_MAX: 1})  # each further heap keeps gaps of its own
 
 
 def prepare_to_train() -> None:
