@@ -191,8 +191,23 @@ public final class ServerWindow {
   }
 
   /** Something that is done away from the event thread and ends in a text. */
-  private interface Question {
+  interface Question {
     String answer() throws CristaeException;
+  }
+
+  /** The answer to a question, as HTML; else in red why there is none, whatever went wrong. */
+  static String told(Question question) {
+    try {
+      return question.answer();
+    } catch (CristaeException e) {
+      return red(e);
+    } catch (RuntimeException | Error e) {
+      return red(Failures.unforeseen(e));
+    }
+  }
+
+  private static String red(CristaeException failure) {
+    return "<span style='color:#b00020'>" + Look.escaped(failure.getMessage()) + "</span>";
   }
 
   private void inBackground(Question question) {
@@ -201,11 +216,7 @@ public final class ServerWindow {
     Thread thread =
         new Thread(
             () -> {
-              try {
-                say(question.answer());
-              } catch (CristaeException e) {
-                say("<span style='color:#b00020'>" + Look.escaped(e.getMessage()) + "</span>");
-              }
+              say(told(question));
               SwingUtilities.invokeLater(
                   () -> {
                     connect.setEnabled(true);
