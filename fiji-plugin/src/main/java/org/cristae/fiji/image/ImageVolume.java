@@ -187,7 +187,7 @@ public final class ImageVolume implements BlockSource {
   }
 
   private Object plane(int number) throws CristaeException {
-    ImageProcessor processor = stack.getProcessor(number);
+    ImageProcessor processor = processor(number);
     Object pixels = processor == null ? null : processor.getPixels();
     boolean expected =
         spec.getDataType() == DataType.DATA_TYPE_UINT8
@@ -214,6 +214,21 @@ public final class ImageVolume implements BlockSource {
       checkWhole((float[]) pixels, number);
     }
     return pixels;
+  }
+
+  /** Closing an image empties its stack, which may be while it is sent. */
+  private ImageProcessor processor(int number) throws CristaeException {
+    try {
+      return stack.getProcessor(number);
+    } catch (IllegalArgumentException e) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          "\""
+              + title
+              + "\" was closed, or lost slices, before all of it was sent. Leave it open until the job"
+              + " has started, and begin again.",
+          e);
+    }
   }
 
   private static float[] signed(short[] pixels) {

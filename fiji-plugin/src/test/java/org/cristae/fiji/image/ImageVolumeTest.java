@@ -183,6 +183,17 @@ class ImageVolumeTest {
   }
 
   @Test
+  void anImageThatIsClosedWhileItIsSentIsToldInWords() throws Exception {
+    ImagePlus image = hyperstack(8, 1, 3, 1, 8, 9);
+    ImageVolume volume = ImageVolume.image(image, null);
+    image.flush(); // as its window does when it is closed
+    CristaeException failure =
+        assertThrows(
+            CristaeException.class, () -> volume.read(BlockGrid.of(volume.spec()).block(0)));
+    assertTrue(failure.getMessage().contains("\"stack.tif\" was closed"), failure.getMessage());
+  }
+
+  @Test
   void labelsWithChannelsAreRefused() {
     assertThrows(
         CristaeException.class,
