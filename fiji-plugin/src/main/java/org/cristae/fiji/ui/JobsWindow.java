@@ -2,6 +2,9 @@ package org.cristae.fiji.ui;
 
 import java.awt.BorderLayout;
 import java.awt.Dimension;
+import java.awt.event.ActionEvent;
+import java.time.LocalTime;
+import java.time.format.DateTimeFormatter;
 import java.util.List;
 import javax.swing.JButton;
 import javax.swing.JFrame;
@@ -11,6 +14,7 @@ import javax.swing.JScrollPane;
 import javax.swing.JTable;
 import javax.swing.ListSelectionModel;
 import javax.swing.SwingUtilities;
+import javax.swing.Timer;
 import javax.swing.WindowConstants;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
@@ -26,6 +30,8 @@ public final class JobsWindow {
   private static final int LIMIT = 200;
   private static final long REFRESH_MS = 1500;
   private static final long AFTER_FAILURE_MS = 10_000; // each time may start a server that fails
+  private static final long LATE_MS = 5000;
+  private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss");
   private static final int[] WIDTHS = {220, 110, 80, 70, 70, 100};
   private static final int WORDS_WIDTH = 500;
   private static JobsWindow shown;
@@ -40,6 +46,12 @@ public final class JobsWindow {
 
   /** The person asked for the list, and it was not shown since: a stopped server is started. */
   private volatile boolean isAskedFor = true;
+
+  /** Since when the server is asked without a word from it; 0 if it is not asked just now. */
+  private volatile long askedNs;
+
+  /** When the list came; null if it did not yet. Used on the event thread. */
+  private LocalTime listed;
 
   private JobsWindow() {
     frame.setDefaultCloseOperation(WindowConstants.DISPOSE_ON_CLOSE);
@@ -75,6 +87,7 @@ public final class JobsWindow {
             Thread thread = new Thread(shown::refreshWhileOpen, "Cristae lists jobs");
             thread.setDaemon(true);
             thread.start();
+            new Timer(1000, shown::tellIfLate).start();
           } else {
             shown.isAskedFor = true;
             shown.frame.toFront();
@@ -85,6 +98,7 @@ public final class JobsWindow {
   private void refreshWhileOpen() {
     while (frame.isDisplayable()) {
       long pauseMs = REFRESH_MS;
+      askedNs = System.nanoTime();
       try {
         refresh();
       } catch (CristaeException e) {
@@ -94,6 +108,8 @@ public final class JobsWindow {
           | Error e) { // such as too little memory, of which there may be more
         say(Failures.unforeseen(e).getMessage());
         pauseMs = AFTER_FAILURE_MS;
+      } finally {
+        askedNs = 0;
       }
       try {
         Thread.sleep(pauseMs);
@@ -104,7 +120,11 @@ public final class JobsWindow {
   }
 
   private void refresh() throws CristaeException {
-    Progress starting = (stage, fraction, detail) -> say(stage);
+    Progress starting =
+        (stage, fraction, detail) -> {
+          askedNs = System.nanoTime();
+          say(stage);
+        };
     Client client =
         isAskedFor
             ? Connection.open(starting, new Cancellation())
@@ -118,6 +138,28 @@ public final class JobsWindow {
     SwingUtilities.invokeLater(() -> show(jobs));
   }
 
+  /** A line that broke, or a laptop that slept, is noticed late: until then the list is old. */
+  private void tellIfLate(ActionEvent tick) {
+    long asked = askedNs;
+    if (!frame.isDisplayable()) {
+      ((Timer) tick.getSource()).stop();
+    } else if (asked != 0 && listed != null) {
+      String words = late((System.nanoTime() - asked) / 1_000_000, listed);
+      if (!words.isEmpty()) {
+        tell(words);
+      }
+    }
+  }
+
+  /** What is to be said of a list while a new one does not come; nothing in the first seconds. */
+  static String late(long waitedMs, LocalTime listed) {
+    return waitedMs < LATE_MS
+        ? ""
+        : "The server has not answered since "
+            + TIME.format(listed)
+            + ": the list is as it was then. It is asked again and again.";
+  }
+
   private void say(String text) {
     SwingUtilities.invokeLater(() -> tell(text));
   }
@@ -127,6 +169,7 @@ public final class JobsWindow {
   }
 
   private void show(List<Job> jobs) {
+    listed = LocalTime.now();
     Job selected = selected();
     if (model.show(jobs) && selected != null) {
       int row = model.row(selected.getJobId());
