@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 
 import cristae
@@ -124,6 +125,17 @@ def test_a_network_of_a_file_is_trained_stored_predicts_and_goes_on(home: Path) 
         start_from="m", settings={"batch": "2", "patch_zyx": "1,32,32"},
     )  # fmt: skip
     assert further.record["network"] == model.record["network"]
+
+
+def test_the_layers_of_a_network_of_a_file_can_be_looked_at(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home, "mine.py", NETWORK)
+    train(home, learner="plain")
+    tifffile.imwrite(tmp_path / "stack.tif", stack()[0], photometric="minisblack")
+    monkeypatch.setattr(extensions, "_registry", extensions._Registry())  # a process of its own
+    assert main(["activations", str(tmp_path / "stack.tif"), "--model", "m", "--home", str(home)]) == 0
+    assert "body.layers.0" in capsys.readouterr().out
 
 
 def test_a_model_whose_network_is_not_here_says_what_is_missing(home: Path) -> None:

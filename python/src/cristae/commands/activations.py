@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cristae.door.results import check_target
     from cristae.door.sources import as_image
     from cristae.events import Note
+    from cristae.extensions import use_extensions
     from cristae.geometry import Box
     from cristae.models import ModelLibrary
     from cristae.prediction.activations import Activations
@@ -94,7 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
         image = as_image(arguments.raw, arguments.voxel_size)
         for sentence in image.notes:
             show(Note(sentence))
-        model = ModelLibrary(home_of(arguments).models).find(arguments.model)
+        home = home_of(arguments)
+        use_extensions(home.extensions)
+        model = ModelLibrary(home.models).find(arguments.model)
         network = Activations(model, image, arguments.device, show)
         if arguments.layer is None:
             return _list(network, as_json=wants_json(arguments))
