@@ -210,6 +210,34 @@ def test_a_setting_that_cannot_be_is_refused_with_a_sentence(name: str, value: s
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("deep_supervision", "on"),
+        ("pseudo", "on"),
+        ("pretrain", "0.2"),
+        ("freeze", "encoder"),
+        ("loss", "focal"),
+        ("size", "small"),
+    ],
+)
+def test_a_forest_refuses_what_only_a_network_can_do(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=f"no use for {name}={value}"):
+        plan(SERIAL, {"learner": "forest", name: value})
+
+
+def test_a_forest_takes_its_own_settings_again() -> None:
+    made = plan(SERIAL, {"learner": "forest"})
+    assert plan(SERIAL, made.settings).settings == made.settings
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"), [(1, "takes 1 minute at"), (0.5, "0.5 minutes at"), (2, "2 minutes")]
+)
+def test_the_time_is_told_in_minutes(minutes: float, told: str) -> None:
+    assert any(told in sentence for sentence in plan(SERIAL, budget=Budget(minutes=minutes)).sentences)
+
+
+@pytest.mark.parametrize(
     ("size", "features", "blocks", "told"),
     [
         (

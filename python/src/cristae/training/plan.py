@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from cristae.errors import InvalidInput
@@ -17,7 +17,7 @@ from cristae.networks import (
     total_stride,
 )
 from cristae.training.budget import Budget
-from cristae.training.choices import Choices, Triple, apply_settings, written
+from cristae.training.choices import Choices, Triple, apply_settings, read_settings, written
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.first_weights import network_of
 from cristae.training.request import StartingModel
@@ -29,6 +29,9 @@ _SCALES = (0.7, 1.0, 1.6, 3.5, 5.0)
 """Of the filters that a random forest sees through: deviations of Gaussians, in pixels."""
 
 _TREES = 32
+
+_OF_NETWORKS = ("size", "loss", "deep_supervision", "freeze", "pseudo", "pretrain", "added_augmentation")
+"""Choices without effect on a random forest."""
 
 _SIZES = {"small": (0.5, 1), "medium": (1, 1), "large": (2, 2)}
 """Of a network: how many times the usual feature maps it has, and its residual blocks on a level."""
@@ -192,6 +195,7 @@ def _forest_plan(
     """Make the plan of a random forest: pixels of sections at full resolution, with their neighbours."""
     if start_from is not None:
         raise InvalidInput("A random forest grows anew each time; it cannot start from a model.")
+    _refuse_without_effect(settings)
     height, width = (min(256, *(shape[axis] for shape in found.shapes_zyx)) for axis in (1, 2))
     ours = Choices(
         dimensions=2,
@@ -228,6 +232,18 @@ def _forest_plan(
         "It takes seconds, whatever the budget; a network that has some minutes is better.",
     )
     return Plan(ours, forest, preprocessing, None, 1, (*label_sentences, *told))
+
+
+def _refuse_without_effect(settings: Mapping[str, str]) -> None:
+    """Refuse choices that only a network knows, where somebody would believe that they were made."""
+    usual = {choice.name: str(choice.default) for choice in fields(Choices) if choice.name in _OF_NETWORKS}
+    chosen = read_settings({name: text for name, text in settings.items() if name in usual})
+    told = [f"{name}={written(value)}" for name, value in chosen.items() if str(value) != usual[name]]
+    if told:
+        raise InvalidInput(
+            f"A random forest has no use for {', '.join(told)}: that is for networks. Leave it out, or "
+            "choose learner=network."
+        )
 
 
 def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:

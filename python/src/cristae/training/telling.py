@@ -43,10 +43,11 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, 
     seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
     rare = f", {ours.rare_share:.0%} of them around labelled objects" if ours.rare_share else ""
     hard = f", {ours.error_share:.0%} where it errs most" if ours.error_share else ""
+    minutes = (budget.seconds or 0) / 60
     limit = (
         f"{budget.steps} step{'' if budget.steps == 1 else 's'}"
         if budget.steps is not None
-        else f"{(budget.seconds or 0) / 60:g} minutes"
+        else f"{minutes:g} minute{'' if minutes == 1 else 's'}"
     )
     early = " at most, and ends when nothing improves any more" if ours.patience < 1 else ""
     length = f"The training takes {limit}{early}."
