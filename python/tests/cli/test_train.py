@@ -16,7 +16,7 @@ import tifffile
 
 import cristae
 from cristae import cli
-from cristae.errors import Busy, Cancelled, InvalidInput
+from cristae.errors import AlreadyExists, Busy, Cancelled, InvalidInput
 from cristae.events import Event, PlanMade, Progress
 from cristae.models import ModelLibrary
 
@@ -141,6 +141,17 @@ def test_the_door_takes_classes_as_names_too(data: tuple[Path, Path], classes: A
     assert cristae.train(raw, labels, classes=classes, **choices).record["classes"][0]["name"] == "disc"
     with pytest.raises(InvalidInput, match=r"\['disc'\]"):
         cristae.train(raw, labels, classes="disc", **choices)
+
+
+def test_a_name_that_differs_in_case_only_is_refused_before_the_training(
+    data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    raw, labels = data
+    cristae.train(raw, labels, model="mito", settings={"learner": "forest"})
+    told: list[Event] = []
+    with pytest.raises(AlreadyExists, match="'mito' already, which differs from 'Mito'"):
+        cristae.train(raw, labels, model="Mito", settings={"learner": "forest"}, on_event=told.append)
+    assert told == []
 
 
 def test_a_voxel_size_of_two_sides_is_refused_in_words(data: tuple[Path, Path]) -> None:

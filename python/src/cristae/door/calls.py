@@ -111,7 +111,7 @@ def train(
     from cristae.door.resume import showing_preview, training_folder
     from cristae.door.sources import class_table, opened_pairs, unknown_of, voxel_size
     from cristae.extensions import use_extensions
-    from cristae.models import ModelLibrary, check_model_name
+    from cristae.models import ModelLibrary
     from cristae.settings import Home
     from cristae.training import Budget, TrainingRequest, inspect_and_plan
     from cristae.training import train as train_network
@@ -140,12 +140,12 @@ def train(
     )
     unknown, minutes, steps, seed = map(kinds.plain, (unknown, minutes, steps, seed))
     z, validation_z, voxel_size_nm = map(kinds.plain, (z, validation_z, voxel_size_nm))
-    check_model_name(model)
     length = Budget(budget or "quick", minutes, steps)
     table = class_table(classes)
     place = Home.find(home).checked()
     use_extensions(place.extensions)
     library = ModelLibrary(place.models)
+    library.check_new_name(model)
     pairs = [(raw, labels), *also]
     start = None if start_from is None else library.find(str(start_from))
     opened, named = opened_pairs(pairs, target, unknown, empty_sections, on_event)

@@ -132,6 +132,25 @@ class ModelLibrary:
         """Return the model that a job made, if it is here: a restarted job need not make it again."""
         return next((model for model in self.list() if model.record["job_id"] == job_id), None)
 
+    def check_new_name(self, name: str) -> str:
+        """Return the name if a model can be added by it, whether it is taken or not; ask before a training.
+
+        Raises
+        ------
+        InvalidInput
+            It is no name for a model.
+        AlreadyExists
+            If a name is there that differs in upper and lower case only: some file systems cannot hold both.
+        """
+        check_model_name(name)
+        for other in self.names():
+            if other != name and other.lower() == name.lower():
+                raise AlreadyExists(
+                    f"There is a model {other!r} already, which differs from {name!r} in upper and lower "
+                    f"case only. Choose another name, or delete it first."
+                )
+        return name
+
     def add(
         self, record: Mapping[str, Any], weights: Mapping[str, npt.NDArray[Any]], preview: bytes = b""
     ) -> ModelPackage:
@@ -151,17 +170,10 @@ class ModelLibrary:
 
         Raises
         ------
-        AlreadyExists
-            If a name is there that differs in upper and lower case only: some file systems cannot hold both.
+        InvalidInput, AlreadyExists
+            The name cannot be given; see :meth:`check_new_name`.
         """
-        name = check_model_name(str(record.get("name", "")))
-        for other in self.names():
-            if other != name and other.lower() == name.lower():
-                raise AlreadyExists(
-                    f"There is a model {other!r} already, which differs from {name!r} in upper and lower "
-                    f"case only. "
-                    "Choose another name, or delete it first."
-                )
+        name = self.check_new_name(str(record.get("name", "")))
         for folder in (self.root, self._ready, self._replaced, self._staging):
             folder.mkdir(parents=True, exist_ok=True)
         self._remove_stale()

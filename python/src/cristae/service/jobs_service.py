@@ -8,7 +8,7 @@ import grpc
 from cristae.errors import InvalidInput, NotFound
 from cristae.jobs.records import JobRecord, StateChange
 from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
-from cristae.models import check_model_name, classes_of, read_preview
+from cristae.models import classes_of, read_preview
 from cristae.models.alike import refuse_unlike
 from cristae.service.house import House
 from cristae.service.job_messages import event_message, job_message, prediction_spec, training_spec
@@ -164,7 +164,7 @@ def _check_presence(house: House, spec: Spec) -> None:
 
 
 def _check_training_names(house: House, spec: TrainingSpec) -> None:
-    check_model_name(spec.model_name)
+    house.library.check_new_name(spec.model_name)
     _check_presence(house, spec)
     channels = {house.store.open(pair.image_volume_id).shape_czyx[0] for pair in spec.volumes}
     if len(channels) > 1:
