@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 
 import cristae
 from cristae.errors import CristaeError, InvalidInput
@@ -27,6 +28,7 @@ WRONG = {
     "seed": [None, "1", 1.5],
     "device": [None, 0, "gpu"],
     "kind": ["label", 1],
+    "combine": [None, 3, "average", ["mean"]],
     "engine": [None, 1, "tensorrt"],
     "flips": [None, "yes", 1],
     "overwrite": [None, "yes", 1],
@@ -35,10 +37,11 @@ WRONG = {
     "on_event": [None, "print"],
     "should_stop": [None, True],
 }
-PREDICT = ["model", "kind", "engine", "device", "flips", "voxel_size_nm", "overwrite"]
+PREDICT = ["model", "combine", "kind", "engine", "device", "flips", "voxel_size_nm", "overwrite"]
 PREDICT += ["out", "home", "on_event", "should_stop"]
 EVALUATE = ["target", "classes", "unknown", "empty_sections", "z", "on_event"]
-TRAIN = [name for name in WRONG if name not in {"kind", "engine", "flips", "overwrite", "out"}]
+OTHERS = {"kind", "combine", "engine", "flips", "overwrite", "out"}
+TRAIN = [name for name in WRONG if name not in OTHERS]
 
 
 def train(**given):
@@ -98,7 +101,7 @@ def test_numbers_of_numpy_and_lists_are_as_good_as_those_of_python(tmp_path):
         validation_z=[4, 6],
         voxel_size_nm=np.array([50, 4, 4]),
         classes=[LabelClass(1, "er")],
-        settings={"features": 2, "levels": 2, "batch": 2},
+        settings={"features": 2, "levels": np.int64(2), "batch": 2, "patch_zyx": (1, 32, 32)},
         seed=np.uint8(3),
         home=tmp_path,
     )
@@ -107,3 +110,22 @@ def test_numbers_of_numpy_and_lists_are_as_good_as_those_of_python(tmp_path):
         labels, labels, unknown=np.uint8(9), z=np.array([0, 3]), classes={np.int16(1): "er"}
     )
     assert scores["classes"]["1"]["dice"] == 1.0
+
+
+def test_settings_may_be_numbers_also_where_a_training_goes_on_from_a_model_or_reads_files(tmp_path):
+    generator = np.random.default_rng(0)
+    labels = np.zeros((6, 32, 32), np.uint8)
+    labels[:, 8:20, 8:20] = 1
+    raw = 100 * labels + generator.integers(1, 50, labels.shape, np.uint8)
+    tifffile.imwrite(tmp_path / "raw.tif", raw)
+    tifffile.imwrite(tmp_path / "labels.tif", labels)
+    given = {
+        "steps": 1,
+        "voxel_size_nm": (50, 4, 4),
+        "settings": {"features": 2, "levels": np.int64(2), "batch": 2, "patch_zyx": [1, 32, 32]},
+        "home": tmp_path / "home",
+    }
+    files = tmp_path / "raw.tif", tmp_path / "labels.tif"
+    first = cristae.train(*files, model="first", **given)
+    further = cristae.train(*files, model="further", start_from="first", **given)
+    assert further.record["network"] == first.record["network"]

@@ -77,6 +77,7 @@ CLASSES = Kind(
     lambda value: isinstance(value, Mapping) or hasattr(value, "__iter__"),
     "names such as ['er', 'vesicles'] or {100: 'er'}",
 )
+COMBINE = Kind(lambda value: isinstance(value, str), "'mean', 'median' or 'vote'")
 SETTINGS = Kind(
     lambda value: isinstance(value, Mapping) and all(isinstance(name, str) for name in value),
     "choices by name such as {'batch': '4'}",
@@ -112,6 +113,21 @@ def check_arguments(**given: tuple[Any, Kind]) -> None:
     for name, (value, kind) in given.items():
         if not kind.fits(value):
             raise InvalidInput(f"The argument {name} is {reprlib.repr(value)}; give {kind.told}.")
+
+
+def as_text(settings: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return choices as ``--set`` takes them, also where numbers, arrays or lists were given.
+
+    Examples
+    --------
+    >>> as_text({"batch": 4, "patch_zyx": (1, 256, 256), "loss": "dice"})
+    {'batch': '4', 'patch_zyx': '1,256,256', 'loss': 'dice'}
+    """
+    values = {name: plain(value) for name, value in (settings or {}).items()}
+    return {
+        name: (",".join(map(str, value)) if isinstance(value, tuple) else str(value)).strip()
+        for name, value in values.items()
+    }
 
 
 def plain(value: Any) -> Any:

@@ -162,7 +162,7 @@ def train(
         validation_z=validation_z,
         voxel_size=None if voxel_size_nm is None else voxel_size(voxel_size_nm),
         start_from=start,
-        settings=dict(settings or {}),
+        settings=kinds.as_text(settings),
         seed=seed,
     )
     plan = inspect_and_plan(request, device)
@@ -270,12 +270,14 @@ def predict(
     from cristae.events import Note
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
+    from cristae.models.alike import check_combination
     from cristae.prediction import load_models, output_kinds
     from cristae.settings import Home
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
         model=(model, kinds.MODELS),
+        combine=(combine, kinds.COMBINE),
         kind=(kind, kinds.KIND | kinds.NOTHING),
         engine=(engine, kinds.ENGINE),
         device=(device, kinds.DEVICE),
@@ -287,6 +289,7 @@ def predict(
         should_stop=(should_stop, kinds.FUNCTION),
     )
     refuse_engine(engine)
+    combine = check_combination(combine)
     if out is not None:
         check_target(out, raw, overwrite=overwrite)
     place = Home.find(home).checked()
