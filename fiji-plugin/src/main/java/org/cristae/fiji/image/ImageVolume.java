@@ -241,7 +241,8 @@ public final class ImageVolume implements BlockSource {
 
   private void checkWhole(float[] pixels, int number) throws CristaeException {
     for (float value : pixels) {
-      if (value != Math.rint(value) || Float.isInfinite(value)) { // NaN differs from itself
+      // NaN differs from itself
+      if (value < 0 || value != Math.rint(value) || Float.isInfinite(value)) {
         throw new CristaeException(
             ErrorCode.ERROR_CODE_INVALID_INPUT,
             "The labels \""
@@ -250,7 +251,8 @@ public final class ImageVolume implements BlockSource {
                 + (Float.isNaN(value) ? "NaN" : String.valueOf(value))
                 + " in plane "
                 + number
-                + "; labels are whole numbers: 0 is background, 1, 2, ... are classes or objects.");
+                + "; labels are whole numbers, none below 0: 0 is background, 1, 2, ... are classes or"
+                + " objects.");
       }
     }
   }

@@ -194,6 +194,18 @@ class ImageVolumeTest {
   }
 
   @Test
+  void negativeLabelsAreRefusedHereSinceTheContractCannotNameThemAsUnknown() throws Exception {
+    FloatProcessor plane = new FloatProcessor(4, 4);
+    plane.setf(5, -2);
+    ImagePlus image = new ImagePlus("labels.tif", plane);
+    ImageVolume labels = ImageVolume.labels(image, null, Collections.emptyList());
+    CristaeException failure =
+        assertThrows(
+            CristaeException.class, () -> labels.read(BlockGrid.of(labels.spec()).block(0)));
+    assertTrue(failure.getMessage().contains("contain -2.0 in plane 1"), failure.getMessage());
+  }
+
+  @Test
   void labelsWithChannelsAreRefused() {
     assertThrows(
         CristaeException.class,
