@@ -126,10 +126,23 @@ public final class Connection {
     return current;
   }
 
+  /** A connection to the server in use; null if it does not answer just now. Starts nothing. */
+  static Client ifThere() {
+    try {
+      return address().isEmpty() ? findLocal() : open(Progress.NONE, new Cancellation());
+    } catch (CristaeException e) {
+      return null; // told when it is needed
+    }
+  }
+
   /** True if the server in use answers and does not know {@code feature}. Starts nothing. */
   static boolean lacks(String feature) {
+    return lacks(ifThere(), feature);
+  }
+
+  /** True if a server answers and does not know {@code feature}; {@code client} may be null. */
+  static boolean lacks(Client client, String feature) {
     try {
-      Client client = address().isEmpty() ? findLocal() : open(Progress.NONE, new Cancellation());
       return client != null && !client.server().getFeaturesList().contains(feature);
     } catch (CristaeException e) {
       return false; // told when it is needed

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import javax.swing.JButton;
 import javax.swing.JCheckBox;
 import javax.swing.JComboBox;
@@ -20,6 +21,8 @@ import javax.swing.JLabel;
 import javax.swing.JPanel;
 import javax.swing.JTextField;
 import javax.swing.KeyStroke;
+import javax.swing.event.DocumentEvent;
+import javax.swing.event.DocumentListener;
 
 /**
  * A short modal dialog: what one must choose on top, the rest under "More...". Each field fills one
@@ -63,6 +66,28 @@ final class FormDialog {
     field.setToolTipText(toolTip);
     add(isMore, key, label, field);
     return field;
+  }
+
+  /** Hands over what stands in a field, now and whenever that changes. */
+  void onTyping(JTextField field, Consumer<String> listener) {
+    listener.accept(field.getText().trim());
+    field
+        .getDocument()
+        .addDocumentListener(
+            new DocumentListener() {
+              @Override
+              public void insertUpdate(DocumentEvent event) {
+                listener.accept(field.getText().trim());
+              }
+
+              @Override
+              public void removeUpdate(DocumentEvent event) {
+                listener.accept(field.getText().trim());
+              }
+
+              @Override
+              public void changedUpdate(DocumentEvent event) {} // of its look
+            });
   }
 
   /** A box to tick; its value is "true" or nothing. */

@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.Set;
 import javax.swing.JComboBox;
 import javax.swing.JTextField;
+import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
 
 /** The dialog of "Cristae Train". */
 public final class TrainDialog {
@@ -30,11 +32,13 @@ public final class TrainDialog {
     ImagePlus active = OpenImages.find("");
     Choices choices = TrainingChoices.none().recall(REMEMBERED);
     List<String> tasks = new ArrayList<>(Arrays.asList("semantic", "masks", "instances"));
-    if (Connection.lacks(TrainingChoices.feature("masks"))) {
+    Client client = Connection.ifThere();
+    if (Connection.lacks(client, TrainingChoices.feature("masks"))) {
       tasks.remove("masks"); // an older server
     }
+    Set<String> models = names(client);
     boolean[] accepted = new boolean[1];
-    Look.onEventThread(() -> accepted[0] = show(active, tasks, choices));
+    Look.onEventThread(() -> accepted[0] = show(active, tasks, models, choices));
     if (!accepted[0]) {
       return null;
     }
@@ -42,7 +46,28 @@ public final class TrainDialog {
     return choices;
   }
 
-  private static boolean show(ImagePlus active, List<String> tasks, Choices choices) {
+  /** The models that a server has; none if it does not tell. */
+  private static Set<String> names(Client client) {
+    Set<String> names = new HashSet<>();
+    try {
+      if (client != null) {
+        new Jobs(client).models().forEach(model -> names.add(model.getName()));
+      }
+    } catch (CristaeException e) {
+      // told when it is needed
+    }
+    return names;
+  }
+
+  /** What is to be said of a name before a training: a model of that name goes. */
+  static String aboutName(String name, Set<String> models) {
+    return models.contains(name)
+        ? "There is a model \"" + name + "\" already: it is replaced when the training ends well."
+        : "";
+  }
+
+  private static boolean show(
+      ImagePlus active, List<String> tasks, Set<String> models, Choices choices) {
     FormDialog form = new FormDialog("Cristae: train a model");
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(image -> titles.add(image.getTitle()));
@@ -71,6 +96,7 @@ public final class TrainDialog {
             choices.get("name", suggestedName(labelsFor(image))),
             "A model of this name is replaced when the training ends well");
     name.selectAll();
+    form.onTyping(name, text -> form.say(aboutName(text, models)));
     form.choice(
         false,
         "budget",

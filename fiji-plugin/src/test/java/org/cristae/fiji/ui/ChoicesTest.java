@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import java.util.Collections;
+import java.util.Set;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.TrainingSpec;
 import org.junit.jupiter.api.Test;
@@ -212,6 +214,13 @@ class ChoicesTest {
   @CsvSource({"stack-mito-labels.tif, mito", "labels.tif, model", "neurons.tif, neurons"})
   void theNameIsSuggestedFromTheLabels(String labels, String name) {
     assertEquals(name, TrainDialog.suggestedName(labels));
+  }
+
+  @Test
+  void aNameThatAModelHasAlreadyIsToldBeforeTheTraining() {
+    Set<String> models = Collections.singleton("mito");
+    assertEquals("", TrainDialog.aboutName("mito-2", models));
+    assertTrue(TrainDialog.aboutName("mito", models).contains("it is replaced"));
   }
 
   @Test
