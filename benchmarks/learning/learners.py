@@ -1,0 +1,115 @@
+"""The learners that are compared, each with a question in and the predicted classes out."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from splits import Split
+
+import cristae
+
+NNUNET = "nnunetv2==2.8.1"
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a learner predicted, and what it took."""
+
+    way: str
+    predicted: NDArray[Any]
+    steps: int
+    train_s: float
+    predict_s: float
+    plan: str
+
+
+def learn(
+    learner: str, split: Split, minutes: float, seed: int, settings: Mapping[str, str]
+) -> Iterator[Answer]:
+    """Train once, and predict in each way that the learner has.
+
+    Parameters
+    ----------
+    learner
+        "cristae", "forest" (Cristae's random forest, which ends when it is grown) or "nnunet".
+    split, minutes, seed
+        What, how long, and with which random numbers.
+    settings
+        Choices of Cristae's plan.
+    """
+    if learner == "nnunet":
+        yield _nnunet(split, minutes, seed)
+        return
+    if learner == "forest":
+        settings = {"learner": "forest", **settings}
+    with tempfile.TemporaryDirectory() as home:
+        start = time.monotonic()
+        model = cristae.train(
+            split.raw,
+            split.labels,
+            model="compared",
+            target=split.target,
+            minutes=minutes,
+            seed=seed,
+            settings=dict(settings),
+            voxel_size_nm=split.voxel_size_nm,
+            home=home,
+        )
+        train_s = time.monotonic() - start
+        record = model.record
+        for flips in (False, True) if learner == "cristae" else (False,):
+            start = time.monotonic()
+            predicted = cristae.predict(
+                split.test_raw,
+                model=model,
+                kind="labels",
+                flips=flips,
+                voxel_size_nm=split.voxel_size_nm,
+                home=home,
+            )
+            yield Answer(
+                "flips" if flips else "plain",
+                np.asarray(predicted),
+                record["training"]["steps"],
+                train_s,
+                time.monotonic() - start,
+                " ".join(record["plan"]["sentences"]),
+            )
+
+
+def _nnunet(split: Split, minutes: float, seed: int) -> Answer:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, voxels in (("raw", split.raw), ("classes", split.classes), ("test", split.test_raw)):
+            np.save(folder / f"{name}.npy", voxels)
+        (folder / "about.json").write_text(json.dumps({"voxel_size_nm": split.voxel_size_nm}))
+        command = [_nnunet_python(), Path(__file__).with_name("nnunet_side.py"), folder]
+        command += ["--minutes", str(minutes), "--configuration", split.nnunet, "--seed", str(seed)]
+        subprocess.run(command, check=True)
+        told = json.loads((folder / "told.json").read_text())
+        predicted = np.load(folder / "predicted.npy")
+    # Its mirror images are its default, so there is no other way to compare with.
+    return Answer(
+        "plain", predicted, told["steps"], told["train_s"], told["predict_s"], f"{NNUNET}, {told['plan']}"
+    )
+
+
+def _nnunet_python() -> Path:
+    """Return the Python of nnU-Net's own environment; made the first time."""
+    place = _ROOT / "build" / "nnunet"
+    python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not (place / "ready").exists():
+        print(f"Installing {NNUNET} into {place} (several GB) ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", NNUNET], check=True)
+        (place / "ready").touch()
+    return python
