@@ -78,14 +78,16 @@ def report(notes: list[dict]) -> str:
             if note["split"] == name:
                 rows[note["learner"], note["minutes"], note["settings"], note["way"]].append(note)
         lines += ["", f"## {name}: {rows[next(iter(rows))][0]['question']}", ""]
-        lines += ["| learner | minutes | choices | predicted | seeds | Dice | IoU | steps | prediction, s |"]
-        lines += ["|---|---|---|---|---|---|---|---|---|"]
+        lines += [
+            "| learner | minutes | choices | predicted | seeds | Dice | IoU | steps | training, s | prediction, s |"
+        ]
+        lines += ["|---|---|---|---|---|---|---|---|---|---|"]
         for (learner, minutes, settings, way), runs in sorted(rows.items()):
             dice, iou = (spread([run[key] for run in runs]) for key in ("dice", "iou"))
-            steps, seconds = (mean(run[key] for run in runs) for key in ("steps", "predict_s"))
+            steps, *seconds = (mean(run[key] for run in runs) for key in ("steps", "train_s", "predict_s"))
             lines.append(
                 f"| {learner} | {minutes:g} | {settings} | {way} | {len(runs)} | {dice} | {iou} "
-                f"| {steps:.0f} | {seconds:.0f} |"
+                f"| {steps:.0f} | {seconds[0]:.0f} | {seconds[1]:.0f} |"
             )
     machines = sorted({f"{note['machine']} ({note['day']})" for note in notes})
     return "\n".join([*lines, "", "Measured on: " + "; ".join(machines) + "."]) + "\n"
