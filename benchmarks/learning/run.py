@@ -78,10 +78,9 @@ def report(notes: list[dict]) -> str:
             if note["split"] == name:
                 rows[note["learner"], note["minutes"], note["settings"], note["way"]].append(note)
         lines += ["", f"## {name}: {rows[next(iter(rows))][0]['question']}", ""]
-        lines += [
-            "| learner | minutes | choices | predicted | seeds | Dice | IoU | steps | training, s | prediction, s |"
-        ]
-        lines += ["|---|---|---|---|---|---|---|---|---|---|"]
+        titles = ["learner", "minutes", "choices", "predicted", "seeds", "Dice", "IoU", "steps"]
+        titles += ["training, s", "prediction, s"]
+        lines += [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
         for (learner, minutes, settings, way), runs in sorted(rows.items()):
             dice, iou = (spread([run[key] for run in runs]) for key in ("dice", "iou"))
             steps, *seconds = (mean(run[key] for run in runs) for key in ("steps", "train_s", "predict_s"))
