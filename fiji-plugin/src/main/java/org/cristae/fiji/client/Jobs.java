@@ -166,6 +166,20 @@ public final class Jobs {
    */
   public Job watch(String jobId, Consumer<JobEvent> listener, Cancellation detach)
       throws CristaeException {
+    return watch(jobId, listener, isThere -> {}, detach);
+  }
+
+  /**
+   * The same, and tells what a job that is silent cannot tell.
+   *
+   * @param contact told false when the server does not answer and is tried again, true when it is
+   *     there again
+   */
+  public Job watch(
+      String jobId, Consumer<JobEvent> listener, Consumer<Boolean> contact, Cancellation detach)
+      throws CristaeException {
+    GetJobRequest request = GetJobRequest.newBuilder().setJobId(jobId).build();
+    boolean isLost = false;
     long seen = 0;
     Patience.Wait wait = client.patience().start();
     while (true) {
@@ -174,6 +188,11 @@ public final class Jobs {
       Runnable abort = detach.onCancel(() -> context.cancel(null));
       long startNs = System.nanoTime();
       try {
+        if (isLost) {
+          client.jobs().getJob(request);
+          isLost = false;
+          contact.accept(true);
+        }
         Iterator<JobEvent> events =
             client
                 .jobStreams()
@@ -191,6 +210,10 @@ public final class Jobs {
         detach.check();
         CristaeException failure = CristaeException.of(e, client.address().toString());
         wait.resetIfHeld(startNs); // a job that waits tells nothing for hours
+        if (failure.isPassing() && !isLost) {
+          isLost = true;
+          contact.accept(false);
+        }
         if (!failure.isPassing() || !client.tryAgain(wait)) {
           throw failure;
         }

@@ -7,6 +7,7 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.client.Progress;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
@@ -39,8 +40,11 @@ public final class Following {
     Runnable left = detach.onCancel(leave::cancel);
     Runnable cancel = cancellation.onCancel(() -> cancel(jobs, jobId, leave));
     Previews previews = new Previews(client, jobId, listener);
+    Newest newest = new Newest(listener);
     try {
-      Job job = jobs.watch(jobId, event -> tell(event, listener, previews), leave);
+      Job job =
+          jobs.watch(
+              jobId, event -> tell(event, listener, newest, previews), newest::contact, leave);
       if (job.getKind() == JobKind.JOB_KIND_TRAINING) {
         previews.look(); // of the model as it is kept
       }
@@ -100,10 +104,39 @@ public final class Following {
     thread.start();
   }
 
-  private static void tell(JobEvent event, JobListener listener, Previews previews) {
+  /** Keeps the newest progress, to say it again after a time without the server. */
+  private static final class Newest implements Progress {
+    private final Progress listener;
+    private String stage = "Starting";
+    private double fraction;
+    private String detail = "";
+
+    Newest(Progress listener) {
+      this.listener = listener;
+    }
+
+    @Override
+    public void update(String newStage, double newFraction, String newDetail) {
+      stage = newStage;
+      fraction = newFraction;
+      detail = newDetail;
+      listener.update(stage, fraction, detail);
+    }
+
+    void contact(boolean isThere) {
+      if (isThere) {
+        listener.update(stage, fraction, detail);
+      } else {
+        listener.update("The server does not answer, and is tried again", fraction, "");
+      }
+    }
+  }
+
+  private static void tell(
+      JobEvent event, JobListener listener, Progress progress, Previews previews) {
     switch (event.getEventCase()) {
       case PROGRESS:
-        listener.update(
+        progress.update(
             event.getProgress().getStage(),
             event.getProgress().getFraction(),
             detail(event.getProgress()));
@@ -121,9 +154,9 @@ public final class Following {
         break;
       case STATE:
         if (event.getState().getState() == JobState.JOB_STATE_QUEUED) {
-          listener.update("Waiting for a device", 0, "");
+          progress.update("Waiting for a device", 0, "");
         } else if (event.getState().getState() == JobState.JOB_STATE_RUNNING) {
-          listener.update("Starting", 0, "");
+          progress.update("Starting", 0, "");
         }
         break;
       default: // a newer server

@@ -65,7 +65,8 @@ public final class JobWindow implements JobListener {
     curves.setVisible(false);
     cancel = Look.button("Cancel", this::cancel);
     JButton close = Look.button("Close", this::close);
-    close.setToolTipText("The job goes on; Plugins > Cristae > Cristae Jobs finds it again");
+    close.setToolTipText(
+        "A job that the server has goes on; Plugins > Cristae > Cristae Jobs finds it again");
     log.setEditable(false);
     log.setLineWrap(true);
     log.setWrapStyleWord(true);

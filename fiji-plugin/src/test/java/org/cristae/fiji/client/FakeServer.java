@@ -80,7 +80,7 @@ public final class FakeServer implements AutoCloseable {
   final AtomicInteger lists = new AtomicInteger();
 
   /** Each watcher breaks after the next of these times, without an event. */
-  final List<Integer> quietBreaksMs = Collections.synchronizedList(new ArrayList<>());
+  public final List<Integer> quietBreaksMs = Collections.synchronizedList(new ArrayList<>());
 
   /** The picture of every training. */
   public volatile byte[] preview = new byte[0];

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -20,6 +22,7 @@ import org.cristae.v1.ErrorCode;
 import org.cristae.v1.JobEvent;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.Metrics;
+import org.cristae.v1.Progress;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -112,6 +115,25 @@ class FollowingTest {
     try (FakeServer server = withPicture(2049, 1)) {
       assertNull(Previews.read(server.preview));
     }
+  }
+
+  @Test
+  void aServerThatDoesNotAnswerIsToldUntilItIsThereAgain() throws Exception {
+    List<String> told = new ArrayList<>();
+    try (FakeServer server = new FakeServer();
+        Client client = server.client()) {
+      server.quietBreaksMs.addAll(Arrays.asList(1, 1));
+      Progress progress = Progress.newBuilder().setStage("Training").setDetail("step 7").build();
+      server.events.add(JobEvent.newBuilder().setSequence(1).setProgress(progress).build());
+      Following.toEnd(
+          client,
+          "job",
+          (stage, fraction, detail) -> told.add(stage + " " + detail),
+          new Cancellation(),
+          new Cancellation());
+    }
+    String lost = "The server does not answer, and is tried again ";
+    assertEquals(Arrays.asList(lost, "Starting ", lost, "Starting ", "Training step 7"), told);
   }
 
   @Test
