@@ -58,6 +58,15 @@ def test_each_mask_is_voted_on_by_itself_whatever_its_value() -> None:
     assert elected(MajorityVote([ArrayImage(one), ArrayImage(two)])) == [1, 0, TIE, 1]
 
 
+def test_a_single_mask_is_voted_on_whatever_its_value() -> None:
+    assert elected(vote([0, 255, 255, 0], [0, 1, 0, 0], masks=True)) == [0, 1, TIE, 0]
+
+
+def test_classes_that_have_other_values_with_each_annotator_are_refused_in_words() -> None:
+    with pytest.raises(InvalidInput, match="not 1 here and 255 there"):
+        vote([0, 255, 255, 0], [0, 1, 1, 0])
+
+
 @pytest.mark.parametrize("annotators", [2, 3, 5])
 def test_it_is_what_counting_voxel_by_voxel_gives(annotators: int) -> None:
     random = np.random.default_rng(annotators)

@@ -145,7 +145,12 @@ def as_labels(
             "Give the labels of one, or train classes or masks."
         )
     labels = [image for image, _ in read]
-    vote = MajorityVote(labels, unknown=unknown, empty_are_unknown=empty_sections == "unknown")
+    vote = MajorityVote(
+        labels,
+        unknown=unknown,
+        empty_are_unknown=empty_sections == "unknown",
+        masks=target == "masks",
+    )
     return vote, read[0][1]
 
 

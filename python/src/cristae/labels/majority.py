@@ -27,12 +27,13 @@ class MajorityVote:
     Parameters
     ----------
     annotators
-        Two or more label images of the same shape, (c, z, y, x). With a channel for each mask, each channel
-        is voted on by itself, and any value but 0 is inside.
+        Two or more label images of the same shape, (c, z, y, x). Each channel is voted on by itself.
     unknown
         The value of unknown voxels, if any.
     empty_are_unknown
         Whether sections where an annotator drew nothing are without his vote.
+    masks
+        Whether the channels are masks: any value but 0 is inside. Several channels always are.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class MajorityVote:
     Raises
     ------
     InvalidInput
-        The shapes differ, or someone drew nothing at all.
+        The shapes differ, someone drew nothing at all, or no label has a majority anywhere.
 
     Examples
     --------
@@ -56,7 +57,12 @@ class MajorityVote:
     """
 
     def __init__(
-        self, annotators: Sequence[Image], *, unknown: int | None = None, empty_are_unknown: bool = True
+        self,
+        annotators: Sequence[Image],
+        *,
+        unknown: int | None = None,
+        empty_are_unknown: bool = True,
+        masks: bool = False,
     ) -> None:
         first = annotators[0]
         if not 2 <= len(annotators) <= MOST_ANNOTATORS:
@@ -69,6 +75,7 @@ class MajorityVote:
                 )
         self._annotators, self._unknown = annotators, unknown
         self.shape_czyx = first.shape_czyx
+        self._masks = masks or first.shape_czyx[0] > 1
         self.dtype: np.dtype[Any] = np.dtype(np.uint32)
         self.voxel_size = next((size for a in annotators if (size := a.voxel_size)), None)
         self.name = first.name
@@ -92,7 +99,7 @@ class MajorityVote:
         """Return values (annotators, c, z, y, x), and where an annotator has no vote."""
         votes = np.stack([as_integers(a.read(box_zyx)).astype(np.int64) for a in self._annotators])
         silent = np.zeros(votes.shape, bool) if self._unknown is None else votes == self._unknown
-        if self.shape_czyx[0] > 1:  # masks: 1 and 255 are both inside
+        if self._masks:  # 1 and 255 are both inside
             votes = np.where(silent, votes, votes != 0)
         silent |= ~self._looked_at[:, None, box_zyx.start[0] : box_zyx.stop[0], None, None]
         return votes, silent
@@ -121,12 +128,19 @@ class MajorityVote:
 
     def _counted(self) -> tuple[int, int]:
         """Return on how many voxels all annotators agree, and how many are unknown."""
-        agreed = tied = 0
+        agreed = tied = labelled = 0
         for box in self._slabs():
             votes, silent = self._votes(box)
             elected, unknown = self._elected(votes, silent)
             agreed += int((((votes == elected) & ~silent).all(axis=0)).sum())
             tied += int(unknown.sum())
+            labelled += int(((elected != 0) & ~unknown).sum())
+        if not labelled:
+            raise InvalidInput(
+                "No voxel got the same label from most of the annotators, so there is nothing to learn. Give "
+                "labels of the same image, in which a class has the same value with everyone: not 1 here and "
+                "255 there."
+            )
         return agreed, tied
 
     def _slabs(self) -> list[Box]:
