@@ -68,6 +68,16 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
         write_curves(HISTORY, tmp_path / "curves.ods")
 
 
+def test_a_place_that_is_none_for_a_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(
+        InvalidInput, match=r"no folder .*not-there to write curves\.xlsx into; make it first"
+    ):
+        write_curves(HISTORY, tmp_path / "not-there" / "curves.xlsx")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InvalidInput, match="is a folder"):
+        write_curves(HISTORY, tmp_path / "folder.csv")
+
+
 def test_a_model_without_curves_writes_no_file(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

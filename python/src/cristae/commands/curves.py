@@ -57,8 +57,14 @@ def write_curves(history: History, out: Path) -> None:
     Raises
     ------
     InvalidInput
-        The ending is another one.
+        The ending is another one, or the place is no place for a file.
     """
+    if not out.absolute().parent.is_dir():
+        raise InvalidInput(
+            f"There is no folder {out.absolute().parent} to write {out.name} into; make it first."
+        )
+    if out.is_dir():
+        raise InvalidInput(f"{out} is a folder. Choose another name for the file.")
     match out.suffix.lower():
         case ".csv":
             replace_file(out, as_csv(history).encode())
