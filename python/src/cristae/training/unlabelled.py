@@ -209,7 +209,6 @@ def unlabelled_loss(answers: Compared) -> Tensor:
 
 
 def nothing_is_unlabelled(patches: Patches) -> bool:
-    """Tell whether every voxel that may be looked at has a label."""
-    held_out = sum(region.held_out.size for region in patches.regions if region.held_out is not None)
-    voxels = sum(int(np.prod(region.shape_zyx)) for region in patches.regions)
-    return float(patches.sampler.counts.sum()) + held_out >= voxels
+    """Tell whether every voxel has a label, also where it is held out or in the gap around that."""
+    labelled = sum(sum(region.reading.voxel_counts.values()) for region in patches.regions)
+    return labelled >= sum(int(np.prod(region.shape_zyx)) for region in patches.regions)
