@@ -160,9 +160,10 @@ public final class Choices {
 
   /** The sentence for a choice that cannot be. */
   CristaeException wrong(String key, String expected) {
+    String found = has(key) ? key + "=" + get(key, "") : key + " is not given; it";
     return new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,
-        command + ": " + key + "=" + get(key, "") + " should be " + expected + ".");
+        command + ": " + found + " should be " + expected + ".");
   }
 
   /** Adds the choices to the line that ImageJ's recorder writes for this command. */

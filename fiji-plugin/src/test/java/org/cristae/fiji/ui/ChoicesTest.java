@@ -191,9 +191,11 @@ class ChoicesTest {
   }
 
   @Test
-  void aTrainingNeedsAName() {
+  void aTrainingNeedsANameAndWhatIsMissingIsCalledMissing() {
     CristaeException failure = assertThrows(CristaeException.class, () -> spec("budget=quick"));
-    assertTrue(failure.getMessage().contains("name="));
+    assertEquals(
+        "Cristae Train: name is not given; it should be the name of the model to make.",
+        failure.getMessage());
   }
 
   @ParameterizedTest
