@@ -2,7 +2,11 @@ package org.cristae.fiji.image;
 
 import ij.ImagePlus;
 import ij.ImageStack;
+import ij.VirtualStack;
+import ij.io.FileInfo;
+import ij.plugin.FileInfoVirtualStack;
 import ij.process.ImageProcessor;
+import java.io.File;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -28,6 +32,7 @@ public final class ImageVolume implements BlockSource {
   private final PlaneOrder order;
   private final VolumeSpec spec;
   private final BlockGrid grid;
+  private final File file;
   private final boolean nanAllowed;
 
   /** ImageJ keeps signed 16-bit numbers as unsigned ones, 32,768 too great, with a calibration. */
@@ -46,6 +51,7 @@ public final class ImageVolume implements BlockSource {
     this.title = image.getTitle();
     this.order = PlaneOrder.of(image);
     this.stack = image.getStack();
+    this.file = file(image);
     this.nanAllowed = nanAllowed;
     this.isSigned = image.getBitDepth() == 16 && image.getCalibration().isSigned16Bit();
     DataType type = isSigned ? DataType.DATA_TYPE_FLOAT32 : type(image);
@@ -196,6 +202,7 @@ public final class ImageVolume implements BlockSource {
                 ? pixels instanceof short[]
                 : pixels instanceof float[];
     if (!expected
+        || isFileGone(number)
         || processor.getWidth() != spec.getShape().getX()
         || processor.getHeight() != spec.getShape().getY()) {
       throw new CristaeException(
@@ -214,6 +221,29 @@ public final class ImageVolume implements BlockSource {
       checkWhole((float[]) pixels, number);
     }
     return pixels;
+  }
+
+  /** ImageJ hands out a black plane of a virtual stack whose file it does not find. */
+  private boolean isFileGone(int number) {
+    if (stack instanceof FileInfoVirtualStack) {
+      return file != null && !file.exists();
+    }
+    if (stack.getClass() != VirtualStack.class) {
+      return false;
+    }
+    VirtualStack files = (VirtualStack) stack;
+    String folder = files.getDirectory();
+    String name = folder == null ? null : files.getFileName(number);
+    return name != null && !new File(folder, name).exists();
+  }
+
+  /** The file that an image was opened from; null if it was not, or from the web. */
+  private static File file(ImagePlus image) {
+    FileInfo info = image.getOriginalFileInfo();
+    boolean isFile = info != null && info.directory != null && info.fileName != null;
+    return isFile && (info.url == null || info.url.isEmpty())
+        ? new File(info.directory, info.fileName)
+        : null;
   }
 
   /** Closing an image empties its stack, which may be while it is sent. */

@@ -11,11 +11,15 @@ import ij.IJ;
 import ij.ImagePlus;
 import ij.ImageStack;
 import ij.VirtualStack;
+import ij.io.FileSaver;
+import ij.plugin.FolderOpener;
 import ij.process.ByteProcessor;
 import ij.process.FloatProcessor;
 import ij.process.ImageProcessor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -25,6 +29,7 @@ import org.cristae.v1.DataType;
 import org.cristae.v1.Shape;
 import org.cristae.v1.VolumeSpec;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -180,6 +185,34 @@ class ImageVolumeTest {
         assertThrows(
             CristaeException.class, () -> labels.read(BlockGrid.of(labels.spec()).block(0)));
     assertTrue(failure.getMessage().contains("NaN"));
+  }
+
+  @Test
+  void aVirtualStackWhoseFilesWentAwayIsRefusedAndNotSentBlack(@TempDir Path folder)
+      throws Exception {
+    Path one = folder.resolve("stack.tif");
+    Path slices = Files.createDirectory(folder.resolve("slices"));
+    ImagePlus image = hyperstack(8, 1, 3, 1, 8, 9);
+    assertTrue(new FileSaver(image).saveAsTiff(one.toString()));
+    for (int z = 1; z <= 3; z++) {
+      ImagePlus slice = new ImagePlus("s", image.getStack().getProcessor(z));
+      assertTrue(new FileSaver(slice).saveAsTiff(slices.resolve("s" + z + ".tif").toString()));
+    }
+    ImageVolume ofFile = ImageVolume.image(IJ.openVirtual(one.toString()), null);
+    ImageVolume ofFolder = ImageVolume.image(FolderOpener.open(slices.toString(), "virtual"), null);
+    BlockGrid.Block all = BlockGrid.of(ofFile.spec()).block(0);
+    byte[] voxels = ImageVolume.image(image, null).read(all);
+    assertArrayEquals(voxels, ImageVolume.image(IJ.openVirtual(one.toString()), null).read(all));
+    assertArrayEquals(
+        voxels, ImageVolume.image(FolderOpener.open(slices.toString(), "virtual"), null).read(all));
+    Files.delete(one);
+    Files.delete(slices.resolve("s2.tif"));
+    for (ImageVolume volume : new ImageVolume[] {ofFile, ofFolder}) {
+      CristaeException failure =
+          assertThrows(
+              CristaeException.class, () -> volume.read(BlockGrid.of(volume.spec()).block(0)));
+      assertTrue(failure.getMessage().contains("check its files"), failure.getMessage());
+    }
   }
 
   @Test
