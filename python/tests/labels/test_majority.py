@@ -101,5 +101,6 @@ def test_labels_that_cannot_be_compared_are_refused() -> None:
         vote([0, 1], [0, 1, 1])
     with pytest.raises(InvalidInput, match="annotator 3 are empty"):
         vote([0, 1], [0, 1], [0, 0])
-    with pytest.raises(InvalidInput, match="2 to 16"):
-        vote([0, 1])
+    for labels in ([], [[0, 1]], [[0, 1]] * 17):
+        with pytest.raises(InvalidInput, match=f"of 2 to 16 annotators, not of {len(labels)}"):
+            vote(*labels)

@@ -64,9 +64,11 @@ class MajorityVote:
         empty_are_unknown: bool = True,
         masks: bool = False,
     ) -> None:
-        first = annotators[0]
         if not 2 <= len(annotators) <= MOST_ANNOTATORS:
-            raise InvalidInput(f"A vote takes 2 to {MOST_ANNOTATORS} annotators, not {len(annotators)}.")
+            raise InvalidInput(
+                f"A vote takes the labels of 2 to {MOST_ANNOTATORS} annotators, not of {len(annotators)}."
+            )
+        first = annotators[0]
         for number, labels in enumerate(annotators[1:], 2):
             if labels.shape_czyx != first.shape_czyx:
                 raise InvalidInput(
