@@ -11,6 +11,7 @@ from cristae.training.budget import Budget
 from cristae.training.choices import _EXTENSIBLE, _LIMITS, _WORDS, Choices
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.plan import Plan, make_plan
+from cristae.training.unlabelled import weight_of
 
 SERIAL = Fingerprint(
     shapes_zyx=((12, 1024, 1024),),
@@ -305,3 +306,8 @@ def test_a_plan_is_plain_json() -> None:
 def test_a_budget_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match=r"\.$"):
         Budget(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_plan_says_when_pseudo_labels_begin() -> None:
+    assert (weight_of(0.3), weight_of(0.31) > 0) == (0.0, True)
+    assert any("after three tenths" in sentence for sentence in plan(SERIAL, {"pseudo": "on"}).sentences)

@@ -66,7 +66,7 @@ class Choices:
     freeze
         "encoder": of a model to start from, only the decoder and the last layer learn; "none": all does.
     pseudo
-        "on": from the middle of the training on, what the averaged weights are sure of on unlabelled parts of
+        "on": after three tenths of the training, what the averaged weights are sure of on unlabelled parts of
         the images is learned too.
     pretrain
         Share of the budget in which the network first learns to restore hidden parts of the images.

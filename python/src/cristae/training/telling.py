@@ -86,7 +86,7 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, 
         else ()
     )
     pseudo = (
-        ("What it is sure of where nothing is labelled is learned too, from the middle on.",)
+        ("What it is sure of where nothing is labelled is learned too, after three tenths of the training.",)
         if ours.pseudo == "on"
         else ()
     )
