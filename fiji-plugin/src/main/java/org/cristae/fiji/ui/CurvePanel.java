@@ -134,7 +134,9 @@ final class CurvePanel extends JPanel {
     for (String name : names) {
       if (curves.containsKey(name)) {
         g.setColor(color(name));
-        g.setStroke(new BasicStroke(name.startsWith(CLASS) ? 1f : 1.6f));
+        float width = name.startsWith(CLASS) ? 1f : 1.6f;
+        int times = curves.get(name).size() == 1 ? 3 : 1;
+        g.setStroke(new BasicStroke(times * width, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
         g.draw(path(curves.get(name), last, highest, top));
       }
     }
@@ -154,9 +156,8 @@ final class CurvePanel extends JPanel {
           double y = top + height * (1 - Math.max(0, value) / highest);
           if (path.getCurrentPoint() == null) {
             path.moveTo(x, y);
-          } else {
-            path.lineTo(x, y);
           }
+          path.lineTo(x, y); // of the first figure a dot
         });
     return path;
   }

@@ -1,8 +1,11 @@
 package org.cristae.fiji.ui;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.awt.image.BufferedImage;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -36,5 +39,21 @@ class CurvePanelTest {
     panel.add(1, values);
     assertEquals(6, panel.legend().size());
     assertEquals("class 5 0.500", panel.legend().get(5));
+  }
+
+  @Test
+  void theFirstFigureIsADot() {
+    CurvePanel panel = new CurvePanel();
+    panel.setSize(420, 130);
+    panel.add(10, Collections.singletonMap("loss", 0.5));
+    BufferedImage picture = new BufferedImage(420, 130, BufferedImage.TYPE_INT_RGB);
+    panel.paint(picture.getGraphics());
+    int drawn = 0;
+    for (int y = 40; y < 130; y++) { // below the legend
+      for (int x = 0; x < 420; x++) {
+        drawn += (picture.getRGB(x, y) & 0xffffff) == 0xffffff ? 0 : 1;
+      }
+    }
+    assertTrue(drawn > 4, drawn + " pixels");
   }
 }
