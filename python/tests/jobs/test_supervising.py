@@ -157,6 +157,28 @@ def test_a_cancel_whose_asker_hangs_up_in_the_middle_reaches_the_worker(tmp_path
     asyncio.run(story())
 
 
+SAYS_WHERE = """
+import os, sys, json
+sys.stdin.readline()
+print(json.dumps({"event": {"kind": "note", "sentence": os.getcwd(), "is_warning": False}}), flush=True)
+print(json.dumps({"done": {"model_name": "m", "outputs": []}}), flush=True)
+"""
+
+
+def test_a_worker_runs_in_the_folder_of_its_job_wherever_the_server_was_started(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    async def story():
+        async with House(tmp_path / "home", SAYS_WHERE) as house:
+            await house.submit("one")
+            assert Note(str(house.home.jobs / "one")) in await house.end("one")
+
+    asyncio.run(story())
+
+
 def test_a_worker_that_hears_nothing_is_ended(tmp_path):
     async def story():
         async with House(tmp_path, HEARS_NOTHING) as house:

@@ -44,6 +44,8 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                # Not where the server was started: that folder may be deleted, or hold a torch.py.
+                cwd=log.parent,
                 env=dict(environment),
                 start_new_session=sys.platform != "win32",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
