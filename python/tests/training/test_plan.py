@@ -284,6 +284,13 @@ def test_a_wide_kernel_is_wide_along_z_too_where_the_spacings_match() -> None:
     assert made.network.kernels_zyx == ((1, 5, 5), (5, 5, 5), (5, 5, 5))
 
 
+def test_a_kernel_that_reaches_beyond_the_patch_from_everywhere_is_refused() -> None:
+    by_hand = {"levels": "4", "downsample_zyx": "1,2,2", "kernel": "7"}
+    plan(SERIAL, {**by_hand, "patch_zyx": "1,48,48"})
+    with pytest.raises(InvalidInput, match="which is 1 x 2 x 2 on the coarsest of 4 levels"):
+        plan(SERIAL, {**by_hand, "patch_zyx": "1,32,32"})
+
+
 def test_a_plan_repeats_itself_when_its_own_settings_are_given() -> None:
     for made in (plan(SERIAL), plan(BLOCK), plan(SERIAL, {"size": "large"})):
         found = BLOCK if made.network.dims == 3 else SERIAL

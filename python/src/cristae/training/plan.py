@@ -179,6 +179,7 @@ def make_plan(
             f"{ours.levels} levels, which cannot be normalised. Set a larger batch or patch_zyx, or fewer "
             "levels."
         )
+    _refuse_too_wide(ours, network, tuple(p // s for p, s in zip(rounded, step, strict=True)))
     built = network_told(ours, preset, network)
     own = (*seen, *scaled) if start_from is None else ()
     sentences = (*label_sentences, *own, built, *steps_told(ours, budget, found))
@@ -341,6 +342,21 @@ def _refuse_unsupervised(ours: Choices, network: UNetConfig | AddedConfig) -> No
         raise InvalidInput(
             f"deep_supervision=on needs a network of 3 levels or more; this one has {ours.levels}. Set more "
             "levels, or leave it off."
+        )
+
+
+def _refuse_too_wide(ours: Choices, network: UNetConfig | AddedConfig, coarsest: tuple[int, ...]) -> None:
+    """Refuse kernels whose outermost weights lie beyond a patch wherever they are laid on it.
+
+    They learn nothing, and in bfloat16 on CPUs their gradients come from memory that nobody wrote.
+    """
+    if isinstance(network, AddedConfig):
+        return
+    if any(k // 2 > side for k, side in zip(network.kernels_zyx[-1], coarsest, strict=True)):
+        raise InvalidInput(
+            f"Kernels of {ours.kernel} voxels are too wide for a patch of "
+            f"{' x '.join(map(str, ours.patch_zyx))} voxels, which is {' x '.join(map(str, coarsest))} on "
+            f"the coarsest of {ours.levels} levels. Set a larger patch_zyx, fewer levels or a smaller kernel."
         )
 
 
