@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from python.tests.training.test_training import blobs
 
 from cristae.errors import CorruptData, InvalidInput
 from cristae.events import Event, PlanMade
@@ -22,18 +23,6 @@ from cristae.volumes import ArrayImage, LabelClass, VoxelSize
 SMALL = {"features": "4", "levels": "2", "batch": "2", "patch_zyx": "1,32,32", "downsample_zyx": "1,1,1"}
 SERIAL = VoxelSize(50, 5, 5)
 DISC, RING = LabelClass(1, "disc"), LabelClass(2, "ring")
-
-
-def discs(depth: int = 4, side: int = 40, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Dark discs on a grey, noisy ground, and their mask."""
-    random = np.random.default_rng(seed)
-    mask = np.zeros((depth, side, side), np.uint8)
-    rows, columns = np.mgrid[:side, :side]
-    for section in mask:
-        for _ in range(max(2, side * side // 1000)):
-            y, x = random.uniform(0, side, 2)
-            section[(rows - y) ** 2 + (columns - x) ** 2 < 25] = 1
-    return (150 - 70.0 * mask + random.normal(0, 15, mask.shape)).clip(1, 255).astype(np.uint8), mask
 
 
 def request_for(
@@ -52,7 +41,7 @@ def trained(request: TrainingRequest, folder: Path, on_event: Any = lambda event
 
 def base_of(folder: Path, *, settings: dict[str, str] | None = None, **choices: Any) -> ModelPackage:
     """A model of discs in a library."""
-    image, mask = discs()
+    image, mask = blobs(4, 40)
     given = {"model_name": "base", "budget": Budget(steps=6), "classes": [DISC]} | choices
     request = request_for(image, mask, settings=SMALL | (settings or {}), **given)
     model = trained(request, folder / "first")
@@ -69,7 +58,7 @@ def test_before_its_first_step_the_network_answers_as_the_model_it_goes_on_from(
     settings: dict[str, str], tmp_path: Path
 ) -> None:
     base = base_of(tmp_path, settings=settings)
-    image, mask = discs(seed=3)
+    image, mask = blobs(4, 40, seed=3)
     bright = (image // 2 + 100).astype(np.uint8)  # other statistics than those of the base
     plan = inspect_and_plan(request_for(bright, mask, start_from=base, classes=[DISC]), "cpu")
     assert isinstance(plan.network, UNetConfig)
@@ -86,7 +75,7 @@ def test_before_its_first_step_the_network_answers_as_the_model_it_goes_on_from(
 
 
 def test_a_class_is_known_again_by_its_name_wherever_it_stands(base: ModelPackage) -> None:
-    image, mask = discs()
+    image, mask = blobs(4, 40)
     two = mask * np.uint8(2)
     two[:, :10] = 1
     request = request_for(image, two, start_from=base, classes=[LabelClass(1, "er"), LabelClass(2, "disc")])
@@ -104,7 +93,7 @@ def test_a_class_is_known_again_by_its_name_wherever_it_stands(base: ModelPackag
 
 def test_rows_of_a_finer_answer_are_the_mean_of_the_models(tmp_path: Path) -> None:
     base = base_of(tmp_path, settings={"downsample_zyx": "1,2,2"})  # 4 answers a voxel and class
-    image, mask = discs()
+    image, mask = blobs(4, 40)
     plan = inspect_and_plan(
         request_for(image, mask, VoxelSize(50, 10, 10), start_from=base, classes=[DISC]), "cpu"
     )
@@ -121,7 +110,7 @@ def test_rows_of_a_finer_answer_are_the_mean_of_the_models(tmp_path: Path) -> No
 def test_the_network_goes_on_to_see_voxels_as_large_as_before(
     base: ModelPackage, nm: float, downsample: int, said: bool
 ) -> None:
-    image, mask = discs()
+    image, mask = blobs(4, 40)
     plan = inspect_and_plan(request_for(image, mask, VoxelSize(50, nm, nm), start_from=base), "cpu")
     assert plan.choices.downsample_zyx == (1, downsample, downsample)
     assert any("Objects look 0.71 times as large" in sentence for sentence in plan.sentences) == said
@@ -129,7 +118,7 @@ def test_the_network_goes_on_to_see_voxels_as_large_as_before(
 
 def test_network_normalisation_and_statistics_are_those_of_the_model(tmp_path: Path) -> None:
     base = base_of(tmp_path, settings={"normalisation": "training", "features": "6", "levels": "3"})
-    image, mask = discs(depth=20)
+    image, mask = blobs(20, 40)
     isotropic = VoxelSize(5, 5, 5)  # would be 3D from scratch
     plan = inspect_and_plan(request_for(image // 2, mask, isotropic, start_from=base), "cpu")
     assert plan.network.to_dict() == base.record["network"]
@@ -140,7 +129,7 @@ def test_network_normalisation_and_statistics_are_those_of_the_model(tmp_path: P
 
 
 def test_a_frozen_encoder_and_its_statistics_stay_to_the_bit(base: ModelPackage, tmp_path: Path) -> None:
-    image, mask = discs(seed=5)
+    image, mask = blobs(4, 40, seed=5)
     request = request_for(image, mask, start_from=base, settings={"freeze": "encoder", "batch": "2"})
     before, after = base.weights(), trained(request, tmp_path).weights
     encoder = [name for name in before if name.startswith("encoder.")]
@@ -155,7 +144,7 @@ def test_a_frozen_encoder_and_its_statistics_stay_to_the_bit(base: ModelPackage,
 
 
 def test_nothing_is_frozen_without_a_model_to_start_from() -> None:
-    image, mask = discs()
+    image, mask = blobs(4, 40)
     with pytest.raises(InvalidInput, match="name the model to start from"):
         inspect_and_plan(request_for(image, mask, settings={"freeze": "encoder"}), "cpu")
 
@@ -163,7 +152,7 @@ def test_nothing_is_frozen_without_a_model_to_start_from() -> None:
 def test_a_model_remembers_where_it_came_from_and_the_older_one_stays(
     base: ModelPackage, tmp_path: Path
 ) -> None:
-    image, mask = discs(seed=5)
+    image, mask = blobs(4, 40, seed=5)
     digest, told = base.digest, list[Event]()
     second = trained(request_for(image, mask, start_from=base, classes=[DISC]), tmp_path / "a", told.append)
     assert second.record["started_from"] == {"name": "base", "weights_sha256": digest, "earlier": []}
@@ -184,7 +173,7 @@ def test_from_a_model_of_the_same_things_one_section_teaches_more_than_four_from
     tmp_path: Path,
 ) -> None:
     base = base_of(tmp_path, budget=Budget(steps=60))
-    image, labels = discs(depth=8, seed=11)
+    image, labels = blobs(8, 40, seed=11)
     noise = np.random.default_rng(1).normal(0, 10, image.shape)
     other = (100 + 0.4 * image + noise).clip(1, 255).astype(np.uint8)  # fainter and noisier than the base's
     dice = []
@@ -197,7 +186,7 @@ def test_from_a_model_of_the_same_things_one_section_teaches_more_than_four_from
 
 
 def test_what_does_not_go_together_is_refused_before_the_start(base: ModelPackage, tmp_path: Path) -> None:
-    image, mask = discs(depth=9)
+    image, mask = blobs(9, 40)
     both = ArrayImage(np.stack([image, image]), SERIAL)
     two_channels = TrainingRequest([(both, ArrayImage(mask, SERIAL))], "m", start_from=base)
     with pytest.raises(InvalidInput, match="trained on images with 1 channel, these have 2 channels"):
