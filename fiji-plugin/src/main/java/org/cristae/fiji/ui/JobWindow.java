@@ -14,7 +14,6 @@ import javax.swing.JLabel;
 import javax.swing.JPanel;
 import javax.swing.JProgressBar;
 import javax.swing.JScrollPane;
-import javax.swing.JTextArea;
 import javax.swing.SwingUtilities;
 import javax.swing.WindowConstants;
 import org.cristae.fiji.client.Cancellation;
@@ -40,7 +39,7 @@ public final class JobWindow implements JobListener {
   private final JLabel stage = new JLabel("Starting ...");
   private final JLabel detail = Look.hint(" ");
   private final JProgressBar bar = new JProgressBar(0, 1000);
-  private final JTextArea log = new JTextArea(9, 52);
+  private final Sentences log = new Sentences();
   private final CurvePanel curve = new CurvePanel();
   private final PreviewPanel preview = new PreviewPanel();
   private final CurveTable figures = new CurveTable();
@@ -67,9 +66,6 @@ public final class JobWindow implements JobListener {
     JButton close = Look.button("Close", this::close);
     close.setToolTipText(
         "A job that the server has goes on; Plugins > Cristae > Cristae Jobs finds it again");
-    log.setEditable(false);
-    log.setLineWrap(true);
-    log.setWrapStyleWord(true);
     log.setFont(stage.getFont().deriveFont(stage.getFont().getSize2D() - 0.5f));
     stage.setFont(stage.getFont().deriveFont(java.awt.Font.BOLD));
     bar.setPreferredSize(new Dimension(420, 18));
@@ -188,11 +184,7 @@ public final class JobWindow implements JobListener {
 
   @Override
   public void note(String sentence, boolean isWarning) {
-    SwingUtilities.invokeLater(
-        () -> {
-          log.append((log.getText().isEmpty() ? "" : "\n") + (isWarning ? "! " : "") + sentence);
-          log.setCaretPosition(0);
-        });
+    SwingUtilities.invokeLater(() -> log.add(sentence, isWarning));
   }
 
   @Override
