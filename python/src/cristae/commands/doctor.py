@@ -123,8 +123,9 @@ def _home(home: Home) -> Finding:
             pass
     except OSError as error:
         raise InvalidInput(
-            f"The home {home.root} cannot be written ({error.strerror or error}). Give this user the right "
-            "to write there, or choose another home folder with --home or CRISTAE_HOME."
+            f"The home {home.root} cannot be written ({error.strerror or error}). Models in it can be used. "
+            "To train or to serve, give this user the right to write there, or choose another home folder "
+            "with --home or CRISTAE_HOME."
         ) from error
     return Finding("home", "ok", f"{home.root} can be written.")
 

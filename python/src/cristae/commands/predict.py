@@ -16,6 +16,7 @@ written by its suffix: .tif, .ome.tif, .zarr, .ome.zarr or .h5; a name that ends
 is there, becomes a folder of TIFF slices. OUT appears when it is complete, never half-made: until then it is
 .OUT.partial beside it. Ctrl-C keeps that, and so does a kill: run the same command again and it goes on from
 the last tile (not into HDF5, and not for objects, which begin anew). To give up, delete .OUT.partial.
+The home folder is only read: a library of models that somebody else owns is enough.
 """
 EXAMPLE = """\
   cristae predict stack.tif stack-mito.tif --model mito

@@ -311,7 +311,7 @@ def predict(
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels
         return spatial if wanted == "probabilities" else spatial[0]
-    run.to_file(out, overwrite=overwrite, source=fingerprint(raw), work=place.make().root / "work")
+    run.to_file(out, overwrite=overwrite, source=fingerprint(raw))
     return Path(out)
 
 

@@ -1,6 +1,5 @@
 """A prediction as an array, or as a file that appears when it is complete."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,11 @@ from cristae.volumes import Output as FileOutput
 from cristae.volumes.import_folder import SLICES
 from cristae.volumes.import_hdf5 import split_key
 from cristae.volumes.output import can_go_on
-from cristae.volumes.staging import is_taken, was_begun
+from cristae.volumes.staging import is_taken, staging_folder, was_begun
 
 LARGEST_16_BIT_ID = 65_535
+LEDGER = "tiles.jsonl"
+"""Which tiles are finished; beside the unfinished result, so that reading a model needs no place to write."""
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
 
 
@@ -71,7 +72,7 @@ class Run:
         self._predict_into(output)
         return output.voxels
 
-    def to_file(self, out: str | Path, *, overwrite: bool, source: str | None, work: Path) -> None:
+    def to_file(self, out: str | Path, *, overwrite: bool, source: str | None) -> None:
         """Predict into a file or folder, with the image's calibration and the model's classes.
 
         Parameters
@@ -81,11 +82,9 @@ class Run:
         overwrite
             Replace it if it is there.
         source
-            Names the content of the image. If it is known, a prediction that ends before its end leaves the
-            tiles that it has finished beside `out`, and the same call goes on from there; but an HDF5 file is
-            begun anew.
-        work
-            The folder for ledgers.
+            Names the content of the image. If it is known, a prediction that ends before its end leaves
+            beside `out` the tiles that it has finished and the ledger that names them, and the same call goes
+            on from there; but an HDF5 file is begun anew.
         """
         if self._kind == "instances":
             # How wide the ids are is known at the end only, but a place that cannot be written is told now.
@@ -102,10 +101,7 @@ class Run:
         resume = source is not None and can_go_on(out)
         begun = was_begun(Path(out))
         output = self._created(out, self._form.dtype, overwrite=overwrite, resume=resume)
-        place = hashlib.sha256(str(Path(out).absolute()).encode()).hexdigest()[:16]
-        ledger = work / f"predict-{place}.jsonl"
-        if not output.resumed:
-            ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
+        ledger = staging_folder(Path(out).absolute()) / LEDGER
         if begun and not output.resumed:
             self._on_event(Note(_anew_told(Path(out).name, can_go_on(out))))
         try:
@@ -114,7 +110,6 @@ class Run:
         except Exception as failure:
             if finished_tiles(ledger) == 0:
                 output.discard()
-                ledger.unlink(missing_ok=True)
                 raise
             # Hours of computing are not thrown away because a network drive was away for a moment.
             output.close()
@@ -122,7 +117,6 @@ class Run:
                 failure.sentence = f"{failure.sentence} {GO_ON}"
                 failure.args = (failure.sentence,)
             raise
-        ledger.unlink(missing_ok=True)
 
     def _created(self, out: str | Path, dtype: str, *, overwrite: bool, resume: bool) -> FileOutput:
         return create_output(

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from cristae.errors import AlreadyExists, Busy, CorruptData, CristaeError, NotFound
 from cristae.models.names import check_model_name
 from cristae.models.package import ModelPackage, read_package, write_package
-from cristae.volumes.durable import check_free_space, fsync_folder, remove_folder
+from cristae.volumes.durable import NOT_WRITABLE, check_free_space, fsync_folder, remove_folder
 from cristae.volumes.locking import FileLock
 
 KEPT_PREDECESSORS = 3
@@ -101,12 +101,10 @@ class ModelLibrary:
         if not (self._ready / name).is_dir():
             with contextlib.suppress(NotFound, CorruptData):
                 return read_package(place)
-        if self.root.is_dir():
-            # Perhaps it is being replaced just now, or a process died while it did that.
-            with self._lock():
-                self._finish(name)
-                if place.is_dir():
-                    return read_package(place)
+        # Perhaps it is being replaced just now, or a process died while it did that.
+        arrived = self._arrived(name)
+        if arrived is not None:
+            return read_package(arrived)
         there = self.names()
         if not there:
             raise NotFound(f"There is no model {name!r}, nor any other yet. Train one first.")
@@ -204,6 +202,21 @@ class ModelLibrary:
             # In this order, so that the older one does not show up again in between.
             gone = remove_folder(self.root / name, self._staging)
             return remove_folder(self._ready / name, self._staging) or gone
+
+    def _arrived(self, name: str) -> Path | None:
+        """Return where a model lies when nobody moves it any more, or None if there is none."""
+        if not self.root.is_dir():
+            return None
+        place, ready = self.root / name, self._ready / name
+        try:
+            with self._lock():
+                self._finish(name)
+        except OSError as error:
+            # Whoever may only read a library finds the model where it is on its way.
+            if error.errno not in NOT_WRITABLE:
+                raise
+            place = ready if ready.is_dir() else place
+        return place if place.is_dir() else None
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:

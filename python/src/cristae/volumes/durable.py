@@ -21,6 +21,8 @@ from cristae.settings import size
 FREE_BYTES_FLOOR = 2 * 1024**3
 FREE_FRACTION_FLOOR = 0.05
 _FSYNC_THREADS = 8
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What the system says to a user who may not write at a place."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # Windows has neither; there, links need a privilege that ordinary users lack.
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)

@@ -1,7 +1,6 @@
 """A file on its way: made in a folder beside its target, so that the last step is a rename."""
 
 import contextlib
-import errno
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from cristae.errors import AlreadyExists, CorruptData, InvalidInput
 from cristae.volumes.durable import (
+    NOT_WRITABLE,
     fsync_file,
     fsync_folder,
     full_disk_told,
@@ -20,7 +20,6 @@ from cristae.volumes.locking import FileLock
 from cristae.volumes.records import read_record
 
 _NOTE = "output.json"
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def is_taken(target: Path) -> bool:
@@ -77,7 +76,7 @@ class StagedTarget:
             try:
                 self.folder.mkdir(exist_ok=True)
             except OSError as error:
-                if error.errno not in _NOT_WRITABLE:
+                if error.errno not in NOT_WRITABLE:
                     raise
                 raise InvalidInput(
                     f"{self.target.parent} may not be written to by this user, or its disk is read-only; "
