@@ -1,5 +1,6 @@
 package org.cristae.fiji.ui;
 
+import ij.IJ;
 import ij.ImagePlus;
 import java.awt.BorderLayout;
 import java.awt.Dimension;
@@ -65,7 +66,8 @@ public final class JobWindow implements JobListener {
     cancel = Look.button("Cancel", this::cancel);
     JButton close = Look.button("Close", this::close);
     close.setToolTipText(
-        "A job that the server has goes on; Plugins > Cristae > Cristae Jobs finds it again");
+        "A job that the server has goes on; Plugins > Cristae > Cristae Jobs finds it again."
+            + " One that is still being sent is cancelled");
     log.setFont(stage.getFont().deriveFont(stage.getFont().getSize2D() - 0.5f));
     stage.setFont(stage.getFont().deriveFont(java.awt.Font.BOLD));
     bar.setPreferredSize(new Dimension(420, 18));
@@ -155,10 +157,18 @@ public final class JobWindow implements JobListener {
   private void close() {
     frame.dispose();
     OF_JOBS.values().remove(this);
-    if (!ended) {
-      // Before the server has the job there is nothing that could go on.
-      new Thread(hasJob ? detach::cancel : cancellation::cancel, "Cristae closes").start();
+    if (ended) {
+      return;
     }
+    if (!hasJob && cancel.isEnabled()) {
+      IJ.log(
+          "Cristae: "
+              + work.title()
+              + " was cancelled, since its window was closed before the server had everything. What"
+              + " was sent is kept there for some days: the same once more goes on from it.");
+    }
+    // Before the server has the job there is nothing that could go on.
+    new Thread(hasJob ? detach::cancel : cancellation::cancel, "Cristae closes").start();
   }
 
   @Override
