@@ -17,17 +17,24 @@ import ij.io.FileSaver;
 import ij.plugin.frame.RoiManager;
 import ij.process.ImageProcessor;
 import java.awt.event.KeyEvent;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.Download;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.ui.Connection;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobState;
 import org.cristae.v1.PredictionSpec;
+import org.cristae.v1.Volume;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -189,6 +196,41 @@ class MacroIT {
     IJ.createHyperStack("two.tif", 48, 40, 2, 3, 1, 8).show();
     String sentence = failingMacro(String.format(SEGMENT, "two.tif"));
     assertTrue(sentence.contains("channel"), sentence);
+  }
+
+  @Test
+  void moreObjectsThanSixteenBitsHoldComeBackWithTheNumbersThatTheServerGaveThem()
+      throws Exception {
+    RealImageJ.dots("few.tif", 96, 8, false);
+    RealImageJ.dots("few-dots.tif", 96, 8, true);
+    macro(
+        "run(\"Cristae Train\", \"image=few.tif labels=few-dots.tif task=instances name=dots"
+            + " steps=20 set=[dimensions=2 size=small context=0 batch=4]\");");
+    RealImageJ.dots("many.tif", 784, 16, false);
+    macro("run(\"Cristae Segment\", \"image=many.tif model=dots\");");
+    ImagePlus found = IJ.getImage();
+    assertEquals(32, found.getBitDepth());
+    Client client = Connection.open(Progress.NONE, new Cancellation());
+    Volume kept =
+        Download.describe(client, jobs().list(1).get(0).getResult().getOutputs(0).getVolumeId());
+    Set<Integer> numbers = new HashSet<>();
+    Download.run(
+        client,
+        kept,
+        (block, voxels) -> {
+          IntBuffer in = ByteBuffer.wrap(voxels).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
+          for (int i = 0; in.hasRemaining(); i++) {
+            int x = block.x + i % block.width;
+            int y = block.y + i / block.width % block.height;
+            int z = block.z + i / block.width / block.height;
+            int number = in.get();
+            assertEquals(number, found.getStack().getVoxel(x, y, z));
+            numbers.add(number);
+          }
+        },
+        Progress.NONE,
+        new Cancellation());
+    assertTrue(numbers.size() > 70_000, numbers.size() + " objects");
   }
 
   @Test

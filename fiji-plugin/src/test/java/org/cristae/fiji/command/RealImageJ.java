@@ -101,6 +101,31 @@ final class RealImageJ {
     return labels;
   }
 
+  /**
+   * Bright squares of 5 x 5, each an object of its own, in every other of {@code sections} of
+   * {@code side} x {@code side}; with {@code numbered} their numbers from 1 instead.
+   */
+  static ImagePlus dots(String title, int side, int sections, boolean numbered) {
+    ImagePlus image = IJ.createImage(title, numbered ? "16-bit" : "8-bit", side, side, sections);
+    Random random = new Random(7);
+    int across = side / 8;
+    for (int z = 0; z < sections; z++) {
+      ImageProcessor ip = image.getStack().getProcessor(z + 1);
+      for (int i = 0; i < side * side; i++) {
+        int x = i % side;
+        int y = i / side;
+        boolean inside = z % 2 == 0 && x % 8 >= 1 && x % 8 < 6 && y % 8 >= 1 && y % 8 < 6;
+        int number = 1 + x / 8 + across * (y / 8) + across * across * (z / 2);
+        int value = numbered ? number : 160 + random.nextInt(40);
+        ip.set(i, inside ? value : numbered ? 0 : 60 + random.nextInt(40));
+      }
+    }
+    image.getCalibration().setUnit("nm");
+    image.getCalibration().pixelDepth = 5;
+    image.show();
+    return image;
+  }
+
   private static boolean inSquare(int x, int y) {
     return x >= 10 && x < 22 && y >= 10 && y < 22;
   }
