@@ -26,11 +26,12 @@ import javax.swing.event.DocumentListener;
 
 /**
  * A short modal dialog: what one must choose on top, the rest under "More...". Each field fills one
- * macro key.
+ * macro key, and begins with what was chosen for that key before.
  */
 final class FormDialog {
   private static final int WIDTH = 330;
 
+  private final Choices before;
   private final JDialog dialog;
   private final JPanel rows = new JPanel(new GridBagLayout());
   private final List<JComponent> hidden = new ArrayList<>();
@@ -40,27 +41,36 @@ final class FormDialog {
   private boolean accepted;
 
   /** An empty dialog; call on the event thread. */
-  FormDialog(String title) {
+  FormDialog(String title, Choices before) {
+    this.before = before;
     dialog = new JDialog(IJ.getInstance(), title, Dialog.ModalityType.APPLICATION_MODAL);
     dialog.setDefaultCloseOperation(JDialog.DISPOSE_ON_CLOSE);
   }
 
-  /** A field to choose one of a few words; the person may also type if {@code isOpen}. */
+  /**
+   * A field to choose one of a few words; the person may also type if {@code isOpen}. It begins
+   * with {@code otherwise} if nothing was chosen before, or what is no choice any more.
+   */
   JComboBox<String> choice(
-      boolean isMore, String key, String label, List<String> items, boolean isOpen, String chosen) {
+      boolean isMore,
+      String key,
+      String label,
+      List<String> items,
+      boolean isOpen,
+      String otherwise) {
     JComboBox<String> box = new JComboBox<>(items.toArray(new String[0]));
     box.setEditable(isOpen);
-    if (isOpen || items.contains(chosen)) {
-      box.setSelectedItem(chosen);
-    }
+    String chosen = before.get(key, otherwise);
+    box.setSelectedItem(isOpen || items.contains(chosen) ? chosen : otherwise);
     startsOpen |= isMore && box.getSelectedIndex() != 0;
     box.setPrototypeDisplayValue("a title of usual length.tif");
     add(isMore, key, label, box);
     return box;
   }
 
-  /** A field to type into. */
-  JTextField text(boolean isMore, String key, String label, String value, String toolTip) {
+  /** A field to type into; it begins with {@code otherwise} if nothing was chosen before. */
+  JTextField text(boolean isMore, String key, String label, String otherwise, String toolTip) {
+    String value = before.get(key, otherwise);
     JTextField field = new JTextField(value, 20);
     startsOpen |= isMore && !value.isEmpty();
     field.setToolTipText(toolTip);
@@ -91,7 +101,8 @@ final class FormDialog {
   }
 
   /** A box to tick; its value is "true" or nothing. */
-  void check(boolean isMore, String key, String label, boolean isTicked) {
+  void check(boolean isMore, String key, String label) {
+    boolean isTicked = before.has(key);
     JCheckBox box = new JCheckBox("", isTicked);
     startsOpen |= isMore && isTicked;
     add(isMore, key, label, box);

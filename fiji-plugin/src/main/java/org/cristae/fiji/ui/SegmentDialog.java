@@ -1,6 +1,7 @@
 package org.cristae.fiji.ui;
 
 import ij.IJ;
+import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -17,6 +18,8 @@ public final class SegmentDialog {
   private static final int MOST_CLASSES = 8;
   private static final String[] REMEMBERED = {"model", "output", "flips"};
 
+  private static final LastTime LAST = new LastTime();
+
   private SegmentDialog() {}
 
   /**
@@ -26,7 +29,7 @@ public final class SegmentDialog {
    * @throws CristaeException if no image is open, no server is there or it has no model
    */
   public static Choices ask() throws CristaeException {
-    String image = OpenImages.find("").getTitle();
+    ImagePlus active = OpenImages.find("");
     StatusBar status = new StatusBar();
     List<Model> models = new Jobs(Connection.open(status, new Cancellation())).models();
     StatusBar.clear("");
@@ -35,29 +38,31 @@ public final class SegmentDialog {
           ErrorCode.ERROR_CODE_NOT_FOUND,
           "There is no model yet: make one with Plugins > Cristae > Cristae Train.");
     }
-    Choices choices = Segmentation.choices().recall(REMEMBERED);
+    Choices choices = LAST.of(active, Segmentation.choices().recall(REMEMBERED));
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
     boolean canCombine = models.size() > 1 && !Connection.lacks(Segmentation.ENSEMBLE);
     boolean[] accepted = new boolean[1];
-    Look.onEventThread(() -> accepted[0] = show(image, models, canFlip, canCombine, choices));
+    Look.onEventThread(
+        () -> accepted[0] = show(active.getTitle(), models, canFlip, canCombine, choices));
     if (!accepted[0]) {
       return null;
     }
     choices.remember(REMEMBERED);
+    LAST.keep(choices, active.getTitle(), choices.get("image", ""));
     IJ.showStatus("");
     return choices;
   }
 
   private static boolean show(
       String image, List<Model> models, boolean canFlip, boolean canCombine, Choices choices) {
-    FormDialog form = new FormDialog("Cristae: segment an image");
+    FormDialog form = new FormDialog("Cristae: segment an image", choices);
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(open -> titles.add(open.getTitle()));
     form.choice(false, "image", "Image", titles, false, image);
     List<String> names = new ArrayList<>();
     models.forEach(model -> names.add(model.getName()));
     javax.swing.JComboBox<String> model =
-        form.choice(false, "model", "Model", names, false, choices.get("model", names.get(0)));
+        form.choice(false, "model", "Model", names, false, names.get(0));
     form.say(about(models.get(Math.max(0, model.getSelectedIndex()))));
     model.addActionListener(
         event -> form.say(about(models.get(Math.max(0, model.getSelectedIndex())))));
@@ -67,10 +72,10 @@ public final class SegmentDialog {
         "Result",
         Arrays.asList("auto", "labels", "instances", "probabilities", "uncertainty"),
         false,
-        choices.get("output", "auto"));
+        "auto");
     form.hint(true, "auto: single objects if the model was trained for them, else classes");
     if (canFlip) {
-      form.check(true, "flips", "Average over mirror images", choices.has("flips"));
+      form.check(true, "flips", "Average over mirror images");
       form.hint(true, "takes four times as long, usually a little better");
     }
     if (canCombine) {

@@ -20,6 +20,8 @@ public final class TrainDialog {
     "task", "budget", "name", "classes", "unknown", "empty-sections", "set"
   };
 
+  private static final LastTime LAST = new LastTime();
+
   private TrainDialog() {}
 
   /**
@@ -30,7 +32,7 @@ public final class TrainDialog {
    */
   public static Choices ask() throws CristaeException {
     ImagePlus active = OpenImages.find("");
-    Choices choices = TrainingChoices.none().recall(REMEMBERED);
+    Choices choices = LAST.of(active, TrainingChoices.none().recall(REMEMBERED));
     List<String> tasks = new ArrayList<>(Arrays.asList("semantic", "masks", "instances"));
     Client client = Connection.ifThere();
     if (Connection.lacks(client, TrainingChoices.feature("masks"))) {
@@ -43,6 +45,7 @@ public final class TrainDialog {
       return null;
     }
     choices.remember(REMEMBERED);
+    LAST.keep(choices, active.getTitle(), choices.get("image", ""), choices.get("labels", ""));
     return choices;
   }
 
@@ -68,10 +71,11 @@ public final class TrainDialog {
 
   private static boolean show(
       ImagePlus active, List<String> tasks, Set<String> models, Choices choices) {
-    FormDialog form = new FormDialog("Cristae: train a model");
+    FormDialog form = new FormDialog("Cristae: train a model", choices);
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(image -> titles.add(image.getTitle()));
-    ImagePlus image = imageFor(active);
+    boolean isAgain = choices.has("image");
+    ImagePlus image = isAgain ? OpenImages.titled(choices.get("image", "")) : imageFor(active);
     JComboBox<String> images =
         form.choice(false, "image", "Image", titles, false, image.getTitle());
     List<String> sources = new ArrayList<>(titles);
@@ -79,13 +83,11 @@ public final class TrainDialog {
     JComboBox<String> labels =
         form.choice(false, "labels", "Labels", sources, false, labelsFor(image));
     labels.setToolTipText("A label image of the same size, or the ROIs of the ROI Manager");
-    form.choice(
-        false,
-        "task",
-        "Task",
-        tasks,
-        false,
-        suggestedTask(OpenImages.titled(labelsFor(image)), choices.get("task", "semantic")));
+    if (!isAgain) {
+      ImagePlus likely = OpenImages.titled(labelsFor(image));
+      choices.put("task", suggestedTask(likely, choices.get("task", "semantic")));
+    }
+    form.choice(false, "task", "Task", tasks, false, "semantic");
     String overlap = tasks.contains("masks") ? " masks: kinds that overlap;" : "";
     form.hint(false, "semantic: the kind of each voxel;" + overlap + " instances: single objects");
     JTextField name =
@@ -93,7 +95,7 @@ public final class TrainDialog {
             false,
             "name",
             "Name of the model",
-            choices.get("name", suggestedName(labelsFor(image))),
+            suggestedName(labelsFor(image)),
             "A model of this name is replaced when the training ends well");
     name.selectAll();
     form.onTyping(name, text -> form.say(aboutName(text, models)));
@@ -103,9 +105,9 @@ public final class TrainDialog {
         "Time",
         Arrays.asList("seconds", "quick", "medium", "best"),
         true,
-        choices.get("budget", "medium"));
+        "medium");
     form.hint(false, "seconds: a random forest, for a first look; or a number of minutes");
-    advanced(form, choices);
+    advanced(form);
     images.addActionListener(
         event -> {
           ImagePlus chosen = OpenImages.titled(form.value("image"));
@@ -140,19 +142,19 @@ public final class TrainDialog {
     return true;
   }
 
-  private static void advanced(FormDialog form, Choices choices) {
+  private static void advanced(FormDialog form) {
     form.text(
         true,
         "classes",
         "Names of classes",
-        choices.get("classes", ""),
+        "",
         "For values 1, 2, ..., or for the channels of masks");
     form.hint(true, "for the values 1, 2, ...: mitochondria,vesicles");
     form.text(
         true,
         "unknown",
         "Unknown value",
-        choices.get("unknown", ""),
+        "",
         "The label value of voxels that nobody labelled; empty: none");
     form.choice(
         true,
@@ -160,7 +162,7 @@ public final class TrainDialog {
         "Slices without labels",
         Arrays.asList("unknown", "background"),
         false,
-        choices.get("empty-sections", "unknown"));
+        "unknown");
     form.text(true, "slices", "Slices to train on", "", "1-40: from 1, both ends included");
     form.text(true, "validation", "Slices to check with", "", "41-50; empty: chosen for you");
     form.hint(
@@ -173,7 +175,7 @@ public final class TrainDialog {
         true,
         "set",
         "Choices of the plan",
-        choices.get("set", ""),
+        "",
         "Instead of those made for you: batch=4 patch_zyx=1,256,256");
   }
 

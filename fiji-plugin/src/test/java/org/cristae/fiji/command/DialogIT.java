@@ -1,6 +1,18 @@
 package org.cristae.fiji.command;
 
 import static org.cristae.fiji.command.RealImageJ.macro;
+import static org.cristae.fiji.command.Windows.await;
+import static org.cristae.fiji.command.Windows.box;
+import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.click;
+import static org.cristae.fiji.command.Windows.dialog;
+import static org.cristae.fiji.command.Windows.frame;
+import static org.cristae.fiji.command.Windows.frames;
+import static org.cristae.fiji.command.Windows.hasEnded;
+import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.text;
+import static org.cristae.fiji.command.Windows.type;
+import static org.cristae.fiji.command.Windows.typeInto;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -15,16 +27,11 @@ import ij.WindowManager;
 import ij.measure.ResultsTable;
 import ij.plugin.frame.Recorder;
 import java.awt.Component;
-import java.awt.Container;
 import java.awt.Window;
 import java.util.Collections;
-import java.util.concurrent.Callable;
-import javax.swing.AbstractButton;
-import javax.swing.JComboBox;
 import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.JTable;
-import javax.swing.JTextField;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
@@ -157,9 +164,8 @@ class DialogIT {
       Prefs.set("cristae.train.classes", "mito,er");
       menu("Cristae Train");
       Window more = await("the dialog", () -> dialog("Cristae: train a model"));
-      Component classes = child(more, part -> "classes".equals(part.getName()));
-      assertTrue(classes.isShowing());
-      assertEquals("mito,er", ((JTextField) classes).getText());
+      assertTrue(child(more, part -> "classes".equals(part.getName())).isShowing());
+      assertEquals("mito,er", text(more, "classes"));
       click(more, "Cancel");
       await("the end of the dialog", () -> more.isShowing() ? null : this);
       await("the end of the command", () -> isIdle("Cristae Train") ? this : null);
@@ -169,6 +175,50 @@ class DialogIT {
       Recorder.record = false;
       recorder.close();
     }
+  }
+
+  @Test
+  void whatWasTypedForAnImageIsThereAgainAfterTheServerRefusedIt() throws Exception {
+    RealImageJ.stack("refused.tif", 4, 1);
+    RealImageJ.labels("refused-labels.tif", 4);
+    IJ.selectWindow("refused.tif");
+    menu("Cristae Train");
+    Window first = await("the dialog", () -> dialog("Cristae: train a model"));
+    SwingUtilities.invokeAndWait(() -> box(first, "task").setSelectedItem("instances"));
+    String[][] typed = {
+      {"name", "refused"},
+      {"slices", "1-3"},
+      {"validation", "4"},
+      {"voxel-size", "40,8,8"},
+      {"start-from", "no-such-model"},
+      {"seed", "7"},
+      {"device", "cpu"}
+    };
+    for (String[] field : typed) {
+      type(first, field[0], field[1]);
+    }
+    click(first, "Train");
+    await("the refusal", () -> hasEnded("Cristae: Training refused") ? this : null);
+    IJ.selectWindow("refused.tif");
+    menu("Cristae Train");
+    Window again = await("the dialog", () -> dialog("Cristae: train a model"));
+    for (String[] field : typed) {
+      assertEquals(field[1], text(again, field[0]));
+    }
+    assertEquals("refused-labels.tif", box(again, "labels").getSelectedItem());
+    assertEquals("instances", box(again, "task").getSelectedItem());
+    click(again, "Cancel");
+    await("the end of the dialog", () -> again.isShowing() ? null : this);
+    RealImageJ.stack("another.tif", 4, 1);
+    menu("Cristae Train");
+    Window other = await("the dialog", () -> dialog("Cristae: train a model"));
+    assertEquals("refused", text(other, "name"));
+    for (String key : new String[] {"slices", "validation", "voxel-size", "start-from", "seed"}) {
+      assertEquals("", text(other, key), key + " of another image");
+    }
+    Prefs.set("cristae.train.task", ""); // other dialogs would remember it
+    click(other, "Cancel");
+    await("the end of the dialog", () -> other.isShowing() ? null : this);
   }
 
   private static boolean isIdle(String command) {
@@ -310,15 +360,6 @@ class DialogIT {
     return is[0];
   }
 
-  private static int frames(String title) {
-    int count = 0;
-    for (Window window : Window.getWindows()) {
-      boolean same = window instanceof JFrame && title.equals(((JFrame) window).getTitle());
-      count += same && window.isShowing() ? 1 : 0;
-    }
-    return count;
-  }
-
   @Test
   void pressingConnectRecordsWhichServerWasChosen() throws Exception {
     Recorder recorder = new Recorder(false);
@@ -345,100 +386,5 @@ class DialogIT {
       }
     }
     return found;
-  }
-
-  /**
-   * True once the window of a job is shown and its job has ended; asked where windows are built.
-   */
-  private static boolean hasEnded(String title) throws Exception {
-    boolean[] ended = new boolean[1];
-    SwingUtilities.invokeAndWait(
-        () -> {
-          Window window = frame(title);
-          Component cancel =
-              window == null ? null : child(window, part -> isButton(part, "Cancel"));
-          ended[0] = cancel != null && !cancel.isEnabled();
-        });
-    return ended[0];
-  }
-
-  /** As if chosen from the menu, on a thread of its own. */
-  private static void menu(String command) {
-    IJ.doCommand(command);
-  }
-
-  private static Window dialog(String title) {
-    for (Window window : Window.getWindows()) {
-      boolean same =
-          window instanceof javax.swing.JDialog
-              && title.equals(((javax.swing.JDialog) window).getTitle());
-      if (same && window.isShowing()) {
-        return window;
-      }
-    }
-    return null;
-  }
-
-  private static Window frame(String title) {
-    for (Window window : Window.getWindows()) {
-      if (window instanceof JFrame
-          && window.isShowing()
-          && title.equals(((JFrame) window).getTitle())) {
-        return window;
-      }
-    }
-    return null;
-  }
-
-  private interface Wanted {
-    boolean is(Component part);
-  }
-
-  private static Component child(Container parent, Wanted wanted) {
-    for (Component part : parent.getComponents()) {
-      if (wanted.is(part)) {
-        return part;
-      }
-      Component inside = part instanceof Container ? child((Container) part, wanted) : null;
-      if (inside != null) {
-        return inside;
-      }
-    }
-    return null;
-  }
-
-  private static boolean isButton(Component part, String text) {
-    return part instanceof AbstractButton && text.equals(((AbstractButton) part).getText());
-  }
-
-  private static JComboBox<?> box(Window window, String key) {
-    return (JComboBox<?>) child(window, part -> key.equals(part.getName()));
-  }
-
-  private static void type(Window window, String key, String text) throws Exception {
-    Component field = child(window, part -> key.equals(part.getName()));
-    SwingUtilities.invokeAndWait(() -> ((JTextField) field).setText(text));
-  }
-
-  /** Types into the editor of a box, without leaving it. */
-  private static void typeInto(JComboBox<?> box, String text) {
-    ((JTextField) box.getEditor().getEditorComponent()).setText(text);
-  }
-
-  private static void click(Window window, String text) throws Exception {
-    AbstractButton button =
-        (AbstractButton) await(text, () -> child(window, p -> isButton(p, text) && p.isEnabled()));
-    SwingUtilities.invokeLater(button::doClick);
-  }
-
-  private static <T> T await(String what, Callable<T> wanted) throws Exception {
-    for (int i = 0; i < 1200; i++) {
-      T found = wanted.call();
-      if (found != null) {
-        return found;
-      }
-      Thread.sleep(100);
-    }
-    throw new AssertionError(what + " did not appear");
   }
 }
