@@ -1,5 +1,6 @@
 """What the owner of a home adds in Python files: it works, and what is wrong with it is said."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 import cristae
 from cristae import extensions
 from cristae.cli import main
-from cristae.errors import InvalidInput
+from cristae.errors import Cancelled, InvalidInput
+from cristae.events import Event, Note
 from cristae.models import ModelLibrary, ModelPackage
+from cristae.prediction import predicting
 from cristae.training.choices import read_settings
 
 LOSS = """
@@ -182,6 +185,98 @@ def test_a_file_with_an_error_ends_in_a_sentence_and_changes_nothing(
     assert train(home).digest == before.digest  # what needs nothing added is not held up
 
 
+def started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process of its own, which runs the files again."""
+    monkeypatch.setattr(extensions, "_registry", extensions._Registry())
+
+
+def notes(told: list[Event]) -> str:
+    return "\n".join(event.sentence for event in told if isinstance(event, Note))
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_an_interrupted_training_goes_on_only_with_the_code_that_it_began_with(
+    home: Path, monkeypatch: pytest.MonkeyPatch, changes: bool
+) -> None:
+    for name, voxels in zip(("raw.tif", "labels.tif"), stack(), strict=True):
+        tifffile.imwrite(home / name, voxels, photometric="minisblack")
+
+    def on_files(model: str, told: list[Event], stops_after: int) -> ModelPackage:
+        started_anew(monkeypatch)
+        asked = iter(range(1000))
+        return cristae.train(
+            home / "raw.tif", home / "labels.tif", model=model, steps=6, voxel_size_nm=(50, 5, 5), home=home,
+            device="cpu", settings={**SMALL, "loss": "mostly_dice"}, on_event=told.append,
+            should_stop=lambda: next(asked) >= stops_after,
+        )  # fmt: skip
+
+    write(home, "mine.py", LOSS)
+    with pytest.raises(Cancelled):
+        on_files("m", [], 6)
+    write(home, "mine.py", LOSS.replace("3 * dice", "5 * dice") if changes else LOSS)
+    told: list[Event] = []
+    model = on_files("m", told, 1000)
+    passed_over = "of another training and was passed over: it differs in the code of the extensions"
+    assert (passed_over in notes(told)) == changes
+    assert ("goes on" in notes(told)) != changes
+    assert model.digest == on_files("of one go", [], 1000).digest
+
+
+def test_a_model_tells_the_digests_of_the_files_that_it_was_trained_with(home: Path) -> None:
+    write(home, "mine.py", LOSS)
+    write(home, "unused.py", AUGMENTATION)
+    assert train(home, loss="mostly_dice").record["extensions"] == {
+        "loss mostly_dice": hashlib.sha256(LOSS.encode()).hexdigest()
+    }
+    assert train(home).record["extensions"] == {}
+
+
+def test_a_prediction_with_a_network_that_was_changed_warns_and_goes_on_from_none_of_the_old_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home, "mine.py", NETWORK)
+    model, image = train(home, learner="plain"), home / "raw.tif"
+    tifffile.imwrite(image, stack()[0], photometric="minisblack")
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 400)
+    told: list[Event] = []
+
+    def predict(stops_after: int) -> None:
+        asked = iter(range(1000))
+        cristae.predict(
+            image, home / "out.tif", model=model, home=home, device="cpu", on_event=told.append,
+            should_stop=lambda: next(asked) >= stops_after,
+        )  # fmt: skip
+
+    with pytest.raises(Cancelled):
+        predict(2)
+    assert "was changed" not in notes(told)
+    write(home, "mine.py", NETWORK.replace("return self.layers(x)", "return 1 - self.layers(x)"))
+    started_anew(monkeypatch)
+    told.clear()
+    predict(1000)
+    assert "adds the network 'plain' was changed after this model was trained" in notes(told)
+    assert "finished before the interruption" not in notes(told)
+    whole = cristae.predict(image, model=model, home=home, device="cpu")
+    assert np.array_equal(tifffile.imread(home / "out.tif"), whole)
+
+
+def test_a_file_is_run_as_it_is_now_however_quickly_it_was_changed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python tells what it compiled from what it should compile by size and second."""
+    file = write(home, "mine.py", "import cristae\ncristae.register_loss('own', lambda answers: 1)\n")
+    os.utime(file, (1e9, 1e9))
+    extensions.use_extensions(home / "extensions")
+    assert extensions.added("loss", "own")(None) == 1
+    before = extensions.digest_of("loss", "own")
+    write(home, "mine.py", file.read_text().replace("1", "2"))
+    os.utime(file, (1e9, 1e9))
+    started_anew(monkeypatch)
+    extensions.use_extensions(home / "extensions")
+    assert extensions.added("loss", "own")(None) == 2
+    assert extensions.digest_of("loss", "own") != before
+
+
 def test_a_name_that_nothing_adds_is_answered_with_all_that_there_are(home: Path) -> None:
     write(home, "mine.py", LOSS)
     with pytest.raises(InvalidInput, match=r"loss is one of dice_ce, .*, boundary, mostly_dice, not 'half'"):
@@ -275,6 +370,8 @@ def test_code_that_is_no_file_registers_too() -> None:
     assert read_settings({"loss": "own"}) == {"loss": "own"}
     with pytest.raises(InvalidInput, match="There is a loss 'own' already"):
         cristae.register_loss("own", print)
+    cristae.register_loss("other", lambda answers: answers.logits.mean())
+    assert len({extensions.digest_of("loss", name) for name in ("own", "other")}) == 2
 
 
 def test_a_process_that_does_not_compute_knows_the_names_it_was_told() -> None:

@@ -11,17 +11,24 @@ A file registers functions by name::
     cristae.register_loss("mostly_dice", mostly_dice)
 
 The name can then be chosen (``--set loss=mostly_dice``). The files run only in a process that computes, and
-only when a name is asked for that is none of Cristae's own; only the home's owner can put one there.
+only when a name is asked for that is none of Cristae's own; only the home's owner can put one there. A
+process runs each file once. What a file said then is told by its digest: a training, a model and a prediction
+that was interrupted remember it, so that they notice another one.
 """
 
+import hashlib
 import importlib.util
+import inspect
 import os
 import re
 import stat
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any, Literal
 
 from cristae.errors import CristaeError, InvalidInput
@@ -38,17 +45,26 @@ OWN_NAMES: Mapping[Kind, tuple[str, ...]] = {
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
+@dataclass(frozen=True)
+class _Added:
+    """What was registered, and the SHA-256 of its source; empty if no source can be found."""
+
+    what: Any
+    digest: str
+
+
 class _Registry:
     """What was added in this process, by files of a folder and by other code."""
 
     def __init__(self) -> None:
-        self.by_code: dict[Kind, dict[str, Any]] = {kind: {} for kind in OWN_NAMES}
-        self.by_files: dict[Kind, dict[str, Any]] = {kind: {} for kind in OWN_NAMES}
+        self.by_code: dict[Kind, dict[str, _Added]] = {kind: {} for kind in OWN_NAMES}
+        self.by_files: dict[Kind, dict[str, _Added]] = {kind: {} for kind in OWN_NAMES}
         self.folder: Path | None = None
         self.files_ran = self.files_run_now = False
+        self.digest_of_file = ""
         self.announced: Mapping[Kind, tuple[str, ...]] | str | None = None
 
-    def all_of(self, kind: Kind) -> dict[str, Any]:
+    def all_of(self, kind: Kind) -> dict[str, _Added]:
         return {**self.by_code[kind], **self.by_files[kind]}
 
 
@@ -152,6 +168,19 @@ def added(kind: Kind, name: str) -> Any:
     InvalidInput
         Nothing was, or a file has an error.
     """
+    return _found(kind, name).what
+
+
+def digest_of(kind: Kind, name: str) -> str:
+    """Return the SHA-256 of the file that registered this name, 64 hex digits.
+
+    For what other code registered it is that of the function or class itself, and empty where Python cannot
+    find its source. Raises as :func:`added` does.
+    """
+    return _found(kind, name).digest
+
+
+def _found(kind: Kind, name: str) -> _Added:
     _run_files()
     found = _registry.all_of(kind).get(name)
     if found is None:
@@ -178,7 +207,17 @@ def _register(kind: Kind, name: str, what: Any) -> None:
         raise InvalidInput(f"There is a {kind} {name!r} already. Choose another name.")
     if not callable(what):
         raise InvalidInput(f"What is registered as the {kind} {name!r} cannot be called.")
-    (_registry.by_files if _registry.files_run_now else _registry.by_code)[kind][name] = what
+    if _registry.files_run_now:
+        _registry.by_files[kind][name] = _Added(what, _registry.digest_of_file)
+    else:
+        _registry.by_code[kind][name] = _Added(what, _digest_of_code(what))
+
+
+def _digest_of_code(what: Any) -> str:
+    try:
+        return hashlib.sha256(inspect.getsource(what).encode()).hexdigest()
+    except (TypeError, OSError):  # an object that can be called, or typed at a prompt
+        return ""
 
 
 def _run_files() -> None:
@@ -200,9 +239,18 @@ def _run_files() -> None:
         _registry.files_run_now = False
 
 
+class _AsItIsNow(SourceFileLoader):
+    """Reads a file once, for its code and its digest; what Python compiled earlier might be of another."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_data(self.path)
+        _registry.digest_of_file = hashlib.sha256(source).hexdigest()
+        return self.source_to_code(source, self.path)
+
+
 def _run(path: Path) -> None:
     name = f"cristae_extension_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItIsNow(name, str(path)))
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - its name ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look for the module of their class there

@@ -38,6 +38,24 @@ def test_an_added_loss_is_told_checked_and_trained_with(tmp_path):
         assert done.state == jobs_pb2.JOB_STATE_DONE, done
 
 
+@pytest.mark.slow
+def test_a_loss_that_is_added_mended_or_taken_away_while_a_server_runs_is_known_to_it(tmp_path):
+    home = tmp_path / "home"
+    with RunningServer(home) as server, server.client() as client:
+        with pytest.raises(InvalidInput, match=r"loss is one of dice_ce, .*, not 'own'"):
+            client.submit_training(training(client, settings={"loss": "own"}))
+        with_file(home, "import cristae\n\ncristae.register_loss(own)\n")
+        with pytest.raises(InvalidInput, match=r"mine\.py, line 3: NameError"):
+            client.submit_training(training(client, settings={"loss": "own"}))
+        (home / "extensions" / "mine.py").write_text(LOSS)
+        job = client.submit_training(training(client, settings={"loss": "own"}))
+        assert client.wait(job.job_id).state == jobs_pb2.JOB_STATE_DONE
+        assert "loss.own" in client.server().features
+        (home / "extensions" / "mine.py").unlink()
+        with pytest.raises(InvalidInput, match=r"loss is one of dice_ce, .*, not 'own'"):
+            client.submit_training(training(client, settings={"loss": "own"}))
+
+
 def test_a_server_runs_without_a_file_that_has_an_error_and_says_so_to_who_needs_it(tmp_path):
     home = with_file(tmp_path / "home", "import cristae\n\ncristae.register_loss(own)\n")
     with RunningServer(home) as server, server.client() as client:

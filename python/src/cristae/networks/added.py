@@ -91,11 +91,18 @@ class AddedConfig:
 
 
 class AddedNetwork(nn.Module):
-    """The owner's network with a last layer: (n, c, [z,] y, x) to logits, as of a U-Net."""
+    """The owner's network with a last layer: (n, c, [z,] y, x) to logits, as of a U-Net.
+
+    Attributes
+    ----------
+    source_digest
+        SHA-256 of the source of the owner's network; see :func:`cristae.extensions.digest_of`.
+    """
 
     def __init__(self, config: AddedConfig) -> None:
         super().__init__()
         self.config = config
+        self.source_digest = extensions.digest_of("network", config.name)
         self.body = _built(config.name, config.dims, config.in_channels, config.features, config.levels)
         self._maps: int = _told(config.name, self.body, "maps", int)
         head = nn.Conv2d if config.dims == 2 else nn.Conv3d

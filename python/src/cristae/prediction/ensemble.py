@@ -91,6 +91,10 @@ class Ensemble:
         z, y, x = (max(member.halo_zyx[axis] for member in self.members) for axis in range(3))
         return z, y, x
 
+    def doubt(self) -> str | None:
+        """Return a sentence if the code of a member's network was changed since its training, else None."""
+        return next((doubt for member in self.members if (doubt := member.doubt())), None)
+
     def frame(self, image: ReadableImage) -> Frames:
         """See an image as the members see it."""
         return Frames(image, self.members)

@@ -199,9 +199,9 @@ def predict_tiles(
 ) -> None:
     """Predict labels or probabilities; see :func:`predict`."""
     frame = _frame_of(image, predictor, on_event)
-    doubt = frame.doubt()
-    if doubt is not None:
-        on_event(Note(doubt, is_warning=True))
+    for doubt in (predictor.doubt(), frame.doubt()):
+        if doubt is not None:
+            on_event(Note(doubt, is_warning=True))
     work = {
         "source": source,
         "model": predictor.digest,

@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from cristae.errors import CorruptData
 from cristae.geometry import Box
 from cristae.networks import (
+    AddedNetwork,
     Frame,
     Network,
     NetworkConfig,
@@ -63,6 +64,8 @@ class Predictor:
         Where it computes.
     record
         The model's record.
+    digest
+        Names exactly these weights, this record and, of an added network, its source.
     flips
         Whether the answers for the image and its three in-plane mirror images are averaged.
     network
@@ -83,7 +86,10 @@ class Predictor:
         self.preprocessing = preprocessing
         self.device = device
         self.record = record
-        self.digest = digest
+        self.digest, self._code = digest, ""
+        if isinstance(network, AddedNetwork):
+            self._code = network.source_digest
+            self.digest = f"{digest} with {network.source_digest}"
         self.flips = flips
         self._memory_format = memory_format(self.config.dims, device)
         network = fold_normalisation(network.eval()) if folded else network.eval()
@@ -103,6 +109,19 @@ class Predictor:
     def channels(self) -> int:
         """Classes with the background, or masks."""
         return self.config.out_channels
+
+    def doubt(self) -> str | None:
+        """Return a sentence if the code of an added network was changed since the training, else None."""
+        name, told = getattr(self.config, "name", ""), self.record.get("extensions")
+        # Older models do not tell.
+        then = told.get(f"network {name}") if isinstance(told, dict) else None
+        if then is None or then == self._code:
+            return None
+        return (
+            f"The file that adds the network {name!r} was changed after this model was trained with it: if "
+            "the network computes something else now, what it finds is wrong. Bring the file back, or train "
+            "anew."
+        )
 
     def frame(self, image: ReadableImage) -> Frame:
         """See an image as the network sees it."""

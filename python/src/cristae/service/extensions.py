@@ -1,14 +1,15 @@
 """Which names the owner of the home added, found without running the owner's files in the server."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 from cristae.errors import InvalidInput
 from cristae.extensions import OWN_NAMES, announce, names_of
-from cristae.service.house import House
 from cristae.settings import Home
 
 _log = logging.getLogger(__name__)
@@ -16,20 +17,37 @@ _log = logging.getLogger(__name__)
 _LONGEST_LOOK_S = 60.0
 
 
-async def look_for_extensions(house: House) -> None:
-    """Find out which names there are, once, at the start of the server; jobs that name others are refused.
+class Extensions:
+    """What the owner of a home added, as far as this server knows; jobs that name anything else are refused.
 
     If a file has an error, jobs that name anything added are refused with the sentence that says so.
     """
-    try:
-        await asyncio.to_thread(_ask_child, house.home)
-    finally:
-        house.extensions_known.set()
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._known: tuple[str, ...] = ()
+
+    async def look(self) -> None:
+        """Find out which names there are, if a file has come, changed or gone since the last look."""
+        there = await asyncio.to_thread(_state_of, self._home.extensions)
+        if there != self._known:
+            await asyncio.to_thread(_ask_child, self._home)
+            self._known = there
+
+
+def _state_of(folder: Path) -> tuple[str, ...]:
+    """Tell the files of a folder, their state and their owners from other ones; empty if there are none."""
+    files = sorted(folder.glob("*.py"))
+    told = []
+    for path in (folder, *files) if files else ():
+        with contextlib.suppress(FileNotFoundError):  # it went away just now
+            found = path.stat()
+            changed = f"{found.st_size} {found.st_mtime_ns}" if path in files else ""
+            told.append(f"{path.name} {found.st_uid} {found.st_mode} {changed}")
+    return tuple(told)
 
 
 def _ask_child(home: Home) -> None:
-    if not any(home.extensions.glob("*.py")):
-        return
     try:
         answer = subprocess.run(  # noqa: S603 - our own worker
             [sys.executable, "-m", "cristae.worker", "--home", str(home.root), "--extensions"],

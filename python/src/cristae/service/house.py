@@ -11,6 +11,7 @@ from cristae.jobs.journal import Journal
 from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary
 from cristae.service.devices import Devices
+from cristae.service.extensions import Extensions
 from cristae.settings import Home, Limits
 from cristae.volumes import VolumeStore
 
@@ -23,8 +24,8 @@ class House:
     changing
         Held while something is deleted, and while a job that needs it is queued: neither may fall between the
         other's check and deed.
-    extensions_known
-        Set once it is known what the owner of the home added; a job that may name such a thing waits for it.
+    extensions
+        What the owner of the home added; a job that may name such a thing waits until they are looked at.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class House:
         self.store, self.library = store, library
         self.journal, self.supervisor, self.devices = journal, supervisor, devices
         self.changing = asyncio.Lock()
-        self.extensions_known = asyncio.Event()
+        self.extensions = Extensions(home)
         self._quick = ThreadPoolExecutor(4, "quick")
         self._blocks = ThreadPoolExecutor(8, "blocks")
         self._long = ThreadPoolExecutor(2, "long")
@@ -75,6 +76,10 @@ class House:
         self._joined.pop(key, None)
         if not task.cancelled():
             task.exception()  # everyone who asked may have gone; then nobody else looks at it
+
+    async def look_at_extensions(self) -> None:
+        """Know what the owner of the home added as it is now; it takes a moment only if that changed."""
+        await self.joined("extensions", self.extensions.look)
 
     async def refuse_if_needed(self, *, volume: str = "", model: str = "") -> None:
         """Raise Busy if a job that waits or runs needs this volume or model."""

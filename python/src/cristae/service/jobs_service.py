@@ -35,7 +35,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
     ) -> jobs_pb2.Job:
         """Check the labels, then queue the training."""
         job_id = check_job_id(request.job_id)
-        await self._house.extensions_known.wait()
+        await self._house.look_at_extensions()
         spec = training_spec(request.training, self._house.limits)
 
         async def check() -> str:

@@ -29,7 +29,6 @@ from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary
 from cristae.service.buffers import keep_buffers
 from cristae.service.devices import Devices
-from cristae.service.extensions import look_for_extensions
 from cristae.service.gate import Gate
 from cristae.service.house import House
 from cristae.service.jobs_service import Jobs
@@ -219,7 +218,7 @@ async def _run(
         _log.info("Cristae %s listens on %s:%s, process %s", __version__, address, port, os.getpid())
         on_ready(f"{address}:{port}")
         background = [asyncio.create_task(devices.keep_looking(use))]
-        background.append(asyncio.create_task(look_for_extensions(house)))
+        background.append(asyncio.create_task(house.look_at_extensions()))
         background.append(asyncio.create_task(_keep_house(leftovers)))
         if options.stop_with is not None:
             background.append(asyncio.create_task(_watch_over(options, supervisor, gate, end)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cristae.errors import InvalidInput
-from cristae.extensions import OWN_NAMES, Kind, names_of
+from cristae.extensions import OWN_NAMES, Kind, digest_of, names_of
 
 Triple = tuple[int, int, int]
 
@@ -207,6 +207,18 @@ def _read(name: str, text: str, kind: Any) -> Any:
     if kind is Triple:
         return tuple(int(n) for n in numbers)
     return int(numbers[0]) if whole else numbers[0]
+
+
+def added_code(choices: Choices) -> dict[str, str]:
+    """Return the SHA-256 of the source of everything chosen that is not Cristae's own: "loss mine", ...
+
+    Examples
+    --------
+    >>> added_code(Choices(2, 1, (1, 2, 2), "section", 4, 16, (1, 512, 512), 8))
+    {}
+    """
+    named = [(kind, str(getattr(choices, choice))) for choice, kind in _EXTENSIBLE.items()]
+    return {f"{kind} {name}": digest_of(kind, name) for kind, name in named if name not in OWN_NAMES[kind]}
 
 
 def written(value: Any) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from cristae.networks import NetworkConfig, halo
 from cristae.training.calibration import Calibration
-from cristae.training.choices import Choices
+from cristae.training.choices import Choices, added_code
 from cristae.training.pairs import voxel_size_of
 from cristae.training.plan import Plan
 from cristae.training.regions import Region
@@ -57,6 +57,7 @@ def identity_of(request: TrainingRequest, plan: Plan, classes: Sequence[LabelCla
         "the model to start from": [start.name, start.record.get("weights_sha256")] if start else None,
         "the images": [[image.shape_czyx, image.name] for image, _ in request.pairs],
         "the data": [list(pair) for pair in request.digests],
+        "the code of the extensions": added_code(plan.choices) or None,
         "the version of Cristae": version("cristae"),
     }
 
@@ -98,6 +99,7 @@ def record_of(
             "calibration": None if learned.calibration is None else asdict(learned.calibration),
         },
         "started_from": _started_from(request.start_from),
+        "extensions": added_code(plan.choices),
         "data": [{"image_digest": image, "labels_digest": labels} for image, labels in request.digests],
         "outputs": [
             "labels",
