@@ -517,6 +517,12 @@ def test_a_model_of_other_channels_is_no_start(client):
         client.submit_training(spec)
 
 
+def test_what_would_overwrite_the_model_to_start_from_is_refused_before_it_is_queued(client):
+    client.wait(client.submit_training(training(client, model="base")).job_id)
+    with pytest.raises(InvalidInput, match="would overwrite what the model 'base' has learned"):
+        client.submit_training(training(client, start_from="base", settings={"pretrain": "0.2"}))
+
+
 def test_too_many_volumes_and_settings_are_refused(client):
     spec = training(client)
     for _ in range(64):

@@ -196,12 +196,17 @@ def test_what_does_not_go_together_is_refused_before_the_start(base: ModelPackag
             inspect_and_plan(request_for(image, mask, start_from=base, settings=settings), "cpu")
     with pytest.raises(InvalidInput, match="trained on the target 'classes', these labels are read as 'inst"):
         inspect_and_plan(request_for(image, mask, start_from=base, target="instances"), "cpu")
+    with pytest.raises(
+        InvalidInput, match=r"pretrain=0\.25 would overwrite what the model 'base' has learned"
+    ):
+        inspect_and_plan(request_for(image, mask, start_from=base, settings={"pretrain": "0.25"}), "cpu")
+    inspect_and_plan(request_for(image, mask, start_from=base, settings={"pretrain": "0"}), "cpu")
     volumes = {**base.record, "network": {**base.record["network"], "dims": 3}}
     with pytest.raises(InvalidInput, match="works in 3D, and these images are single sections"):
-        refuse_unfit("base", volumes, target="classes", channels=1, sections=1)
+        refuse_unfit("base", volumes, target="classes", channels=1, sections=1, settings={})
     forest = {**base.record, "network": {"kind": "forest"}}
     with pytest.raises(InvalidInput, match="random forest"):
-        refuse_unfit("base", forest, target="classes", channels=1, sections=9)
+        refuse_unfit("base", forest, target="classes", channels=1, sections=9, settings={})
 
 
 def test_weights_that_do_not_fit_their_own_network_are_told(base: ModelPackage) -> None:

@@ -174,7 +174,14 @@ def _check_training_names(house: House, spec: TrainingSpec) -> None:
 
         start = house.library.get(spec.start_from)
         sections = max(house.store.open(pair.image_volume_id).shape_czyx[1] for pair in spec.volumes)
-        refuse_unfit(start.name, start.record, target=spec.target, channels=channels.pop(), sections=sections)
+        refuse_unfit(
+            start.name,
+            start.record,
+            target=spec.target,
+            channels=channels.pop(),
+            sections=sections,
+            settings=spec.settings,
+        )
 
 
 def _find_masks(house: House, spec: TrainingSpec) -> "Masks":

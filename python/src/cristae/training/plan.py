@@ -145,8 +145,6 @@ def make_plan(
         blocks=blocks,
     )
     ours = apply_settings(preset, {k: v for k, v in settings.items() if k not in ("patch_zyx", "batch")})
-    if ours.freeze != "none" and ours.pretrain > 0:
-        raise InvalidInput("freeze keeps what a model has learned, pretrain changes it. Leave one out.")
     if ours.dimensions == 2 and ours.downsample_zyx[0] != 1:
         raise InvalidInput(
             "A network that sees sections cannot average along z: set downsample_zyx to 1,y,x."

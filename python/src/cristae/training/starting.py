@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from cristae.errors import InvalidInput
-from cristae.training.choices import Choices, Triple, written
+from cristae.training.choices import Choices, Triple, read_settings, written
 
 if TYPE_CHECKING:
     from cristae.training.request import StartingModel
@@ -24,8 +24,16 @@ _LARGEST_REDUCTION = 8
 _LIKE_SIZES = 1.1
 
 
-def refuse_unfit(name: str, record: Mapping[str, Any], *, target: str, channels: int, sections: int) -> None:
-    """Refuse a model that these images and labels cannot go on from.
+def refuse_unfit(
+    name: str,
+    record: Mapping[str, Any],
+    *,
+    target: str,
+    channels: int,
+    sections: int,
+    settings: Mapping[str, str],
+) -> None:
+    """Refuse a model that these images, labels and choices cannot go on from.
 
     Parameters
     ----------
@@ -37,12 +45,21 @@ def refuse_unfit(name: str, record: Mapping[str, Any], *, target: str, channels:
         Of the images.
     sections
         Of the deepest image.
+    settings
+        A person's own choices.
 
     Raises
     ------
     InvalidInput
-        It is a forest, was trained for another target, or sees other channels or dimensions.
+        It is a forest, was trained for another target, or sees other channels or dimensions; or what it
+        learned would be learned over.
     """
+    pretrain = settings.get("pretrain", "0").strip()
+    if read_settings({"pretrain": pretrain})["pretrain"] > 0:
+        raise InvalidInput(
+            f"pretrain={pretrain} would overwrite what the model {name!r} has learned: it is for a network "
+            "that begins anew. Leave pretrain out, or do not start from a model."
+        )
     if record["network"].get("kind") == "forest":
         raise InvalidInput(
             f"The model {name!r} is a random forest, which has no weights to start from. Start from a "

@@ -55,7 +55,12 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
     if start is not None:
         sections = max(region.shape_zyx[0] for region in regions)
         refuse_unfit(
-            start.name, start.record, target=request.target, channels=found.channels, sections=sections
+            start.name,
+            start.record,
+            target=request.target,
+            channels=found.channels,
+            sections=sections,
+            settings=request.settings,
         )
     plan = make_plan(
         found,
