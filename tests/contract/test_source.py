@@ -1,5 +1,6 @@
 """What must not be in the tree, whoever writes it."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -49,6 +50,26 @@ def test_every_room_says_what_it_is_for() -> None:
         if path.parent.name != "v1"
     ]
     assert [room.name for room in rooms if not (room / "README.md").is_file()] == []
+
+
+def test_the_sentences_of_the_rooms_that_fiji_hears_from_name_choices_without_the_dashes_of_a_shell() -> None:
+    rooms = ("labels", "training", "prediction", "evaluation", "models", "networks", "volumes", "settings.py")
+    house = ROOT / "python" / "src" / "cristae"
+    inside = [path.relative_to(house) for path in OURS if path.is_relative_to(house)]
+    said = [(path, text) for path in inside if path.parts[0] in rooms for text in _said(house / path)]
+    assert said
+    assert [(path, text) for path, text in said if re.search(r"(^|[\s(])--[a-z]", text)] == []
+
+
+def _said(path: Path) -> list[str]:
+    """Return all text in a file that is no docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone
+    ]
 
 
 def test_no_tracked_file_names_a_developers_machine_or_a_package_index() -> None:

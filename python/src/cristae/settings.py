@@ -54,7 +54,7 @@ class Home:
         InvalidInput
             It is a file, the root of the disk, or may not be read by this user.
         """
-        advice = "Choose another home folder with --home or CRISTAE_HOME."
+        advice = "Choose another home folder, or set CRISTAE_HOME to one."
         if self.root == Path(self.root.anchor):
             raise InvalidInput(
                 f"The home {self.root} is the root of the disk, not a folder for data. {advice}"

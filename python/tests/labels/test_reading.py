@@ -54,7 +54,7 @@ REFUSED = [
     ("nothing but unknown",       np.array([[0, 255]], np.uint8),            {"unknown": 255},          ["empty", "0/255 mask", "unknown=255"]),
     ("strokes, none drawn",       np.zeros((1, 4, 4), np.uint8),             {"unknown": 0},            ["empty"]),
     ("one class everywhere",      np.ones((2, 4, 4), np.uint8),              {},                        ["Only one class", "Leave some background"]),
-    ("one class, full sections",  np.stack([np.ones((4, 4)), np.zeros((4, 4))]).astype(np.uint8), {},   ["Only one class", "--empty-sections background"]),
+    ("one class, full sections",  np.stack([np.ones((4, 4)), np.zeros((4, 4))]).astype(np.uint8), {},   ["Only one class", "empty-sections=background"]),
     ("one stroke class",          HALF,                                      {"unknown": 0},            ["Only one class", "'background'"]),
     ("background strokes only",   HALF,                                      {"unknown": 0, "background": 1}, ["every known voxel is background"]),
     ("mask beside classes",       np.array([[0, 1, 2, 255]], np.uint8),      {},                        ["255", "unknown=255"]),

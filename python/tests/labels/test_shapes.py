@@ -12,7 +12,7 @@ from cristae.labels import check_same_shape
         ((1, 5, 8, 6), (1, 5, 6, 8), "rows and columns look swapped"),
         ((1, 6, 8, 5), (1, 5, 8, 6), "transposed"),
         ((3, 5, 8, 6), (1, 5, 8, 6), "RGB"),
-        ((3, 5, 8, 6), (1, 5, 8, 6), "choose the target masks"),
+        ((3, 5, 8, 6), (1, 5, 8, 6), "choose masks"),
         ((2, 5, 8, 6), (2, 5, 8, 6), "2 channels"),
         ((5, 1, 8, 6), (1, 5, 8, 6), "read as channels"),
         ((10, 1, 8, 6), (2, 5, 8, 6), "mixed up"),

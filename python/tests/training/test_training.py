@@ -272,7 +272,7 @@ def test_of_several_images_parts_are_held_out_and_named(tmp_path: Path) -> None:
 def test_sections_to_validate_on_that_carry_no_labels_are_refused(tmp_path: Path) -> None:
     image, mask = blobs(8, 40)
     mask[6:] = 0  # not annotated
-    with pytest.raises(InvalidInput, match="6:8 carry no labels"):
+    with pytest.raises(InvalidInput, match=r"no labels in sections 7-8, .* \(6:8"):
         trained(request_for(image, mask, validation_z=(6, 8)), tmp_path)
 
 
@@ -333,7 +333,9 @@ def test_sections_to_train_on_and_to_validate_on_can_be_chosen(tmp_path: Path) -
     image, mask = blobs(8, 40)
     events: list[Event] = []
     trained(request_for(image, mask, z=(0, 4), validation_z=(6, 8)), tmp_path, events.append)
-    assert any(isinstance(e, Note) and "Validated on z 6:8" in e.sentence for e in events)
+    assert any(
+        isinstance(e, Note) and "Validated on a part of sections 7-8 that" in e.sentence for e in events
+    )
     with pytest.raises(InvalidInput, match="6:9"):
         trained(request_for(image, mask, validation_z=(6, 9)), tmp_path / "b")
 
@@ -470,16 +472,19 @@ def test_an_image_without_finite_values_is_not_called_constant(value: float) -> 
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        ({"z": (0, 4), "validation_z": (6, 8)}, "Sections 0:4 are trained on and 6:8 validated on"),
-        ({"z": (0, 4)}, "Sections 0:4 are trained on and validated on"),
-        ({"validation_z": (6, 8)}, "Sections 6:8 are validated on, and not trained on"),
+        (
+            {"z": (0, 4), "validation_z": (6, 8)},
+            "Trained on sections 1-4 and validated on sections 7-8 of 8 (0:4 and 6:8",
+        ),
+        ({"z": (0, 4)}, "Trained and validated on sections 1-4 of 8 (0:4"),
+        ({"validation_z": (6, 8)}, "Validated on sections 7-8 of 8, which are not trained on (6:8"),
     ],
 )
 def test_the_plan_says_which_sections_are_trained_on(chosen: dict[str, Any], said: str) -> None:
     image, mask = blobs(8, 40)
     plan = inspect_and_plan(request_for(image, mask, **chosen), "cpu")
-    assert f"{said} (of 0:8, counted from 0, the end excluded)." in plan.sentences
-    assert not any("trained on" in s for s in inspect_and_plan(request_for(image, mask), "cpu").sentences)
+    assert f"{said}, where the first is 0)." in plan.sentences
+    assert not any("alidated on" in s for s in inspect_and_plan(request_for(image, mask), "cpu").sentences)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64 - 1])

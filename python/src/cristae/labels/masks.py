@@ -260,7 +260,7 @@ def check_mask_values(
             raise InvalidInput(
                 f"Channel {number} of the {what} holds the values {shown}, but a mask has 0 and one other "
                 "value. Give each mask a channel of its own; for one label image whose values are classes "
-                "choose the target classes; for voxels that nobody knows name the value as unknown."
+                "choose classes; for voxels that nobody knows name the value as unknown."
             )
 
 

@@ -103,7 +103,7 @@ def number_classes(
             raise InvalidInput(
                 f"The {what} contain {_spell(stray)}, which the class table does not list. Add "
                 f"{'it' if len(stray) == 1 else 'them'} to the table, or name it as unknown "
-                f"(--unknown {stray[-1]}, unknown={stray[-1]})."
+                f"(unknown={stray[-1]})."
             )
         numbered = sorted(listed)
         warnings += [
@@ -116,8 +116,8 @@ def number_classes(
         if len(numbered) > MOST_UNLISTED:
             raise InvalidInput(
                 f"The {what} have {len(numbered)} different values, too many to be classes. If each value is "
-                "one object, choose the target instances; if this is the image, choose its labels; if they "
-                "are classes, list them in the class table (--classes, classes=)."
+                "one object, choose instances; if this is the image, choose its labels; if they are classes, "
+                "name them all (classes=1=NAME,2=NAME,...)."
             )
         if len(numbered) > 1:
             _refuse_gaps(numbered, what)
@@ -198,9 +198,8 @@ def _refuse_gaps(values: list[int], what: str) -> None:
             smaller = [value for value in values if value != odd]
             raise InvalidInput(
                 f"The {what} contain the value {odd} beside {_spell(smaller)}: is it a class, or a mark for "
-                f"voxels that nobody knows? Name it as unknown (--unknown {odd}, unknown={odd}), list all "
-                f"values in the class table (--classes {_listed(values)}; classes=), or change it. If each "
-                "value is one object, choose the target instances."
+                f"voxels that nobody knows? Name it as unknown (unknown={odd}), name all values as classes "
+                f"(classes={_listed(values)}), or change it. If each value is one object, choose instances."
             )
 
 
@@ -208,8 +207,7 @@ def _refuse_too_many(number_of: dict[int, int], what: str) -> None:
     if max(number_of.values(), default=0) > MOST_CLASSES:
         raise InvalidInput(
             f"The {what} have class values up to {max(number_of)}, but at most {MOST_CLASSES} classes are "
-            f"possible. "
-            "If each value is one object, choose the target instances."
+            "possible. If each value is one object, choose instances."
         )
 
 
@@ -223,7 +221,7 @@ def _class(number: int, value: int | None, listed: Mapping[int, LabelClass]) -> 
 
 
 def _listed(values: Sequence[int]) -> str:
-    """Write the values as ``--classes`` takes them, with names to fill in."""
+    """Write the values as the choice ``classes`` takes them, with names to fill in."""
     shown = [f"{value}=NAME" for value in values[:4]]
     return ",".join([*shown, "..."] if len(values) > 4 else shown)
 

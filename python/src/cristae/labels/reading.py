@@ -343,9 +343,8 @@ def _refuse_one_class(
         )
     elif not found.labelled.all():
         advice = (
-            "If the sections without labels are background, say so (--empty-sections background); else "
-            "leave some "
-            "background in the labelled ones."
+            "If the sections without labels are background, say so (empty-sections=background); else leave "
+            "some background in the labelled ones."
         )
     else:
         advice = "Leave some background (0), or draw a second class."

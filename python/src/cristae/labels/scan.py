@@ -204,8 +204,7 @@ def _refuse_negative(values: npt.NDArray[np.int64], what: str) -> None:
     if values.size and values[0] < 0:
         raise InvalidInput(
             f"The {what} contain the negative value {values[0]}. Classes and objects count from 1, 0 is "
-            f"background: "
-            f"name it as unknown (--unknown {values[0]}, unknown={values[0]}), or change it."
+            f"background: name it as unknown (unknown={values[0]}), or change it."
         )
 
 
@@ -213,7 +212,6 @@ def _refuse_too_many(found: int, most: int, what: str) -> None:
     if found > most:
         raise InvalidInput(
             f"The {what} have more than {most} different values, which is too many for classes. If each "
-            f"value is one "
-            "object, choose the target instances; if this is a grey-value image, choose the label image "
+            "value is one object, choose instances; if this is a grey-value image, choose the label image "
             "instead."
         )

@@ -43,7 +43,7 @@ def check_same_shape(
                 if channels in (3, 4)
                 else "Keep the channel with the labels, or merge the masks into one image of class values."
             )
-            + " If they are masks that may overlap, one in each channel, choose the target masks."
+            + " If they are masks that may overlap, one in each channel, choose masks."
         )
     theirs = _spell(labels_czyx)
     axes = "z, y, x" if channels == 1 else "c, z, y, x"

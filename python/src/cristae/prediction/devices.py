@@ -68,7 +68,7 @@ def smaller_until_it_fits[Result](
         if voxels // 2 < least:
             raise OutOfMemory(
                 "The device's memory does not suffice for the smallest tile of this model. "
-                "Close other programs that use it, or predict on the CPU (--device cpu)."
+                "Close other programs that use it, or predict on the CPU (device=cpu)."
             )
         voxels //= 2
         on_smaller(voxels)

@@ -11,6 +11,7 @@ from cristae.training.fingerprint import estimate_anisotropy
 from cristae.training.plan import Plan
 from cristae.training.regions import Region, choose_held_out, class_profiles
 from cristae.training.request import TrainingRequest
+from cristae.training.telling import sections_told
 from cristae.volumes import VoxelSize
 
 _LIKE_SIZES = 1.1
@@ -80,7 +81,7 @@ def _refuse_other_voxel_sizes(request: TrainingRequest) -> None:
             raise InvalidInput(
                 f"The images have different voxel sizes: {image.name or f'image {number}'} has {_told(own)}, "
                 f"another one {_told(size)} (z, y, x). Scale them alike before, or, if the sizes are wrong, "
-                "give the right one for all (--voxel-size)."
+                "give the right one for all."
             )
 
 
@@ -113,7 +114,10 @@ def hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) ->
             region.held_out = Box((start, 0, 0), (stop, *region.shape_zyx[1:]))
             region.gap_zyx = (0, 0, 0)  # the person chose the sections to train on as well
             if not any((targets != UNKNOWN).any() for _, targets in region.slabs(validation=True)):
-                raise InvalidInput(f"The validation sections {start}:{stop} carry no labels.")
+                raise InvalidInput(
+                    f"There are no labels in {sections_told((start, stop))}, which should be validated on "
+                    f"({start}:{stop}, where the first is 0)."
+                )
         elif plan.choices.validation > 0:
             counts = class_profiles(region)
             region.held_out = choose_held_out(counts, region.annotated_box, plan.choices.validation, gap)
@@ -121,6 +125,12 @@ def hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) ->
         if held is None:
             continue
         name = f" of {region.image.name or f'image {index + 1}'}" if len(regions) > 1 else ""
+        told = sections_told((held.start[0], held.stop[0]))
         z, y, x = (f"{a}:{b}" for a, b in zip(held.start, held.stop, strict=True))
-        notes.append(Note(f"Validated on z {z}, y {y}, x {x}{name}, which is not trained on."))
+        notes.append(
+            Note(
+                f"Validated on a part of {told}{name} that is not trained on (z {z}, y {y}, x {x}, where the "
+                "first is 0)."
+            )
+        )
     return notes

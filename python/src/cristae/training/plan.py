@@ -120,8 +120,8 @@ def make_plan(
         settings = choices_of(start_from, settings, voxel_size) | dict(settings)
     elif settings.get("freeze", "none") != "none":
         raise InvalidInput(
-            f"freeze={settings['freeze']} keeps what a model has learned: name the model to start from "
-            "(--start-from), or leave it out."
+            f"freeze={settings['freeze']} keeps what a model has learned: name the model to start from, "
+            "or leave it out."
         )
     dimensions, context, seen = _dimensions(found)
     dimensions = (

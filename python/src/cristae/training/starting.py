@@ -67,8 +67,8 @@ def refuse_unfit(
         )
     if record["target"] != target:
         raise InvalidInput(
-            f"The model {name!r} was trained on the target {record['target']!r}, these labels are read as "
-            f"{target!r}. Choose the same target, or start from another model."
+            f"The model {name!r} was trained on {record['target']}, these labels are read as {target}. "
+            f"Choose {record['target']} here too, or start from another model."
         )
     if record["channels"] != channels:
         raise InvalidInput(

@@ -114,18 +114,30 @@ def ranges_told(request: TrainingRequest) -> list[str]:
     """Say which sections of the first image are trained on and validated on, if the person chose them."""
     depth = request.pairs[0][0].shape_czyx[1]
     first = " of the first image" if len(request.pairs) > 1 else ""
-    trained, validated = (
-        None if chosen is None else f"{chosen[0]}:{chosen[1]}" for chosen in (request.z, request.validation_z)
-    )
-    if trained and validated:
-        said = f"Sections {trained}{first} are trained on and {validated} validated on"
-    elif trained:
-        said = f"Sections {trained}{first} are trained on and validated on"
-    elif validated:
-        said = f"Sections {validated}{first} are validated on, and not trained on"
-    else:
+    chosen = [z for z in (request.z, request.validation_z) if z is not None]
+    if not chosen:
         return []
-    return [f"{said} (of 0:{depth}, counted from 0, the end excluded)."]
+    told = [sections_told(z) for z in chosen]
+    if len(chosen) == 2:
+        said = f"Trained on {told[0]} and validated on {told[1]} of {depth}{first}"
+    elif request.validation_z is None:
+        said = f"Trained and validated on {told[0]} of {depth}{first}"
+    else:
+        said = f"Validated on {told[0]} of {depth}{first}, which are not trained on"
+    from_0 = " and ".join(f"{start}:{stop}" for start, stop in chosen)
+    return [f"{said} ({from_0}, where the first is 0)."]
+
+
+def sections_told(z: tuple[int, int]) -> str:
+    """Say a half-open range of sections from 0 as Fiji counts them: from 1, both ends included.
+
+    Examples
+    --------
+    >>> sections_told((0, 40)), sections_told((40, 41))
+    ('sections 1-40', 'section 41')
+    """
+    start, stop = z
+    return f"sections {start + 1}-{stop}" if stop - start > 1 else f"section {stop}"
 
 
 def unvalidated_told(plan: "Plan") -> str:

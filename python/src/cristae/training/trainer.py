@@ -267,7 +267,7 @@ class Trainer:
         found, _ = load_checkpoint(self.folder, self.work)
         if tried < self.plan.choices.learning_rate or found is None:
             raise TrainingDivergedError(
-                f"{astray} Train again with a lower learning rate (--set learning_rate={tried / 4:g})."
+                f"{astray} Train again with a lower learning rate (learning_rate={tried / 4:g})."
             )
         self._restore(found, self.schedule.elapsed_s)
         self.learning_rate = tried * _SLOWER

@@ -89,7 +89,9 @@ public final class TrainDialog {
     }
     form.choice(false, "task", "Task", tasks, false, "semantic");
     String overlap = tasks.contains("masks") ? " masks: kinds that overlap;" : "";
-    form.hint(false, "semantic: the kind of each voxel;" + overlap + " instances: single objects");
+    form.hint(
+        false,
+        "semantic: classes, the kind of each voxel;" + overlap + " instances: single objects");
     JTextField name =
         form.text(
             false,
