@@ -365,7 +365,7 @@ def evaluate(
     0.6666666666666666
     """
     from cristae.door import arguments as kinds
-    from cristae.door.sources import as_image, as_masks, class_table
+    from cristae.door.sources import as_label_image, as_masks, class_table
     from cristae.errors import InvalidInput
     from cristae.evaluation import evaluate_classes, evaluate_instances, evaluate_masks
     from cristae.events import Note
@@ -384,7 +384,7 @@ def evaluate(
         (ours, _), (true, named) = as_masks(prediction), as_masks(truth)
         table = table or named
     else:
-        ours, true = as_image(prediction), as_image(truth)
+        ours, true = as_label_image(prediction), as_label_image(truth)
     for sentence in dict.fromkeys((*ours.notes, *true.notes)):
         on_event(Note(sentence))
     if target == "instances":

@@ -11,11 +11,11 @@ from cristae.door.arguments import LABEL_CLASS, NAME, WHOLE, check_arguments
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.geometry import Box
-from cristae.labels import MajorityVote
+from cristae.labels import MajorityVote, check_same_shape
 from cristae.volumes import Image, LabelClass, VoxelSize, open_image
 from cristae.volumes.channels import ImagesAsChannels
 from cristae.volumes.conversion import as_image as converted
-from cristae.volumes.import_folder import natural
+from cristae.volumes.import_folder import SLICES, natural
 from cristae.volumes.import_hdf5 import SUFFIXES as HDF5
 from cristae.volumes.import_hdf5 import Hdf5Image, split_key
 from cristae.volumes.import_zarr import is_zarr
@@ -103,8 +103,8 @@ def as_masks(source: Any) -> tuple[Image, tuple[LabelClass, ...]]:
     InvalidInput
         It cannot be read, or the label images differ in shape.
     """
-    folder = Path(source) if isinstance(source, str | Path) else None
-    if folder is None or not folder.is_dir() or is_zarr(folder) or folder.suffix.lower() == ".zarr":
+    folder = _folder_of_files(source)
+    if folder is None:
         return as_image(source), ()
     entries = sorted(
         (entry for entry in folder.iterdir() if not entry.name.startswith(".")),
@@ -114,6 +114,56 @@ def as_masks(source: Any) -> tuple[Image, tuple[LabelClass, ...]]:
         raise InvalidInput(f"The folder {folder.name} is empty. Give it a label image for each mask.")
     images = ImagesAsChannels([open_image(entry) for entry in entries], folder.name)
     return images, tuple(LabelClass(n, entry.name.split(".")[0]) for n, entry in enumerate(entries, 1))
+
+
+def as_label_image(source: Any) -> Image:
+    """Return what :func:`as_image` does; of a folder that cannot be read so it says what that may be.
+
+    Raises
+    ------
+    InvalidInput
+        The source cannot be read.
+    """
+    try:
+        return as_image(source)
+    except InvalidInput as refused:
+        if _folder_of_files(source) is None:
+            raise
+        raise InvalidInput(f"{refused.sentence} {_IF_MASKS}") from refused
+
+
+_IF_MASKS = (
+    "If each file is one mask, choose the target masks (--target masks); if each is one object, make one "
+    "label image of them, with a number for each object, and choose the target instances."
+)
+
+
+def _folder_of_files(source: Any) -> Path | None:
+    """Return the path of a folder that is no Zarr."""
+    folder = Path(source) if isinstance(source, str | Path) else None
+    if folder is None or not folder.is_dir() or is_zarr(folder) or folder.suffix.lower() == ".zarr":
+        return None
+    return folder
+
+
+def _tell_of_masks(image: Image, labels: Image, source: Any, on_event: Callable[[Event], None]) -> None:
+    """Say what a folder read as sections may be, if they do not fit or their names have no numbers."""
+    folder = _folder_of_files(source[0] if isinstance(source, list | tuple) else source)
+    if folder is None:
+        return
+    try:
+        check_same_shape(labels.shape_czyx, image.shape_czyx)
+    except InvalidInput as refused:
+        raise InvalidInput(f"{refused.sentence} {_IF_MASKS}") from refused
+    names = sorted(entry.stem for entry in folder.iterdir() if entry.suffix.lower() in SLICES)
+    if len(names) > 1 and not any(character.isdecimal() for name in names for character in name):
+        on_event(
+            Note(
+                f"The files of {folder.name} are read as sections, in the order of their names: "
+                f"{', '.join(names[:4])}{' ...' if len(names) > 4 else ''}. {_IF_MASKS}",
+                is_warning=True,
+            )
+        )
 
 
 def as_labels(
@@ -136,7 +186,7 @@ def as_labels(
         It cannot be read, or several annotators numbered objects, which nobody can compare.
     """
     annotators = source if isinstance(source, list | tuple) else [source]
-    read = [as_masks(one) if target == "masks" else (as_image(one), ()) for one in annotators]
+    read = [as_masks(one) if target == "masks" else (as_label_image(one), ()) for one in annotators]
     if len(read) == 1:
         return read[0]
     if target == "instances":
@@ -178,8 +228,10 @@ def opened_pairs(
         Something cannot be read, or an image is given as its own labels.
     """
     read = [(as_image(image), *as_labels(truth, target, unknown, empty_sections)) for image, truth in pairs]
-    for image, truth in pairs:
-        refuse_same(image, truth)
+    for (image, labels, _), (source, truth) in zip(read, pairs, strict=True):
+        refuse_same(source, truth)
+        if target != "masks":
+            _tell_of_masks(image, labels, truth, on_event)
     opened = [(image, truth) for image, truth, _ in read]
     for note in dict.fromkeys(note for pair in opened for image in pair for note in image.notes):
         on_event(Note(note))
