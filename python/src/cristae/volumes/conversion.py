@@ -28,37 +28,8 @@ _EXACT_IN_FLOAT32 = 2**24
 _SCAN_VOXELS = 16 * 1024 * 1024
 
 
-class Source(Protocol):
-    """A file's voxels as they are: an `Image` of any number type."""
-
-    @property
-    def shape_czyx(self) -> tuple[int, int, int, int]:
-        """Channels, sections, rows, columns."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The number type of the file, in native byte order."""
-        ...
-
-    @property
-    def voxel_size(self) -> VoxelSize | None:
-        """None if it is not known."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was assumed."""
-        ...
-
-    def read(self, box_zyx: Box) -> Voxels:
-        """Return the voxels (c, z, y, x) of a box, a fresh array."""
-        ...
+class Source(Image, Protocol):
+    """A file's voxels as they are: an `Image`, but its number type may be any of NumPy's."""
 
 
 def as_image(source: Source) -> Image:
