@@ -1,8 +1,12 @@
 package org.cristae.fiji.labels;
 
 import ij.ImagePlus;
+import ij.gui.Arrow;
+import ij.gui.ImageRoi;
 import ij.gui.Roi;
+import ij.gui.TextRoi;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -19,7 +23,8 @@ import org.cristae.v1.LabelClass;
  * <p>A ROI's class is its group, else its name without a trailing number. A group or name {@code
  * background} is the background class. Areas are filled; points and lines are as wide as their
  * stroke. A ROI without a position belongs to the current section. Later ROIs lie above earlier
- * ones.
+ * ones. Texts, arrows, pictures and the bars of ImageJ (Scale Bar, Calibration Bar) are no labels,
+ * and left out.
  *
  * <p>Of masks, ROIs that overlap all count: each class has a channel of its own, with 1 inside. A
  * section with ROIs was looked through, so that what they do not cover is outside; a section
@@ -34,12 +39,17 @@ public final class RoiLabels {
   private static final int MAX_MASKS = 32;
   private static final String BACKGROUND = "background";
 
+  /** What ImageJ calls the parts of a scale bar and of a calibration bar in an overlay. */
+  private static final List<String> BARS = Arrays.asList("|SB|", "|CB|");
+
   private final ImagePlus image;
   private final List<LabelClass> classes;
+  private final int leftOut;
 
-  private RoiLabels(ImagePlus image, List<LabelClass> classes) {
+  private RoiLabels(ImagePlus image, List<LabelClass> classes, int leftOut) {
     this.image = image;
     this.classes = classes;
+    this.leftOut = leftOut;
   }
 
   /**
@@ -55,25 +65,37 @@ public final class RoiLabels {
     return classes;
   }
 
+  /** What is to be said of the ROIs that are no labels; empty if all are. */
+  public String leftOut() {
+    return leftOut == 0
+        ? ""
+        : leftOut
+            + (leftOut == 1 ? " ROI is" : " ROIs are")
+            + " no label and left out: texts, arrows, pictures and scale bars do not count.";
+  }
+
   /**
    * Draws ROIs.
    *
    * @param source the image that they were drawn on; its size and calibration are taken
-   * @param rois the ROIs; positions as in {@code source}
+   * @param all the ROIs; positions as in {@code source}
    * @param target "classes", "masks", or "instances" if every ROI (or all ROIs of the same group or
    *     name) is an object
    * @param named the names of the classes 1...n; empty: as the ROIs are named, in their order
    * @throws CristaeException if there is none, one has no place in the image or none of the names,
    *     or there are too many classes
    */
-  public static RoiLabels draw(ImagePlus source, Roi[] rois, String target, List<LabelClass> named)
+  public static RoiLabels draw(ImagePlus source, Roi[] all, String target, List<LabelClass> named)
       throws CristaeException {
     boolean instances = target.equals("instances");
     boolean masks = target.equals("masks");
+    Roi[] rois = Arrays.stream(all).filter(roi -> !isDecoration(roi)).toArray(Roi[]::new);
     if (rois.length == 0) {
       throw wrong(
-          "There are no ROIs: draw on the image and add to the ROI Manager with T, or choose a label"
-              + " image.");
+          (all.length == 0
+                  ? "There are no ROIs: "
+                  : "All ROIs are texts, arrows, pictures or scale bars, which are no labels: ")
+              + "draw on the image and add to the ROI Manager with T, or choose a label image.");
     }
     Map<String, Integer> values = new LinkedHashMap<>();
     if (!instances) {
@@ -125,7 +147,16 @@ public final class RoiLabels {
     ImagePlus image = new ImagePlus("ROIs of " + source.getTitle(), drawing);
     order.withChannels(channels).shape(image);
     image.setCalibration(source.getCalibration().copy());
-    return new RoiLabels(image, instances ? new ArrayList<>() : table(values));
+    List<LabelClass> classes = instances ? new ArrayList<>() : table(values);
+    return new RoiLabels(image, classes, all.length - rois.length);
+  }
+
+  /** True for what people put on an image to explain it, not to label it. */
+  private static boolean isDecoration(Roi roi) {
+    return roi instanceof TextRoi
+        || roi instanceof Arrow
+        || roi instanceof ImageRoi
+        || BARS.contains(String.valueOf(roi.getName()));
   }
 
   private static CristaeException wrong(String sentence) {

@@ -27,11 +27,14 @@ public final class Training implements Work {
   private final ImageVolume image;
   private final ImageVolume labels;
   private final TrainingSpec.Builder spec;
+  private final String aboutRois;
 
-  private Training(ImageVolume image, ImageVolume labels, TrainingSpec.Builder spec) {
+  private Training(
+      ImageVolume image, ImageVolume labels, TrainingSpec.Builder spec, String aboutRois) {
     this.image = image;
     this.labels = labels;
     this.spec = spec;
+    this.aboutRois = aboutRois;
   }
 
   /**
@@ -46,6 +49,7 @@ public final class Training implements Work {
     ImagePlus source = OpenImages.find(choices.get("image", ""));
     String wanted = choices.get("labels", "");
     ImagePlus labels;
+    String aboutRois = "";
     if (wanted.equalsIgnoreCase(TrainingChoices.ROIS)) {
       if (choices.has("unknown")) {
         throw choices.wrong("unknown", "empty with ROIs: they tell themselves what is unknown");
@@ -53,6 +57,7 @@ public final class Training implements Work {
       List<LabelClass> named = spec.getClassesList();
       RoiLabels drawn = RoiLabels.draw(source, rois(source), spec.getTarget(), named);
       labels = drawn.image();
+      aboutRois = drawn.leftOut();
       spec.setUnknownValue(RoiLabels.unknown(spec.getTarget().equals("instances")));
       spec.clearClasses().addAllClasses(drawn.classes());
       if (isMasks) {
@@ -80,7 +85,7 @@ public final class Training implements Work {
     if (spec.getValidationZ().getStop() > sections) {
       throw choices.wrong("validation", "within the image, which has the slices 1-" + sections);
     }
-    return new Training(imageVolume, labelVolume, spec);
+    return new Training(imageVolume, labelVolume, spec, aboutRois);
   }
 
   /** The ROIs of the ROI Manager; those of the image's overlay if it has none. */
@@ -138,6 +143,9 @@ public final class Training implements Work {
               + image.spec().getName()
               + "\" is a time series of single slices; its time points are taken as slices.",
           true);
+    }
+    if (!aboutRois.isEmpty()) {
+      listener.note(aboutRois, true);
     }
     Client client = Connection.open(listener, cancellation);
     Connection.need(

@@ -12,6 +12,7 @@ import ij.CompositeImage;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.WindowManager;
+import ij.gui.Overlay;
 import ij.gui.Roi;
 import ij.io.FileSaver;
 import ij.plugin.frame.RoiManager;
@@ -241,6 +242,28 @@ class MacroIT {
     macro("run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2\");");
     assertEquals("mito", jobs().model("drawn").getClasses(0).getName());
     assertEquals(6, RoiManager.getRoiManager().getCount());
+  }
+
+  @Test
+  void theScaleBarOfAnOverlayIsNoClassAndTheLogSaysSo() throws Exception {
+    ImagePlus source = RealImageJ.stack("barred.tif", 3, 6);
+    macro("run(\"Scale Bar...\", \"width=0.1 height=2 font=6 location=[Lower Right] overlay\");");
+    Overlay overlay = source.getOverlay();
+    int parts = overlay.size();
+    assertTrue(parts >= 2, parts + " parts");
+    for (int z = 1; z <= 3; z++) {
+      for (String name : new String[] {"mito", "background"}) {
+        Roi roi = name.equals("mito") ? new Roi(11, 11, 9, 9) : new Roi(26, 2, 20, 20);
+        roi.setName(name);
+        roi.setPosition(z);
+        overlay.add(roi);
+      }
+    }
+    IJ.log("\\Clear");
+    macro("run(\"Cristae Train\", \"image=barred.tif labels=ROIs name=barred steps=2\");");
+    assertEquals(1, jobs().model("barred").getClassesCount());
+    assertEquals("mito", jobs().model("barred").getClasses(0).getName());
+    assertTrue(IJ.getLog().contains(parts + " ROIs are no label and left out"), IJ.getLog());
   }
 
   @Test

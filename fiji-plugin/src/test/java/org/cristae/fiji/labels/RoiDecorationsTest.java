@@ -1,0 +1,59 @@
+package org.cristae.fiji.labels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ij.IJ;
+import ij.ImagePlus;
+import ij.gui.Arrow;
+import ij.gui.ImageRoi;
+import ij.gui.Line;
+import ij.gui.Roi;
+import ij.gui.TextRoi;
+import ij.process.ByteProcessor;
+import java.util.Collections;
+import org.cristae.fiji.client.CristaeException;
+import org.junit.jupiter.api.Test;
+
+/** What explains an image is no label. */
+class RoiDecorationsTest {
+  private final ImagePlus source = IJ.createImage("stack.tif", "8-bit black", 200, 200, 2);
+
+  private RoiLabels draw(Roi... rois) throws CristaeException {
+    return RoiLabels.draw(source, rois, "classes", Collections.emptyList());
+  }
+
+  private static Roi named(Roi roi, String name) {
+    roi.setName(name);
+    return roi;
+  }
+
+  @Test
+  void textsArrowsAndPicturesAreLeftOutWithASentence() throws Exception {
+    RoiLabels labels =
+        draw(
+            new TextRoi(5, 5, "a mitochondrion"),
+            named(new Roi(50, 50, 10, 10), "mito-1"),
+            named(new Arrow(10, 10, 50, 50), "mito-2"),
+            new ImageRoi(100, 100, new ByteProcessor(20, 20)),
+            named(new Line(80, 80, 90, 80), "er-1"));
+    assertEquals(2, labels.classes().size());
+    assertEquals("er", labels.classes().get(1).getName());
+    assertEquals(RoiLabels.UNKNOWN, labels.image().getProcessor().getPixel(30, 30));
+    assertEquals(1, labels.image().getProcessor().getPixel(55, 55));
+    assertTrue(labels.leftOut().startsWith("3 ROIs are no label and left out"), labels.leftOut());
+  }
+
+  @Test
+  void anImageWithNothingElseIsRefused() {
+    Roi[] bar = {named(new Roi(150, 150, 40, 4), "|SB|"), new TextRoi(150, 160, "1 um")};
+    CristaeException failure = assertThrows(CristaeException.class, () -> draw(bar));
+    assertTrue(failure.getMessage().startsWith("All ROIs are texts, arrows"), failure.getMessage());
+  }
+
+  @Test
+  void ofLabelsAloneNothingIsSaid() throws Exception {
+    assertEquals("", draw(named(new Roi(50, 50, 10, 10), "mito-1")).leftOut());
+  }
+}
