@@ -288,6 +288,10 @@ def test_the_same_training_does_not_run_twice_at_once(data: tuple[Path, Path]) -
         ("{raw} {raw} --model m --target masks", "given as the image and as its labels"),
         ("{raw} {labels} --model ../m", "name"),
         ("{raw} {labels} --model m --set colour=blue", "colour"),
+        (
+            "{raw} {labels} --model m --set batch=4 --set batch=8",
+            "made twice, batch=4 and batch=8. Leave one",
+        ),
         ("{raw} {labels} --model m --start-from nothing", "There is no model 'nothing'"),
         ("{raw} none.tif --model m", "none.tif"),
     ],

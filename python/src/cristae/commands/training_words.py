@@ -1,10 +1,12 @@
 """The words that say what is trained on: the same for a training and for a look at its patches."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cristae.commands.arguments import label_classes, section_range, setting, voxel_size
+from cristae.errors import InvalidInput
 
 
 def add_training_data(command: argparse.ArgumentParser) -> None:
@@ -102,6 +104,29 @@ def training_data(arguments: argparse.Namespace) -> dict[str, Any]:
         "z": arguments.z,
         "validation_z": arguments.validation_z,
         "voxel_size_nm": arguments.voxel_size,
-        "settings": dict(arguments.set),
+        "settings": settings_of(arguments.set),
         "seed": arguments.seed,
     }
+
+
+def settings_of(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the choices of the plan by name.
+
+    Raises
+    ------
+    InvalidInput
+        One is made twice; which of them was meant cannot be told.
+
+    Examples
+    --------
+    >>> settings_of([("batch", "4"), ("size", "small")])
+    {'batch': '4', 'size': 'small'}
+    """
+    settings: dict[str, str] = {}
+    for name, value in pairs:
+        if name in settings:
+            raise InvalidInput(
+                f"The choice {name} is made twice, {name}={settings[name]} and {name}={value}. Leave one out."
+            )
+        settings[name] = value
+    return settings

@@ -143,17 +143,21 @@ public final class TrainingChoices {
    */
   static Map<String, String> settings(Choices choices) throws CristaeException {
     Map<String, String> settings = new LinkedHashMap<>();
-    if (choices.get("budget", "").equals("seconds")) {
-      settings.put("learner", "forest");
-    }
     if (choices.has("set")) {
       for (String pair : NEXT_SETTING.split(choices.get("set", ""))) {
         int equals = pair.indexOf('=');
         if (equals < 1) {
           throw choices.wrong("set", "choices of the plan such as learner=forest batch=4");
         }
-        settings.put(pair.substring(0, equals).trim(), pair.substring(equals + 1).trim());
+        String name = pair.substring(0, equals).trim();
+        if (settings.put(name, pair.substring(equals + 1).trim()) != null) {
+          throw choices.wrong(
+              "set", "choices of the plan, each once, but " + name + " is there twice");
+        }
       }
+    }
+    if (choices.get("budget", "").equals("seconds")) {
+      settings.putIfAbsent("learner", "forest");
     }
     return settings;
   }

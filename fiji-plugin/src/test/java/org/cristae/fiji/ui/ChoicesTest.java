@@ -144,6 +144,8 @@ class ChoicesTest {
       strings = {
         "set=forest",
         "set==4",
+        "set=[batch=4 batch=8]",
+        "set=[batch=4,learner=network,batch=4]",
         "budget=soon",
         "minutes=0",
         "minutes=-1",
