@@ -63,6 +63,7 @@ final class FormDialog {
     String chosen = before.get(key, otherwise);
     box.setSelectedItem(isOpen || items.contains(chosen) ? chosen : otherwise);
     startsOpen |= isMore && box.getSelectedIndex() != 0;
+    Look.showAsItIs(box.getRenderer());
     box.setPrototypeDisplayValue("a title of usual length.tif");
     add(isMore, key, label, box);
     return box;

@@ -185,8 +185,8 @@ public final class JobWindow implements JobListener {
     SwingUtilities.invokeLater(
         () -> {
           if (!ended && cancel.isEnabled()) {
-            stage.setText(text);
-            detail.setText(figures.isEmpty() ? " " : figures);
+            stage.setText(Html.line(text));
+            detail.setText(figures.isEmpty() ? " " : Html.line(figures));
             bar.setValue((int) (fraction * bar.getMaximum()));
           }
         });

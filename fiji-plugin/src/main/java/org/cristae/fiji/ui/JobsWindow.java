@@ -59,6 +59,7 @@ public final class JobsWindow {
     table.setFillsViewportHeight(true);
     table.setShowVerticalLines(false);
     table.setRowHeight(22);
+    Look.showAsItIs(table.getDefaultRenderer(Object.class));
     for (int column = 0; column < WIDTHS.length; column++) {
       table.getColumnModel().getColumn(column).setPreferredWidth(WIDTHS[column]);
     }

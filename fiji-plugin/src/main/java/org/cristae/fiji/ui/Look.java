@@ -91,12 +91,14 @@ final class Look {
 
   /** A text that a label breaks into lines. */
   static String wrapped(String text, int width) {
-    return "<html><body style='width:" + width + "px'>" + escaped(text) + "</body></html>";
+    return new Html().text(text).wrapped(width);
   }
 
-  /** A text as it stands in HTML. */
-  static String escaped(String text) {
-    return text.replace("&", "&amp;").replace("<", "&lt;");
+  /** Has what draws the cells of a list or a table show each text as it is, HTML or not. */
+  static void showAsItIs(Object renderer) {
+    if (renderer instanceof JComponent) { // as those of all looks are up to now
+      ((JComponent) renderer).putClientProperty("html.disable", true);
+    }
   }
 
   /** Puts a window where ImageJ's user looks, and shows it. */

@@ -26,6 +26,7 @@ import org.cristae.v1.GetServerResponse;
 
 /** Which server is used, whether it answers and what it computes on. */
 public final class ServerWindow {
+  private static final int WIDTH = 330;
   private static ServerWindow shown;
 
   private final JFrame frame = new JFrame("Cristae: server");
@@ -140,7 +141,9 @@ public final class ServerWindow {
           () -> {
             Client client = Connection.findLocal();
             return client == null
-                ? "No server runs on this machine. Connect starts it; so does the first command."
+                ? new Html()
+                    .text("No server runs on this machine. Connect starts it; so does the first")
+                    .text(" command.")
                 : describe(client);
           });
     } else {
@@ -153,61 +156,63 @@ public final class ServerWindow {
     inBackground(
         () -> {
           Connection.stopLocal();
-          return "The server on this machine was stopped. Its jobs go on when it is started again.";
+          return new Html()
+              .text(
+                  "The server on this machine was stopped. Its jobs go on when it is started again.");
         });
   }
 
-  private static String describe(Client client) throws CristaeException {
+  private static Html describe(Client client) throws CristaeException {
     GetServerResponse server = client.server();
-    StringBuilder text = new StringBuilder();
-    text.append("<b>Connected</b> to ").append(client.address());
-    text.append(", version ").append(server.getVersion());
-    text.append(server.getStopsWithClient() ? "; it ends with ImageJ." : ".");
+    Html text = new Html();
+    describe(text, server, client.address().toString());
     if (Connection.address().isEmpty()) {
-      text.append(installation(server.getVersion()));
+      describeInstallation(text, server.getVersion());
     }
+    return text;
+  }
+
+  /** Who answers at an address, and what it computes on. */
+  static void describe(Html text, GetServerResponse server, String address) {
+    text.bold("Connected").text(" to " + address + ", version " + server.getVersion());
+    text.text(server.getStopsWithClient() ? "; it ends with ImageJ." : ".");
     for (Device device : server.getDevicesList()) {
-      text.append("<br>").append(device.getName()).append(": ").append(device.getDescription());
-      text.append(String.format(Locale.ROOT, ", %.0f GB", device.getMemoryBytes() / 1e9));
-      text.append(device.getJobId().isEmpty() ? "" : ", busy");
+      text.line().text(device.getName() + ": " + device.getDescription());
+      text.text(String.format(Locale.ROOT, ", %.0f GB", device.getMemoryBytes() / 1e9));
+      text.text(device.getJobId().isEmpty() ? "" : ", busy");
     }
-    return text.toString();
   }
 
   /** Which installation runs on this machine, and whether the next start would take a newer one. */
-  private static String installation(String version) {
+  private static void describeInstallation(Html text, String version) {
     String running = String.join(" ", Connection.local().home().runningCommand());
+    if (!running.isEmpty()) {
+      text.line().text("Started by " + running);
+    }
     List<String> next = Connection.nextCommand();
     String installed = ServerCommand.installedVersion(next);
-    String text = running.isEmpty() ? "" : "<br>Started by " + Look.escaped(running);
-    return ServerCommand.isNewer(installed, version)
-        ? text
-            + "<br><b>Version "
-            + installed
-            + " is installed</b> ("
-            + Look.escaped(String.join(" ", next))
-            + "): end this server when its jobs are done, and the next start takes it."
-        : text;
+    if (ServerCommand.isNewer(installed, version)) {
+      text.line().bold("Version " + installed + " is installed");
+      text.text(
+          " (" + String.join(" ", next) + "): end this server when its jobs are done, and the");
+      text.text(" next start takes it.");
+    }
   }
 
   /** Something that is done away from the event thread and ends in a text. */
   interface Question {
-    String answer() throws CristaeException;
+    Html answer() throws CristaeException;
   }
 
-  /** The answer to a question, as HTML; else in red why there is none, whatever went wrong. */
-  static String told(Question question) {
+  /** The answer to a question; else in red why there is none, whatever went wrong. */
+  static Html told(Question question) {
     try {
       return question.answer();
     } catch (CristaeException e) {
-      return red(e);
+      return new Html().red(e.getMessage());
     } catch (RuntimeException | Error e) {
-      return red(Failures.unforeseen(e));
+      return new Html().red(Failures.unforeseen(e).getMessage());
     }
-  }
-
-  private static String red(CristaeException failure) {
-    return "<span style='color:#b00020'>" + Look.escaped(failure.getMessage()) + "</span>";
   }
 
   private void inBackground(Question question) {
@@ -228,10 +233,14 @@ public final class ServerWindow {
     thread.start();
   }
 
-  private void say(String html) {
+  private void say(String text) {
+    say(new Html().text(text));
+  }
+
+  private void say(Html text) {
     SwingUtilities.invokeLater(
         () -> {
-          answer.setText("<html><body style='width:330px'>" + html + "</body></html>");
+          answer.setText(text.wrapped(WIDTH));
           frame.pack();
         });
   }

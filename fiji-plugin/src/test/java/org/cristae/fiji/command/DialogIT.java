@@ -29,10 +29,14 @@ import ij.plugin.frame.Recorder;
 import java.awt.Component;
 import java.awt.Window;
 import java.util.Collections;
+import javax.swing.JComboBox;
+import javax.swing.JComponent;
 import javax.swing.JFrame;
 import javax.swing.JLabel;
+import javax.swing.JList;
 import javax.swing.JTable;
 import javax.swing.SwingUtilities;
+import javax.swing.plaf.basic.BasicHTML;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Patience;
@@ -219,6 +223,39 @@ class DialogIT {
     Prefs.set("cristae.train.task", ""); // other dialogs would remember it
     click(other, "Cancel");
     await("the end of the dialog", () -> other.isShowing() ? null : this);
+  }
+
+  @Test
+  void namesThatBeginLikeHtmlAreShownAsTheyAre() throws Exception {
+    String name = "<html><b>bold";
+    RealImageJ.stack(name, 2, 1);
+    menu("Cristae Train");
+    Window train = await("the dialog", () -> dialog("Cristae: train a model"));
+    boolean[] isHtml = new boolean[2];
+    SwingUtilities.invokeAndWait(
+        () -> isHtml[0] = isHtml(cell((JComboBox<?>) box(train, "image"), name)));
+    click(train, "Cancel");
+    menu("Cristae Jobs");
+    Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
+    JTable table = (JTable) child(jobs, part -> part instanceof JTable);
+    SwingUtilities.invokeAndWait(
+        () ->
+            isHtml[1] =
+                isHtml(
+                    table
+                        .getDefaultRenderer(Object.class)
+                        .getTableCellRendererComponent(table, name, false, false, 0, 0)));
+    assertArrayEquals(new boolean[2], isHtml);
+  }
+
+  private static <T> Component cell(JComboBox<T> box, String text) {
+    assertEquals(text, box.getSelectedItem());
+    return box.getRenderer()
+        .getListCellRendererComponent(new JList<>(), box.getItemAt(0), 0, false, false);
+  }
+
+  private static boolean isHtml(Component cell) {
+    return ((JComponent) cell).getClientProperty(BasicHTML.propertyKey) != null;
   }
 
   private static boolean isIdle(String command) {
