@@ -26,6 +26,7 @@ final class CurvePanel extends JPanel {
   private static final long serialVersionUID = 1L;
   private static final int MARGIN = 6;
   private static final int LINE = 16;
+  private static final float SMALL = 10;
   private static final int MOST_CLASSES = 6;
   private static final String CLASS = "dice.";
   private static final Color[] COLORS = {
@@ -40,7 +41,7 @@ final class CurvePanel extends JPanel {
   private final transient Map<String, Color> ofClasses = new HashMap<>();
 
   CurvePanel() {
-    setPreferredSize(new Dimension(420, 130));
+    setPreferredSize(new Dimension(420, 150));
     setBackground(Color.WHITE);
     for (String name : SHOWN) {
       names.add(name);
@@ -131,13 +132,19 @@ final class CurvePanel extends JPanel {
         highest = Math.max(highest, value);
       }
     }
+    g.setFont(g.getFont().deriveFont(SMALL));
+    FontMetrics font = g.getFontMetrics();
+    CurveAxes axes =
+        new CurveAxes(
+            MARGIN, top, getWidth() - MARGIN, getHeight() - MARGIN / 2, font, last, highest);
+    axes.paint(g);
     for (String name : names) {
       if (curves.containsKey(name)) {
         g.setColor(color(name));
         float width = name.startsWith(CLASS) ? 1f : 1.6f;
         int times = curves.get(name).size() == 1 ? 3 : 1;
         g.setStroke(new BasicStroke(times * width, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
-        g.draw(path(curves.get(name), last, highest, top));
+        g.draw(path(curves.get(name), axes));
       }
     }
   }
@@ -146,18 +153,14 @@ final class CurvePanel extends JPanel {
     return ofClasses.getOrDefault(name, COLORS[names.indexOf(name)]);
   }
 
-  private Path2D path(NavigableMap<Long, Double> curve, long last, double highest, int top) {
+  private static Path2D path(NavigableMap<Long, Double> curve, CurveAxes axes) {
     Path2D path = new Path2D.Double();
-    double width = getWidth() - 2.0 * MARGIN;
-    double height = getHeight() - top - (double) MARGIN;
     curve.forEach(
         (step, value) -> {
-          double x = MARGIN + width * step / last;
-          double y = top + height * (1 - Math.max(0, value) / highest);
           if (path.getCurrentPoint() == null) {
-            path.moveTo(x, y);
+            path.moveTo(axes.x(step), axes.y(value));
           }
-          path.lineTo(x, y); // of the first figure a dot
+          path.lineTo(axes.x(step), axes.y(value)); // of the first figure a dot
         });
     return path;
   }

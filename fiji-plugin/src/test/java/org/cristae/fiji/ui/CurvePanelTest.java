@@ -3,6 +3,7 @@ package org.cristae.fiji.ui;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.awt.FontMetrics;
 import java.awt.image.BufferedImage;
 import java.util.Arrays;
 import java.util.Collections;
@@ -51,9 +52,35 @@ class CurvePanelTest {
     int drawn = 0;
     for (int y = 40; y < 130; y++) { // below the legend
       for (int x = 0; x < 420; x++) {
-        drawn += (picture.getRGB(x, y) & 0xffffff) == 0xffffff ? 0 : 1;
+        drawn += (picture.getRGB(x, y) & 0xffffff) == 0x0072B2 ? 1 : 0;
       }
     }
-    assertTrue(drawn > 4, drawn + " pixels");
+    assertTrue(drawn > 4, drawn + " pixels of the colour of the loss");
+  }
+
+  @Test
+  void theAxesHaveFewRoundNumbers() {
+    assertEquals(Arrays.asList(0.0, 0.5, 1.0), CurveAxes.ticks(1, 3));
+    assertEquals(Arrays.asList(0.0, 1.0, 2.0), CurveAxes.ticks(2.3, 3));
+    assertEquals(Arrays.asList(0.0, 200.0, 400.0, 600.0), CurveAxes.ticks(600, 5));
+    assertEquals(Arrays.asList(0.0, 10.0, 20.0, 30.0), CurveAxes.ticks(37, 5));
+    assertEquals(6, CurveAxes.ticks(100_000, 5).size());
+    assertEquals("0.5", CurveAxes.label(0.5));
+    assertEquals("0.6", CurveAxes.label(3 * 0.2));
+    assertEquals("20000", CurveAxes.label(20_000));
+    assertEquals("0", CurveAxes.label(0));
+  }
+
+  @Test
+  void valuesAndStepsLieWhereTheNumbersOfTheAxesSay() {
+    BufferedImage picture = new BufferedImage(420, 130, BufferedImage.TYPE_INT_RGB);
+    FontMetrics font = picture.createGraphics().getFontMetrics();
+    CurveAxes axes = new CurveAxes(0, 20, 400, 120, font, 200, 2);
+    assertEquals(400, axes.x(200), 1e-9);
+    assertEquals((axes.x(0) + axes.x(200)) / 2, axes.x(100), 1e-9);
+    assertEquals((axes.y(0) + axes.y(2)) / 2, axes.y(1), 1e-9);
+    assertEquals(axes.y(0), axes.y(-1), 1e-9);
+    assertTrue(axes.x(0) >= font.stringWidth("2"), "no room for the numbers at the left");
+    assertTrue(axes.y(0) <= 120 - font.getAscent(), "no room for the numbers below");
   }
 }
