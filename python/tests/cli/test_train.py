@@ -97,6 +97,28 @@ def test_a_forest_without_figures_says_why_it_has_no_curves(
     assert "is a forest" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("learner", "paths"), [("network", 2), ("forest", 1)])
+@pytest.mark.parametrize("of_arrays", [True, False])
+def test_a_preview_is_told_where_it_lies_and_at_the_end_where_it_stays(
+    data: tuple[Path, Path], learner: str, paths: int, of_arrays: bool
+) -> None:
+    told: list[Path] = []
+
+    def tell(event: Event) -> None:
+        for path in re.findall(r"\S*preview\.png", str(getattr(event, "sentence", ""))):
+            told.append(Path(path))
+            assert told[-1].is_file()
+
+    settings = {"learner": learner, **(TINY_SETTINGS if learner == "network" else {})}
+    raw, labels = (tifffile.imread(path) if of_arrays else path for path in data)
+    model = cristae.train(
+        raw, labels, model="m", steps=2, validation_z=(4, 6), settings=settings, on_event=tell
+    )
+    assert len(told) == paths
+    assert told[-1] == model.path / "preview.png"
+    assert told[-1].is_file()
+
+
 def test_the_door_trains_on_arrays_and_starts_from_a_model(data: tuple[Path, Path], tmp_path: Path) -> None:
     raw, labels = (tifffile.imread(path) for path in data)
     told: list[Event] = []
@@ -241,9 +263,11 @@ def test_masks_that_overlap_are_trained_predicted_and_scored(
     assert cli.main(["train", str(raw), str(folder), "--model", "two", *words, *TINY]) == 0
     told = capsys.readouterr().err
     assert "2 masks: 1 'discs'" in told
-    assert re.findall(r"kept up to date: (.*)preview\.png", told)[0].startswith(
+    assert re.findall(r"kept up to date while it trains: (.*)preview\.png", told)[0].startswith(
         str(tmp_path / "home" / "work")
     )
+    (kept,) = re.findall(r"What it makes of the part held out is in (.*)\.\n", told)
+    assert Path(kept).read_bytes().startswith(b"\x89PNG")
     assert cli.main(["models", "show", "two"]) == 0
     picture = re.findall(r"part held out: (.*)", capsys.readouterr().out)[0]
     assert Path(picture).read_bytes().startswith(b"\x89PNG")

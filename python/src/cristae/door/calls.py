@@ -88,7 +88,7 @@ def train(
     home
         The home folder; default: CRISTAE_HOME, else the user data folder.
     on_event
-        Gets the plan, progress, figures and notes; one of them tells where the preview lies.
+        Gets the plan, progress, figures and notes; they tell where the preview lies meanwhile and at the end.
     should_stop
         Asked between steps; True ends the training. If `raw` and `labels` are files, the same call goes on
         from the checkpoint later.
@@ -110,8 +110,10 @@ def train(
     from cristae.door import arguments as kinds
     from cristae.door.resume import showing_preview, training_folder
     from cristae.door.sources import class_table, opened_pairs, unknown_of, voxel_size
+    from cristae.events import Note
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
+    from cristae.models.previews import PREVIEW_FILE
     from cristae.settings import Home
     from cristae.training import Budget, TrainingRequest, inspect_and_plan
     from cristae.training import train as train_network
@@ -187,11 +189,15 @@ def train(
             (image_digest(image, should_stop), image_digest(truth, should_stop)) for image, truth in opened
         ]
         request = replace(request, digests=digests)
-        told = showing_preview(on_event, folder)
+        # A forest is grown at once: its preview is there when the model is.
+        told = on_event if plan.choices.learner == "forest" else showing_preview(on_event, folder)
         trained = train_network(
             request, plan, folder=folder, on_event=told, should_stop=should_stop, device=device
         )
-        return library.add(trained.record, trained.weights, trained.preview)
+        made = library.add(trained.record, trained.weights, trained.preview)
+    if trained.preview:
+        on_event(Note(f"What it makes of the part held out is in {made.path / PREVIEW_FILE}."))
+    return made
 
 
 def predict(

@@ -53,7 +53,7 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
 
 
 def showing_preview(on_event: Callable[[Event], None], folder: Path) -> Callable[[Event], None]:
-    """Return `on_event`, which tells once where the preview lies as soon as a training has made one."""
+    """Return `on_event`, which tells once where the preview lies meanwhile, as soon as there is one."""
     told = False
 
     def tell(event: Event) -> None:
@@ -61,7 +61,12 @@ def showing_preview(on_event: Callable[[Event], None], folder: Path) -> Callable
         on_event(event)
         if isinstance(event, Metrics) and not told and (folder / PREVIEW_FILE).exists():
             told = True
-            on_event(Note(f"What it makes of the part held out, kept up to date: {folder / PREVIEW_FILE}"))
+            on_event(
+                Note(
+                    "What it makes of the part held out, kept up to date while it trains: "
+                    f"{folder / PREVIEW_FILE}"
+                )
+            )
 
     return tell
 

@@ -22,7 +22,7 @@ import numpy as np
 from cristae.errors import InvalidInput
 from cristae.geometry import Box, grid
 from cristae.volumes.image import Image, Voxels
-from cristae.volumes.spec import DTYPES, VoxelSize
+from cristae.volumes.spec import DTYPES
 
 _EXACT_IN_FLOAT32 = 2**24
 _SCAN_VOXELS = 16 * 1024 * 1024
