@@ -33,6 +33,7 @@ public final class TrainDialog {
   public static Choices ask() throws CristaeException {
     ImagePlus active = OpenImages.find("");
     Choices choices = LAST.of(active, TrainingChoices.none().recall(REMEMBERED));
+    choices.put("budget", TrainingChoices.budgetNow(choices.get("budget", "")));
     List<String> tasks = new ArrayList<>(Arrays.asList("semantic", "masks", "instances"));
     Client client = Connection.ifThere();
     if (Connection.lacks(client, TrainingChoices.feature("masks"))) {
@@ -105,9 +106,9 @@ public final class TrainDialog {
         false,
         "budget",
         "Time",
-        Arrays.asList("seconds", "quick", "medium", "best"),
+        Arrays.asList("seconds", "quick", "standard", "best"),
         true,
-        "medium");
+        "standard");
     form.hint(false, "seconds: a random forest, for a first look; or a number of minutes");
     advanced(form);
     images.addActionListener(

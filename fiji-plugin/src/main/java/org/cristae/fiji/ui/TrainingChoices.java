@@ -104,6 +104,11 @@ public final class TrainingChoices {
     return spec;
   }
 
+  /** The name of a budget as it is called now: macros may still say medium for standard. */
+  static String budgetNow(String name) {
+    return name.equals("medium") ? "standard" : name;
+  }
+
   private static Budget budget(Choices choices) throws CristaeException {
     Budget.Builder budget = Budget.newBuilder();
     if (choices.has("budget") && choices.has("minutes")
@@ -118,7 +123,7 @@ public final class TrainingChoices {
     if (choices.has("minutes")) {
       return budget.setMinutes(choices.positive("minutes")).build();
     }
-    String value = choices.get("budget", "quick");
+    String value = budgetNow(choices.get("budget", "quick"));
     switch (value) {
       case "quick":
       case "standard":
@@ -126,12 +131,9 @@ public final class TrainingChoices {
         return budget.setPreset(value).build();
       case "seconds": // of a random forest, whatever the budget; see settings
         return budget.setPreset("quick").build();
-      case "medium":
-        return budget.setPreset("standard").build();
       default:
         if (!value.matches("[0-9.]+")) {
-          throw choices.wrong(
-              "budget", "seconds, quick, medium, standard, best or a number of minutes");
+          throw choices.wrong("budget", "seconds, quick, standard, best or a number of minutes");
         }
         return budget.setMinutes(choices.positive("budget")).build();
     }

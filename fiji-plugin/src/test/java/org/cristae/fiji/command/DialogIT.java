@@ -166,16 +166,19 @@ class DialogIT {
       click(plain, "Cancel");
       await("the end of the dialog", () -> plain.isShowing() ? null : this);
       Prefs.set("cristae.train.classes", "mito,er");
+      Prefs.set("cristae.train.budget", "medium"); // as the time was called before
       menu("Cristae Train");
       Window more = await("the dialog", () -> dialog("Cristae: train a model"));
       assertTrue(child(more, part -> "classes".equals(part.getName())).isShowing());
       assertEquals("mito,er", text(more, "classes"));
+      assertEquals("standard", box(more, "budget").getSelectedItem());
       click(more, "Cancel");
       await("the end of the dialog", () -> more.isShowing() ? null : this);
       await("the end of the command", () -> isIdle("Cristae Train") ? this : null);
       assertNull(line(recorder.getText(), "Cristae Train"), recorder.getText());
     } finally {
       Prefs.set("cristae.train.classes", "");
+      Prefs.set("cristae.train.budget", "");
       Recorder.record = false;
       recorder.close();
     }

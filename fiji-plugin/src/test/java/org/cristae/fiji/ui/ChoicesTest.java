@@ -24,7 +24,8 @@ class ChoicesTest {
 
   @Test
   void theLineOfTheManualIsUnderstood() throws Exception {
-    String line = "image=stack.tif labels=stack-labels.tif task=semantic name=mito budget=medium ";
+    String line =
+        "image=stack.tif labels=stack-labels.tif task=semantic name=mito budget=standard ";
     Choices choices = TrainingChoices.none().parse(line);
     assertEquals("stack.tif", choices.get("image", ""));
     assertEquals("stack-labels.tif", choices.get("labels", ""));
@@ -77,6 +78,19 @@ class ChoicesTest {
   void anUnknownWordIsRefused(String options) {
     CristaeException failure = assertThrows(CristaeException.class, () -> spec(options));
     assertTrue(failure.getMessage().contains("It knows: image, labels, task"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'', quick",
+    "budget=quick, quick",
+    "budget=standard, standard",
+    "budget=medium, standard",
+    "budget=best, best"
+  })
+  void budgetsAreCalledAsOnTheCommandLineAndStandardMayBeCalledMedium(String options, String preset)
+      throws Exception {
+    assertEquals(preset, spec("name=m " + options).getBudget().getPreset());
   }
 
   @ParameterizedTest
