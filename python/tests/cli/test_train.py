@@ -119,6 +119,50 @@ def test_a_preview_is_told_where_it_lies_and_at_the_end_where_it_stays(
     assert told[-1].is_file()
 
 
+KILLED = """
+import os, signal, sys
+import tifffile
+import cristae
+from cristae.events import Progress
+
+def kill(event):
+    if isinstance(event, Progress) and event.stage == "Training":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+raw, labels = (tifffile.imread(path) for path in sys.argv[1:3])
+settings = {"dimensions": "2", "levels": "2", "features": "4", "patch_zyx": "1,32,32", "batch": "2"}
+cristae.train(raw, labels, model="m", steps=50, settings=settings, on_event=kill)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_what_a_killed_training_on_arrays_leaves_goes_with_the_next_one(
+    data: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, temporary = tmp_path / "home" / "work", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    words = [sys.executable, "-c", KILLED, *map(str, data)]
+    ended = subprocess.run(words, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert not list(temporary.glob("cristae-*"))
+    (left,) = (path for path in work.iterdir() if path.is_dir())
+    arrays = [tifffile.imread(path) for path in data]
+    running: list[set[Path]] = []
+
+    def another(event: Event) -> None:
+        """Of one that runs meanwhile nothing is taken away."""
+        if isinstance(event, Progress) and event.stage == "Training" and not running:
+            running.append({path for path in work.iterdir() if path.is_dir()})
+            cristae.train(*arrays, model="other", steps=1, settings=TINY_SETTINGS)
+            running.append({path for path in work.iterdir() if path.is_dir()})
+
+    cristae.train(*arrays, model="m", steps=3, settings=TINY_SETTINGS, on_event=another)
+    assert len(running[0]) == 1
+    assert running[0] == running[1] != {left}
+    assert list(work.iterdir()) == []
+
+
 def test_the_door_trains_on_arrays_and_starts_from_a_model(data: tuple[Path, Path], tmp_path: Path) -> None:
     raw, labels = (tifffile.imread(path) for path in data)
     told: list[Event] = []

@@ -4,15 +4,18 @@ import contextlib
 import hashlib
 import json
 import shutil
-import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cristae.errors import Busy
 from cristae.events import Event, Metrics, Note
 from cristae.jobs.locks import FileLock
 from cristae.models.previews import PREVIEW_FILE
 from cristae.volumes.import_hdf5 import split_key
+
+_ON_ARRAYS = "arrays-"
 
 
 @contextlib.contextmanager
@@ -24,8 +27,8 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
     root
         Holds the folders of all trainings.
     sources
-        Paths or arrays, or lists of them. Only a training on paths can be told from another one later; one on
-        arrays gets a temporary folder.
+        Paths or arrays, or lists of them. Only a training on paths can be told from another one later; the
+        folder of one on arrays goes when that ends, however it does.
     choices
         Everything else that makes this training another one, plain JSON values.
 
@@ -36,8 +39,8 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
     """
     sources = [one for many in sources for one in (many if isinstance(many, list | tuple) else [many])]
     if not all(isinstance(source, str | Path) for source in sources):
-        with tempfile.TemporaryDirectory(prefix="cristae-") as temporary:
-            yield Path(temporary)
+        with _passing_folder(root) as folder:
+            yield folder
         return
     name = f"train-{key([Path(source) for source in sources], choices)}"
     root.mkdir(parents=True, exist_ok=True)
@@ -50,6 +53,21 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
         finally:
             with contextlib.suppress(OSError):  # there are checkpoints in it, or it is gone
                 folder.rmdir()
+
+
+@contextlib.contextmanager
+def _passing_folder(root: Path) -> Iterator[Path]:
+    """Lend a folder to a training that nobody can go on with; those of killed ones are removed now."""
+    for left in root.glob(f"{_ON_ARRAYS}*.lock"):
+        with contextlib.suppress(Busy), FileLock(left, "A training", passing=True):
+            shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+    folder = root / f"{_ON_ARRAYS}{uuid.uuid4().hex}"
+    with FileLock(folder.with_suffix(".lock"), "This training", passing=True):
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def showing_preview(on_event: Callable[[Event], None], folder: Path) -> Callable[[Event], None]:
