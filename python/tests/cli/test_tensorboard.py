@@ -144,6 +144,17 @@ def test_models_and_jobs_are_named_and_what_has_no_curves_is_refused(
         assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("below", ["", "logs"])
+def test_a_file_where_the_folder_of_the_logs_should_be_is_a_sentence(
+    trained: Home, tmp_path: Path, below: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("precious")
+    assert cli.main(["tensorboard", "discs", "--out", str(tmp_path / "notes.txt" / below)]) == 1
+    told = f"cristae: {tmp_path / 'notes.txt'} is a file, and the logs go into a folder: name another one"
+    assert capsys.readouterr().err.startswith(told)
+    assert (tmp_path / "notes.txt").read_text() == "precious"
+
+
 def test_without_the_package_a_sentence_says_how_to_get_it(
     trained: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

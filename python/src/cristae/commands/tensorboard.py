@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the logs, and show them until Ctrl-C."""
     from cristae.commands.eventfiles import TrainingLog
 
+    if arguments.out is not None:
+        _refuse_file(arguments.out)
     with ExitStack() as stack, journal_of(arguments) as journal:
         trainings = _chosen(arguments, journal)
         root = arguments.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cristae-logs-")))
@@ -73,6 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print(f"The logs of {_count(trainings)} are in {root}.")
     return 0
+
+
+def _refuse_file(out: Path) -> None:
+    file = next((place for place in (out, *out.parents) if place.is_file()), None)
+    if file is not None:
+        raise InvalidInput(f"{file} is a file, and the logs go into a folder: name another one with --out.")
 
 
 def _chosen(arguments: argparse.Namespace, journal: "Journal | None") -> "list[Training]":
