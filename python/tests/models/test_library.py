@@ -1,5 +1,6 @@
 """The library of models: what is added is there, whole, whatever happens meanwhile."""
 
+import contextlib
 import multiprocessing
 import os
 import time
@@ -230,15 +231,30 @@ def test_a_model_is_never_away_while_it_is_being_replaced(library, monkeypatch, 
     assert library.get("mito").path == library.root / "mito"
 
 
+def test_a_model_that_is_on_its_way_is_read_before_another_process_may_move_it(library, monkeypatch):
+    library.add(record(), WEIGHTS)
+    (library.root / "mito").rename(library.root / ".ready" / "mito")
+    lock = ModelLibrary._lock
+
+    @contextlib.contextmanager
+    def followed_by_another(self):
+        with lock(self):
+            yield
+        (library.root / "mito").rename(library.root / ".replaced" / "mito-1")
+
+    monkeypatch.setattr(ModelLibrary, "_lock", followed_by_another)
+    assert library.get("mito").name == "mito"
+
+
 ADD_FOR_EVER = """
 import numpy as np
 from cristae.models import ModelLibrary
 library, generation = ModelLibrary(root), 0
-started.set()
 while True:
     generation += 1
     weights = {"a": np.full((64, 1024), generation, np.float32), "b": np.full(9, generation, np.float32)}
     library.add({**record, "metrics": {"generation": generation}}, weights)
+    added.set()
 """
 
 
@@ -250,11 +266,11 @@ def test_killing_the_process_at_any_moment_never_shows_half_a_model(library):
     processes = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
     processes.set_forkserver_preload(["cristae.models"])
     for _ in range(20):
-        started = processes.Event()
-        variables = {"root": library.root, "record": record(), "started": started}
+        added = processes.Event()
+        variables = {"root": library.root, "record": record(), "added": added}
         adder = processes.Process(target=exec, args=(ADD_FOR_EVER, variables), daemon=True)
         adder.start()
-        assert started.wait(60)
+        assert added.wait(60)  # the first of them, however slow this machine is just now
         deadline = time.monotonic() + chance.uniform(0.0, 0.15)
         while time.monotonic() < deadline:
             assert library.get("mito").name == "mito"  # never NotFound, never CorruptData

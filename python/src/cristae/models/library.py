@@ -102,9 +102,9 @@ class ModelLibrary:
             with contextlib.suppress(NotFound, CorruptData):
                 return read_package(place)
         # Perhaps it is being replaced just now, or a process died while it did that.
-        arrived = self._arrived(name)
-        if arrived is not None:
-            return read_package(arrived)
+        settled = self._settled(name)
+        if settled is not None:
+            return settled
         there = self.names()
         if not there:
             raise NotFound(f"There is no model {name!r}, nor any other yet. Train one first.")
@@ -203,20 +203,21 @@ class ModelLibrary:
             gone = remove_folder(self.root / name, self._staging)
             return remove_folder(self._ready / name, self._staging) or gone
 
-    def _arrived(self, name: str) -> Path | None:
-        """Return where a model lies when nobody moves it any more, or None if there is none."""
+    def _settled(self, name: str) -> ModelPackage | None:
+        """Read a model while nobody can move it; None if there is none."""
         if not self.root.is_dir():
             return None
         place, ready = self.root / name, self._ready / name
         try:
             with self._lock():
                 self._finish(name)
+                return read_package(place) if place.is_dir() else None
         except OSError as error:
-            # Whoever may only read a library finds the model where it is on its way.
             if error.errno not in NOT_WRITABLE:
                 raise
-            place = ready if ready.is_dir() else place
-        return place if place.is_dir() else None
+        # Whoever may only read a library finds the model where it is on its way.
+        found = next((folder for folder in (ready, place) if folder.is_dir()), None)
+        return None if found is None else read_package(found)
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
