@@ -212,6 +212,33 @@ def test_cancelling_stops_between_tiles_and_keeps_what_is_done(
     assert not np.array_equal(before, unbroken)
 
 
+@pytest.mark.parametrize("interruptions", [[2], [1, 3], [4]])
+def test_voxels_that_are_no_numbers_are_counted_in_all_tiles_however_often_it_was_interrupted(
+    random_model: type, tissue: NDArray[np.uint8], tmp_path: Path, interruptions: list[int]
+) -> None:
+    broken = tissue.astype(np.float32)
+    broken[0, 0, :3] = np.nan  # in the first tile
+    broken[12, 74, 86:] = np.inf  # in the last one
+    broken[6, 30, 30] = -np.inf
+    predictor, image = load_predictor(random_model("volume"), "cpu"), ArrayImage(broken)
+    output = InMemory((1, *tissue.shape))
+    output.resumed = True
+    choices: Any = {"tile_shape_zyx": (4, 40, 40), "ledger": tmp_path / "tiles.jsonl"}
+    for tiles in interruptions:
+        asked = iter(range(100))
+        with pytest.raises(Cancelled):
+            predict(predictor, image, output, should_stop=lambda: next(asked) >= tiles, **choices)  # noqa: B023
+    told: list[Event] = []
+    predict(predictor, image, output, on_event=told.append, **choices)
+    warnings = [event.sentence for event in told if isinstance(event, Note) and event.is_warning]
+    assert [sentence[: len("9 voxels of the image are")] for sentence in warnings] == [
+        "9 voxels of the image are"
+    ]
+    told.clear()
+    predict(predictor, image, output, on_event=told.append, **choices)  # every tile is finished
+    assert any("9 voxels of the image are" in str(event) for event in told)
+
+
 def test_a_tile_is_noted_only_after_its_voxels_are_safe_against_a_power_cut(
     predictor: Predictor, tissue: NDArray[np.uint8], tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """The ledger: which tiles are written already, so that a prediction that was killed goes on where it was.
 
 A file of JSON lines. The first says what is being predicted; every further one names a tile that is in the
-output. A line that a crash cut in half does not count.
+output, and how many of its voxels were no numbers. A line that a crash cut in half does not count.
 """
 
 import json
@@ -32,15 +32,18 @@ class Ledger:
     ----------
     done
         The numbers of the tiles that earlier attempts have finished.
+    bad_voxels
+        How many voxels of those tiles were no numbers in the image.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "tiles.jsonl"
     >>> with Ledger(path, {"model": "m"}, (8, 64, 64)) as ledger:
-    ...     ledger.note(3)
-    >>> Ledger(path, {"model": "m"}, (8, 64, 64)).done
-    frozenset({3})
+    ...     ledger.note(3, bad_voxels=7)
+    >>> again = Ledger(path, {"model": "m"}, (8, 64, 64))
+    >>> again.done, again.bad_voxels
+    (frozenset({3}), 7)
     >>> Ledger.tile_of(path, {"model": "m"})
     (8, 64, 64)
     """
@@ -49,25 +52,25 @@ class Ledger:
         self._path = path
         self._header = _header(work, tile_zyx)
         self._file: int | None = None
-        self.done: frozenset[int] = frozenset(self._read())
+        self._bad_of = self._read()
+        self.done = frozenset(self._bad_of)
+        self.bad_voxels = sum(self._bad_of.values())
 
     @property
     def is_kept(self) -> bool:
         """Whether there is a file."""
         return self._path is not None
 
-    def _read(self) -> set[int]:
-        if self._path is None or not self._path.exists():
-            return set()
-        lines = self._path.read_bytes().split(b"\n")[
-            :-1
-        ]  # behind the last newline lies nothing, or half a line
+    def _read(self) -> dict[int, int]:
+        """Return the finished tiles, and how many voxels of each were no numbers."""
+        lines = _lines(self._path)
         try:
             if not lines or json.loads(lines[0]) != self._header:
-                return set()
-            return {int(json.loads(line)["done"]) for line in lines[1:]}
-        except (ValueError, KeyError, TypeError):
-            return set()
+                return {}
+            notes = [json.loads(line) for line in lines[1:]]
+            return {int(note["done"]): int(note.get("bad", 0)) for note in notes}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return {}
 
     @staticmethod
     def tile_of(path: Path | None, work: Mapping[str, Any]) -> Triple | None:
@@ -86,7 +89,7 @@ class Ledger:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Written anew, so that half a line at the end can never run into the next one.
-            lines = [self._header, *({"done": number} for number in sorted(self.done))]
+            lines = [self._header, *(_note(number, bad) for number, bad in sorted(self._bad_of.items()))]
             fresh = self._path.with_name(self._path.name + ".new")
             with fresh.open("wb") as file:
                 file.write(b"".join(_line(line) for line in lines))
@@ -96,10 +99,10 @@ class Ledger:
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         return self
 
-    def note(self, number: int) -> None:
+    def note(self, number: int, bad_voxels: int = 0) -> None:
         """Note that this tile is in the output, safe against a power cut; on disk when this returns."""
         if self._file is not None:
-            os.write(self._file, _line({"done": number}))
+            os.write(self._file, _line(_note(number, bad_voxels)))
             os.fsync(self._file)
 
     def __exit__(
@@ -123,6 +126,10 @@ def finished_tiles(path: Path) -> int:
 
 def _header(work: Mapping[str, Any], tile_zyx: Triple) -> dict[str, Any]:
     return {"ledger": SCHEMA, "work": json.loads(json.dumps(work)), "tile_zyx": list(tile_zyx)}
+
+
+def _note(number: int, bad_voxels: int) -> dict[str, int]:
+    return {"done": number} | ({"bad": bad_voxels} if bad_voxels else {})
 
 
 def _lines(path: Path | None) -> list[bytes]:

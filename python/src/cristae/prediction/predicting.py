@@ -336,14 +336,21 @@ class _Run:
         self._count, self._written, self._before = tile_count, 0, len(ledger.done)
         self._started_s = self._told_s = time.monotonic()
         self._may_be_bad = image.dtype.kind == "f"
-        self.bad_voxels = 0
+        self._bad_of: dict[int, int] = {}
+
+    @property
+    def bad_voxels(self) -> int:
+        """How many voxels of the image are no numbers, with those of tiles that earlier attempts finished."""
+        return self._ledger.bad_voxels + sum(self._bad_of.values())
 
     def read(self, unit: tuple[int, Tile]) -> Any:
-        _, tile = unit
+        number, tile = unit
         box = box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
         if self._may_be_bad and box is not None:
             voxels = self._image.read(box)
-            self.bad_voxels += int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
+            bad = int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
+            if bad:
+                self._bad_of[number] = bad
         return self._frame.read(tile.read_box)
 
     def compute(self, unit: tuple[int, Tile], prepared: Any) -> NDArray[np.uint8]:
@@ -357,7 +364,7 @@ class _Run:
             self._output.write(*back)
         if self._ledger.is_kept:
             self._output.sync()  # before the note: after a power cut it must not vouch for what is not there
-            self._ledger.note(number)
+            self._ledger.note(number, self._bad_of.get(number, 0))
         self._written += 1
         self._tell()
 
