@@ -52,5 +52,6 @@ clean:
 # The ij.jar that the plugin was built against lies in target/imagej, for the demo and the tests.
 $(JAR): .setup/system $(PLUGIN) $(CONTRACT)
 	@echo "[setup] Building the Fiji plugin ..."
-	@$(MAVEN) --quiet -DskipTests package dependency:copy-dependencies \
+	@$(MAVEN) --quiet -DskipTests -Dfmt.skip package dependency:copy-dependencies \
 	    -DincludeArtifactIds=ij -Dmdep.stripVersion=true -DoutputDirectory=target/imagej && touch $@
+	@echo "[setup] Ready: the plugin is $$(ls fiji-plugin/target/cristae_fiji-*.jar), the command .venv/bin/cristae."
