@@ -58,6 +58,9 @@ public final class ServerWindow {
     row(form, 2, null, remote);
     row(form, 3, "Address", address);
     row(form, 4, "Token", token);
+    if (!Connection.local().home().remoteToken().isEmpty()) {
+      row(form, 5, "", Look.hint("One is kept already; fill this in for another."));
+    }
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
     content.add(form, BorderLayout.NORTH);
     content.add(answer, BorderLayout.CENTER);
