@@ -209,6 +209,38 @@ def test_objects_are_counted_and_measured():
     )
 
 
+@pytest.mark.parametrize("value", [1, 255])
+def test_one_number_for_unconnected_objects_is_refused(value):
+    voxels = np.zeros((3, 9, 9), np.uint8)
+    voxels[:, 1:4, 1:4], voxels[1, 5:8, 5:8] = value, value
+    with pytest.raises(
+        InvalidInput, match=rf"All objects have the same number \({value}\): number them, .*choose classes"
+    ):
+        read(voxels, target="instances")
+    assert read(voxels, target="instances", purpose="evaluation").objects.count == 1
+
+
+def test_a_single_object_is_warned_of():
+    voxels = np.zeros((3, 9, 9), np.uint8)
+    voxels[:, 1:4, 1:4] = 255
+    (warning,) = read(voxels, target="instances").warnings
+    assert warning.startswith("The labels have one object only (255)")
+
+
+def test_profiles_of_one_object_on_sections_apart_may_be_connected_between_them():
+    voxels = np.zeros((5, 9, 9), np.uint8)
+    voxels[0, 1:4, 1:4], voxels[4, 5:8, 5:8] = 7, 7
+    assert "one object only" in read(voxels, target="instances").warnings[0]
+    with pytest.raises(InvalidInput, match="same number"):
+        read(voxels, target="instances", empty_sections="background")
+
+
+def test_two_objects_with_their_numbers_are_not_warned_of():
+    voxels = np.zeros((1, 9, 9), np.uint8)
+    voxels[0, 1:4, 1:4], voxels[0, 5:8, 5:8] = 1, 2
+    assert read(voxels, target="instances").warnings == ()
+
+
 def test_touching_objects_learn_the_boundary_between_them():
     voxels = np.array([[3, 3, 3, 9, 9, 9]], np.uint16)
     reading = read(voxels, target="instances")

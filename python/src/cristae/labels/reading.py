@@ -15,6 +15,7 @@ from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
 from cristae.labels.majority import UNKNOWN_VOTE
 from cristae.labels.masks import Masks
 from cristae.labels.numbering import Numbering, number_classes
+from cristae.labels.pieces import is_in_pieces
 from cristae.labels.scan import Scan, as_integers, scan_values
 from cristae.labels.shapes import check_same_shape
 from cristae.labels.thickness import ObjectStatistics
@@ -251,12 +252,8 @@ def read_labels(
             _refuse_one_class(voxels, numbering, found, unknown)
     else:
         voxels = {0: zeros, 1: int(found.counts.sum())}
-        if purpose == "training" and found.values.size == 1 and zeros == 0:
-            raise InvalidInput(
-                f"There is one object ({found.values[0]}) and no background, so there is no boundary to "
-                f"learn. "
-                "Label at least two touching objects, or leave background around the one."
-            )
+        if purpose == "training" and found.values.size == 1:
+            warnings.append(_doubt_one_object(labels, int(found.values[0]), unknown, annotated, zeros))
 
     reading = LabelReading(
         target=target,
@@ -350,6 +347,26 @@ def _refuse_one_class(
         advice = "Leave some background (0), or draw a second class."
     raise InvalidInput(
         f"Only one class is there: every known voxel is {only}, so there is nothing to tell apart. {advice}"
+    )
+
+
+def _doubt_one_object(
+    labels: Image, value: int, unknown: int | None, annotated: npt.NDArray[np.intp], zeros: int
+) -> str:
+    """Refuse one number for many objects, and one object without a boundary; else return a warning."""
+    if zeros == 0:
+        raise InvalidInput(
+            f"There is one object ({value}) and no background, so there is no boundary to learn. Label at "
+            "least two touching objects, or leave background around the one."
+        )
+    if is_in_pieces(labels, value, unknown, annotated.tolist()):
+        raise InvalidInput(
+            f"All objects have the same number ({value}): number them, e.g. in ImageJ Process/Analyze > "
+            "Analyze Particles with Count Masks or MorphoLibJ Connected Components, or choose classes."
+        )
+    return (
+        f"The labels have one object only ({value}), so that no boundary between touching objects can be "
+        "learned. Label more objects, each with a number of its own, or choose classes."
     )
 
 
