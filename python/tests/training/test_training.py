@@ -183,6 +183,38 @@ def test_what_happens_is_told_in_order(tmp_path: Path) -> None:
     assert any(isinstance(e, Note) and "not trained on" in e.sentence for e in events)
 
 
+@pytest.mark.parametrize("steps", [1, 40])
+def test_curve_progress_and_model_end_with_the_same_figures(
+    tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cristae.training.trainer._TOLD_EVERY_S", 0.0)
+    image, mask = blobs(4, 64)
+    mask = maximum_filter(mask, (1, 3, 3))  # edges that the calibration has to move
+    events: list[Event] = []
+    request = request_for(image, mask, validation_z=(3, 4), budget=Budget(steps=steps))
+    record = trained(request, tmp_path, events.append).record
+    last = events[-1]
+    assert isinstance(last, Metrics)
+    assert last.step == record["training"]["steps"] == steps
+    assert last.values.items() >= record["metrics"].items()
+    assert record["history"][-1] == {"step": last.step, **last.values}
+    told = [event.detail for event in events if isinstance(event, Progress)][-1]
+    assert told == f"step {steps} of {steps}, Dice {record['metrics']['dice']:.3f}"
+    of_events = [{"step": e.step, **e.values} for e in events if isinstance(e, Metrics)]
+    assert of_events == record["history"]
+
+
+def test_a_training_that_ended_but_left_no_model_tells_only_its_end_again(tmp_path: Path) -> None:
+    image, mask = blobs(4, 64)
+    request = request_for(image, mask, validation_z=(3, 4), budget=Budget(steps=20))
+    whole = trained(request, tmp_path)
+    events: list[Event] = []
+    again = trained(request, tmp_path, events.append)
+    assert again.record["metrics"] == whole.record["metrics"]
+    assert again.record["history"] == whole.record["history"]
+    assert [e.step for e in events if isinstance(e, Metrics)] == [20]
+
+
 def test_a_picture_of_the_part_held_out_is_new_with_each_validation_and_stays_with_the_model(
     tmp_path: Path,
 ) -> None:

@@ -28,11 +28,10 @@ from cristae.training.preview import Preview
 from cristae.training.schedule import Schedule, learning_rate
 from cristae.training.supervision import DeepSupervision, supervised_loss
 from cristae.training.unlabelled import PseudoLabels, unlabelled_loss, weight_of
-from cristae.training.validation import validate
+from cristae.training.validation import steps_between, validate
 
 _CHECKPOINT_EVERY_S = 60.0
 _TOLD_EVERY_S = 1.0
-_VALIDATIONS = 20
 _TIMED_STEPS = 4
 _FEWEST_STEPS = 150
 _SLOWER = 0.25
@@ -101,6 +100,7 @@ class Trainer:
         self._pseudo = PseudoLabels(self.patches, self.network, self._members) if pseudo else None
         self._best: dict[str, Tensor] = {}
         self._values: dict[str, float] = {}
+        self._untold: Metrics | None = None
         torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every step has the same shapes
         self._mixed = False
         self.batch = choices.batch
@@ -143,6 +143,7 @@ class Trainer:
         losses: list[Tensor] = []
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
+                self._tell_figures()
                 if self.should_stop():
                     self._save()
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
@@ -297,14 +298,9 @@ class Trainer:
         )
 
     def _validation_is_due(self) -> bool:
-        """Every 5 %, but never so often that validation takes more than a tenth of the computing."""
-        voxels = sum(x.numel() for x, _ in self.validation)
-        patch = self.plan.choices.patch_zyx
-        step_voxels = self.batch * patch[0] * patch[1] * patch[2]
-        step_voxels //= max(1, _product(self.plan.choices.downsample_zyx))
-        step_inputs = self.plan.network.in_channels * step_voxels
-        cost = voxels / (3 * step_inputs)  # in steps: forward is a third of one
-        every = max(self.schedule.expected_steps / _VALIDATIONS, 10 * cost, 1)
+        every = steps_between(
+            self.validation, self.choices, self.plan.network.in_channels, self.schedule.expected_steps
+        )
         return self.schedule.step - self._last_validation >= every
 
     def _validate(self, losses: Sequence[Tensor]) -> None:
@@ -326,7 +322,24 @@ class Trainer:
         self.history.append({"step": schedule.step, **values})
         if self.preview is not None:
             self.preview.keep()
-        self.on_event(Metrics(schedule.step, values))
+        self._untold = Metrics(schedule.step, values)
+
+    def _tell_figures(self) -> None:
+        """Tell the figures of the last validation; behind the last step, :meth:`tell_end` has better ones."""
+        if self._untold is not None:
+            self.on_event(self._untold)
+        self._untold = None
+
+    def tell_end(self, values: Mapping[str, float]) -> None:
+        """Tell the figures of the weights that are kept, and let the curve end with them."""
+        step, last = self.schedule.step, self.history[-1]
+        of_steps = ("step", "learning_rate", "loss")  # the rest told of weights that may not be kept
+        self.history[-1] = {name: last[name] for name in of_steps if name in last} | dict(values)
+        if self.preview is not None:
+            self.preview.keep()
+        dice = f", Dice {values['dice']:.3f}" if "dice" in values else ""
+        self.on_event(Progress("Training", 1.0, 0.0, f"step {step} of {step}{dice}"))
+        self.on_event(Metrics(step, {k: v for k, v in self.history[-1].items() if k != "step"}))
 
     def figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Return the figures of the network with these weights on the validation part."""
@@ -435,8 +448,3 @@ class Trainer:
 
 def _part(tensors: Mapping[str, Tensor], part: str, device: torch.device) -> dict[str, Tensor]:
     return {k.removeprefix(f"{part}."): v.to(device) for k, v in tensors.items() if k.startswith(f"{part}.")}
-
-
-def _product(values: Sequence[int]) -> int:
-    z, y, x = values
-    return z * y * x

@@ -153,20 +153,19 @@ def train(
         on_event=behind(plan.choices.pretrain, on_event),
         should_stop=should_stop,
     )
-    weights, values = trainer.run()
+    weights, before = trainer.run()
     calibration = None
     if validation and request.target != "instances":  # what finds objects knows the probabilities as they are
         weights, calibration = trainer.calibrated(weights)
-        before, values = values, trainer.figures(weights)
-        if any(calibration.biases) and "dice" in values and "dice" in before:
-            on_event(
-                Note(
-                    "Where the edges of objects lie was adjusted on the part held out: Dice "
-                    f"{values['dice']:.3f} instead of {before['dice']:.3f} there."
-                )
+    values = trainer.figures(weights) if validation else {}
+    if calibration is not None and any(calibration.biases) and "dice" in values and "dice" in before:
+        on_event(
+            Note(
+                "Where the edges of objects lie was adjusted on the part held out: Dice "
+                f"{values['dice']:.3f} instead of {before['dice']:.3f} there."
             )
-    elif validation:
-        trainer.figures(weights)  # the preview shows the weights that are kept, perhaps of an earlier step
+        )
+    trainer.tell_end(values)
     schedule = trainer.schedule
     learned = Learned(
         network=plan.network,

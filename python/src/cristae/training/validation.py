@@ -1,13 +1,40 @@
 """How good the network is on the part that it never trained on, in the field's figures."""
 
 from collections.abc import Callable, Iterable, Sequence
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from cristae.labels import UNKNOWN
+from cristae.training.choices import Choices
 from cristae.training.losses import Loss, compared, dice_ce
 from cristae.volumes import LabelClass
+
+_VALIDATIONS = 20
+"""In a training, or fewer where they take long."""
+
+
+def steps_between(
+    batches: Sequence[tuple[Tensor, Tensor]], choices: Choices, in_channels: int, expected_steps: int
+) -> float:
+    """Return how many steps to take between validations: 5 %, but validating takes a tenth of them at most.
+
+    Parameters
+    ----------
+    batches
+        What is validated on.
+    choices
+        Of the plan, with the batch that is really used.
+    in_channels
+        Of the network.
+    expected_steps
+        In the whole training.
+    """
+    voxels = sum(x.numel() for x, _ in batches)
+    step_voxels = choices.batch * prod(choices.patch_zyx) // max(1, prod(choices.downsample_zyx))
+    cost = voxels / (3 * in_channels * step_voxels)  # in steps: forward is a third of one
+    return max(expected_steps / _VALIDATIONS, 10 * cost, 1)
 
 
 class ConfusionCounts:
