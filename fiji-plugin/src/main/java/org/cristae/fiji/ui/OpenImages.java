@@ -6,7 +6,6 @@ import ij.WindowManager;
 import java.io.File;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.ErrorCode;
 
@@ -115,43 +114,6 @@ public final class OpenImages {
         "Several open images are named \""
             + name
             + "\". Give them different names with Image > Rename, so that they can be told apart.");
-  }
-
-  /**
-   * True if labels for {@code image} could be in {@code other}: same size, same planes; channels
-   * only if its title tells that they are masks.
-   */
-  static boolean fits(ImagePlus image, ImagePlus other) {
-    return other != image
-        && other.getBitDepth() != 24
-        && (other.getNChannels() == 1 || isCalledLabels(other))
-        && other.getWidth() == image.getWidth()
-        && other.getHeight() == image.getHeight()
-        && other.getStackSize() / other.getNChannels()
-            == image.getStackSize() / image.getNChannels();
-  }
-
-  private static boolean isCalledLabels(ImagePlus image) {
-    String title = image.getTitle().toLowerCase(Locale.ROOT);
-    return title.matches(".*(label|mask|truth|annot|seg|gt).*");
-  }
-
-  /** The open image that most likely holds the labels of {@code image}; null if none fits. */
-  public static ImagePlus likelyLabels(ImagePlus image) {
-    ImagePlus best = null;
-    int bestScore = -1;
-    for (ImagePlus other : all()) {
-      if (fits(image, other)) {
-        String title = other.getTitle().toLowerCase(Locale.ROOT);
-        int score = isCalledLabels(other) ? 2 : 0;
-        score += title.startsWith(stem(image.getTitle()).toLowerCase(Locale.ROOT)) ? 1 : 0;
-        if (score > bestScore) {
-          best = other;
-          bestScore = score;
-        }
-      }
-    }
-    return best;
   }
 
   /** A title without its file name's end. */

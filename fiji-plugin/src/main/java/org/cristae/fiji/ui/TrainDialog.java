@@ -1,7 +1,6 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
-import ij.process.ImageProcessor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -15,14 +14,33 @@ import org.cristae.fiji.client.Jobs;
 
 /** The dialog of "Cristae Train". */
 public final class TrainDialog {
-  private static final int MOST_CLASSES = 12;
   private static final String[] REMEMBERED = {
     "task", "budget", "name", "classes", "unknown", "empty-sections", "set"
   };
 
   private static final LastTime LAST = new LastTime();
 
-  private TrainDialog() {}
+  private final ImagePlus active;
+  private final List<String> tasks;
+  private final Set<String> models;
+  private final Choices choices;
+  private final ImagePairs pairs;
+  private final FormDialog form;
+  private JComboBox<String> images;
+  private JComboBox<String> labels;
+  private JComboBox<String> task;
+  private String suggestedTask;
+
+  /** On the event thread. */
+  private TrainDialog(
+      ImagePlus active, List<String> tasks, Set<String> models, Choices choices, ImagePairs pairs) {
+    this.active = active;
+    this.tasks = tasks;
+    this.models = models;
+    this.choices = choices;
+    this.pairs = pairs;
+    form = new FormDialog("Cristae: train a model", choices);
+  }
 
   /**
    * Asks the person; not on the event thread.
@@ -40,8 +58,11 @@ public final class TrainDialog {
       tasks.remove("masks"); // an older server
     }
     Set<String> models = names(client);
+    ImagePairs pairs = new ImagePairs();
+    pairs.labelsFor(pairs.imageFor(active)); // looked at here, not on the event thread
     boolean[] accepted = new boolean[1];
-    Look.onEventThread(() -> accepted[0] = show(active, tasks, models, choices));
+    Look.onEventThread(
+        () -> accepted[0] = new TrainDialog(active, tasks, models, choices, pairs).show());
     if (!accepted[0]) {
       return null;
     }
@@ -70,25 +91,23 @@ public final class TrainDialog {
         : "";
   }
 
-  private static boolean show(
-      ImagePlus active, List<String> tasks, Set<String> models, Choices choices) {
-    FormDialog form = new FormDialog("Cristae: train a model", choices);
+  private boolean show() {
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(image -> titles.add(image.getTitle()));
     boolean isAgain = choices.has("image");
-    ImagePlus image = isAgain ? OpenImages.titled(choices.get("image", "")) : imageFor(active);
-    JComboBox<String> images =
-        form.choice(false, "image", "Image", titles, false, image.getTitle());
+    ImagePlus image =
+        isAgain ? OpenImages.titled(choices.get("image", "")) : pairs.imageFor(active);
+    images = form.choice(false, "image", "Image", titles, false, image.getTitle());
     List<String> sources = new ArrayList<>(titles);
     sources.add(TrainingChoices.ROIS);
-    JComboBox<String> labels =
-        form.choice(false, "labels", "Labels", sources, false, labelsFor(image));
+    String likely = labelsFor(image);
+    labels = form.choice(false, "labels", "Labels", sources, false, likely);
     labels.setToolTipText("A label image of the same size, or the ROIs of the ROI Manager");
     if (!isAgain) {
-      ImagePlus likely = OpenImages.titled(labelsFor(image));
-      choices.put("task", suggestedTask(likely, choices.get("task", "semantic")));
+      choices.put("task", pairs.task(OpenImages.titled(likely), choices.get("task", "semantic")));
     }
-    form.choice(false, "task", "Task", tasks, false, "semantic");
+    task = form.choice(false, "task", "Task", tasks, false, "semantic");
+    suggestedTask = form.value("task");
     String overlap = tasks.contains("masks") ? " masks: kinds that overlap;" : "";
     form.hint(
         false,
@@ -98,10 +117,10 @@ public final class TrainDialog {
             false,
             "name",
             "Name of the model",
-            suggestedName(labelsFor(image)),
+            suggestedName(likely),
             "A model of this name is replaced when the training ends well");
     name.selectAll();
-    form.onTyping(name, text -> form.say(aboutName(text, models)));
+    form.onTyping(name, text -> tell());
     form.choice(
         false,
         "budget",
@@ -120,6 +139,12 @@ public final class TrainDialog {
           if (chosen != null) {
             labels.setSelectedItem(labelsFor(chosen));
           }
+          tell();
+        });
+    labels.addActionListener(
+        event -> {
+          suggestTask();
+          tell();
         });
     if (!form.ask("Train")) {
       return false;
@@ -146,6 +171,22 @@ public final class TrainDialog {
     String empty = form.value("empty-sections");
     choices.put("empty-sections", empty.equals("unknown") ? "" : empty);
     return true;
+  }
+
+  /** The task for other labels, unless the person chose another one than was suggested. */
+  private void suggestTask() {
+    if (form.value("task").equals(suggestedTask)) {
+      task.setSelectedItem(pairs.task(OpenImages.titled(form.value("labels")), suggestedTask));
+      suggestedTask = form.value("task");
+    }
+  }
+
+  /** Says what is to be known of what is chosen now. */
+  private void tell() {
+    ImagePlus image = OpenImages.titled(form.value("image"));
+    ImagePlus chosen = OpenImages.titled(form.value("labels"));
+    String swap = image == null || chosen == null ? "" : pairs.aboutSwap(image, chosen);
+    form.say((swap + " " + aboutName(form.value("name"), models)).trim());
   }
 
   private static void advanced(FormDialog form) {
@@ -185,43 +226,9 @@ public final class TrainDialog {
         "Instead of those made for you: batch=4 patch_zyx=1,256,256");
   }
 
-  /** The active image, unless that holds the labels of another one. */
-  private static ImagePlus imageFor(ImagePlus active) {
-    boolean looksLikeLabels =
-        active.getTitle().toLowerCase(java.util.Locale.ROOT).matches(".*(label|mask|truth).*");
-    if (looksLikeLabels) {
-      for (ImagePlus other : OpenImages.all()) {
-        if (OpenImages.fits(other, active)) {
-          return other;
-        }
-      }
-    }
-    return active;
-  }
-
-  private static String labelsFor(ImagePlus image) {
-    ImagePlus likely = OpenImages.likelyLabels(image);
+  private String labelsFor(ImagePlus image) {
+    ImagePlus likely = pairs.labelsFor(image);
     return likely == null ? TrainingChoices.ROIS : likely.getTitle();
-  }
-
-  /**
-   * Masks if the labels have channels, instances if they show more values than there are classes
-   * usually, else the last task.
-   */
-  static String suggestedTask(ImagePlus labels, String lastTask) {
-    if (labels == null) {
-      return lastTask;
-    }
-    if (labels.getNChannels() > 1) {
-      return "masks";
-    }
-    String otherwise = lastTask.equals("masks") ? "semantic" : lastTask; // masks have channels
-    ImageProcessor plane = labels.getProcessor();
-    Set<Float> values = new HashSet<>();
-    for (int i = 0; i < plane.getPixelCount() && values.size() <= MOST_CLASSES; i++) {
-      values.add(plane.getf(i));
-    }
-    return values.size() > MOST_CLASSES ? "instances" : otherwise;
   }
 
   /** A model's name from the title of the labels: "mito" for "stack-mito-labels.tif". */

@@ -67,6 +67,7 @@ public final class Training implements Work {
       throw choices.wrong("labels", "the title of the label image, or ROIs");
     } else {
       labels = OpenImages.findLabels(wanted, source);
+      ImagePairs.checkNotSwapped(source, labels);
       if (isMasks) {
         List<LabelClass> masks = MaskNames.of(labels, spec.getClassesList());
         spec.clearClasses().addAllClasses(masks);

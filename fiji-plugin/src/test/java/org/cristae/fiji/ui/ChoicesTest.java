@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import ij.IJ;
-import ij.ImagePlus;
 import java.util.Collections;
 import java.util.Set;
 import org.cristae.fiji.client.CristaeException;
@@ -244,28 +242,6 @@ class ChoicesTest {
   @Test
   void masksAreATargetOfTheirOwn() throws Exception {
     assertEquals("masks", spec("name=m task=masks classes=mito,crista").getTarget());
-  }
-
-  @Test
-  void onlyAHyperstackThatIsCalledSoIsTakenForMasks() {
-    ImagePlus image = IJ.createImage("stack.tif", "8-bit black", 8, 6, 3);
-    ImagePlus masks = IJ.createHyperStack("stack-masks.tif", 8, 6, 2, 3, 1, 8);
-    assertTrue(OpenImages.fits(image, masks));
-    masks.setTitle("fluorescence.tif");
-    assertTrue(!OpenImages.fits(image, masks));
-  }
-
-  @Test
-  void labelsWithManyValuesAreTakenForObjects() {
-    ImagePlus labels = IJ.createImage("labels.tif", "8-bit ramp", 256, 4, 1);
-    assertEquals("instances", TrainDialog.suggestedTask(labels, "semantic"));
-    ImagePlus mask = IJ.createImage("mask.tif", "8-bit black", 256, 4, 1);
-    assertEquals("semantic", TrainDialog.suggestedTask(mask, "semantic"));
-    assertEquals("instances", TrainDialog.suggestedTask(mask, "instances"));
-    assertEquals("semantic", TrainDialog.suggestedTask(mask, "masks"));
-    assertEquals("masks", TrainDialog.suggestedTask(null, "masks"));
-    ImagePlus masks = IJ.createHyperStack("masks.tif", 8, 6, 2, 3, 1, 8);
-    assertEquals("masks", TrainDialog.suggestedTask(masks, "semantic"));
   }
 
   @ParameterizedTest

@@ -1,0 +1,63 @@
+package org.cristae.fiji.ui;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ij.IJ;
+import ij.ImagePlus;
+import org.cristae.fiji.client.CristaeException;
+import org.junit.jupiter.api.Test;
+
+/** Which image is taken for the labels, and for which task. */
+class ImagePairsTest {
+  private final ImagePairs pairs = new ImagePairs();
+
+  private static ImagePlus mask() {
+    ImagePlus mask = IJ.createImage("mask.tif", "8-bit black", 256, 4, 1);
+    mask.getProcessor().set(7, 255);
+    return mask;
+  }
+
+  @Test
+  void onlyAHyperstackThatIsCalledSoIsTakenForMasks() {
+    ImagePlus image = IJ.createImage("stack.tif", "8-bit black", 8, 6, 3);
+    ImagePlus masks = IJ.createHyperStack("stack-masks.tif", 8, 6, 2, 3, 1, 8);
+    assertTrue(ImagePairs.fits(image, masks));
+    masks.setTitle("fluorescence.tif");
+    assertTrue(!ImagePairs.fits(image, masks));
+  }
+
+  @Test
+  void theTaskIsThatOfTheLabelsWhateverWasChosenTheLastTime() {
+    ImagePlus many = IJ.createImage("labels.tif", "8-bit ramp", 256, 4, 1);
+    assertEquals("instances", pairs.task(many, "semantic"));
+    assertEquals("semantic", pairs.task(mask(), "instances"));
+    assertEquals("semantic", pairs.task(mask(), "masks"));
+    ImagePlus masks = IJ.createHyperStack("masks.tif", 8, 6, 2, 3, 1, 8);
+    assertEquals("masks", pairs.task(masks, "semantic"));
+  }
+
+  @Test
+  void theLastTaskCountsWhereTheLabelsDoNotTell() {
+    ImagePlus few = mask();
+    few.getProcessor().set(9, 2);
+    assertEquals("instances", pairs.task(few, "instances"));
+    assertEquals("semantic", pairs.task(few, "semantic"));
+    assertEquals("masks", pairs.task(null, "masks"));
+  }
+
+  @Test
+  void aMicrographAsTheLabelsOfItsMaskIsRefusedAndNothingElse() throws Exception {
+    ImagePlus grey = IJ.createImage("raw.tif", "8-bit ramp", 256, 4, 1);
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> ImagePairs.checkNotSwapped(mask(), grey));
+    assertEquals(
+        "The image \"mask.tif\" looks like labels, and the labels \"raw.tif\" are grey values: choose"
+            + " them the other way round.",
+        failure.getMessage());
+    ImagePairs.checkNotSwapped(grey, mask());
+    ImagePairs.checkNotSwapped(mask(), mask());
+    ImagePairs.checkNotSwapped(grey, grey);
+  }
+}
