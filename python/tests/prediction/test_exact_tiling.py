@@ -185,8 +185,8 @@ def test_progress_comes_to_one_and_never_goes_back(predictor: Predictor, tissue:
     fractions = [event.fraction for event in told if isinstance(event, Progress)]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert isinstance(told[0], Note)
-    assert "the CPU" in told[0].sentence
+    notes = [event.sentence for event in told if isinstance(event, Note)]
+    assert "the CPU" in notes[-1]
 
 
 def test_cancelling_stops_between_tiles_and_keeps_what_is_done(

@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cristae.errors import Cancelled, OutOfMemory
+from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.geometry import Box, grid
 from cristae.networks import UNetConfig
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
@@ -19,6 +20,7 @@ from cristae.prediction.ledger import Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.resampling import ResampledImage, model_grid, weights, write_back
 from cristae.prediction.tiling import least_waste, tile_count, tiling
+from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import ArrayImage, VoxelSize
 
 SMALL = st.tuples(*[st.integers(1, 40)] * 3)
@@ -287,3 +289,56 @@ def test_wider_networks_get_smaller_tiles() -> None:
 def test_objects_of_a_volume_beyond_the_memory_are_refused_before_the_work() -> None:
     with pytest.raises(OutOfMemory, match=r"89\.4 GiB of memory, and 8\.0 GiB are free"):
         check_memory((1000, 1000, 1000), 8 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ("side_nm", "is_warning", "told"),
+    [
+        (5.0, None, ""),
+        (8.0, False, "resampled for the network, and the result brought back"),
+        (20.0, False, "resampled for the network"),
+        (22.0, True, "resampled to 4 x 176 x 176 voxels for the network, which may be wrong"),
+        (1.2, True, "resampled to 4 x 10 x 10 voxels"),
+    ],
+)
+def test_a_large_difference_of_voxel_sizes_is_warned_of(
+    side_nm: float, is_warning: bool | None, told: str
+) -> None:
+    image = ArrayImage(np.zeros((4, 40, 40), np.uint8), VoxelSize(50, side_nm, side_nm))
+    notes: list[Any] = []
+    seen = on_model_grid(image, (50, 5, 5), 3, notes.append)
+    assert [note.is_warning for note in notes] == ([] if is_warning is None else [is_warning])
+    assert all(told in note.sentence for note in notes)
+    assert seen.shape_czyx[2] == round(40 * side_nm / 5)
+
+
+@pytest.mark.parametrize("factor", [17, 1 / 17])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_voxel_sizes_that_cannot_both_be_right_are_refused(factor: float, axis: int) -> None:
+    sides = [50.0, 5.0, 5.0]
+    sides[axis] *= factor
+    image = ArrayImage(np.zeros((4, 40, 40), np.uint8), VoxelSize(*sides))
+    with pytest.raises(
+        InvalidInput, match=r"50 x 5 x 5 nm: .*--voxel-size Z,Y,X.*in Fiji.*50,5,5"
+    ) as refused:
+        on_model_grid(image, (50, 5, 5), 3, lambda note: None)
+    assert " x ".join(f"{side:g}" for side in sides) in refused.value.sentence
+    if axis == 0:  # a network of sections takes them as they come
+        assert on_model_grid(image, (50, 5, 5), 2, lambda note: None) is image
+
+
+@pytest.mark.parametrize(
+    ("image_nm", "model_nm"), [(None, (50, 5, 5)), (VoxelSize(50, 5, 5), None), (None, None)]
+)
+def test_an_unknown_voxel_size_is_told(image_nm: VoxelSize | None, model_nm: Any) -> None:
+    image = ArrayImage(np.zeros((4, 40, 40), np.uint8), image_nm)
+    notes: list[Any] = []
+    assert on_model_grid(image, model_nm, 3, notes.append) is image
+    (note,) = notes
+    assert "voxel size" in note.sentence
+    assert note.is_warning == (model_nm is not None)
+
+
+def test_a_section_has_no_distance_to_a_next_one_that_could_be_wrong() -> None:
+    image = ArrayImage(np.zeros((1, 40, 40), np.uint8), VoxelSize(5000, 5, 5))
+    assert on_model_grid(image, (50, 5, 5), 3, lambda note: None) is image

@@ -523,3 +523,23 @@ def test_the_plan_says_which_sections_are_trained_on(chosen: dict[str, Any], sai
 def test_any_whole_number_is_a_seed(tmp_path: Path, seed: int) -> None:
     image, mask = blobs(2, 40)
     assert trained(request_for(image, mask, seed=seed, budget=Budget(steps=1)), tmp_path).weights
+
+
+@pytest.mark.parametrize(
+    ("size", "given", "warned"),
+    [
+        (VoxelSize(1000, 1000, 1000), None, True),
+        (VoxelSize(50, 1000, 1000), None, True),
+        (VoxelSize(1000, 1000, 1000), VoxelSize(50, 5, 5), False),
+        (VoxelSize(1000, 999, 999), None, False),
+        (None, None, False),
+    ],
+)
+def test_a_voxel_size_that_is_a_programs_default_is_doubted(
+    tmp_path: Path, size: VoxelSize | None, given: VoxelSize | None, warned: bool
+) -> None:
+    image, mask = blobs(4, 40)
+    events: list[Event] = []
+    trained(request_for(image, mask, size, voxel_size=given, budget=Budget(steps=1)), tmp_path, events.append)
+    warnings = [e.sentence for e in events if isinstance(e, Note) and e.is_warning]
+    assert any("surely a program's default?" in sentence for sentence in warnings) == warned

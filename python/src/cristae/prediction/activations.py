@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cristae.errors import Cancelled, InvalidInput
-from cristae.events import Event, Note, Progress
+from cristae.events import Event, Progress
 from cristae.geometry import Box
 from cristae.networks import Frame
 from cristae.prediction.devices import voxels_at_once
 from cristae.prediction.predicting import Output
 from cristae.prediction.predictor import Model, Predictor, Triple, load_predictor
-from cristae.prediction.resampling import ResampledImage, model_grid
+from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image, VoxelSize
 
 
@@ -75,14 +75,11 @@ class Activations:
     ) -> None:
         self._predictor = load_predictor(model, device, folded=False)
         self._tell = on_event
-        voxel_nm = model.record.get("voxel_size_nm")
-        shape = image.shape_czyx[1:]
-        grid = model_grid(shape, image.voxel_size, voxel_nm, dims=self._predictor.config.dims)
-        self._image: Image | ResampledImage = image if grid == shape else ResampledImage(image, grid)
-        self._scale = [new / old for new, old in zip(grid, shape, strict=True)]
-        self._shape = shape
-        if grid != shape:
-            on_event(Note(f"The image is seen on the model's grid of {_times(grid)} voxels (z, y, x)."))
+        self._shape = image.shape_czyx[1:]
+        voxel_nm, dims = model.record.get("voxel_size_nm"), self._predictor.config.dims
+        self._image = on_model_grid(image, voxel_nm, dims, on_event)
+        grid = self._image.shape_czyx[1:]
+        self._scale = [new / old for new, old in zip(grid, self._shape, strict=True)]
         self._frame: Frame = self._predictor.frame(self._image)
         self.layers = _layers(self._predictor, self._frame)
 

@@ -20,8 +20,9 @@ from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
 from cristae.prediction.ledger import Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor
-from cristae.prediction.resampling import ResampledImage, box_of_image, model_grid, write_back
+from cristae.prediction.resampling import box_of_image, write_back
 from cristae.prediction.tiling import Tiling, Triple, tiling
+from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image, LabelClass
 
 type OutputKind = Literal["labels", "probabilities", "instances", "uncertainty"]
@@ -198,7 +199,8 @@ def predict_tiles(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Predict labels or probabilities; see :func:`predict`."""
-    frame = _frame_of(image, predictor, on_event)
+    seen = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, on_event)
+    frame = predictor.frame(seen)
     for doubt in (predictor.doubt(), frame.doubt()):
         if doubt is not None:
             on_event(Note(doubt, is_warning=True))
@@ -242,35 +244,6 @@ def predict_tiles(
         run_pipeline(todo, read=run.read, compute=run.compute, write=run.write, should_stop=should_stop)
     if run.bad_voxels:
         on_event(Note(broken_told(run.bad_voxels), is_warning=True))
-
-
-def _frame_of(image: Image, predictor: Answering, on_event: Callable[[Event], None]) -> Seen:
-    """See the image on the model's grid, and say so if that is another one."""
-    model_nm = predictor.record.get("voxel_size_nm")
-    dims = predictor.config.dims
-    grid_zyx = model_grid(image.shape_czyx[1:], image.voxel_size, model_nm, dims=dims)
-    if model_nm is not None and image.voxel_size is None:
-        on_event(
-            Note(
-                f"The image does not say its voxel size; it is taken for that of the model, {_nm(model_nm)}.",
-                is_warning=True,
-            )
-        )
-    if grid_zyx == image.shape_czyx[1:]:
-        return predictor.frame(image)
-    assert image.voxel_size is not None  # noqa: S101 - the grid differs only if it is known
-    on_event(
-        Note(
-            f"The image has voxels of {_nm(image.voxel_size.zyx_nm)}, the model was trained on "
-            f"{_nm(model_nm)}: "
-            "the image is resampled for the network, and the result brought back."
-        )
-    )
-    return predictor.frame(ResampledImage(image, grid_zyx))
-
-
-def _nm(zyx_nm: Any) -> str:
-    return " x ".join(f"{side:g}" for side in zyx_nm) + " nm (z, y, x)"
 
 
 def _fitting_tiling(

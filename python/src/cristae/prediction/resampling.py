@@ -45,15 +45,30 @@ def model_grid(
     >>> model_grid((10, 100, 100), None, (50, 9.2, 9.2), dims=3)
     (10, 100, 100)
     """
-    z, y, x = shape_zyx
     if image_nm is None or model_nm is None:
-        return z, y, x
+        z, y, x = shape_zyx
+    else:
+        ratios = scales(shape_zyx, image_nm, model_nm, dims=dims)
+        z, y, x = (max(1, round(length * ratio)) for length, ratio in zip(shape_zyx, ratios, strict=True))
+    return z, y, x
+
+
+def scales(
+    shape_zyx: Sequence[int], image_nm: VoxelSize, model_nm: Sequence[float], *, dims: int
+) -> tuple[float, float, float]:
+    """Return how many voxels of the model one of the image makes along z, y and x; 1 where it stays as it is.
+
+    Examples
+    --------
+    >>> scales((10, 100, 1), VoxelSize(50, 4.6, 9.2), (25, 9.2, 4.6), dims=3)
+    (2.0, 0.5, 1.0)
+    """
     ratios = [have / want for have, want in zip(image_nm.zyx_nm, model_nm, strict=True)]
     z, y, x = (
-        length if max(ratio, 1 / ratio) <= 1 + TOLERANCE or length == 1 else max(1, round(length * ratio))
+        1.0 if max(ratio, 1 / ratio) <= 1 + TOLERANCE or length == 1 else ratio
         for length, ratio in zip(shape_zyx, ratios, strict=True)
     )
-    return (z if dims == 3 else shape_zyx[0]), y, x
+    return (z if dims == 3 else 1.0), y, x
 
 
 class ResampledImage:

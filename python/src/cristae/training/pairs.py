@@ -17,6 +17,9 @@ from cristae.volumes import VoxelSize
 _LIKE_SIZES = 1.1
 """Images whose voxels differ by at most this factor are trained on together."""
 
+_NO_MICROSCOPE_NM = 1000.0
+"""In the plane of a section."""
+
 
 def read_pairs(request: TrainingRequest) -> list[Region]:
     """Read the labels of every pair, and refuse what does not go together."""
@@ -64,6 +67,17 @@ def voxel_size_of(request: TrainingRequest) -> VoxelSize | None:
     if request.voxel_size or not known:
         return request.voxel_size
     return max(known, key=lambda pair: pair[0].shape_czyx[1])[1]
+
+
+def doubtful_size_told(request: TrainingRequest) -> str | None:
+    """Return a warning if the images tell a voxel size that no electron microscope has, but programs do."""
+    size = voxel_size_of(request)
+    if request.voxel_size or size is None or max(size.y_nm, size.x_nm) < _NO_MICROSCOPE_NM:
+        return None
+    return (
+        f"The voxels are {_told(size)} (z, y, x), as the images say: surely a program's default? Every image "
+        "that is predicted is scaled to it. Give the right voxel size, or correct that of the images."
+    )
 
 
 def _refuse_other_voxel_sizes(request: TrainingRequest) -> None:
