@@ -318,9 +318,7 @@ def test_voxel_sizes_that_cannot_both_be_right_are_refused(factor: float, axis: 
     sides = [50.0, 5.0, 5.0]
     sides[axis] *= factor
     image = ArrayImage(np.zeros((4, 40, 40), np.uint8), VoxelSize(*sides))
-    with pytest.raises(
-        InvalidInput, match=r"50 x 5 x 5 nm: .*--voxel-size Z,Y,X.*in Fiji.*50,5,5"
-    ) as refused:
+    with pytest.raises(InvalidInput, match=r"50 x 5 x 5 nm: .*=Z,Y,X.* voxel-size=50,5,5:") as refused:
         on_model_grid(image, (50, 5, 5), 3, lambda note: None)
     assert " x ".join(f"{side:g}" for side in sides) in refused.value.sentence
     if axis == 0:  # a network of sections takes them as they come
