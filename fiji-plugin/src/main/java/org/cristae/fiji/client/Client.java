@@ -37,11 +37,12 @@ public final class Client implements AutoCloseable {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
-  private final Supplier<ServerAddress> whereNow;
+  private final Whereabouts whereabouts;
   private final Supplier<String> token;
   private final Patience patience;
   private volatile ServerAddress address;
   private volatile ManagedChannel channel;
+  private volatile int starts;
 
   /**
    * Prepares a connection; nothing is sent yet.
@@ -51,22 +52,18 @@ public final class Client implements AutoCloseable {
    * @param patience how long calls are repeated while the server does not answer
    */
   public Client(ServerAddress address, Supplier<String> token, Patience patience) {
-    this(address, () -> null, token, patience);
+    this(address, Whereabouts.FIXED, token, patience);
   }
 
   /**
    * Prepares a connection to a server that may be started again elsewhere.
    *
-   * @param whereNow where the server says that it listens; null if that is not known. Asked when it
-   *     does not answer
+   * @param whereabouts asked when the server does not answer
    */
   public Client(
-      ServerAddress address,
-      Supplier<ServerAddress> whereNow,
-      Supplier<String> token,
-      Patience patience) {
+      ServerAddress address, Whereabouts whereabouts, Supplier<String> token, Patience patience) {
     this.address = address;
-    this.whereNow = whereNow;
+    this.whereabouts = whereabouts;
     this.token = token;
     this.patience = patience;
     this.channel = connect(address);
@@ -128,16 +125,23 @@ public final class Client implements AutoCloseable {
 
   /** Makes a unary call with the contract's rules for repeating and for errors. */
   <T> T call(Call<T> call) throws CristaeException {
+    return call(call, new Contact(this, Progress.NONE));
+  }
+
+  /** The same, and tells {@code contact} when the server does not answer. */
+  <T> T call(Call<T> call, Contact contact) throws CristaeException {
     Patience.Wait wait = patience.start();
     boolean tokenRead = false;
     while (true) {
       try {
-        return call.run();
+        T answer = call.run();
+        contact.found();
+        return answer;
       } catch (StatusRuntimeException e) {
         CristaeException failure = CristaeException.of(e, address.toString());
         if (failure.isUnauthenticated() && !tokenRead) {
           tokenRead = true; // the interceptor reads the token again
-        } else if (!failure.isPassing() || !tryAgain(wait)) {
+        } else if (!failure.isPassing() || !tryAgain(wait, contact)) {
           throw failure;
         }
       }
@@ -150,10 +154,15 @@ public final class Client implements AutoCloseable {
    * on.
    */
   <T> T callLong(Call<T> call, Cancellation cancellation) throws CristaeException {
+    return callLong(call, new Contact(this, Progress.NONE), cancellation);
+  }
+
+  /** The same, and tells {@code contact} when the server does not answer. */
+  <T> T callLong(Call<T> call, Contact contact, Cancellation cancellation) throws CristaeException {
     while (true) {
       cancellation.check();
       try {
-        return call(call);
+        return call(call, contact);
       } catch (CristaeException e) {
         if (e.status() != Status.Code.DEADLINE_EXCEEDED) {
           throw e;
@@ -170,21 +179,36 @@ public final class Client implements AutoCloseable {
 
   /**
    * Waits before a server that did not answer is tried again, where it listens by then; false, at
-   * once, if the patience is at its end.
+   * once, if the patience is at its end. For a server that was started again it begins anew.
+   *
+   * @throws CristaeException if the server has gone for good
    */
-  boolean tryAgain(Patience.Wait wait) {
+  boolean tryAgain(Patience.Wait wait, Contact contact) throws CristaeException {
+    contact.lost();
     boolean again = wait.pause();
-    moveTo(whereNow.get());
+    if (moveTo(whereabouts.now())) {
+      wait.reset();
+      return true;
+    }
     return again;
   }
 
-  private synchronized void moveTo(ServerAddress now) {
-    if (now != null && !now.toString().equals(address.toString())) {
-      ManagedChannel before = channel;
-      channel = connect(now);
-      address = now;
-      before.shutdown();
+  /** Connects to where the server listens now; false if that is where it did before, or unknown. */
+  private synchronized boolean moveTo(ServerAddress now) {
+    if (now == null || now.toString().equals(address.toString())) {
+      return false;
     }
+    ManagedChannel before = channel;
+    channel = connect(now);
+    address = now;
+    starts++;
+    before.shutdown();
+    return true;
+  }
+
+  /** How often the server was seen to listen elsewhere: each time it was started again. */
+  int starts() {
+    return starts;
   }
 
   private ServerGrpc.ServerBlockingStub serverStub() {

@@ -32,6 +32,7 @@ public final class Download {
     long count = grid.blockCount();
     long next = 0;
     Patience.Wait wait = client.patience().start();
+    Contact contact = new Contact(client, progress);
     while (next < count) {
       Context.CancellableContext context = Context.current().withCancellation();
       Context before = context.attach();
@@ -53,7 +54,8 @@ public final class Download {
           sink.write(grid.block(next), voxels);
           next++;
           wait.reset();
-          progress.update("Receiving " + volume.getSpec().getName(), (double) next / count, "");
+          contact.found();
+          contact.update("Receiving " + volume.getSpec().getName(), (double) next / count, "");
         }
         if (next < count && !wait.pause()) {
           throw damaged();
@@ -61,7 +63,7 @@ public final class Download {
       } catch (StatusRuntimeException e) {
         cancellation.check();
         CristaeException failure = CristaeException.of(e, client.address().toString());
-        if (!failure.isPassing() || !client.tryAgain(wait)) {
+        if (!failure.isPassing() || !client.tryAgain(wait, contact)) {
           throw failure;
         }
       } finally {

@@ -166,17 +166,16 @@ public final class Jobs {
    */
   public Job watch(String jobId, Consumer<JobEvent> listener, Cancellation detach)
       throws CristaeException {
-    return watch(jobId, listener, isThere -> {}, detach);
+    return watch(jobId, listener, new Contact(client, Progress.NONE), detach);
   }
 
   /**
    * The same, and tells what a job that is silent cannot tell.
    *
-   * @param contact told false when the server does not answer and is tried again, true when it is
-   *     there again
+   * @param contact told when the server does not answer and is tried again, and when it is there
+   *     again
    */
-  public Job watch(
-      String jobId, Consumer<JobEvent> listener, Consumer<Boolean> contact, Cancellation detach)
+  public Job watch(String jobId, Consumer<JobEvent> listener, Contact contact, Cancellation detach)
       throws CristaeException {
     GetJobRequest request = GetJobRequest.newBuilder().setJobId(jobId).build();
     boolean isLost = false;
@@ -191,7 +190,7 @@ public final class Jobs {
         if (isLost) {
           client.jobs().getJob(request);
           isLost = false;
-          contact.accept(true);
+          contact.found();
         }
         Iterator<JobEvent> events =
             client
@@ -210,11 +209,8 @@ public final class Jobs {
         detach.check();
         CristaeException failure = CristaeException.of(e, client.address().toString());
         wait.resetIfHeld(startNs); // a job that waits tells nothing for hours
-        if (failure.isPassing() && !isLost) {
-          isLost = true;
-          contact.accept(false);
-        }
-        if (!failure.isPassing() || !client.tryAgain(wait)) {
+        isLost = true;
+        if (!failure.isPassing() || !client.tryAgain(wait, contact)) {
           throw failure;
         }
         continue;

@@ -13,4 +13,11 @@ public interface Progress {
    * @param detail one short line with the newest figures; may be empty
    */
   void update(String stage, double fraction, String detail);
+
+  /**
+   * Something worth telling the person: a sentence of the plan, a warning.
+   *
+   * @param isWarning true if the result may be worse than hoped, or something went wrong
+   */
+  default void note(String sentence, boolean isWarning) {}
 }

@@ -24,14 +24,14 @@ public final class Upload {
   private final Client client;
   private final BlockSource source;
   private final BlockGrid grid;
-  private final Progress progress;
+  private final Contact progress;
   private final Cancellation cancellation;
 
   private Upload(Client client, BlockSource source, Progress progress, Cancellation cancellation) {
     this.client = client;
     this.source = source;
     this.grid = BlockGrid.of(source.spec());
-    this.progress = progress;
+    this.progress = new Contact(client, progress);
     this.cancellation = cancellation;
   }
 
@@ -63,7 +63,7 @@ public final class Upload {
     long furthest = -1;
     while (true) {
       cancellation.check();
-      UploadStatus status = client.call(() -> client.volumes().openUpload(open));
+      UploadStatus status = client.call(() -> client.volumes().openUpload(open), progress);
       if (status.hasSealed()) {
         return status.getSealed();
       }
@@ -75,9 +75,9 @@ public final class Upload {
         new Stream(status).send();
         SealUploadRequest seal =
             SealUploadRequest.newBuilder().setUploadId(status.getUploadId()).build();
-        return client.callLong(() -> client.volumes().sealUpload(seal), cancellation);
+        return client.callLong(() -> client.volumes().sealUpload(seal), progress, cancellation);
       } catch (CristaeException e) {
-        if (!mayGoOn(e) || !client.tryAgain(wait)) {
+        if (!mayGoOn(e) || !client.tryAgain(wait, progress)) {
           throw e;
         }
       }

@@ -3,6 +3,9 @@ package org.cristae.fiji.launch;
 import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,17 +25,40 @@ import org.cristae.v1.ErrorCode;
 /**
  * The server on this machine: found if one runs, else started. A server that was started here ends
  * by itself once this program is gone and no job runs ({@code --stop-with}).
+ *
+ * <p>One that crashed or was killed is started again by itself, a few times; one that the person
+ * stopped, here or elsewhere, is not.
  */
 public final class LocalServer {
   private static final double START_LIMIT_S = 60;
   private static final int LAST_WORDS = 600;
+  private static final String WHAT_STARTS_IT =
+      "Plugins > Cristae > Cristae Jobs starts it once more and finds the jobs, which go on.";
+  private static final int CONNECT_LIMIT_MS = 2000;
+  private static final int MOST_RESTARTS = 3;
+  private static final long RESTARTS_COUNT_NS = TimeUnit.MINUTES.toNanos(10);
 
   private final HomeFolder home;
+  private final Supplier<List<String>> program;
   private volatile Process process;
 
-  /** The server of the home folder. */
-  public LocalServer(HomeFolder home) {
+  /** The person stopped it, and asked for none since. */
+  private volatile boolean isStopped;
+
+  /** How often it was started again by itself since the person asked for it, or it held. */
+  private int restarts;
+
+  private long lastRestartNs;
+
+  /**
+   * The server of the home folder.
+   *
+   * @param program gives the words that start the program, without {@code serve}; asked at each
+   *     start
+   */
+  public LocalServer(HomeFolder home, Supplier<List<String>> program) {
     this.home = home;
+    this.program = program;
   }
 
   /** The home folder. */
@@ -59,7 +85,7 @@ public final class LocalServer {
     Client client = new Client(ServerAddress.parse(address.get()), home::token, new Patience(0));
     try {
       client.server();
-      return Optional.of(new Client(client.address(), this::listensAt, home::token, patience));
+      return Optional.of(new Client(client.address(), this::whereNow, home::token, patience));
     } catch (CristaeException e) {
       if (e.isPassing() || e.isUnauthenticated() || e.isOfStranger()) {
         return Optional.empty(); // gone, or its port now belongs to somebody else
@@ -80,17 +106,77 @@ public final class LocalServer {
     }
   }
 
+  /** The person asked for a server: it may be started, also by itself if it crashes. */
+  public synchronized void askFor() {
+    isStopped = false;
+    restarts = 0;
+  }
+
+  /** Where a client finds the server by now: one that crashed is started again first. */
+  private synchronized ServerAddress whereNow() throws CristaeException {
+    if (!isStopped && hasCrashed()) {
+      startAgain(new Patience(0), Progress.NONE).close();
+    }
+    return listensAt();
+  }
+
+  /** True if nobody listens where the server said: one that ends in order takes that back. */
+  private boolean hasCrashed() {
+    ServerAddress address = listensAt();
+    if (address == null) {
+      return false;
+    }
+    try (Socket socket = new Socket()) {
+      socket.connect(new InetSocketAddress(address.host(), address.port()), CONNECT_LIMIT_MS);
+      return false;
+    } catch (SocketTimeoutException e) {
+      return false; // it has much to do
+    } catch (IOException e) {
+      return true;
+    }
+  }
+
+  /**
+   * As {@link #ensure}, for what asks by itself and not for the person: only a few times, and not
+   * if the person stopped the server.
+   *
+   * @return empty if it was stopped, and none runs
+   * @throws CristaeException if it cannot be started, or ends again and again
+   */
+  public synchronized Optional<Client> ensureUnlessStopped(Patience patience, Progress progress)
+      throws CristaeException {
+    Optional<Client> running = find(patience);
+    return running.isPresent() || isStopped ? running : Optional.of(startAgain(patience, progress));
+  }
+
+  private Client startAgain(Patience patience, Progress progress) throws CristaeException {
+    if (System.nanoTime() - lastRestartNs > RESTARTS_COUNT_NS) {
+      restarts = 0;
+    }
+    if (restarts == MOST_RESTARTS) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INTERNAL,
+          "The Cristae server ends again and again, and is not started by itself any more; why may"
+              + " be told in "
+              + home.path().resolve("server.log")
+              + ". "
+              + WHAT_STARTS_IT);
+    }
+    restarts++;
+    lastRestartNs = System.nanoTime();
+    try {
+      return ensure(patience, progress, new Cancellation());
+    } catch (CristaeException e) {
+      throw new CristaeException(e.code(), e.getMessage() + " " + WHAT_STARTS_IT, e);
+    }
+  }
+
   /**
    * Connects to the server that runs, and starts one if none does. Blocks until it is ready.
    *
-   * @param program asked for the words that start the program, without {@code serve}, if none runs
    * @throws CristaeException if it cannot be started; the sentence has its last words
    */
-  public synchronized Client ensure(
-      Supplier<List<String>> program,
-      Patience patience,
-      Progress progress,
-      Cancellation cancellation)
+  public synchronized Client ensure(Patience patience, Progress progress, Cancellation cancellation)
       throws CristaeException {
     Optional<Client> running = find(patience);
     if (running.isPresent()) {
@@ -116,7 +202,7 @@ public final class LocalServer {
         throw failed(command, "ended at once (exit code " + process.exitValue() + ")", log);
       }
       if (waited > START_LIMIT_S || cancellation.isCancelled()) {
-        stop();
+        end();
         cancellation.check();
         throw failed(command, "was not ready after " + (int) START_LIMIT_S + " s", log);
       }
@@ -151,6 +237,11 @@ public final class LocalServer {
 
   /** Stops the server if it was started here. Its jobs go on when it is started again. */
   public synchronized void stop() {
+    isStopped = true;
+    end();
+  }
+
+  private void end() {
     if (process != null) {
       process.destroy();
       try {

@@ -27,15 +27,12 @@ public final class Connection {
   private static final Patience LATER = new Patience(60);
 
   private static final HomeFolder HOME = HomeFolder.ofUser();
-  private static final LocalServer LOCAL = new LocalServer(HOME);
+  private static final LocalServer LOCAL = new LocalServer(HOME, Connection::nextCommand);
 
   /** Kept open, since jobs may still use them; changes of the server are rare. */
   private static final List<Client> RETIRED = new ArrayList<>();
 
   private static Client current;
-
-  /** The person stopped the server on this machine, and no command asked for it since. */
-  private static boolean isStopped;
 
   private Connection() {}
 
@@ -83,14 +80,14 @@ public final class Connection {
   public static synchronized Client open(Progress progress, Cancellation cancellation)
       throws CristaeException {
     if (address().isEmpty()) {
-      isStopped = false; // whoever runs it by now
+      LOCAL.askFor(); // whoever runs it by now
     }
     if (current != null && answers(current)) {
       return current;
     }
     disconnect(); // gone, or started again elsewhere: find it below
     if (address().isEmpty()) {
-      current = LOCAL.ensure(Connection::nextCommand, LATER, progress, cancellation);
+      current = LOCAL.ensure(LATER, progress, cancellation);
     } else {
       ServerAddress address = ServerAddress.parse(address());
       try (Client probe = new Client(address, HOME::remoteToken, FIRST)) {
@@ -103,13 +100,20 @@ public final class Connection {
 
   /**
    * As {@link #open}, for what asks by itself and not for the person: a server on this machine that
-   * the person stopped is not started again. If another program started one since, it is that.
+   * the person stopped is not started again, one that crashes only a few times. If another program
+   * started one since, it is that.
    *
    * @return null if the server was stopped, and none runs
    */
-  static synchronized Client openUnlessStopped(Progress progress, Cancellation cancellation)
-      throws CristaeException {
-    return isStopped && address().isEmpty() ? findLocal() : open(progress, cancellation);
+  static synchronized Client openUnlessStopped(Progress progress) throws CristaeException {
+    if (!address().isEmpty()) {
+      return open(progress, new Cancellation());
+    }
+    if (current == null || !answers(current)) {
+      disconnect();
+      current = LOCAL.ensureUnlessStopped(LATER, progress).orElse(null);
+    }
+    return current;
   }
 
   /** What would start a server on this machine now. */
@@ -183,7 +187,6 @@ public final class Connection {
   /** Stops the server on this machine if it was started here; its jobs go on with the next one. */
   public static synchronized void stopLocal() {
     disconnect();
-    isStopped = true;
     LOCAL.stop();
   }
 

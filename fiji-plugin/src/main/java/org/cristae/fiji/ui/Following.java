@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.Contact;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Progress;
@@ -40,11 +41,10 @@ public final class Following {
     Runnable left = detach.onCancel(leave::cancel);
     Runnable cancel = cancellation.onCancel(() -> cancel(jobs, jobId, leave));
     Previews previews = new Previews(client, jobId, listener);
-    Newest newest = new Newest(listener);
+    Contact contact = new Contact(client, listener);
     try {
       Job job =
-          jobs.watch(
-              jobId, event -> tell(event, listener, newest, previews), newest::contact, leave);
+          jobs.watch(jobId, event -> tell(event, listener, contact, previews), contact, leave);
       if (job.getKind() == JobKind.JOB_KIND_TRAINING) {
         previews.look(); // of the model as it is kept
       }
@@ -102,34 +102,6 @@ public final class Following {
     Thread thread = new Thread(action, "Cristae cancels a job");
     thread.setDaemon(true);
     thread.start();
-  }
-
-  /** Keeps the newest progress, to say it again after a time without the server. */
-  private static final class Newest implements Progress {
-    private final Progress listener;
-    private String stage = "Starting";
-    private double fraction;
-    private String detail = "";
-
-    Newest(Progress listener) {
-      this.listener = listener;
-    }
-
-    @Override
-    public void update(String newStage, double newFraction, String newDetail) {
-      stage = newStage;
-      fraction = newFraction;
-      detail = newDetail;
-      listener.update(stage, fraction, detail);
-    }
-
-    void contact(boolean isThere) {
-      if (isThere) {
-        listener.update(stage, fraction, detail);
-      } else {
-        listener.update("The server does not answer, and is tried again", fraction, "");
-      }
-    }
   }
 
   private static void tell(

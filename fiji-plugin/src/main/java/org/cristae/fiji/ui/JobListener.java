@@ -12,13 +12,6 @@ public interface JobListener extends Progress {
   default void submitted(String jobId) {}
 
   /**
-   * Something worth telling the person: a sentence of the plan, a warning.
-   *
-   * @param isWarning true if the result may be worse than hoped
-   */
-  default void note(String sentence, boolean isWarning) {}
-
-  /**
    * New figures of a training.
    *
    * @param step the optimiser step, from 1

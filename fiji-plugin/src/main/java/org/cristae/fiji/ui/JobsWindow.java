@@ -129,7 +129,7 @@ public final class JobsWindow {
     Client client =
         isAskedFor
             ? Connection.open(starting, new Cancellation())
-            : Connection.openUnlessStopped(starting, new Cancellation());
+            : Connection.openUnlessStopped(starting);
     if (client == null) {
       say("The server was stopped. The next command starts it, and its jobs go on.");
       return;

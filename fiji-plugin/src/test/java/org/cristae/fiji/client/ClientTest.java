@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.function.Supplier;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
@@ -203,7 +202,7 @@ class ClientTest {
     List<Long> seen = new ArrayList<>();
     try (FakeServer again = new FakeServer()) {
       again.events.addAll(server.events);
-      Supplier<ServerAddress> whereNow =
+      Whereabouts whereNow =
           () -> {
             server.close();
             return again.address();
@@ -240,6 +239,20 @@ class ClientTest {
       assertEquals(JobState.JOB_STATE_DONE, job.getState());
     }
     assertTrue(server.quietBreaksMs.isEmpty());
+  }
+
+  @Test
+  void anUploadTellsThatTheServerDoesNotAnswerUntilItGoesOn() throws Exception {
+    server.breakAfter = 8;
+    List<String> told = new ArrayList<>();
+    Progress progress = (stage, fraction, detail) -> told.add(stage);
+    try (Client client = server.client()) {
+      Upload.run(client, volume(), progress, new Cancellation());
+    }
+    int lost = told.indexOf("The server does not answer, and is tried again");
+    assertTrue(lost > 0, told.toString());
+    assertTrue(told.get(lost - 1).startsWith("Sending "), told.get(lost - 1));
+    assertTrue(told.get(lost + 1).startsWith("Sending "), told.get(lost + 1));
   }
 
   private static void sleep(long ms) {

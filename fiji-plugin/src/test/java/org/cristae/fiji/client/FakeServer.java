@@ -42,7 +42,7 @@ import org.cristae.v1.WriteBlocksRequest;
 
 /** A small server over real gRPC whose connections break on demand. */
 public final class FakeServer implements AutoCloseable {
-  static final String TOKEN = "right";
+  public static final String TOKEN = "right";
 
   /** After so many received (or sent) blocks or events each stream breaks; 0: never. */
   int breakAfter;
@@ -116,7 +116,8 @@ public final class FakeServer implements AutoCloseable {
         new Patience(patienceSeconds));
   }
 
-  ServerAddress address() {
+  /** Where it listens. */
+  public ServerAddress address() {
     try {
       return ServerAddress.parse("127.0.0.1:" + server.getPort());
     } catch (CristaeException e) {

@@ -336,15 +336,12 @@ class DialogIT {
     Connection.stopLocal();
     await("the words", () -> child(jobs, part -> says(part, "The server was stopped.")));
     Thread.sleep(4000); // two more looks
-    LocalServer another = new LocalServer(HomeFolder.ofUser()); // as another ImageJ has it
+    LocalServer another = // as another ImageJ has it
+        new LocalServer(
+            HomeFolder.ofUser(), () -> Collections.singletonList(RealImageJ.serverCommand()));
     assertFalse(another.find(new Patience(0)).isPresent(), "the list started the server");
     try {
-      Client client =
-          another.ensure(
-              () -> Collections.singletonList(RealImageJ.serverCommand()),
-              new Patience(10),
-              Progress.NONE,
-              new Cancellation());
+      Client client = another.ensure(new Patience(10), Progress.NONE, new Cancellation());
       org.cristae.fiji.client.Jobs its = new org.cristae.fiji.client.Jobs(client);
       its.cancel(its.list(1).get(0).getJobId());
       awaitFirst(table, "stopped", "cancelled");

@@ -158,7 +158,7 @@ class HomeFolderTest {
       answers.setDaemon(true);
       answers.start();
       write("server.json", "{\"address\": \"127.0.0.1:" + other.getLocalPort() + "\"}");
-      assertFalse(new LocalServer(new HomeFolder(folder)).find(new Patience(0)).isPresent());
+      assertFalse(new LocalServer(new HomeFolder(folder), null).find(new Patience(0)).isPresent());
     }
   }
 
@@ -197,12 +197,10 @@ class HomeFolderTest {
   }
 
   private CristaeException failedStart(String... command) {
-    LocalServer server = new LocalServer(new HomeFolder(folder));
+    LocalServer server = new LocalServer(new HomeFolder(folder), () -> Arrays.asList(command));
     return assertThrows(
         CristaeException.class,
-        () ->
-            server.ensure(
-                () -> Arrays.asList(command), new Patience(0), Progress.NONE, new Cancellation()));
+        () -> server.ensure(new Patience(0), Progress.NONE, new Cancellation()));
   }
 
   @Test
