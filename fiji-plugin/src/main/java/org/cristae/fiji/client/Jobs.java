@@ -8,6 +8,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.cristae.v1.CancelJobRequest;
@@ -123,6 +124,18 @@ public final class Jobs {
   public Model model(String name) throws CristaeException {
     GetModelRequest request = GetModelRequest.newBuilder().setName(name).build();
     return client.call(() -> client.models().getModel(request));
+  }
+
+  /** The model of a name, if there is one. */
+  public Optional<Model> findModel(String name) throws CristaeException {
+    try {
+      return Optional.of(model(name));
+    } catch (CristaeException e) {
+      if (e.code() == ErrorCode.ERROR_CODE_NOT_FOUND) {
+        return Optional.empty();
+      }
+      throw e;
+    }
   }
 
   /**

@@ -29,7 +29,7 @@ import javax.swing.event.DocumentListener;
  * macro key, and begins with what was chosen for that key before.
  */
 final class FormDialog {
-  private static final int WIDTH = 330;
+  static final int WIDTH = 330;
 
   private final Choices before;
   private final JDialog dialog;

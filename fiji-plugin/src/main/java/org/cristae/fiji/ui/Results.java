@@ -63,18 +63,12 @@ public final class Results {
   /** The masks that the channels hold, which only the model can name; empty for other results. */
   private static List<LabelClass> masks(Client client, String name, int channels)
       throws CristaeException {
-    try {
-      Model model = new Jobs(client).model(name);
-      boolean fits = model.getTarget().equals("masks") && model.getClassesCount() == channels;
-      return fits
-          ? model.getClassesList()
-          : new ArrayList<>(); // or another one of that name by now
-    } catch (CristaeException e) {
-      if (e.code() == ErrorCode.ERROR_CODE_NOT_FOUND) {
-        return new ArrayList<>(); // deleted by now: its result can be seen all the same
-      }
-      throw e;
-    }
+    return new Jobs(client)
+        .findModel(name) // none if it was deleted by now: its result can be seen all the same
+        .filter(model -> model.getTarget().equals("masks"))
+        .map(Model::getClassesList)
+        .filter(masks -> masks.size() == channels) // or it is another one of that name by now
+        .orElseGet(ArrayList::new);
   }
 
   private static String sourceName(Client client, Job job) throws CristaeException {

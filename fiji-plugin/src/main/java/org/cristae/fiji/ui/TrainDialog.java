@@ -1,16 +1,16 @@
 package org.cristae.fiji.ui;
 
+import ij.IJ;
 import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import javax.swing.JComboBox;
+import javax.swing.JOptionPane;
 import javax.swing.JTextField;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
-import org.cristae.fiji.client.Jobs;
+import org.cristae.v1.Model;
 
 /** The dialog of "Cristae Train". */
 public final class TrainDialog {
@@ -22,18 +22,23 @@ public final class TrainDialog {
 
   private final ImagePlus active;
   private final List<String> tasks;
-  private final Set<String> models;
+  private final ServerModels models;
   private final Choices choices;
   private final ImagePairs pairs;
   private final FormDialog form;
   private JComboBox<String> images;
   private JComboBox<String> labels;
   private JComboBox<String> task;
+  private JTextField name;
   private String suggestedTask;
 
   /** On the event thread. */
   private TrainDialog(
-      ImagePlus active, List<String> tasks, Set<String> models, Choices choices, ImagePairs pairs) {
+      ImagePlus active,
+      List<String> tasks,
+      ServerModels models,
+      Choices choices,
+      ImagePairs pairs) {
     this.active = active;
     this.tasks = tasks;
     this.models = models;
@@ -43,10 +48,11 @@ public final class TrainDialog {
   }
 
   /**
-   * Asks the person; not on the event thread.
+   * Asks the person; not on the event thread. Meanwhile the server is asked for its models, and
+   * started if need be, since none is to be replaced unawares.
    *
    * @return the choices; null if the person cancelled
-   * @throws CristaeException if no image is open
+   * @throws CristaeException if no image is open, or no server is there
    */
   public static Choices ask() throws CristaeException {
     ImagePlus active = OpenImages.find("");
@@ -57,38 +63,44 @@ public final class TrainDialog {
     if (Connection.lacks(client, TrainingChoices.feature("masks"))) {
       tasks.remove("masks"); // an older server
     }
-    Set<String> models = names(client);
+    ServerModels models = ServerModels.ask();
     ImagePairs pairs = new ImagePairs();
     pairs.labelsFor(pairs.imageFor(active)); // looked at here, not on the event thread
     boolean[] accepted = new boolean[1];
-    Look.onEventThread(
-        () -> accepted[0] = new TrainDialog(active, tasks, models, choices, pairs).show());
-    if (!accepted[0]) {
-      return null;
-    }
-    choices.remember(REMEMBERED);
-    LAST.keep(choices, active.getTitle(), choices.get("image", ""), choices.get("labels", ""));
+    Model replaced;
+    do {
+      Look.onEventThread(
+          () -> accepted[0] = new TrainDialog(active, tasks, models, choices, pairs).show());
+      if (!accepted[0]) {
+        return null;
+      }
+      choices.remember(REMEMBERED);
+      LAST.keep(choices, active.getTitle(), choices.get("image", ""), choices.get("labels", ""));
+      replaced = models.all().get(choices.get("name", ""));
+    } while (replaced != null && !mayReplace(replaced));
     return choices;
   }
 
-  /** The models that a server has; none if it does not tell. */
-  private static Set<String> names(Client client) {
-    Set<String> names = new HashSet<>();
-    try {
-      if (client != null) {
-        new Jobs(client).models().forEach(model -> names.add(model.getName()));
-      }
-    } catch (CristaeException e) {
-      // told when it is needed
-    }
-    return names;
-  }
-
-  /** What is to be said of a name before a training: a model of that name goes. */
-  static String aboutName(String name, Set<String> models) {
-    return models.contains(name)
-        ? "There is a model \"" + name + "\" already: it is replaced when the training ends well."
-        : "";
+  /** Asks whether a model may be replaced; not on the event thread. */
+  private static boolean mayReplace(Model model) {
+    boolean[] may = new boolean[1];
+    Look.onEventThread(
+        () -> {
+          String[] answers = {"Replace", "Another Name"};
+          String question = Look.wrapped(ServerModels.isReplaced(model), FormDialog.WIDTH);
+          int answer =
+              JOptionPane.showOptionDialog(
+                  IJ.getInstance(),
+                  question,
+                  "Cristae: replace a model?",
+                  JOptionPane.DEFAULT_OPTION,
+                  JOptionPane.WARNING_MESSAGE,
+                  null,
+                  answers,
+                  answers[1]);
+          may[0] = answer == 0;
+        });
+    return may[0];
   }
 
   private boolean show() {
@@ -112,15 +124,17 @@ public final class TrainDialog {
     form.hint(
         false,
         "semantic: classes, the kind of each voxel;" + overlap + " instances: single objects");
-    JTextField name =
+    name =
         form.text(
             false,
             "name",
             "Name of the model",
-            suggestedName(likely),
+            ModelName.suggested(likely),
             "A model of this name is replaced when the training ends well");
     name.selectAll();
     form.onTyping(name, text -> tell());
+    String proposed = form.value("name");
+    models.whenThere(() -> proposeFreeName(proposed));
     form.choice(
         false,
         "budget",
@@ -181,12 +195,25 @@ public final class TrainDialog {
     }
   }
 
+  /** A name that no model has, unless the person typed one by now. */
+  private void proposeFreeName(String proposed) {
+    if (name.isShowing() && form.value("name").equals(proposed)) {
+      name.setText(ModelName.free(proposed, models.soFar().keySet()));
+      name.selectAll();
+    }
+    tell();
+  }
+
   /** Says what is to be known of what is chosen now. */
   private void tell() {
     ImagePlus image = OpenImages.titled(form.value("image"));
     ImagePlus chosen = OpenImages.titled(form.value("labels"));
     String swap = image == null || chosen == null ? "" : pairs.aboutSwap(image, chosen);
-    form.say((swap + " " + aboutName(form.value("name"), models)).trim());
+    String typed = form.value("name");
+    String about = typed.isEmpty() ? "" : ModelName.whyNot(typed);
+    Model replaced = models.soFar().get(typed);
+    about += replaced == null ? "" : ServerModels.isReplaced(replaced);
+    form.say((swap + " " + about).trim());
   }
 
   private static void advanced(FormDialog form) {
@@ -229,16 +256,5 @@ public final class TrainDialog {
   private String labelsFor(ImagePlus image) {
     ImagePlus likely = pairs.labelsFor(image);
     return likely == null ? TrainingChoices.ROIS : likely.getTitle();
-  }
-
-  /** A model's name from the title of the labels: "mito" for "stack-mito-labels.tif". */
-  static String suggestedName(String labels) {
-    if (labels.equals(TrainingChoices.ROIS)) {
-      return "model";
-    }
-    String stem = OpenImages.stem(labels).replaceAll("(?i)[-_ ]*(labels?|masks?|truth|gt)$", "");
-    String[] words = stem.split("[-_ ]+");
-    String last = words.length == 0 ? "" : words[words.length - 1];
-    return last.isEmpty() ? "model" : last;
   }
 }

@@ -151,6 +151,9 @@ public final class Training implements Work {
     Client client = Connection.open(listener, cancellation);
     Connection.need(
         client, TrainingChoices.feature(spec.getTarget()), "does not train " + spec.getTarget());
+    Jobs jobs = new Jobs(client);
+    jobs.findModel(spec.getModelName())
+        .ifPresent(model -> listener.note(ServerModels.isReplaced(model), true));
     String imageId = Upload.run(client, image, listener, cancellation).getVolumeId();
     String labelsId = Upload.run(client, labels, listener, cancellation).getVolumeId();
     spec.clearVolumes()
@@ -158,7 +161,7 @@ public final class Training implements Work {
             LabelledVolume.newBuilder().setImageVolumeId(imageId).setLabelsVolumeId(labelsId));
     listener.update("Checking the labels", 0, "");
     cancellation.check();
-    Job job = new Jobs(client).submit(spec.build());
+    Job job = jobs.submit(spec.build());
     listener.submitted(job.getJobId());
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     return null;

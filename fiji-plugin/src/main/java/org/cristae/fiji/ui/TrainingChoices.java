@@ -81,6 +81,7 @@ public final class TrainingChoices {
             .setEmptySectionsAreBackground(
                 choices.word("empty-sections", "unknown", "background").equals("background"));
     if (choices.has("name")) {
+      ModelName.check(choices.get("name", ""));
       spec.setModelName(choices.get("name", ""));
     } else {
       throw choices.wrong("name", "the name of the model to make");

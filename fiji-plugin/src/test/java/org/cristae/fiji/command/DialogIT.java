@@ -56,6 +56,7 @@ class DialogIT {
   @BeforeAll
   static void start() throws Exception {
     RealImageJ.start();
+    RealImageJ.forgetModels();
   }
 
   @AfterAll

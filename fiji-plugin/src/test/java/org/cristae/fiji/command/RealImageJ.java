@@ -18,7 +18,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
 import java.util.Random;
+import java.util.stream.Stream;
 
 /** ImageJ as a user has it: with the built jar in its plugins folder, and the real server. */
 final class RealImageJ {
@@ -59,6 +61,16 @@ final class RealImageJ {
     assertTrue(Menus.getCommands().containsKey("Cristae Train"), "the jar is not in the menu");
     Prefs.set("cristae.command", serverCommand());
     Prefs.set("cristae.address", "");
+  }
+
+  /** Deletes the models of earlier runs, which a dialog would ask about; while no server runs. */
+  static void forgetModels() throws IOException {
+    Path models = Paths.get(System.getenv("CRISTAE_HOME"), "models");
+    if (Files.exists(models)) {
+      try (Stream<Path> all = Files.walk(models)) {
+        all.sorted(Comparator.reverseOrder()).map(Path::toFile).forEach(File::delete);
+      }
+    }
   }
 
   static void closeAll() {

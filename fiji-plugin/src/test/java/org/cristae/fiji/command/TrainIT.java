@@ -1,17 +1,22 @@
 package org.cristae.fiji.command;
 
 import static org.cristae.fiji.command.RealImageJ.failingMacro;
+import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
 import static org.cristae.fiji.command.Windows.box;
 import static org.cristae.fiji.command.Windows.child;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.text;
+import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ij.IJ;
 import ij.ImagePlus;
 import ij.Prefs;
+import java.awt.Component;
 import java.awt.Window;
 import javax.swing.JLabel;
 import javax.swing.SwingUtilities;
@@ -64,12 +69,7 @@ class TrainIT {
       choose(train, "image", "neurons.tif");
       choose(train, "labels", "zzz.tif");
       String swapped = "labels \"zzz.tif\" are grey values: choose them the other way round";
-      await(
-          "the words",
-          () ->
-              child(
-                  train,
-                  part -> part instanceof JLabel && ((JLabel) part).getText().contains(swapped)));
+      await("the words", () -> says(train, swapped));
       click(train, "Cancel");
       await("the end of the dialog", () -> train.isShowing() ? null : this);
     } finally {
@@ -88,5 +88,49 @@ class TrainIT {
     String swapped =
         failingMacro("run(\"Cristae Train\", \"image=six.tif labels=stack.tif name=x steps=1\");");
     assertTrue(swapped.contains("choose them the other way round"), swapped);
+  }
+
+  @Test
+  void noModelIsReplacedUnawaresAlsoWhereTheServerWasNotThereYet() throws Exception {
+    RealImageJ.stack("once.tif", 3, 1);
+    RealImageJ.labels("once-labels.tif", 3);
+    String train =
+        "run(\"Cristae Train\", \"image=once.tif labels=once-labels.tif name=once steps=2\");";
+    macro(train);
+    Connection.stopLocal();
+    Prefs.set("cristae.train.name", "once");
+    try {
+      menu("Cristae Train");
+      Window first = await("the dialog", () -> dialog("Cristae: train a model"));
+      await("a free name", () -> text(first, "name").equals("once-2") ? this : null);
+      type(first, "name", "once");
+      await("the words", () -> says(first, "There is a model"));
+      click(first, "Train");
+      Window question = await("the question", () -> dialog("Cristae: replace a model?"));
+      click(question, "Another Name");
+      Window again =
+          await(
+              "the dialog again",
+              () -> first.isShowing() ? null : dialog("Cristae: train a model"));
+      await("a free name", () -> text(again, "name").equals("once-2") ? this : null);
+      click(again, "Cancel");
+      await("the end of the dialog", () -> again.isShowing() ? null : this);
+    } finally {
+      Prefs.set("cristae.train.name", "");
+    }
+    IJ.log("\\Clear");
+    macro(train);
+    assertTrue(IJ.getLog().contains("There is a model \"once\" already"), IJ.getLog());
+  }
+
+  @Test
+  void aNameThatTheServerRefusesIsRefusedBeforeAnythingIsSent() {
+    String sentence = failingMacro("run(\"Cristae Train\", \"name=[Mito (1) {test}]\");");
+    assertTrue(sentence.contains("Use letters from A to Z, digits, spaces"), sentence);
+  }
+
+  private static Component says(Window window, String words) {
+    return child(
+        window, part -> part instanceof JLabel && ((JLabel) part).getText().contains(words));
   }
 }

@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.Collections;
-import java.util.Set;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.TrainingSpec;
 import org.junit.jupiter.api.Test;
@@ -224,19 +222,6 @@ class ChoicesTest {
   void theResultIsCalledAfterBothAndAfterWhatItIsIfNotLabels(
       String source, String output, String title) {
     assertEquals(title, OpenImages.resultTitle(source, "mito", output));
-  }
-
-  @ParameterizedTest
-  @CsvSource({"stack-mito-labels.tif, mito", "labels.tif, model", "neurons.tif, neurons"})
-  void theNameIsSuggestedFromTheLabels(String labels, String name) {
-    assertEquals(name, TrainDialog.suggestedName(labels));
-  }
-
-  @Test
-  void aNameThatAModelHasAlreadyIsToldBeforeTheTraining() {
-    Set<String> models = Collections.singleton("mito");
-    assertEquals("", TrainDialog.aboutName("mito-2", models));
-    assertTrue(TrainDialog.aboutName("mito", models).contains("it is replaced"));
   }
 
   @Test

@@ -1,0 +1,83 @@
+package org.cristae.fiji.ui;
+
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import javax.swing.SwingUtilities;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.v1.Model;
+
+/**
+ * The models of the server by name, asked for in the background while a dialog is open: a server on
+ * this machine may have to start first.
+ */
+final class ServerModels {
+  private final CompletableFuture<Map<String, Model>> answer = new CompletableFuture<>();
+
+  private ServerModels() {}
+
+  /** Begins to ask; returns at once. */
+  static ServerModels ask() {
+    ServerModels models = new ServerModels();
+    Thread thread = new Thread(models::fetch, "Cristae asks for models");
+    thread.setDaemon(true);
+    thread.start();
+    return models;
+  }
+
+  private void fetch() {
+    try {
+      Map<String, Model> models = new HashMap<>();
+      new Jobs(Connection.open(new StatusBar(), new Cancellation()))
+          .models()
+          .forEach(model -> models.put(model.getName(), model));
+      answer.complete(models);
+    } catch (CristaeException | RuntimeException e) {
+      answer.completeExceptionally(e);
+    } finally {
+      StatusBar.clear("");
+    }
+  }
+
+  /** Runs {@code action} on the event thread once the models are there; never if they cannot be. */
+  void whenThere(Runnable action) {
+    answer.thenRunAsync(action, SwingUtilities::invokeLater);
+  }
+
+  /** The models, as far as they are there by now; does not wait. */
+  Map<String, Model> soFar() {
+    boolean isThere = answer.isDone() && !answer.isCompletedExceptionally();
+    return isThere ? answer.join() : Collections.emptyMap();
+  }
+
+  /**
+   * The models; waits for the server.
+   *
+   * @throws CristaeException if it cannot be asked
+   */
+  Map<String, Model> all() throws CristaeException {
+    try {
+      return answer.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof CristaeException) {
+        throw (CristaeException) e.getCause();
+      }
+      throw e;
+    }
+  }
+
+  /** What is to be said before a training whose name a model has already. */
+  static String isReplaced(Model model) {
+    Double dice = model.getMetricsMap().get("dice");
+    return "There is a model \""
+        + model.getName()
+        + "\" already"
+        + (dice == null ? "" : String.format(Locale.ROOT, " (Dice %.2f)", dice))
+        + ": it is replaced when the training ends well.";
+  }
+}
