@@ -36,8 +36,11 @@ public final class CristaeException extends Exception {
 
   /** What a failed call means, in words that say what to do. {@code address} is the server's. */
   static CristaeException of(StatusRuntimeException failure, String address) {
-    Status status = failure.getStatus();
     ErrorCode code = codeOf(failure);
+    boolean isCutOff = // by a server that ends
+        failure.getStatus().getCode() == Status.Code.CANCELLED
+            && code == ErrorCode.ERROR_CODE_UNSPECIFIED;
+    Status status = isCutOff ? Status.UNAVAILABLE : failure.getStatus();
     boolean isForeign =
         status.getCode() == Status.Code.INTERNAL && code == ErrorCode.ERROR_CODE_UNSPECIFIED;
     String sentence =

@@ -48,6 +48,13 @@ public final class Upload {
     try {
       return upload.run();
     } catch (CristaeException e) {
+      if (e.isPassing()) {
+        throw new CristaeException(
+            e.code(),
+            e.getMessage()
+                + " What was sent is kept there for a week: the same once more goes on from it.",
+            e);
+      }
       if (e.status() != Status.Code.DATA_LOSS) {
         throw e;
       }

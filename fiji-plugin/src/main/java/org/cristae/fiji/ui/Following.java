@@ -67,7 +67,8 @@ public final class Following {
         throw new CristaeException(
             e.code(),
             e.getMessage()
-                + " The job is not lost: Plugins > Cristae > Cristae Jobs finds it again.",
+                + " The job is not lost: when the server is there again, Plugins > Cristae > Cristae"
+                + " Jobs finds it again, and Follow there opens its window.",
             e);
       }
       throw e;

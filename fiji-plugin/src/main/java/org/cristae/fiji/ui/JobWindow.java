@@ -165,7 +165,7 @@ public final class JobWindow implements JobListener {
           "Cristae: "
               + work.title()
               + " was cancelled, since its window was closed before the server had everything. What"
-              + " was sent is kept there for some days: the same once more goes on from it.");
+              + " was sent is kept there for a week: the same once more goes on from it.");
     }
     // Before the server has the job there is nothing that could go on.
     new Thread(hasJob ? detach::cancel : cancellation::cancel, "Cristae closes").start();

@@ -225,7 +225,7 @@ class ClientTest {
             sleep(60);
           }
         };
-    try (Client client = server.client(FakeServer.TOKEN, 0.3)) {
+    try (Client client = server.client(0.3)) {
       Upload.run(client, volume(), slow, new Cancellation());
     }
     assertArrayEquals(bytes(volume()), server.stored.toByteArray());
@@ -234,7 +234,7 @@ class ClientTest {
   @Test
   void aJobThatToldNothingForMoreThanThePatienceIsFollowedOverABreak() throws Exception {
     server.quietBreaksMs.addAll(Arrays.asList(500, 500, 500));
-    try (Client client = server.client(FakeServer.TOKEN, 0.3)) {
+    try (Client client = server.client(0.3)) {
       Job job = new Jobs(client).watch("job", event -> {}, new Cancellation());
       assertEquals(JobState.JOB_STATE_DONE, job.getState());
     }
@@ -253,6 +253,25 @@ class ClientTest {
     assertTrue(lost > 0, told.toString());
     assertTrue(told.get(lost - 1).startsWith("Sending "), told.get(lost - 1));
     assertTrue(told.get(lost + 1).startsWith("Sending "), told.get(lost + 1));
+  }
+
+  @Test
+  void aServerThatStaysAwayWhileAnImageIsSentIsToldWithWhatBecomesOfIt() throws Exception {
+    Progress progress =
+        (stage, fraction, detail) -> {
+          if (stage.startsWith("Sending") && fraction > 0.5) {
+            server.close();
+          }
+        };
+    try (Client client = server.client(0.3)) {
+      CristaeException failure =
+          assertThrows(
+              CristaeException.class,
+              () -> Upload.run(client, volume(), progress, new Cancellation()));
+      String sentence = failure.getMessage();
+      assertTrue(sentence.contains("does not answer"), sentence);
+      assertTrue(sentence.contains("the same once more goes on"), sentence);
+    }
   }
 
   private static void sleep(long ms) {
@@ -306,7 +325,7 @@ class ClientTest {
 
   @Test
   void whatTakesTheServerLongerThanThePatienceIsWaitedForWhileItAnswers() throws Exception {
-    try (Client client = server.client(FakeServer.TOKEN, 0)) {
+    try (Client client = server.client(0)) {
       server.slowCalls = 3;
       Upload.run(client, volume(), Progress.NONE, new Cancellation());
       assertTrue(server.sealed);
@@ -332,7 +351,7 @@ class ClientTest {
 
   @Test
   void aServerThatIsGoneIsToldWithItsAddress() throws Exception {
-    try (Client client = server.client(FakeServer.TOKEN, 0.3)) {
+    try (Client client = server.client(0.3)) {
       server.close();
       CristaeException failure = assertThrows(CristaeException.class, client::server);
       assertTrue(failure.getMessage().contains(client.address() + " does not answer"));

@@ -127,7 +127,12 @@ public final class FakeServer implements AutoCloseable {
 
   /** A client that has the token, and tries for 10 s. */
   public Client client() throws CristaeException {
-    return client(TOKEN, 10);
+    return client(10);
+  }
+
+  /** A client that has the token, and tries for so many seconds. */
+  public Client client(double patienceSeconds) throws CristaeException {
+    return client(TOKEN, patienceSeconds);
   }
 
   @Override

@@ -137,6 +137,27 @@ class FollowingTest {
   }
 
   @Test
+  void aServerThatStaysAwayIsToldWithWhereTheJobIsFoundAgain() throws Exception {
+    FakeServer server = new FakeServer();
+    try (Client client = server.client(0.3)) {
+      server.close();
+      CristaeException failure =
+          assertThrows(
+              CristaeException.class,
+              () ->
+                  Following.toEnd(
+                      client,
+                      "job",
+                      (stage, fraction, detail) -> {},
+                      new Cancellation(),
+                      new Cancellation()));
+      String sentence = failure.getMessage();
+      assertTrue(sentence.contains("does not answer"), sentence);
+      assertTrue(sentence.contains("Jobs finds it again, and Follow there opens"), sentence);
+    }
+  }
+
+  @Test
   void aJobThatIsLeftAloneEndsTheFollowingQuietly() throws Exception {
     assertEquals(ErrorCode.ERROR_CODE_CANCELLED, failure(new Cancellation(), made()).code());
   }
