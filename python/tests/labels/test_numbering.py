@@ -85,7 +85,7 @@ def test_a_gap_of_exactly_twenty_is_still_one_list_of_classes():
 def test_names_and_colours_travel_to_the_new_numbers():
     numbering = number_classes([255], table=[MITO])
     assert numbering.classes == (LabelClass(1, "mitochondria", 0xFF0000),)
-    assert numbering.sentences == ("Class numbers in results: 255 -> 1 'mitochondria'.",)
+    assert numbering.sentences == ("Class numbers in results: 1 'mitochondria' is the value 255.",)
 
 
 def test_the_person_is_told_about_listed_classes_that_nobody_drew():
@@ -102,4 +102,7 @@ def test_many_classes_look_like_objects():
 
 def test_the_person_is_told_which_value_is_the_background():
     sentences = number_classes([1, 2], table=table(background=1, mito=2), unknown=0).sentences
-    assert sentences == ("The value 1 is the background.", "Class numbers in results: 2 -> 1 'mito'.")
+    assert sentences == (
+        "The value 1 is the background.",
+        "Class numbers in results: 1 'mito' is the value 2.",
+    )

@@ -101,7 +101,7 @@ def test_a_mask_of_0_and_255_is_one_class():
     assert reading.voxel_counts == {0: 16, 1: 16}
     assert reading.sentences == (
         "All 2 sections carry labels.",
-        "Class numbers in results: 255 -> 1 'mitochondria'.",
+        "Class numbers in results: 1 'mitochondria' is the value 255.",
         "One class: 1 'mitochondria', 50.0 % of the annotated voxels.",
     )
     assert np.array_equal(reading.to_classes(stack(255, 255), 0), stack(1, 1))
@@ -207,6 +207,33 @@ def test_objects_are_counted_and_measured():
     assert reading.sentences[-1] == (
         "2 objects, half of them larger than 120 voxels; their profiles are about 5 voxels thick."
     )
+
+
+def test_one_voxel_is_one_voxel():
+    with pytest.raises(InvalidInput, match=r"\(1 voxel in one part\)"):
+        read(np.array([[0, np.nan]], np.float32))
+    voxels = np.zeros((1, 9, 9), np.uint8)
+    voxels[0, 3, 3], voxels[0, 6, 6] = 1, 2
+    assert read(voxels, target="instances").sentences[-1] == (
+        "2 objects, half of them larger than 1 voxel; their profiles are about 1 voxel thick."
+    )
+    voxels[0, 6, 6] = 0
+    assert read(voxels, target="instances").sentences[-1] == (
+        "1 object, of 1 voxel; its profiles are about 1 voxel thick."
+    )
+
+
+def test_the_width_of_strokes_is_not_the_thickness_of_objects():
+    voxels = np.zeros((1, 40, 40), np.uint8)
+    voxels[0, 5:10], voxels[0, 20:25] = 1, 2
+    reading = read(voxels, unknown=0)
+    assert reading.thickness_voxels == {}
+    assert (
+        read(voxels, unknown=0, target="instances").sentences[-2]
+        == "2 objects, half of them larger than 200 voxels."
+    )
+    voxels[voxels == 0], voxels[0, 30:33] = 9, 0
+    assert read(voxels, unknown=0).thickness_voxels.keys() > {1, 2}
 
 
 @pytest.mark.parametrize("value", [1, 255])

@@ -318,3 +318,14 @@ def test_a_budget_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
 def test_the_plan_says_when_pseudo_labels_begin() -> None:
     assert (weight_of(0.3), weight_of(0.31) > 0) == (0.0, True)
     assert any("after three tenths" in sentence for sentence in plan(SERIAL, {"pseudo": "on"}).sentences)
+
+
+def test_a_thickness_that_is_not_known_is_told_and_keeps_full_resolution() -> None:
+    made = plan(replace(SERIAL, thickness_voxels={}))
+    assert made.preprocessing.downsample_zyx == (1, 1, 1)
+    assert "How thick the objects are is not known from such labels: full resolution." in made.sentences
+
+
+def test_one_voxel_thick_is_said_in_the_singular() -> None:
+    told = plan(replace(SERIAL, thickness_voxels={1: 1.0})).sentences
+    assert "The objects are about 1 voxel thick: full resolution." in told

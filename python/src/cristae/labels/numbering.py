@@ -132,7 +132,7 @@ def number_classes(
     classes = tuple(
         _class(number, value_of.get(number), listed) for number in range(1, max(value_of, default=0) + 1)
     )
-    changed = [f"{value} -> {n} {classes[n - 1].name!r}" for value, n in number_of.items() if value != n]
+    changed = [_number_told(classes[n - 1], value) for value, n in number_of.items() if value != n]
     if changed:
         sentences.append(f"Class numbers in results: {', '.join(changed)}.")
     holes = [number for number in range(1, len(classes) + 1) if number not in value_of]
@@ -218,6 +218,11 @@ def _class(number: int, value: int | None, listed: Mapping[int, LabelClass]) -> 
     return LabelClass(
         number, (entry.name.strip() if entry else "") or f"class {number}", entry.rgb if entry else 0
     )
+
+
+def _number_told(entry: LabelClass, value: int) -> str:
+    name = "" if entry.name == f"class {entry.value}" else f" {entry.name!r}"
+    return f"{entry.value}{name} is the value {value}"
 
 
 def _listed(values: Sequence[int]) -> str:

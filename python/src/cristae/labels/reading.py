@@ -18,7 +18,7 @@ from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.pieces import is_in_pieces
 from cristae.labels.scan import Scan, as_integers, scan_values
 from cristae.labels.shapes import check_same_shape
-from cristae.labels.thickness import ObjectStatistics
+from cristae.labels.thickness import ObjectStatistics, voxels_told
 from cristae.volumes import Image, LabelClass, VoxelSize
 
 UNKNOWN = 255
@@ -56,7 +56,7 @@ class LabelReading:
         Size of the objects, for instances.
     thickness_voxels
         Median in-plane thickness of the profiles per class or mask, in voxels along x; for instances under
-        1. Those without voxels are left out.
+        1. Those without voxels are left out; all of them where most voxels are unknown (strokes, points).
     sentences, warnings
         What was understood, for people.
     """
@@ -216,7 +216,7 @@ def read_labels(
     >>> reading = read_labels(ArrayImage(mask), (1, 3, 4, 4))
     >>> print(*reading.sentences, sep="\n")
     1 of 3 sections carries labels; the 2 others count as not annotated.
-    Class numbers in results: 255 -> 1 'class 1'.
+    Class numbers in results: 1 is the value 255.
     One class: 1 'class 1', 25.0 % of the annotated voxels.
     """
     if target not in ("classes", "masks", "instances"):
@@ -270,14 +270,17 @@ def read_labels(
         voxel_size=voxel_size or labels.voxel_size,
         masks=masks,
     )
-    thicknesses = _thicknesses(labels, reading)
+    unknowns = int(found.unknowns[annotated - z[0]].sum())
+    # Of strokes and points their own width would be measured.
+    is_sparse = unknowns > sum(voxels.values())
+    thicknesses = {} if is_sparse else _thicknesses(labels, reading)
     objects = None
     if target == "instances":
         count = found.values.size
         volume = float(np.median(found.counts)) if count else 0.0
         objects = ObjectStatistics(count, volume, thicknesses.get(1, 0.0))
     sentences += numbering.sentences
-    sentences += _contents(reading, objects, thicknesses, int(found.unknowns[annotated - z[0]].sum()))
+    sentences += _contents(reading, objects, unknowns)
     return replace(reading, objects=objects, thickness_voxels=thicknesses, sentences=tuple(sentences))
 
 
@@ -390,21 +393,11 @@ def _thicknesses(labels: Image, reading: LabelReading) -> dict[int, float]:
     return {number: round(float(np.median(all_)), 2) for number, all_ in joined.items() if all_.size}
 
 
-def _contents(
-    reading: LabelReading, objects: ObjectStatistics | None, thicknesses: Mapping[int, float], unknowns: int
-) -> list[str]:
+def _contents(reading: LabelReading, objects: ObjectStatistics | None, unknowns: int) -> list[str]:
     known = sum(reading.voxel_counts.values())
     sentences = []
     if objects is not None:
-        sentences.append(
-            f"{objects.count:,} object{'' if objects.count == 1 else 's'}"
-            + (
-                f", half of them larger than {objects.median_volume_voxels:,.0f} voxels; "
-                f"their profiles are about {objects.median_thickness_voxels:.0f} voxels thick."
-                if objects.count
-                else "."
-            )
-        )
+        sentences.append(_objects_told(objects))
     else:
         there = [
             (entry, sum(reading.voxel_counts.get(member, 0) for member in members))
@@ -427,6 +420,18 @@ def _contents(
             f"{'' if reading.masks else f' (value {reading.unknown_value})'} and never counted."
         )
     return sentences
+
+
+def _objects_told(objects: ObjectStatistics) -> str:
+    counted = "1 object" if objects.count == 1 else f"{objects.count:,} objects"
+    if objects.count == 0:
+        return f"{counted}."
+    volume = f"{objects.median_volume_voxels:,.0f} voxel{'' if objects.median_volume_voxels == 1 else 's'}"
+    size = f", of {volume}" if objects.count == 1 else f", half of them larger than {volume}"
+    if not objects.median_thickness_voxels:
+        return f"{counted}{size}."
+    thick = voxels_told(objects.median_thickness_voxels)
+    return f"{counted}{size}; {'its' if objects.count == 1 else 'their'} profiles are about {thick} thick."
 
 
 def _percent(part: int, whole: int) -> str:

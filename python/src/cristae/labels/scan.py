@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
+from cristae.labels.thickness import voxels_told
 from cristae.volumes import Image
 
 SLAB_VOXELS = 1 << 23
@@ -64,7 +65,7 @@ def as_integers(labels: npt.NDArray[np.generic], what: str = "labels") -> npt.ND
     if not finite.all():
         bad = int(labels.size - np.count_nonzero(finite))
         raise InvalidInput(
-            f"The {what} contain NaN or infinity ({bad} voxels in one part). "
+            f"The {what} contain NaN or infinity ({voxels_told(bad)} in one part). "
             "Set these voxels to a value of their own and name it as unknown."
         )
     whole = np.rint(labels)

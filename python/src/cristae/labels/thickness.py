@@ -22,7 +22,7 @@ class ObjectStatistics:
     median_volume_voxels
         Median number of voxels of an object.
     median_thickness_voxels
-        Median in-plane thickness of the objects' profiles, in voxels along x.
+        Median in-plane thickness of the objects' profiles, in voxels along x; 0 if it is not known.
     """
 
     count: int
@@ -36,7 +36,9 @@ def profile_thicknesses(section: npt.NDArray[np.generic]) -> npt.NDArray[np.floa
     Parameters
     ----------
     section
-        Labels (y, x); 0 belongs to nothing. Touching profiles of different labels are different.
+        Labels (y, x); 0 belongs to nothing. Touching profiles of different labels are different. A profile
+        that the frame cuts ends there: what lies beyond is not known, and nothing is thicker than what is
+        seen of it.
 
     Examples
     --------
@@ -49,16 +51,27 @@ def profile_thicknesses(section: npt.NDArray[np.generic]) -> npt.NDArray[np.floa
     count = int(profiles.max(initial=0))
     if count == 0:
         return np.empty(0)
-    # Distance to the nearest voxel that is not of this profile; the picture's frame ends nothing.
-    distance = edt.edt(np.ascontiguousarray(profiles), black_border=False, parallel=1)
+    # Distance to the nearest voxel that is not of this profile, or to the frame.
+    distance = edt.edt(np.ascontiguousarray(profiles), black_border=True, parallel=1)
     inside = profiles > 0
-    ids, depth = profiles[inside], np.minimum(distance[inside], max(section.shape)).astype(np.float64)
+    ids, depth = profiles[inside], distance[inside].astype(np.float64)
     deepest = np.zeros(count + 1)
     np.maximum.at(deepest, ids, depth)
     mean = np.bincount(ids, depth, count + 1)[1:] / np.bincount(ids, minlength=count + 1)[1:]
     # The deepest point is right for blobs but too much for nets, whose crossings are thicker than their
     # threads; six times the mean depth is right for a disc and at most half too much for a thread.
     return np.asarray(np.minimum(2 * deepest[1:] - 1, 6 * (mean - 0.5)))
+
+
+def voxels_told(count: float) -> str:
+    """Say a number of voxels, rounded.
+
+    Examples
+    --------
+    >>> voxels_told(1.2), voxels_told(1.6)
+    ('1 voxel', '2 voxels')
+    """
+    return f"{count:.0f} voxel{'' if round(count) == 1 else 's'}"
 
 
 def central_part(height: int, width: int) -> tuple[slice, slice]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from cristae.errors import InvalidInput
+from cristae.labels.thickness import voxels_told
 from cristae.networks import (
     AddedConfig,
     ForestConfig,
@@ -276,10 +277,10 @@ def _normalisation(found: Fingerprint, dimensions: int) -> str:
 
 def _downsample(found: Fingerprint, dimensions: int, target: str) -> tuple[Triple, tuple[str, ...]]:
     """Return the reduction to the working voxel size: only where the thinnest class stays wide enough."""
-    if target == "instances" or not found.thickness_voxels:
-        return (1, 1, 1), ("The network works at full resolution, because boundaries are thin.",) * (
-            target == "instances"
-        )
+    if target == "instances":
+        return (1, 1, 1), ("The network works at full resolution, because boundaries are thin.",)
+    if not found.thickness_voxels:
+        return (1, 1, 1), ("How thick the objects are is not known from such labels: full resolution.",)
     thinnest = min(found.thickness_voxels.values())
     smallest = min(min(shape[1:]) for shape in found.shapes_zyx)
     factor = 1
@@ -288,12 +289,12 @@ def _downsample(found: Fingerprint, dimensions: int, target: str) -> tuple[Tripl
     if thinnest >= 16 and smallest >= 128:
         factor = 4 if thinnest >= 64 and smallest >= 1024 else 2
     if factor == 1:
-        return (1, 1, 1), (f"The objects are about {thinnest:.0f} voxels thick: full resolution.",)
+        return (1, 1, 1), (f"The objects are about {voxels_told(thinnest)} thick: full resolution.",)
     depth = min(shape[0] for shape in found.shapes_zyx)
     along_z = factor if dimensions == 3 and found.anisotropy * 1.5 < factor and depth >= 64 else 1
     return (along_z, factor, factor), (
-        f"The objects are about {thinnest:.0f} voxels thick: the network sees {factor} x {factor} voxels as "
-        "one and answers for each of them.",
+        f"The objects are about {voxels_told(thinnest)} thick: the network sees {factor} x {factor} voxels "
+        "as one and answers for each of them.",
     )
 
 
