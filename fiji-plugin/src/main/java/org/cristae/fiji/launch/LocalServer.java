@@ -114,16 +114,19 @@ public final class LocalServer {
 
   /** Where a client finds the server by now: one that crashed is started again first. */
   private synchronized ServerAddress whereNow() throws CristaeException {
-    if (!isStopped && hasCrashed()) {
+    if (hasCrashed()) {
       startAgain(new Patience(0), Progress.NONE).close();
     }
     return listensAt();
   }
 
-  /** True if nobody listens where the server said: one that ends in order takes that back. */
+  /**
+   * True if nobody listens where the server said. One that ends in order takes that back, but not
+   * on every system if the person stops it here.
+   */
   private boolean hasCrashed() {
     ServerAddress address = listensAt();
-    if (address == null) {
+    if (isStopped || address == null) {
       return false;
     }
     try (Socket socket = new Socket()) {
@@ -137,16 +140,18 @@ public final class LocalServer {
   }
 
   /**
-   * As {@link #ensure}, for what asks by itself and not for the person: only a few times, and not
-   * if the person stopped the server.
+   * As {@link #ensure}, for what asks by itself and not for the person: only a server that crashed
+   * is started, and only a few times.
    *
-   * @return empty if it was stopped, and none runs
+   * @return empty if none runs, since somebody stopped it
    * @throws CristaeException if it cannot be started, or ends again and again
    */
   public synchronized Optional<Client> ensureUnlessStopped(Patience patience, Progress progress)
       throws CristaeException {
     Optional<Client> running = find(patience);
-    return running.isPresent() || isStopped ? running : Optional.of(startAgain(patience, progress));
+    return running.isPresent() || !hasCrashed()
+        ? running
+        : Optional.of(startAgain(patience, progress));
   }
 
   private Client startAgain(Patience patience, Progress progress) throws CristaeException {

@@ -100,7 +100,7 @@ public final class Connection {
 
   /**
    * As {@link #open}, for what asks by itself and not for the person: a server on this machine that
-   * the person stopped is not started again, one that crashes only a few times. If another program
+   * somebody stopped is not started again, one that crashes only a few times. If another program
    * started one since, it is that.
    *
    * @return null if the server was stopped, and none runs

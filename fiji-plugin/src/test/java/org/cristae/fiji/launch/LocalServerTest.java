@@ -113,10 +113,11 @@ class LocalServerTest {
   }
 
   @Test
-  void oneThatEndedInOrderIsNotStartedBySomebodyWhoWaitsForIt() throws Exception {
+  void oneThatEndedInOrderIsNotStartedByWhatOnlyWaitsForIt() throws Exception {
     Files.delete(folder.resolve("server.json")); // as a server does that somebody ended
     running.close();
     failure();
+    assertFalse(local.ensureUnlessStopped(new Patience(0), Progress.NONE).isPresent());
     assertEquals(0, starts);
   }
 
