@@ -64,7 +64,7 @@ REFUSED = [
     ("probabilities",             np.array([[0, 0.25, 1]], np.float32),      {},                        ["fractions", "0.25"]),
     ("negative",                  np.array([[0, 1, -1]], np.int16),          {},                        ["-1", "unknown=-1"]),
     ("negative object",           np.array([[0, 1, -1]], np.int16),          {"target": "instances"},   ["-1"]),
-    ("float ids past 2^24",       np.array([[0, 1, 2.0**25]], np.float32),   {"target": "instances"},   ["16,777,216", "32-bit integers"]),
+    ("float ids past 2^24",       np.array([[0, 1, 2.0**25]], np.float32),   {"target": "instances"},   ["16,777,216", "Remap Labels"]),
     ("ids past 2^63",             np.array([[0, 2**63]], np.uint64),         {"target": "instances"},   ["2^63"]),
     ("complex",                   np.array([[0, 1j]]),                       {},                        ["complex"]),
     ("grey values",               np.arange(2000, dtype=np.uint16)[None],    {},                        ["1024 different values", "grey-value"]),

@@ -214,13 +214,11 @@ public final class ImageVolume implements BlockSource {
               + "\" could not be read, or has another type or size than the first. If it is a"
               + " virtual stack, check its files.");
     }
-    if (isSigned) {
-      return signed((short[]) pixels);
+    Object values = isSigned ? signed((short[]) pixels) : pixels;
+    if (!nanAllowed && values instanceof float[]) {
+      checkWhole((float[]) values, number);
     }
-    if (!nanAllowed && pixels instanceof float[]) {
-      checkWhole((float[]) pixels, number);
-    }
-    return pixels;
+    return values;
   }
 
   /** ImageJ hands out a black plane of a virtual stack whose file it does not find. */
@@ -273,17 +271,31 @@ public final class ImageVolume implements BlockSource {
     for (float value : pixels) {
       // NaN differs from itself
       if (value < 0 || value != Math.rint(value) || Float.isInfinite(value)) {
+        boolean isWhole = value == Math.rint(value) && !Float.isInfinite(value);
         throw new CristaeException(
             ErrorCode.ERROR_CODE_INVALID_INPUT,
             "The labels \""
                 + title
                 + "\" contain "
-                + (Float.isNaN(value) ? "NaN" : String.valueOf(value))
+                + (isWhole ? String.valueOf((long) value) : String.valueOf(value))
                 + " in plane "
                 + number
                 + "; labels are whole numbers, none below 0: 0 is background, 1, 2, ... are classes or"
-                + " objects.");
+                + " objects."
+                + wayOut(value));
       }
     }
+  }
+
+  /** How a value that no label can have becomes one that means "not known". */
+  private String wayOut(float value) {
+    String condition = Float.isNaN(value) ? "isNaN(v)" : value < 0 ? "v < 0" : "";
+    return condition.isEmpty()
+        ? " Probabilities need a threshold first: Image > Adjust > Threshold."
+        : " If it means \"not known\", give it a value that no label has:"
+            + (isSigned ? " Image > Type > 32-bit, then" : "")
+            + " Process > Math > Macro with the code \"if ("
+            + condition
+            + ") v = 65535\", and 65535 as the unknown value.";
   }
 }
