@@ -17,6 +17,7 @@ public final class Choices {
   private final String command;
   private final List<String> keys;
   private final Map<String, String> values = new LinkedHashMap<>();
+  private boolean isOfMacro;
 
   /**
    * No choices yet.
@@ -35,6 +36,7 @@ public final class Choices {
    * @throws CristaeException if a key is not known; the sentence lists those that are
    */
   public Choices parse(String options) throws CristaeException {
+    isOfMacro = true;
     int at = 0;
     while (at < options.length()) {
       if (options.charAt(at) == ' ') {
@@ -101,6 +103,11 @@ public final class Choices {
             && (value.startsWith("[") && value.endsWith("]")
                 || value.startsWith("'") && value.endsWith("'"));
     return quoted ? value.substring(1, value.length() - 1) : value;
+  }
+
+  /** True if a macro chose, which does not see which window is active. */
+  boolean isOfMacro() {
+    return isOfMacro;
   }
 
   /** Chooses; null or an empty text takes a choice back. */

@@ -84,6 +84,22 @@ public final class OpenImages {
   }
 
   /**
+   * The image that was chosen. Of several of one title a person means the active one; a macro must
+   * tell them apart, unless the other one is that of the labels.
+   *
+   * @throws CristaeException if there is none, or it is not clear which it is
+   */
+  static ImagePlus image(Choices choices) throws CristaeException {
+    String name = choices.get("image", "");
+    int named = allTitled(name).size();
+    boolean isPair = named == 2 && choices.get("labels", "").trim().equals(name.trim());
+    if (choices.isOfMacro() && named > 1 && !isPair) {
+      throw ambiguous(name);
+    }
+    return find(name);
+  }
+
+  /**
    * The labels named by their title or path, which are never the image itself, also if both have
    * the same title.
    *
@@ -91,11 +107,12 @@ public final class OpenImages {
    */
   static ImagePlus findLabels(String name, ImagePlus image) throws CristaeException {
     List<ImagePlus> named = allTitled(name);
-    if (!named.remove(image)) {
-      return find(name);
-    }
+    boolean isOfImage = named.remove(image);
     if (named.size() > 1) {
       throw ambiguous(name);
+    }
+    if (!isOfImage) {
+      return find(name);
     }
     if (named.isEmpty()) {
       throw new CristaeException(

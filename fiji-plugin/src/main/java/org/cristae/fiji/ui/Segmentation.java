@@ -69,7 +69,7 @@ public final class Segmentation implements Work {
    * @throws CristaeException if something cannot be
    */
   public static Segmentation prepare(Choices choices) throws CristaeException {
-    ImagePlus source = OpenImages.find(choices.get("image", ""));
+    ImagePlus source = OpenImages.image(choices);
     if (!choices.has("model")) {
       throw choices.wrong("model", "the name of a model; Cristae Train makes one");
     }

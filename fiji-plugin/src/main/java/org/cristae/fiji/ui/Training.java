@@ -46,7 +46,7 @@ public final class Training implements Work {
     TrainingSpec.Builder spec = TrainingChoices.spec(choices);
     VoxelSize voxelSize = TrainingChoices.voxelSize(choices);
     boolean isMasks = spec.getTarget().equals("masks");
-    ImagePlus source = OpenImages.find(choices.get("image", ""));
+    ImagePlus source = OpenImages.image(choices);
     String wanted = choices.get("labels", "");
     ImagePlus labels;
     String aboutRois = "";
@@ -106,12 +106,6 @@ public final class Training implements Work {
         && shape.getX() == labelShape.getX()) {
       return;
     }
-    String likely =
-        shape.getX() == labelShape.getY() && shape.getY() == labelShape.getX()
-            ? "One of them is turned: try Image > Transform > Rotate."
-            : shape.getY() == labelShape.getY() && shape.getX() == labelShape.getX()
-                ? "Slices are missing or too many."
-                : "They must be of the same size, voxel by voxel.";
     throw new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,
         "The labels \""
@@ -123,7 +117,20 @@ public final class Training implements Work {
             + "\" is "
             + words(shape)
             + ". "
-            + likely);
+            + likelyReason(shape, labelShape));
+  }
+
+  /** What likely happened to labels of another shape, and what to do. */
+  static String likelyReason(Shape shape, Shape labels) {
+    if (shape.getY() == labels.getY() && shape.getX() == labels.getX()) {
+      return shape.getZ() > labels.getZ()
+          ? "The labels lack slices: add empty ones (Image > Stacks > Add Slice), which count as not"
+              + " annotated, or choose the slices of the image that they are for (Image > Duplicate)."
+          : "The image lacks slices: choose the slices of the labels that it has (Image > Duplicate).";
+    }
+    return shape.getX() == labels.getY() && shape.getY() == labels.getX()
+        ? "One of them is turned: try Image > Transform > Rotate."
+        : "They must be of the same size, voxel by voxel.";
   }
 
   private static String words(Shape shape) {

@@ -411,7 +411,7 @@ class MacroIT {
     RealImageJ.labels("five.tif", 5);
     String shape = failingMacro(String.format(TRAIN, "stack.tif", "five.tif", "x", 1));
     assertTrue(shape.contains("48 x 40 in 5 slices"), shape);
-    assertTrue(shape.contains("Slices are missing"), shape);
+    assertTrue(shape.contains("The labels lack slices"), shape);
     String same = failingMacro(String.format(TRAIN, "stack.tif", "stack.tif", "x", 1));
     assertTrue(same.contains("both the image and its labels"), same);
     RealImageJ.labels("six.tif", 6);

@@ -129,6 +129,25 @@ class TrainIT {
     assertTrue(sentence.contains("Use letters from A to Z, digits, spaces"), sentence);
   }
 
+  @Test
+  void aMacroWithATitleThatSeveralImagesHaveIsRefusedUnlessTheyAreAnImageAndItsLabels() {
+    RealImageJ.labels("labels.tif", 3);
+    RealImageJ.stack("twin.tif", 3, 1);
+    RealImageJ.stack("twin.tif", 3, 2); // active
+    String train = "run(\"Cristae Train\", \"image=%s labels=%s name=x steps=1\");";
+    String image = failingMacro(String.format(train, "twin.tif", "labels.tif"));
+    assertTrue(image.contains("Several open images are named \"twin.tif\""), image);
+    String segment = failingMacro("run(\"Cristae Segment\", \"image=twin.tif model=x\");");
+    assertTrue(segment.contains("Several open images are named \"twin.tif\""), segment);
+    RealImageJ.labels("labels.tif", 3); // active
+    String labels = failingMacro(String.format(train, "twin.tif", "labels.tif"));
+    assertTrue(labels.contains("Several open images are named"), labels);
+    RealImageJ.closeAll();
+    RealImageJ.labels("pair.tif", 3);
+    RealImageJ.stack("pair.tif", 3, 1); // active
+    macro("run(\"Cristae Train\", \"image=pair.tif labels=pair.tif name=pair steps=1\");");
+  }
+
   private static Component says(Window window, String words) {
     return child(
         window, part -> part instanceof JLabel && ((JLabel) part).getText().contains(words));
