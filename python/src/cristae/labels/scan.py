@@ -80,8 +80,8 @@ def as_integers(labels: npt.NDArray[np.generic], what: str = "labels") -> npt.ND
     if labels.size and float(np.abs(whole).max()) > exact_to:
         raise InvalidInput(
             f"The {what} contain ids above {exact_to:,}, which {labels.dtype} cannot tell apart any more. "
-            "Number the objects anew from 1, with what wrote them or in Fiji with MorphoLibJ > Label Images > "
-            "Remap Labels, or give a file of whole numbers (uint32) to the command line."
+            "Number the objects anew from 1, with what wrote them or in Fiji with MorphoLibJ > Label Images "
+            "> Remap Labels, or give a file of whole numbers (uint32) to the command line."
         )
     return whole.astype(np.int64)
 
