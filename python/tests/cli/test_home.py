@@ -123,6 +123,15 @@ def test_the_doctor_finds_nothing_wrong_here(home: Path, capsys: pytest.CaptureF
     assert {finding["subject"] for finding in found["findings"]} >= {"python", "device", "home", "server"}
 
 
+def test_the_doctor_tells_how_much_lies_in_the_home(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for place, length in (("volumes/a", 3000), ("volumes/b/c", 72), ("staging/d", 5 * 1024**2)):
+        (home / place).parent.mkdir(parents=True, exist_ok=True)
+        (home / place).write_bytes(bytes(length))
+    found = json.loads(said(capsys, "doctor", "--json"))["findings"]
+    (space,) = (finding["sentence"] for finding in found if finding["subject"] == "space")
+    assert "volumes 3.0 KiB, staging 5.0 MiB, jobs 0 B, work 0 B, models " in space
+
+
 def test_the_doctor_names_what_is_wrong_and_ends_with_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

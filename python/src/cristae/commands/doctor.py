@@ -1,6 +1,7 @@
 """``cristae doctor``: does everything work here, and what is missing."""
 
 import argparse
+import contextlib
 import json
 import platform
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from cristae.commands.arguments import Commands, add_json, new_command, wants_json
 from cristae.commands.endings import sentence_of
@@ -16,8 +18,8 @@ from cristae.errors import CristaeError, InvalidInput
 from cristae.settings import Home, size
 
 DESCRIPTION = """\
-Look at everything that Cristae needs on this machine: Python, libraries, devices, the home folder, the
-server. Ends with 1 if something that it cannot do without is missing.
+Look at everything that Cristae needs on this machine: Python, libraries, devices, the home folder and how
+much lies in it, the server. Ends with 1 if something that it cannot do without is missing.
 """
 EXAMPLE = """\
   cristae doctor --json
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         "device": _device,
         "home": lambda: _home(home),
         "disk": lambda: _disk(home),
+        "space": lambda: _space(home),
         "models": lambda: _models(home),
         "extensions": lambda: _extensions(home),
         "server": lambda: _server(home),
@@ -137,6 +140,22 @@ def _disk(home: Home) -> Finding:
     check_free_space(folder)  # raises the sentence for a disk below the floor
     disk = shutil.disk_usage(folder)
     return Finding("disk", "ok", f"{size(disk.free)} of {size(disk.total)} are free.")
+
+
+def _space(home: Home) -> Finding:
+    home.checked()
+    places = (home.volumes, home.staging, home.jobs, home.root / "work", home.models)
+    taken = ", ".join(f"{place.name} {size(_bytes_in(place))}" for place in places)
+    return Finding("space", "ok", f"In the home folder: {taken}.")
+
+
+def _bytes_in(folder: Path) -> int:
+    sizes = 0
+    for root, _, names in folder.walk():
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # a server may be at work there
+                sizes += (root / name).lstat().st_size
+    return sizes
 
 
 def _models(home: Home) -> Finding:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 List, show and delete the volumes in the home folder: what Fiji has sent, and the results of jobs. A volume is
-named by its digest; the first characters are enough.
+named by its digest; the first characters are enough. Volumes stay until they are deleted. Those that are only
+half there are not listed: they lie in the folder staging of the home folder, and a server removes them when
+nobody went on with them for a week.
 """
 EXAMPLE = """\
   cristae volumes
