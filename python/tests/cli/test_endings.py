@@ -67,6 +67,21 @@ def test_a_disk_that_fills_up_in_between_is_told_too(
     assert str(tmp_path) in told
 
 
+def test_a_disk_that_fills_up_while_a_file_is_written_is_named_though_the_system_names_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(durable.os, "write", full)
+    with pytest.raises(DiskFull) as failure:
+        durable.write_file_durably(tmp_path / "checkpoint", b"kept")
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+    assert ended(failure.value, tmp_path) == 1
+    assert capsys.readouterr().err.endswith(f" It is the disk with {tmp_path}.\n")
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(OSError, match="secret") as refused:
         (tmp_path / "secret").read_text()

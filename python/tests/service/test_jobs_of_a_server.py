@@ -423,7 +423,10 @@ def test_a_worker_that_dies_once_is_replaced_and_goes_on_from_its_checkpoint(cli
     assert steps == [1, 2, 3, 4, 5]  # none twice, none left out
     warnings = [event.message.sentence for event in events if event.message.is_warning]
     assert len(warnings) == 1
-    assert "signal 9" in warnings[0]
+    assert warnings[0] == (
+        "The computation was ended by the system (signal 9), perhaps for want of memory. The job goes on "
+        "from what was saved."
+    )
 
 
 def test_a_training_that_found_the_disk_full_goes_on_when_it_is_submitted_again(client):

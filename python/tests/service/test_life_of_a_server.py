@@ -135,7 +135,7 @@ def test_a_job_whose_worker_always_dies_fails_after_the_sixth_death(tmp_path):
         ended = client.wait(job.job_id)
         assert ended.state == jobs_pb2.JOB_STATE_FAILED
         assert ended.attempt == 6
-        assert "died 6 times" in ended.error.sentence
+        assert "broke off 6 times in all" in ended.error.sentence
         assert "Attempt 6" in server.log()  # the worker's last words
 
 

@@ -27,6 +27,8 @@ from cristae.settings import Home
 _log = logging.getLogger(__name__)
 
 _JOURNAL_PAUSE_S = 2.0
+KILLED = "signal 9"
+"""How a process ends that somebody kills; mostly the system, when memory runs out."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,20 @@ def judge(job: JobRecord, outcome: Outcome, *, stopping: bool, max_crashes: int)
     deaths = job.crashes + 1
     if deaths > max_crashes:
         sentence = (
-            f"The worker process died {deaths} times (the last time: {outcome.status}). Often the computer's "
-            "memory did not suffice: try a smaller image, or close other programs. "
+            f"{_death_told(outcome.status)}. It broke off {deaths} times in all: try a smaller image, or "
+            "close other programs. "
             "The server's log has its last words."
         )
         error = _with_a_way_on(JobError("WORKER_CRASHED", sentence))
         return Move(JobState.FAILED, error=error, crashed=True)
-    note = Note(f"The worker process died ({outcome.status}); the job goes on from what was saved.", True)
+    note = Note(f"{_death_told(outcome.status)}. The job goes on from what was saved.", True)
     return Move(JobState.QUEUED, crashed=True, notes=(note,))
+
+
+def _death_told(status: str) -> str:
+    if status == KILLED:
+        return f"The computation was ended by the system ({status}), perhaps for want of memory"
+    return f"The computation broke off ({status})"
 
 
 def _with_a_way_on(error: JobError) -> JobError:

@@ -47,8 +47,6 @@ class Fingerprint:
         Grey values of the annotated sections.
     section_jump
         How much the mean grey value jumps from section to section, in standard deviations.
-    broken_share
-        Share of the grey values looked at that are no finite numbers.
     alike
         Whether the grey values of all images are on one scale.
     """
@@ -64,7 +62,6 @@ class Fingerprint:
     anisotropy_is_estimated: bool
     statistics: Statistics
     section_jump: float
-    broken_share: float = 0.0
     alike: bool = True
 
 
@@ -84,7 +81,7 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
             counts += np.bincount(targets.ravel(), minlength=256)
     known = int(counts[:UNKNOWN].sum())
     shares = [counts[list(group)].sum() / max(1, known) for group in ((0,), *regions[0].reading.groups)]
-    statistics, jump, broken, alike = _grey_values(regions)
+    statistics, jump, alike = _grey_values(regions)
     deepest = max(regions, key=lambda region: region.shape_zyx[0])
     estimated = voxel_size is None and deepest.shape_zyx[0] > 1
     if voxel_size is not None:
@@ -103,13 +100,12 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         anisotropy_is_estimated=estimated,
         statistics=statistics,
         section_jump=jump,
-        broken_share=broken,
         alike=alike,
     )
 
 
-def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, float, bool]:
-    """Return statistics of annotated sections of all images, jumps, share of broken values, are all alike."""
+def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, bool]:
+    """Return statistics of annotated sections of all images, jumps, are all alike."""
     sections, jumps, of_images = [], [], []
     for region in regions:
         chosen = spread(region.reading.annotated_sections)
@@ -132,9 +128,8 @@ def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, float, b
             "The image is constant where it is annotated: there is nothing to see. Check that it is the "
             "right image, and that its grey values survived the conversion."
         )
-    known, all_values = sum(values.size for values in finite), sum(section.size for section in sections)
     alike = all(one.is_like(other) for one in of_images for other in of_images)
-    return gathered_statistics(sections), max(jumps, default=0.0), 1 - known / all_values, alike
+    return gathered_statistics(sections), max(jumps, default=0.0), alike
 
 
 def _centre(shape_zyx: tuple[int, int, int]) -> tuple[int, int]:

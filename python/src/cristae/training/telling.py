@@ -51,14 +51,6 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, 
     )
     early = " at most, and ends when nothing improves any more" if ours.patience < 1 else ""
     length = f"The training takes {limit}{early}."
-    broken = (
-        (
-            f"{'Less than 0.01%' if found.broken_share < 1e-4 else f'{found.broken_share:.2%}'} of the grey "
-            "values are no numbers; they count as average grey.",
-        )
-        if found.broken_share > 0
-        else ()
-    )
     jumps = (
         ("Brightness jumps between sections: each is normalised by itself.",)
         if found.section_jump > 0.25 and ours.normalisation == "section"
@@ -91,7 +83,7 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, 
         else ()
     )
     varied = variants_told(ours)
-    return (*broken, *jumps, f"{seen}{rare}{hard}.", *varied, *loss, *deep, *pseudo, *added, length, *first)
+    return (*jumps, f"{seen}{rare}{hard}.", *varied, *loss, *deep, *pseudo, *added, length, *first)
 
 
 def variants_told(ours: Choices) -> tuple[str, ...]:

@@ -30,19 +30,32 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 @contextlib.contextmanager
-def full_disk_told() -> Iterator[None]:
-    """Turn the system's "no space left" and "read-only" into `DiskFull`."""
+def full_disk_told(file: Path | str | None = None) -> Iterator[None]:
+    """Turn the system's "no space left" and "read-only" into `DiskFull`.
+
+    Parameters
+    ----------
+    file
+        What is written: the system names no file when an open one finds no space.
+    """
     try:
         yield
     except OSError as error:
-        told = disk_failure(error)
+        told = disk_failure(error, file)
         if told is not None:
             raise told from error
         raise
 
 
-def disk_failure(error: OSError) -> DiskFull | None:
+def disk_failure(error: OSError, file: Path | str | None = None) -> DiskFull | None:
     """Return what to tell if a disk takes nothing more; None for every other failure.
+
+    Parameters
+    ----------
+    error
+        What the system says.
+    file
+        What was being written, if the system does not name it.
 
     Examples
     --------
@@ -50,7 +63,8 @@ def disk_failure(error: OSError) -> DiskFull | None:
     'DISK_FULL'
     >>> disk_failure(OSError(errno.EIO, "Input/output error"))
     """
-    folder = None if error.filename is None else Path(os.fsdecode(error.filename)).parent
+    named = file if error.filename is None else os.fsdecode(error.filename)
+    folder = None if named is None else Path(named).parent
     if error.errno in _FULL:
         return DiskFull("The disk is full. Free some space, then go on: nothing finished is lost.", folder)
     if error.errno == errno.EROFS:  # after a fault, Linux goes on with a disk like that
@@ -95,7 +109,7 @@ def write_all(descriptor: int, data: Buffer) -> None:
 def write_file(path: Path | str, *parts: Buffer) -> None:
     """Create or overwrite a file; it survives the end of this process, not a power cut."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW | _BINARY
-    with full_disk_told():
+    with full_disk_told(path):
         descriptor = os.open(path, flags, 0o666)
         try:
             for part in parts:
@@ -106,7 +120,7 @@ def write_file(path: Path | str, *parts: Buffer) -> None:
 
 def overwrite_file(path: Path | str, data: Buffer) -> None:
     """Write over the first bytes of a file that is there, without cutting it off in between."""
-    with full_disk_told():
+    with full_disk_told(path):
         descriptor = os.open(path, os.O_WRONLY | _NO_FOLLOW | _BINARY)
         try:
             write_all(descriptor, data)
@@ -175,7 +189,7 @@ def read_file(path: Path | str) -> bytes:
 def fsync_file(path: Path | str) -> None:
     """Wait until the bytes of a file are on the disk."""
     # Windows flushes only what was opened for writing.
-    with full_disk_told():
+    with full_disk_told(path):
         descriptor = os.open(path, (os.O_RDWR if os.name == "nt" else os.O_RDONLY) | _BINARY)
         try:
             os.fsync(descriptor)
