@@ -54,15 +54,9 @@ public final class ReceivedVolume implements BlockSink {
   private CristaeException tooLarge() {
     return new CristaeException(
         ErrorCode.ERROR_CODE_OUT_OF_MEMORY,
-        String.format(
-                java.util.Locale.ROOT,
-                "The result, %d x %d in %d slices, does not fit into the %.1f GB of memory that ImageJ may"
-                    + " use. Give it more in Edit > Options > Memory & Threads, restart it, and open the"
-                    + " result with Plugins > Cristae > Cristae Jobs. ",
-                width,
-                height,
-                sections,
-                Runtime.getRuntime().maxMemory() / 1e9)
+        ResultRoom.doesNotFit(spec.getShape(), Runtime.getRuntime().maxMemory())
+            + "Give it more in Edit > Options > Memory & Threads, restart it, and open the result with"
+            + " Plugins > Cristae > Cristae Jobs. "
             + WHERE);
   }
 

@@ -9,9 +9,11 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Upload;
 import org.cristae.fiji.image.ImageVolume;
+import org.cristae.fiji.image.ResultRoom;
 import org.cristae.v1.Job;
 import org.cristae.v1.Model;
 import org.cristae.v1.PredictionSpec;
+import org.cristae.v1.Shape;
 
 /** One segmentation: the image is sent, a job is submitted and followed, the labels are fetched. */
 public final class Segmentation implements Work {
@@ -120,12 +122,19 @@ public final class Segmentation implements Work {
     }
     Jobs jobs = new Jobs(client);
     Model found = jobs.model(model);
+    String wanted = output.equals("auto") ? usualOutput(found) : output;
+    Shape result = resultShape(image.spec().getShape(), found, wanted);
+    ResultRoom.check(result);
+    String tight = ResultRoom.warning(result, wanted.equals("instances") ? 4 : 1);
+    if (!tight.isEmpty()) {
+      listener.note(tight, true);
+    }
     PredictionSpec.Builder spec =
         PredictionSpec.newBuilder()
             .setModelName(model)
             .addAllMoreModels(moreModels)
             .setCombine(moreModels.isEmpty() ? "" : combine)
-            .setOutput(output.equals("auto") ? usualOutput(found) : output)
+            .setOutput(wanted)
             .setFlips(flips)
             .setDevice(device);
     spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
@@ -134,6 +143,15 @@ public final class Segmentation implements Work {
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     return Results.fetch(client, done, source, listener, Cancellation.either(cancellation, detach));
+  }
+
+  /** The shape of what the model will make of an image; perhaps with a channel more. */
+  static Shape resultShape(Shape image, Model model, String output) {
+    boolean hasChannels =
+        output.equals("probabilities")
+            || model.getTarget().equals("masks") && !output.equals("instances");
+    int channels = hasChannels ? Math.max(1, model.getClassesCount()) : 1;
+    return image.toBuilder().setC(channels).build();
   }
 
   private static String usualOutput(Model model) {

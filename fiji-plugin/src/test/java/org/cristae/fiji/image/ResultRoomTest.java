@@ -1,0 +1,39 @@
+package org.cristae.fiji.image;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.Shape;
+import org.junit.jupiter.api.Test;
+
+/** A result that cannot fit is refused before it is computed; one that may not is told. */
+class ResultRoomTest {
+  /** A volume of as many bytes as ImageJ may use, in these parts of it. */
+  private static Shape share(double part) {
+    long planes = (long) (Runtime.getRuntime().maxMemory() * part) >> 20;
+    return Shape.newBuilder().setC(1).setZ(planes).setY(1024).setX(1024).build();
+  }
+
+  @Test
+  void whatIsGreaterThanTheMemoryIsRefused() throws Exception {
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> ResultRoom.check(share(1.1)));
+    assertTrue(failure.getMessage().contains("does not fit into the"), failure.getMessage());
+    assertTrue(failure.getMessage().contains("Nothing was sent."), failure.getMessage());
+    ResultRoom.check(share(0.9));
+    Shape channels = share(0.9).toBuilder().setC(2).build();
+    assertThrows(CristaeException.class, () -> ResultRoom.check(channels));
+  }
+
+  @Test
+  void whatFitsOnlyWithSmallNumbersIsTold() {
+    assertEquals("", ResultRoom.warning(share(0.1), 1));
+    assertTrue(ResultRoom.warning(share(0.5), 4).contains("GB of memory left"));
+    assertEquals("", ResultRoom.warning(1e9, 1e9));
+    assertTrue(
+        ResultRoom.warning(2.5e9, 1e9)
+            .startsWith("The result needs up to 2.5 GB, and ImageJ has 1.0 GB"));
+  }
+}
