@@ -8,6 +8,7 @@ import ij.process.ByteProcessor;
 import ij.process.FloatPolygon;
 import ij.process.FloatProcessor;
 import ij.process.ImageProcessor;
+import java.awt.Rectangle;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -69,6 +70,25 @@ final class RoiDrawing extends VirtualStack {
             section.drawDot(x, y);
           });
     }
+  }
+
+  /** True if no voxel of the image can be of the ROI; one that lies partly outside is cut off. */
+  boolean isOutside(Roi roi) {
+    int margin = roi.isArea() ? 0 : strokeWidth(roi) / 2;
+    Rectangle image = new Rectangle(getWidth(), getHeight());
+    image.grow(margin, margin);
+    if (!(roi instanceof PointRoi)) {
+      Rectangle bounds = roi.getBounds();
+      bounds.setSize(Math.max(1, bounds.width), Math.max(1, bounds.height)); // a straight line
+      return !image.intersects(bounds);
+    }
+    FloatPolygon points = roi.getFloatPolygon();
+    for (int i = 0; i < points.npoints; i++) {
+      if (image.contains(points.xpoints[i], points.ypoints[i])) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private void add(Roi roi, int channel, int z, Consumer<ImageProcessor> stroke)

@@ -37,6 +37,7 @@ public final class RoiLabels {
 
   private static final int MAX_CLASSES = 200;
   private static final int MAX_MASKS = 32;
+  private static final int MOST_TOLD = 5;
   private static final String BACKGROUND = "background";
 
   /** What ImageJ calls the parts of a scale bar and of a calibration bar in an overlay. */
@@ -83,7 +84,7 @@ public final class RoiLabels {
    *     name) is an object
    * @param named the names of the classes 1...n; empty: as the ROIs are named, in their order
    * @throws CristaeException if there is none, one has no place in the image or none of the names,
-   *     or there are too many classes
+   *     there are too many classes, or nothing to tell apart
    */
   public static RoiLabels draw(ImagePlus source, Roi[] all, String target, List<LabelClass> named)
       throws CristaeException {
@@ -127,12 +128,10 @@ public final class RoiLabels {
               + ". Give ROIs of one class the same"
               + " group, or the same name before a number (mito-1, mito-2).");
     }
-    if (masks && values.isEmpty()) {
-      throw wrong("All ROIs are background: draw what is to be found too.");
-    }
     PlaneOrder order = PlaneOrder.of(source);
     int channels = masks ? values.size() : 1;
     RoiDrawing drawing = new RoiDrawing(source, order, channels, unknown(instances), masks);
+    checkInside(rois, drawing, source);
     for (int i = 0; i < rois.length; i++) {
       if (!masks) {
         drawing.add(rois[i], 0, drawn[i]);
@@ -144,11 +143,56 @@ public final class RoiLabels {
         }
       }
     }
+    checkContrast(rois, drawn, target);
     ImagePlus image = new ImagePlus("ROIs of " + source.getTitle(), drawing);
     order.withChannels(channels).shape(image);
     image.setCalibration(source.getCalibration().copy());
     List<LabelClass> classes = instances ? new ArrayList<>() : table(values);
     return new RoiLabels(image, classes, all.length - rois.length);
+  }
+
+  /** Refuses ROIs from which nothing could be learned, since all are of one kind. */
+  private static void checkContrast(Roi[] rois, int[] drawn, String target)
+      throws CristaeException {
+    if (Arrays.stream(drawn).distinct().count() > 1) {
+      return;
+    }
+    if (drawn[0] == 0) {
+      throw wrong("All ROIs are background: draw what is to be found too.");
+    }
+    if (target.equals("classes")) {
+      throw wrong(
+          "All ROIs are of the class \""
+              + className(rois[0])
+              + "\", and what is not drawn is unknown: draw some background too, and call it"
+              + " background.");
+    }
+  }
+
+  private static void checkInside(Roi[] rois, RoiDrawing drawing, ImagePlus source)
+      throws CristaeException {
+    List<String> outside = new ArrayList<>();
+    for (Roi roi : rois) {
+      if (drawing.isOutside(roi)) {
+        outside.add("\"" + roi.getName() + "\"");
+      }
+    }
+    if (outside.isEmpty()) {
+      return;
+    }
+    int more = outside.size() - MOST_TOLD;
+    throw wrong(
+        (outside.size() == rois.length ? "All ROIs lie" : "Some ROIs lie")
+            + " outside of the image \""
+            + source.getTitle()
+            + "\", which is "
+            + source.getWidth()
+            + " x "
+            + source.getHeight()
+            + ": "
+            + String.join(", ", outside.subList(0, Math.min(MOST_TOLD, outside.size())))
+            + (more > 0 ? " and " + more + " more" : "")
+            + ". Were they drawn on another image? Remove those that do not belong here.");
   }
 
   /** True for what people put on an image to explain it, not to label it. */

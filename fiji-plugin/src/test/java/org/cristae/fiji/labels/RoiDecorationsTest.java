@@ -54,6 +54,7 @@ class RoiDecorationsTest {
 
   @Test
   void ofLabelsAloneNothingIsSaid() throws Exception {
-    assertEquals("", draw(named(new Roi(50, 50, 10, 10), "mito-1")).leftOut());
+    Roi mito = named(new Roi(50, 50, 10, 10), "mito-1");
+    assertEquals("", draw(mito, named(new Roi(0, 0, 9, 9), "background")).leftOut());
   }
 }

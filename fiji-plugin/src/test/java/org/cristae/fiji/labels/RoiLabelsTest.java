@@ -33,6 +33,11 @@ class RoiLabelsTest {
     return labels.image().getStack().getProcessor(z).getPixel(x, y);
   }
 
+  /** A ROI, and one voxel of background, without which one class teaches nothing. */
+  private static Roi[] withBackground(Roi roi) {
+    return new Roi[] {roi, named(new Roi(19, 19, 1, 1), "background", 1)};
+  }
+
   private static List<String> names(RoiLabels labels) {
     return labels.classes().stream().map(LabelClass::getName).collect(Collectors.toList());
   }
@@ -74,7 +79,7 @@ class RoiLabelsTest {
 
   @Test
   void aPointCountsForTheVoxelThatItLiesIn() throws Exception {
-    RoiLabels labels = draw(source, new Roi[] {new PointRoi(10.7, 4.9)}, false);
+    RoiLabels labels = draw(source, withBackground(new PointRoi(10.7, 4.9)), false);
     assertEquals(1, at(labels, 1, 10, 4));
     assertEquals(RoiLabels.UNKNOWN, at(labels, 1, 11, 5));
   }
@@ -82,7 +87,7 @@ class RoiLabelsTest {
   @Test
   void aFewStrokesOnAHugeVirtualStackNeedNoMemory() throws Exception {
     ImagePlus huge = new ImagePlus("huge.tif", new VirtualStack(1000, 1000, 100_000));
-    Roi[] rois = {named(new Roi(5, 5, 4, 4), "mito-1", 70_000)};
+    Roi[] rois = withBackground(named(new Roi(5, 5, 4, 4), "mito-1", 70_000));
     ImageStack drawn = draw(huge, rois, false).image().getStack();
     assertEquals(100_000, drawn.size());
     assertEquals(1, drawn.getProcessor(70_000).getPixel(6, 6));
@@ -115,14 +120,14 @@ class RoiLabelsTest {
   void theGroupComesBeforeTheName() throws Exception {
     Roi roi = named(new Roi(0, 0, 4, 4), "mito-1", 1);
     roi.setGroup(3);
-    RoiLabels labels = draw(source, new Roi[] {roi}, false);
+    RoiLabels labels = draw(source, withBackground(roi), false);
     assertEquals(java.util.Collections.singletonList("group 3"), names(labels));
   }
 
   @Test
   void aRoiWithoutPositionBelongsToTheCurrentSectionOnly() throws Exception {
     source.setSlice(4);
-    RoiLabels labels = draw(source, new Roi[] {new Roi(2, 2, 3, 3)}, false);
+    RoiLabels labels = draw(source, withBackground(new Roi(2, 2, 3, 3)), false);
     for (int z = 1; z <= 5; z++) {
       assertEquals(z == 4 ? 1 : RoiLabels.UNKNOWN, at(labels, z, 3, 3));
     }
@@ -133,7 +138,7 @@ class RoiLabelsTest {
     Line line = new Line(2, 10, 18, 10);
     line.setStrokeWidth(5);
     line.setPosition(1);
-    RoiLabels labels = draw(source, new Roi[] {line}, false);
+    RoiLabels labels = draw(source, withBackground(line), false);
     assertEquals(1, at(labels, 1, 10, 8));
     assertEquals(1, at(labels, 1, 10, 11));
     assertEquals(RoiLabels.UNKNOWN, at(labels, 1, 10, 14));
@@ -146,7 +151,7 @@ class RoiLabelsTest {
     points.addPoint(source, 5, 5);
     source.setSlice(3);
     points.addPoint(source, 9, 9);
-    RoiLabels labels = draw(source, new Roi[] {points}, false);
+    RoiLabels labels = draw(source, withBackground(points), false);
     assertEquals(1, at(labels, 2, 5, 5));
     assertEquals(1, at(labels, 3, 9, 9));
     assertEquals(RoiLabels.UNKNOWN, at(labels, 2, 9, 9));
@@ -170,7 +175,7 @@ class RoiLabelsTest {
     ImagePlus hyper = IJ.createHyperStack("h", 20, 20, 2, 4, 1, 8);
     Roi roi = new Roi(0, 0, 3, 3);
     roi.setPosition(2, 3, 1);
-    RoiLabels labels = draw(hyper, new Roi[] {roi}, false);
+    RoiLabels labels = draw(hyper, withBackground(roi), false);
     assertArrayEquals(new int[] {20, 20, 1, 4, 1}, labels.image().getDimensions());
     assertEquals(1, at(labels, 3, 1, 1));
   }
@@ -195,6 +200,43 @@ class RoiLabelsTest {
     assertArrayEquals(new float[] {1, 2, 3, 3}, values);
     assertEquals(
         RoiLabels.unknown(true), (int) labels.image().getStack().getProcessor(5).getf(1, 1));
+  }
+
+  private String refused(Roi... rois) {
+    return assertThrows(CristaeException.class, () -> draw(source, rois, false)).getMessage();
+  }
+
+  @Test
+  void roisOutsideOfTheImageAreToldAndThoseOnItsEdgeAreCutOff() throws Exception {
+    Roi background = named(new Roi(0, 0, 2, 2), "background", 1);
+    Roi cut = named(new Roi(18, 18, 4, 4), "mito-1", 1);
+    Roi far = named(new Roi(30, 3, 4, 4), "mito-2", 1);
+    Line wide = new Line(22, 2, 22, 18);
+    wide.setStrokeWidth(9);
+    RoiLabels labels = draw(source, new Roi[] {background, cut, named(wide, "mito-3", 2)}, false);
+    assertEquals(1, at(labels, 1, 19, 19));
+    assertEquals(1, at(labels, 2, 19, 9));
+    String some = refused(background, cut, far);
+    assertTrue(
+        some.startsWith(
+            "Some ROIs lie outside of the image \"stack.tif\", which is 20 x 20: \"mito-2\"."),
+        some);
+    wide.setStrokeWidth(1);
+    Roi[] lost = {far, named(new PointRoi(20.5, 3), "background", 1), named(wide, "mito-3", 2)};
+    String all = refused(lost);
+    assertTrue(all.startsWith("All ROIs lie outside"), all);
+    assertTrue(all.contains("\"mito-2\", \"background\", \"mito-3\"."), all);
+  }
+
+  @Test
+  void oneClassWithoutBackgroundIsToldBeforeAnythingIsSent() throws Exception {
+    Roi mito = named(new Roi(0, 0, 4, 4), "mito-1", 1);
+    String sentence = refused(mito, named(new Roi(8, 8, 4, 4), "mito-2", 2));
+    assertTrue(sentence.contains("\"mito\""), sentence);
+    assertTrue(sentence.contains("draw some background too, and call it background"), sentence);
+    Roi background = named(new Roi(0, 0, 2, 2), "background", 1);
+    assertTrue(refused(background).contains("draw what is to be found too"));
+    draw(source, new Roi[] {mito}, true); // an object has a boundary
   }
 
   @Test
