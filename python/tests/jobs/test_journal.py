@@ -187,3 +187,15 @@ def test_a_journal_of_a_newer_cristae_is_not_touched(tmp_path):
     with pytest.raises(Unsupported, match="newer Cristae"):
         Journal(path)
     assert path.read_bytes() == before
+
+
+def test_a_journal_of_an_older_version_is_left_alone_where_it_may_only_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 1")
+    before = path.read_bytes()
+    monkeypatch.setattr("cristae.jobs.journal.os.access", lambda place, mode: False)
+    with pytest.raises(Unsupported, match="An older Cristae made this home"):
+        Journal(path, to_read=True)
+    assert path.read_bytes() == before

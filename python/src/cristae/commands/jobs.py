@@ -111,7 +111,7 @@ def journal_of(arguments: argparse.Namespace) -> "Iterator[Journal | None]":
     if not path.exists():
         yield None
         return
-    with closing(Journal(path)) as journal:
+    with closing(Journal(path, to_read=True)) as journal:
         yield journal
 
 

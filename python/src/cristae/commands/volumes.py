@@ -10,7 +10,7 @@ from cristae.errors import InvalidInput, NotFound
 from cristae.settings import size
 
 if TYPE_CHECKING:
-    from cristae.volumes import StoredVolume, VolumeStore
+    from cristae.volumes import StoredVolume
 
 DESCRIPTION = """\
 List, show and delete the volumes in the home folder: what Fiji has sent, and the results of jobs. A volume is
@@ -42,7 +42,7 @@ def add_to(commands: Commands) -> None:
 
 def list_volumes(arguments: argparse.Namespace) -> int:
     """Print the volumes."""
-    volumes = _store(arguments).list()
+    volumes = _sealed(arguments)
     if wants_json(arguments):
         print(json.dumps({"volumes": [_facts(volume) for volume in volumes]}))
         return 0
@@ -71,8 +71,10 @@ def show_volume(arguments: argparse.Namespace) -> int:
 
 def delete_volume(arguments: argparse.Namespace) -> int:
     """Delete one volume."""
+    from cristae.volumes import VolumeStore
+
     volume = _find(arguments)
-    _store(arguments).delete(volume.digest)
+    VolumeStore(home_of(arguments).root).delete(volume.digest)
     if wants_json(arguments):
         print(json.dumps({"deleted": volume.digest}))
     else:
@@ -80,10 +82,10 @@ def delete_volume(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _store(arguments: argparse.Namespace) -> "VolumeStore":
-    from cristae.volumes import VolumeStore
+def _sealed(arguments: argparse.Namespace) -> "list[StoredVolume]":
+    from cristae.volumes import sealed_volumes
 
-    return VolumeStore(home_of(arguments).root)
+    return sealed_volumes(home_of(arguments).volumes)
 
 
 def _find(arguments: argparse.Namespace) -> "StoredVolume":
@@ -92,7 +94,7 @@ def _find(arguments: argparse.Namespace) -> "StoredVolume":
         raise InvalidInput(
             f"'{wanted}' is too short for a volume; give at least {LEAST} characters of its id."
         )
-    found = [volume for volume in _store(arguments).list() if volume.digest.startswith(wanted)]
+    found = [volume for volume in _sealed(arguments) if volume.digest.startswith(wanted)]
     if not found:
         raise NotFound(f"There is no volume '{wanted}'. `cristae volumes` lists those that are there.")
     if len(found) > 1:

@@ -7,6 +7,7 @@ days would leave millions of events that nobody wants any more, and a gap where 
 """
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -76,6 +77,14 @@ DELETE FROM events WHERE json_extract(body, '$.kind') = 'progress' AND sequence 
 """
 
 
+def _frozen_address(path: Path) -> str:
+    """Return how SQLite is to open a journal that may only be read, without a file beside it."""
+    # Whoever writes it, or was killed while writing, has changes in a file beside it.
+    beside = path.with_name(f"{path.name}-wal")
+    at_rest = not (beside.exists() and beside.stat().st_size)
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
+
+
 class Journal:
     """The journal of one home. Every method may be called from any thread and takes about a millisecond.
 
@@ -83,11 +92,14 @@ class Journal:
     ----------
     path
         The SQLite file; made if it is not there.
+    to_read
+        Only what reads is asked for: where this user may not write, the file is not touched.
 
     Raises
     ------
     Unsupported
-        If a newer Cristae wrote the file; it is not touched then.
+        If a newer Cristae wrote the file, or an older one where it may not be written; it is not touched
+        then.
 
     Examples
     --------
@@ -101,10 +113,13 @@ class Journal:
     ('QUEUED', 1)
     """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, *, to_read: bool = False) -> None:
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._frozen = to_read and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        if not self._frozen:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        place = _frozen_address(path) if self._frozen else path
+        self._db = sqlite3.connect(place, uri=self._frozen, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         try:
             self._open()
@@ -125,6 +140,13 @@ class Journal:
                 f"A newer Cristae made this home (journal {version}, this one knows {SCHEMA}). "
                 "Update Cristae, or choose another home."
             )
+        if self._frozen and version < SCHEMA:
+            raise Unsupported(
+                f"An older Cristae made this home (journal {version}, this one knows {SCHEMA}). Its owner "
+                "brings it up to date by starting the server once."
+            )
+        if self._frozen:
+            return
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         if version == 0:

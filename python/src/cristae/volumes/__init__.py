@@ -12,7 +12,7 @@ from cristae.volumes.classes import LabelClass
 from cristae.volumes.digest import array_digest, block_digest, volume_digest
 from cristae.volumes.image import ArrayImage, Image
 from cristae.volumes.spec import DTYPES, VolumeSpec, VoxelSize
-from cristae.volumes.store import VolumeStore
+from cristae.volumes.store import VolumeStore, sealed_volumes
 from cristae.volumes.stored import StoredVolume
 from cristae.volumes.upload import Upload
 from cristae.volumes.writer import Output, VolumeWriter
@@ -41,6 +41,7 @@ __all__ = [
     "block_shape_for",
     "create_output",
     "open_image",
+    "sealed_volumes",
     "volume_digest",
 ]
 

@@ -10,6 +10,7 @@ One process at a time writes an upload or a result (a lock on a file says so); a
 sealed.
 """
 
+import contextlib
 import json
 import re
 import secrets
@@ -105,13 +106,7 @@ class VolumeStore:
 
     def list(self) -> list[StoredVolume]:
         """Return all sealed volumes, newest first, without those whose metadata is damaged."""
-        found = []
-        for folder in self.volumes.iterdir():
-            try:
-                found.append(self.open(folder.name))
-            except CristaeError:
-                continue
-        return sorted(found, key=lambda volume: (-volume.created_s, volume.digest))
+        return sealed_volumes(self.volumes)
 
     def delete(self, digest: str) -> bool:
         """Delete a sealed volume; returns False if there was none."""
@@ -324,6 +319,26 @@ class VolumeStore:
         for folder in self.staging.iterdir():
             if _STAGING_ID.match(folder.name) and is_real_folder(folder) and (folder / record).is_file():
                 yield folder
+
+
+def sealed_volumes(folder: Path) -> list[StoredVolume]:
+    """Return the sealed volumes of a store, newest first; nothing is made or written.
+
+    Parameters
+    ----------
+    folder
+        The store's folder of volumes; it need not be there.
+
+    Examples
+    --------
+    >>> sealed_volumes(Path("no such folder"))
+    []
+    """
+    found = []
+    for place in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(CristaeError):
+            found.append(open_noting_damage(folder / check_digest(place.name)))
+    return sorted(found, key=lambda volume: (-volume.created_s, volume.digest))
 
 
 def staged_spec(folder: Path) -> VolumeSpec:
