@@ -338,7 +338,7 @@ class Trainer:
         if self.preview is not None:
             self.preview.keep()
         dice = f", Dice {values['dice']:.3f}" if "dice" in values else ""
-        self.on_event(Progress("Training", 1.0, 0.0, f"step {step} of {step}{dice}"))
+        self.on_event(Progress("Training", 1.0, None, f"step {step} of {step}{dice}"))
         self.on_event(Metrics(step, {k: v for k, v in self.history[-1].items() if k != "step"}))
 
     def figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
