@@ -32,13 +32,19 @@ final class ServerModels {
 
   private void fetch() {
     try {
+      answer.complete(fetched());
+    } catch (CristaeException | RuntimeException e) {
+      answer.completeExceptionally(e);
+    }
+  }
+
+  private static Map<String, Model> fetched() throws CristaeException {
+    try {
       Map<String, Model> models = new HashMap<>();
       new Jobs(Connection.open(new StatusBar(), new Cancellation()))
           .models()
           .forEach(model -> models.put(model.getName(), model));
-      answer.complete(models);
-    } catch (CristaeException | RuntimeException e) {
-      answer.completeExceptionally(e);
+      return models;
     } finally {
       StatusBar.clear("");
     }
@@ -56,7 +62,7 @@ final class ServerModels {
   }
 
   /**
-   * The models; waits for the server.
+   * The models; waits for the server, and asks once more if it was not there before.
    *
    * @throws CristaeException if it cannot be asked
    */
@@ -64,10 +70,7 @@ final class ServerModels {
     try {
       return answer.join();
     } catch (CompletionException e) {
-      if (e.getCause() instanceof CristaeException) {
-        throw (CristaeException) e.getCause();
-      }
-      throw e;
+      return fetched(); // the person may have started it by now
     }
   }
 

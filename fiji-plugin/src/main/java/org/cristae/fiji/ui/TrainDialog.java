@@ -115,8 +115,9 @@ public final class TrainDialog {
     String likely = labelsFor(image);
     labels = form.choice(false, "labels", "Labels", sources, false, likely);
     labels.setToolTipText("A label image of the same size, or the ROIs of the ROI Manager");
-    if (!isAgain) {
-      choices.put("task", pairs.task(OpenImages.titled(likely), choices.get("task", "semantic")));
+    String source = form.value("labels");
+    if (!isAgain || !source.equals(choices.get("labels", ""))) {
+      choices.put("task", pairs.task(OpenImages.titled(source), choices.get("task", "semantic")));
     }
     task = form.choice(false, "task", "Task", tasks, false, "semantic");
     suggestedTask = form.value("task");

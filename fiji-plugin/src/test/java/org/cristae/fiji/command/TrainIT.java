@@ -7,6 +7,8 @@ import static org.cristae.fiji.command.Windows.box;
 import static org.cristae.fiji.command.Windows.child;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
+import static org.cristae.fiji.command.Windows.frame;
+import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.menu;
 import static org.cristae.fiji.command.Windows.text;
 import static org.cristae.fiji.command.Windows.type;
@@ -18,6 +20,7 @@ import ij.ImagePlus;
 import ij.Prefs;
 import java.awt.Component;
 import java.awt.Window;
+import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.ui.Connection;
@@ -43,6 +46,11 @@ class TrainIT {
   @AfterEach
   void close() {
     RealImageJ.closeAll();
+    for (Window window : Window.getWindows()) {
+      if (window instanceof JFrame) {
+        window.dispose();
+      }
+    }
   }
 
   @Test
@@ -121,6 +129,31 @@ class TrainIT {
     IJ.log("\\Clear");
     macro(train);
     assertTrue(IJ.getLog().contains("There is a model \"once\" already"), IJ.getLog());
+  }
+
+  @Test
+  void aServerThatIsThereOnlyWhenTrainIsPressedIsAskedThen() throws Exception {
+    RealImageJ.stack("late.tif", 3, 1);
+    RealImageJ.labels("late-labels.tif", 3);
+    try {
+      macro("run(\"Cristae Server\", \"address=127.0.0.1:1 token=x\");");
+      menu("Cristae Train");
+      Window train = await("the dialog", () -> dialog("Cristae: train a model"));
+      await("the end of the first try", () -> isAsking() ? null : this);
+      macro("run(\"Cristae Server\", \"address=local\");");
+      type(train, "name", "late-" + System.nanoTime());
+      SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("0.02"));
+      click(train, "Train");
+      await("the window of the job", () -> frame("Cristae: Training " + text(train, "name")));
+      await("its end", () -> hasEnded("Cristae: Training " + text(train, "name")) ? this : null);
+    } finally {
+      macro("run(\"Cristae Server\", \"address=local\");");
+    }
+  }
+
+  private static boolean isAsking() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .anyMatch(thread -> thread.getName().equals("Cristae asks for models"));
   }
 
   @Test
