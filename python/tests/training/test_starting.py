@@ -194,8 +194,9 @@ def test_what_does_not_go_together_is_refused_before_the_start(base: ModelPackag
     for settings in ({"dimensions": "3"}, {"context": "0"}, {"levels": "5"}, {"features": "8"}):
         with pytest.raises(InvalidInput, match="The network comes from the model 'base', with"):
             inspect_and_plan(request_for(image, mask, start_from=base, settings=settings), "cpu")
+    halves = mask * (1 + (np.arange(40) >= 20)).astype(np.uint8)
     with pytest.raises(InvalidInput, match="trained on classes, these labels are read as inst"):
-        inspect_and_plan(request_for(image, mask, start_from=base, target="instances"), "cpu")
+        inspect_and_plan(request_for(image, halves, start_from=base, target="instances"), "cpu")
     with pytest.raises(
         InvalidInput, match=r"pretrain=0\.25 would overwrite what the model 'base' has learned"
     ):
