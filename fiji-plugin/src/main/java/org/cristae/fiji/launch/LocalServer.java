@@ -34,7 +34,7 @@ public final class LocalServer {
   private static final int LAST_WORDS = 600;
   private static final String WHAT_STARTS_IT =
       "Plugins > Cristae > Cristae Jobs starts it once more and finds the jobs, which go on.";
-  private static final int CONNECT_LIMIT_MS = 2000;
+  private static final int CONNECT_LIMIT_MS = 5000; // Windows refuses only after 2 s
   private static final int MOST_RESTARTS = 3;
   private static final long RESTARTS_COUNT_NS = TimeUnit.MINUTES.toNanos(10);
 
