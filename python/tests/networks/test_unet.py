@@ -37,7 +37,7 @@ ALL = pytest.mark.parametrize(
 
 
 def with_random_statistics(config: UNetConfig, seed: int = 0) -> UNet:
-    """A network in evaluation, whose batch normalisation does something."""
+    """A network in evaluation, whose batch normalisation and last layer do something."""
     torch.manual_seed(seed)
     network = build(config.to_dict())
     for name, buffer in network.named_buffers():
@@ -45,12 +45,22 @@ def with_random_statistics(config: UNetConfig, seed: int = 0) -> UNet:
             buffer.normal_(0, 0.3)
         elif name.endswith("running_var"):
             buffer.uniform_(0.5, 1.5)
+    for parameter in network.head.parameters():
+        parameter.data.uniform_(-0.5, 0.5)
     return network.eval()
 
 
 def test_logits_of_sections_lie_on_the_finer_grid() -> None:
     logits = with_random_statistics(SECTIONS)(torch.randn(2, 3, 16, 24))
     assert logits.shape == (2, 2, 32, 48)
+
+
+def test_a_fresh_network_answers_alike_for_all_voxels_of_a_cell() -> None:
+    logits = build(SECTIONS.to_dict()).eval()(torch.randn(1, 3, 8, 8))
+    cells = logits.unfold(2, 2, 2).unfold(3, 2, 2)
+    assert torch.equal(cells.amax(dim=(-1, -2)), cells.amin(dim=(-1, -2)))
+    assert logits.std() > 0.01
+    assert (logits[:, 0] - logits[:, 1]).std() > 0.01
 
 
 def test_logits_of_volumes_lie_on_the_grid_of_the_input() -> None:

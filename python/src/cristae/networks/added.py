@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from cristae import extensions
 from cristae.errors import InvalidInput
 from cristae.networks.devices import ran_out_of_memory
-from cristae.networks.unet import Triple, spread
+from cristae.networks.unet import Triple, last_layer, spread
 
 _TOLERANCE = 1e-4
 
@@ -105,8 +105,7 @@ class AddedNetwork(nn.Module):
         self.source_digest = extensions.digest_of("network", config.name)
         self.body = _built(config.name, config.dims, config.in_channels, config.features, config.levels)
         self._maps: int = _told(config.name, self.body, "maps", int)
-        head = nn.Conv2d if config.dims == 2 else nn.Conv3d
-        self.head = head(self._maps, config.out_channels * prod(config.upscale_zyx), kernel_size=1)
+        self.head = last_layer(config.dims, self._maps, config.out_channels, config.upscale_zyx)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of (n, c, [z,] y, x)."""

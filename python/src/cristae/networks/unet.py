@@ -189,8 +189,7 @@ class UNet(nn.Module):
         for level, (fine, coarse) in enumerate(pairwise(config.features)):
             self.up.append(_upsampling(config.dims, coarse, fine, config.strides_zyx[level]))
             self.decoder.append(_convolved(config.dims, 2 * fine, fine, config.kernels_zyx[level]))
-        outputs = config.out_channels * prod(config.upscale_zyx)
-        self.head = _convolution(config.dims)(config.features[0], outputs, kernel_size=1)
+        self.head = last_layer(config.dims, config.features[0], config.out_channels, config.upscale_zyx)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of (n, c, [z,] y, x)."""
@@ -237,6 +236,21 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of the next level, (n, features, [z,] y, x)."""
         return torch.relu_(self.second(self.first(x)) + self.shortcut(x))
+
+
+def last_layer(dims: int, features: int, outputs: int, upscale_zyx: Triple) -> nn.Module:
+    """Return what makes so many answers of features, for each of the voxels that one of them stands for.
+
+    These begin alike: else a fresh network has noise of that grain, which is to be unlearnt first.
+
+    Source: A. Aitken et al., Checkerboard artifact free sub-pixel convolution, arXiv:1707.02937 (2017).
+    """
+    layer = _convolution(dims)(features, outputs * prod(upscale_zyx), kernel_size=1)
+    with torch.no_grad():
+        for weights in layer.parameters():
+            of_voxels = weights.view(outputs, -1, *weights.shape[1:])
+            of_voxels.copy_(of_voxels[:, :1].expand_as(of_voxels))
+    return layer
 
 
 def spread(x: Tensor, upscale: Sequence[int]) -> Tensor:
