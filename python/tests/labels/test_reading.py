@@ -236,6 +236,14 @@ def test_the_width_of_strokes_is_not_the_thickness_of_objects():
     assert read(voxels, unknown=0).thickness_voxels.keys() > {1, 2}
 
 
+def test_objects_that_are_drawn_whole_among_unknown_voxels_have_a_thickness():
+    voxels = np.zeros((1, 200, 100), np.uint8)
+    voxels[0, 20:41, 10:90], voxels[0, 100:125, 10:90] = 1, 2
+    assert read(voxels, unknown=0).thickness_voxels == {1: 21.0, 2: 25.0}
+    voxels[0, 150:153, 10:90] = 3
+    assert read(voxels, unknown=0).thickness_voxels == {}
+
+
 @pytest.mark.parametrize("value", [1, 255])
 def test_one_number_for_unconnected_objects_is_refused(value):
     voxels = np.zeros((3, 9, 9), np.uint8)

@@ -21,6 +21,10 @@ from cristae.labels.shapes import check_same_shape
 from cristae.labels.thickness import ObjectStatistics, voxels_told
 from cristae.volumes import Image, LabelClass, VoxelSize
 
+_WIDER_THAN_STROKES = 16.0
+"""In voxels: what is drawn so wide among unknown voxels lies in something at least as thick; of narrow strokes
+only their own width is known."""
+
 UNKNOWN = 255
 """The training target of voxels that are never trained on, scored or counted."""
 
@@ -56,7 +60,8 @@ class LabelReading:
         Size of the objects, for instances.
     thickness_voxels
         Median in-plane thickness of the profiles per class or mask, in voxels along x; for instances under
-        1. Those without voxels are left out; all of them where most voxels are unknown (strokes, points).
+        1. Those without voxels are left out; all of them where most voxels are unknown and something is as
+        narrow as a stroke.
     sentences, warnings
         What was understood, for people.
     """
@@ -271,9 +276,10 @@ def read_labels(
         masks=masks,
     )
     unknowns = int(found.unknowns[annotated - z[0]].sum())
-    # Of strokes and points their own width would be measured.
+    thicknesses = _thicknesses(labels, reading)
     is_sparse = unknowns > sum(voxels.values())
-    thicknesses = {} if is_sparse else _thicknesses(labels, reading)
+    if is_sparse and min(thicknesses.values(), default=0.0) < _WIDER_THAN_STROKES:
+        thicknesses = {}
     objects = None
     if target == "instances":
         count = found.values.size
