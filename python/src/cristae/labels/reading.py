@@ -22,8 +22,8 @@ from cristae.labels.thickness import ObjectStatistics, voxels_told
 from cristae.volumes import Image, LabelClass, VoxelSize
 
 _WIDER_THAN_STROKES = 16.0
-"""In voxels: what is drawn so wide among unknown voxels lies in something at least as thick; of narrow strokes
-only their own width is known."""
+"""In voxels: what is drawn so wide among unknown voxels lies in something at least as thick; of narrow
+strokes only their own width is known."""
 
 UNKNOWN = 255
 """The training target of voxels that are never trained on, scored or counted."""
