@@ -24,7 +24,7 @@ from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_
 from cristae.training import patches as patches_module
 from cristae.training import trainer as trainer_module
 from cristae.training.augmentation import Augmentation
-from cristae.training.pairs import read_pairs
+from cristae.training.pairs import doubtful_sizes_told, read_pairs
 from cristae.volumes import ArrayImage, LabelClass, VoxelSize
 
 SMALL = {"features": "4", "levels": "2", "batch": "2", "patch_zyx": "1,32,32", "downsample_zyx": "1,1,1"}
@@ -542,3 +542,39 @@ def test_a_voxel_size_that_is_a_programs_default_is_doubted(
     trained(request_for(image, mask, size, voxel_size=given, budget=Budget(steps=1)), tmp_path, events.append)
     warnings = [e.sentence for e in events if isinstance(e, Note) and e.is_warning]
     assert any("surely a program's default?" in sentence for sentence in warnings) == warned
+
+
+@pytest.mark.parametrize(
+    ("of_image", "of_labels", "given", "told"),
+    [
+        (
+            VoxelSize(0.05, 0.0046, 0.0046),
+            None,
+            None,
+            "0.05 x 0.0046 x 0.0046 nm (z, y, x), smaller than an atom",
+        ),
+        (None, None, VoxelSize(0.05, 0.0046, 0.0046), "smaller than an atom: is the unit another one?"),
+        (
+            None,
+            VoxelSize(50, 5, 5),
+            None,
+            "does not say its voxel size; that of its labels counts, 50 x 5 x 5 nm",
+        ),
+        (
+            VoxelSize(50, 5, 5),
+            VoxelSize(50, 6, 6),
+            None,
+            "its labels of 50 x 6 x 6 nm: that of the image counts",
+        ),
+        (VoxelSize(50, 5, 5), VoxelSize(50, 5.2, 5.2), None, ""),
+        (VoxelSize(50, 5, 5), VoxelSize(50, 6, 6), VoxelSize(50, 5, 5), ""),
+    ],
+)
+def test_voxel_sizes_that_cannot_be_or_do_not_agree_are_warned_of(
+    of_image: VoxelSize | None, of_labels: VoxelSize | None, given: VoxelSize | None, told: str
+) -> None:
+    image, mask = blobs(2, 8)
+    pair = (ArrayImage(image, of_image), ArrayImage(mask, of_labels))
+    warnings = doubtful_sizes_told(TrainingRequest([pair], "m", voxel_size=given))
+    assert len(warnings) == bool(told)
+    assert all(told in warning for warning in warnings)

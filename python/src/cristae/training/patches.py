@@ -15,7 +15,7 @@ from cristae.networks import broken_told
 from cristae.training.added_augmentation import Variants, added_variants
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader
-from cristae.training.pairs import doubtful_size_told, estimated_size, hold_out, read_pairs, voxel_size_of
+from cristae.training.pairs import doubtful_sizes_told, estimated_size, hold_out, read_pairs, voxel_size_of
 from cristae.training.plan import Plan
 from cristae.training.regions import Region
 from cristae.training.request import TrainingRequest
@@ -76,11 +76,9 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         There is nothing to learn from.
     """
     regions = read_pairs(request)
-    for warning in dict.fromkeys(w for region in regions for w in region.reading.warnings):
+    doubts = [warning for region in regions for warning in region.reading.warnings]
+    for warning in dict.fromkeys([*doubts, *doubtful_sizes_told(request)]):
         on_event(Note(warning, is_warning=True))
-    doubt = doubtful_size_told(request)
-    if doubt is not None:
-        on_event(Note(doubt, is_warning=True))
     free = psutil.virtual_memory().available * _SHARE_OF_MEMORY
     if sum(region.bytes_in_memory for region in regions) <= free:
         for region in regions:

@@ -23,7 +23,7 @@ import java.util.Random;
 import java.util.stream.Stream;
 
 /** ImageJ as a user has it: with the built jar in its plugins folder, and the real server. */
-final class RealImageJ {
+public final class RealImageJ {
   private RealImageJ() {}
 
   static Path root() {
@@ -51,7 +51,8 @@ final class RealImageJ {
     Files.copy(jar, plugins.resolve(jar.getFileName()), StandardCopyOption.REPLACE_EXISTING);
   }
 
-  static void start() throws IOException {
+  /** Starts it, if no test before has: what is in its menus is settled then. */
+  public static void start() throws IOException {
     assertTrue(
         !GraphicsEnvironment.isHeadless(), "these tests need a display: xvfb-run mvn verify");
     installJar();

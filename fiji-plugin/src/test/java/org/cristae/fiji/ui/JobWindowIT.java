@@ -4,16 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
-import ij.ImageJ;
 import ij.ImagePlus;
 import java.awt.Window;
 import java.awt.event.WindowEvent;
+import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import javax.swing.JFrame;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.command.RealImageJ;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -61,10 +62,8 @@ class JobWindowIT {
   }
 
   @BeforeEach
-  void startImageJ() {
-    if (IJ.getInstance() == null) {
-      new ImageJ(ImageJ.NO_SHOW);
-    }
+  void startImageJ() throws IOException {
+    RealImageJ.start();
     IJ.log("\\Clear");
   }
 
