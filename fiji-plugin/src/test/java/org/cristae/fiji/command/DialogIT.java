@@ -31,7 +31,6 @@ import java.awt.Window;
 import java.util.Collections;
 import javax.swing.JComboBox;
 import javax.swing.JComponent;
-import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.JList;
 import javax.swing.JTable;
@@ -67,11 +66,7 @@ class DialogIT {
   @AfterEach
   void close() {
     RealImageJ.closeAll();
-    for (Window window : Window.getWindows()) {
-      if (window instanceof JFrame) {
-        window.dispose();
-      }
-    }
+    RealImageJ.disposeFrames();
   }
 
   /** What titles may hold: spaces, brackets, quotes, a backslash, an umlaut. */

@@ -12,6 +12,7 @@ import ij.WindowManager;
 import ij.macro.Interpreter;
 import ij.process.ImageProcessor;
 import java.awt.GraphicsEnvironment;
+import java.awt.Window;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -21,6 +22,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.Random;
 import java.util.stream.Stream;
+import javax.swing.JFrame;
 
 /** ImageJ as a user has it: with the built jar in its plugins folder, and the real server. */
 public final class RealImageJ {
@@ -81,6 +83,15 @@ public final class RealImageJ {
         ImagePlus image = WindowManager.getImage(id);
         image.changes = false;
         image.close();
+      }
+    }
+  }
+
+  /** Closes the windows of jobs and lists; what they follow goes on. */
+  static void disposeFrames() {
+    for (Window window : Window.getWindows()) {
+      if (window instanceof JFrame) {
+        window.dispose();
       }
     }
   }

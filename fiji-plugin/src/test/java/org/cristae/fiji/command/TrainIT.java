@@ -20,7 +20,6 @@ import ij.ImagePlus;
 import ij.Prefs;
 import java.awt.Component;
 import java.awt.Window;
-import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.ui.Connection;
@@ -46,11 +45,7 @@ class TrainIT {
   @AfterEach
   void close() {
     RealImageJ.closeAll();
-    for (Window window : Window.getWindows()) {
-      if (window instanceof JFrame) {
-        window.dispose();
-      }
-    }
+    RealImageJ.disposeFrames();
   }
 
   @Test
