@@ -14,6 +14,7 @@ import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.cristae.v1.Block;
 import org.cristae.v1.GetJobRequest;
@@ -138,6 +139,13 @@ public final class FakeServer implements AutoCloseable {
   @Override
   public void close() {
     server.shutdownNow();
+    try { // until then it may still answer
+      if (!server.awaitTermination(30, TimeUnit.SECONDS)) {
+        throw new IllegalStateException("The server does not end.");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private final class Guard implements ServerInterceptor {
