@@ -1,11 +1,13 @@
 """The learners that are compared, each with a question in and the predicted classes out."""
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ from numpy.typing import NDArray
 from splits import Split
 
 import cristae
+from cristae.training import averaging, trainer
+from cristae.training.calibration import Calibration
 
+PARTS = ("averaging", "calibration")
 NNUNET = "nnunetv2==2.8.1"
 _ROOT = Path(__file__).parents[2]
 
@@ -32,41 +37,81 @@ class Answer:
     plan: str
 
 
-def learn(
-    learner: str, split: Split, minutes: float, seed: int, settings: Mapping[str, str]
-) -> Iterator[Answer]:
-    """Train once, and predict in each way that the learner has.
+@dataclass(frozen=True)
+class Asked:
+    """How to learn.
 
-    Parameters
+    Attributes
     ----------
     learner
         "cristae", "forest" (Cristae's random forest, which ends when it is grown) or "nnunet".
-    split, minutes, seed
-        What, how long, and with which random numbers.
+    minutes, steps
+        How long; if steps are given, they count.
+    seed
+        Which random numbers.
     settings
-        Choices of Cristae's plan.
+        Choices of Cristae's plan, NAME=VALUE.
+    without
+        A part of Cristae that is left out, one of PARTS.
     """
-    if learner == "nnunet":
-        yield _nnunet(split, minutes, seed)
+
+    learner: str
+    minutes: float
+    steps: int | None
+    seed: int
+    settings: tuple[str, ...]
+    without: str | None
+
+    @property
+    def budget(self) -> str:
+        """How long, in words."""
+        return f"{self.minutes:g} min" if self.steps is None else f"{self.steps} steps"
+
+    @property
+    def choices(self) -> str:
+        """What is unlike the program's own plan, in words."""
+        return " ".join([*self.settings, *([f"without {self.without}"] if self.without else [])])
+
+
+@contextmanager
+def _left_out(part: str | None) -> Iterator[None]:
+    """Leave out a part of the training."""
+    kept = averaging._POWER, trainer.calibrate
+    if part == "averaging":
+        averaging._POWER = math.inf  # the average is the newest
+    if part == "calibration":
+        trainer.calibrate = lambda logits, *_: Calibration(1.0, (0.0,) * logits.shape[1])
+    try:
+        yield
+    finally:
+        averaging._POWER, trainer.calibrate = kept
+
+
+def learn(asked: Asked, split: Split) -> Iterator[Answer]:
+    """Train once, and predict in each way that the learner has."""
+    if asked.learner == "nnunet":
+        yield _nnunet(split, asked.minutes, asked.seed)
         return
-    if learner == "forest":
+    settings = dict(setting.split("=", 1) for setting in asked.settings)
+    if asked.learner == "forest":
         settings = {"learner": "forest", **settings}
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, _left_out(asked.without):
         start = time.monotonic()
         model = cristae.train(
             split.raw,
             split.labels,
             model="compared",
             target=split.target,
-            minutes=minutes,
-            seed=seed,
-            settings=dict(settings),
+            minutes=asked.minutes if asked.steps is None else None,
+            steps=asked.steps,
+            seed=asked.seed,
+            settings=settings,
             voxel_size_nm=split.voxel_size_nm,
             home=home,
         )
         train_s = time.monotonic() - start
         record = model.record
-        for flips in (False, True) if learner == "cristae" else (False,):
+        for flips in (False, True) if asked.learner == "cristae" else (False,):
             start = time.monotonic()
             predicted = cristae.predict(
                 split.test_raw,

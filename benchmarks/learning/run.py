@@ -1,11 +1,16 @@
 """Which learner makes the most of few labels and few minutes: Cristae, nnU-Net, a random forest.
 
-The same split, the same machine, one after the other, scored by the same lines of code. Every run is noted in
-``docs/benchmarks/learning.jsonl`` as soon as it has ended, and the page is made of all that is noted: the
-comparison can be run in parts, on one machine. The data may not be copied into this repository.
+The same split, the same machine, one after the other, scored by the same lines of code. A run is noted in
+``docs/benchmarks/learning.jsonl`` as soon as it has ended and not made again, and the page is made of all
+that is noted: the comparison can be run in parts, on one machine. The data may not be copied into this
+repository.
 
     python benchmarks/learning/run.py --data FOLDER --split vnc --learner nnunet --minutes 5 [--seeds 3]
-    python benchmarks/learning/run.py --data FOLDER --split vnc --learner cristae --minutes 5 --set loss=dice
+    python benchmarks/learning/run.py --data FOLDER --split vnc --steps 600 --set loss=dice
+    python benchmarks/learning/run.py --data FOLDER --split vnc --steps 600 --without averaging
+
+With a budget of steps the result does not depend on what else the machine does: so are Cristae's single
+choices compared, each with the other ones as the program makes them.
 """
 
 import argparse
@@ -22,29 +27,25 @@ from cristae.computing import prepare_to_train
 prepare_to_train()  # as commands and workers do, before torch is loaded
 
 import torch
-from learners import learn
+from learners import PARTS, Asked, learn
 from splits import read_split
 
 PAGES = Path(__file__).parents[2] / "docs" / "benchmarks"
 NOTES, REPORT = PAGES / "learning.jsonl", PAGES / "learning.md"
 
 
-def measure(
-    data: Path, split_name: str, learner: str, minutes: float, seed: int, settings: list[str]
-) -> None:
-    """Train, predict and score once; note what came out."""
+def measure(data: Path, split_name: str, asked: Asked) -> None:
+    """Train, predict and score once, unless that was done; note what came out."""
+    what = {"split": split_name, "learner": asked.learner, "budget": asked.budget, "choices": asked.choices}
+    what["seed"] = asked.seed
+    if any(what.items() <= note.items() for note in noted()):
+        return
     split = read_split(split_name, data)
-    chosen = dict(setting.split("=", 1) for setting in settings)
-    for answer in learn(learner, split, minutes, seed, chosen):
+    for answer in learn(asked, split):
         dice, iou = split.score(answer.predicted)
-        note = {
-            "split": split_name,
+        note = what | {
             "question": split.question,
-            "learner": learner,
-            "minutes": minutes,
-            "settings": " ".join(settings),
             "way": answer.way,
-            "seed": seed,
             "dice": round(dice, 4),
             "iou": round(iou, 4),
             "steps": answer.steps,
@@ -57,10 +58,16 @@ def measure(
         with NOTES.open("a", encoding="utf-8") as file:
             file.write(json.dumps(note) + "\n")
         print(
-            f"{split_name} {learner} {minutes:g} min {note['settings']} {answer.way} seed {seed}: "
+            f"{split_name} {asked.learner} {asked.budget} {asked.choices} {answer.way} seed {asked.seed}: "
             f"Dice {dice:.3f}, IoU {iou:.3f}, {answer.steps} steps",
             flush=True,
         )
+
+
+def noted() -> list[dict]:
+    """Return what was measured so far."""
+    lines = NOTES.read_text(encoding="utf-8").splitlines() if NOTES.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def report(notes: list[dict]) -> str:
@@ -76,16 +83,16 @@ def report(notes: list[dict]) -> str:
         rows = defaultdict(list)
         for note in notes:
             if note["split"] == name:
-                rows[note["learner"], note["minutes"], note["settings"], note["way"]].append(note)
+                rows[note["learner"], note["budget"], note["choices"], note["way"]].append(note)
         lines += ["", f"## {name}: {rows[next(iter(rows))][0]['question']}", ""]
-        titles = ["learner", "minutes", "choices", "predicted", "seeds", "Dice", "IoU", "steps"]
+        titles = ["learner", "budget", "choices", "predicted", "seeds", "Dice", "IoU", "steps"]
         titles += ["training, s", "prediction, s"]
         lines += [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-        for (learner, minutes, settings, way), runs in sorted(rows.items()):
+        for (learner, budget, choices, way), runs in sorted(rows.items()):
             dice, iou = (spread([run[key] for run in runs]) for key in ("dice", "iou"))
             steps, *seconds = (mean(run[key] for run in runs) for key in ("steps", "train_s", "predict_s"))
             lines.append(
-                f"| {learner} | {minutes:g} | {settings} | {way} | {len(runs)} | {dice} | {iou} "
+                f"| {learner} | {budget} | {choices} | {way} | {len(runs)} | {dice} | {iou} "
                 f"| {steps:.0f} | {seconds[0]:.0f} | {seconds[1]:.0f} |"
             )
     machines = sorted({f"{note['machine']} ({note['day']})" for note in notes})
@@ -105,18 +112,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with the folders vnc and fib25")
     parser.add_argument("--split", choices=("vnc", "fib25"))
     parser.add_argument("--learner", choices=("cristae", "forest", "nnunet"), default="cristae")
-    parser.add_argument("--minutes", type=float, default=5.0)
+    limits = parser.add_mutually_exclusive_group()
+    limits.add_argument("--minutes", type=float, default=5.0)
+    limits.add_argument("--steps", type=int, help="Cristae's, instead of minutes")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
+    parser.add_argument("--without", choices=PARTS, help="leave out a part that no choice leaves out")
     chosen = parser.parse_args()
     if chosen.split is not None:
         if chosen.data is None:
             parser.error("--split needs --data FOLDER: the data are not in the repository.")
         for seed in range(chosen.seeds):
-            measure(chosen.data, chosen.split, chosen.learner, chosen.minutes, seed, chosen.settings)
-    if not NOTES.exists():
+            asked = Asked(
+                chosen.learner, chosen.minutes, chosen.steps, seed, tuple(chosen.settings), chosen.without
+            )
+            measure(chosen.data, chosen.split, asked)
+    if not (notes := noted()):
         parser.error("No run is noted yet: give --split and --data.")
-    notes = [json.loads(line) for line in NOTES.read_text(encoding="utf-8").splitlines()]
     REPORT.write_text(report(notes), encoding="utf-8")
 
 
