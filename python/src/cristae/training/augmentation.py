@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from cristae.training import grey_values
-from cristae.training.deformation import FREEDOMS, draw_deformation
+from cristae.training.deformation import FREEDOMS, Deformation, draw_deformation
 from cristae.training.section_defects import RATES, draw_defects
+from cristae.training.share import WHOLE, Share
 
 _DEFORMED = 0.5
 """Share of the samples that are deformed: the others keep all their labels, and are as sharp as they were."""
@@ -58,7 +59,9 @@ class Augmentation:
     sections: str = "light"
     spacing_zyx: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
-    def __call__(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, x: Tensor, targets: Tensor, generator: torch.Generator, share: Share = WHOLE
+    ) -> tuple[Tensor, Tensor]:
         """Return a variant of a batch.
 
         Parameters
@@ -70,23 +73,29 @@ class Augmentation:
             whole factors.
         generator
             On the CPU, whatever the device of the batch; its state decides everything.
+        share
+            Which part of a batch this is. The parts together are varied as the batch would be.
         """
-        x, targets = self._oriented(x, targets, generator)
+        x, targets = self._oriented(x, targets, generator, share)
         if self.strength > 0 and self.geometry != "off":
-            x, targets = self._deformed(x, targets, generator)
+            x, targets = self._deformed(x, targets, generator, share)
         if self.strength > 0 and self.intensity != "off":
-            self._lit(x, generator)
+            self._lit(x, generator, share)
         if self.strength > 0 and self.sections != "off":
-            x, targets = self._damaged(x, targets, generator)
+            x, targets = self._damaged(x, targets, generator, share)
         if self.strength > 0 and self.intensity != "off":
-            self._recorded(x, generator)
+            self._recorded(x, generator, share)
         return x, targets
 
-    def _oriented(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _oriented(
+        self, x: Tensor, targets: Tensor, generator: torch.Generator, share: Share
+    ) -> tuple[Tensor, Tensor]:
         """Flip and turn each sample; only turns that keep the shape."""
         images, labels = [], []
-        for image, label in zip(x, targets, strict=True):  # image: c, [z,] y, x; label: [z,] y, x
-            coins = torch.rand(6, generator=generator).tolist()
+        drawn = share.drawn(len(x), 6, generator=generator).tolist()
+        for image, label, coins in zip(
+            x, targets, drawn, strict=True
+        ):  # image: c, [z,] y, x; label: [z,] y, x
             axes = [axis for axis, coin in zip((-2, -1), coins, strict=False) if coin < 0.5]
             if self.dims == 3 and self.flip_z and coins[2] < 0.5:
                 axes.append(-3)
@@ -104,10 +113,12 @@ class Augmentation:
             labels.append(label)
         return torch.stack(images), torch.stack(labels)
 
-    def _deformed(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _deformed(
+        self, x: Tensor, targets: Tensor, generator: torch.Generator, share: Share
+    ) -> tuple[Tensor, Tensor]:
         """Turn, scale and deform some samples; all sections alike unless the voxels are isotropic."""
-        coins = torch.rand(len(x), generator=generator)
-        chosen = (coins < _DEFORMED).nonzero().flatten()
+        coins = torch.rand(share.parts * len(x), generator=generator)
+        own, chosen = share.own(len(x)), (coins < _DEFORMED).nonzero().flatten()
         in_depth = self.dims == 3 and self.turn_in_depth
         axes = 3 if in_depth else 2
         pixel = (self.spacing_zyx[1] * self.spacing_zyx[2]) ** 0.5
@@ -116,8 +127,10 @@ class Augmentation:
             for length, size in zip(x.shape[-axes:], self.spacing_zyx[-axes:], strict=True)
         ]
         freedom = FREEDOMS[self.geometry].scaled(min(1.0, self.strength))
-        deformation = draw_deformation(len(chosen), extent, freedom, generator).to(x.device)
-        chosen = chosen.to(x.device)
+        deformation = draw_deformation(len(chosen), extent, freedom, generator)
+        is_own = (own.start <= chosen) & (chosen < own.stop)
+        deformation = Deformation(deformation.control[is_own].to(x.device))
+        chosen = (chosen[is_own] - own.start).to(x.device)
         if not len(chosen):
             return x, targets
         images, labels = x[chosen], targets[chosen]
@@ -127,34 +140,36 @@ class Augmentation:
         x = x.index_copy(0, chosen, deformation.image(flat_images).view_as(images))
         return x, targets.index_copy(0, chosen, deformation.labels(flat_labels).view_as(labels))
 
-    def _lit(self, x: Tensor, generator: torch.Generator) -> None:
-        grey_values.light(x, self.strength, generator)
+    def _lit(self, x: Tensor, generator: torch.Generator, share: Share) -> None:
+        grey_values.light(x, self.strength, generator, share)
         if self.intensity == "full":
-            grey_values.shade(x, self.strength, generator)
+            grey_values.shade(x, self.strength, generator, share)
 
-    def _damaged(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _damaged(
+        self, x: Tensor, targets: Tensor, generator: torch.Generator, share: Share
+    ) -> tuple[Tensor, Tensor]:
         """Give sections what befalls serial sections."""
         rates = RATES[self.sections].scaled(self.strength)
         if self.dims == 3:
             if rates.spare_own:  # every section of a volume carries labels
                 return x, targets
             stack = x.transpose(1, 2)  # n, z, c, y, x
-            defects = draw_defects(_sections_of(stack), rates, own=None, generator=generator)
+            defects = draw_defects(_sections_of(stack), rates, own=None, generator=generator, share=share)
             finer_yx = (targets.shape[-2] // x.shape[-2], targets.shape[-1] // x.shape[-1])
             return defects.image(stack).transpose(1, 2).contiguous(), defects.labels(targets, finer_yx)
         stack = x.view(len(x), -1, self.image_channels, *x.shape[2:])
         own = stack.shape[1] // 2
-        defects = draw_defects(_sections_of(stack), rates, own=own, generator=generator)
+        defects = draw_defects(_sections_of(stack), rates, own=own, generator=generator, share=share)
         return defects.image(stack).flatten(1, 2), targets
 
-    def _recorded(self, x: Tensor, generator: torch.Generator) -> None:
+    def _recorded(self, x: Tensor, generator: torch.Generator, share: Share) -> None:
         """Change sharpness and noise, which come last: with the recording."""
-        grey_values.blur(x, self.strength, generator)
+        grey_values.blur(x, self.strength, generator, share)
         if self.intensity == "full":
-            grey_values.coarsen(x, self.strength, generator)
+            grey_values.coarsen(x, self.strength, generator, share)
         seed = int(torch.randint(2**62, (), generator=generator))
         noise = torch.Generator(x.device).manual_seed(seed)
-        grey_values.roughen(x, self.strength, generator, noise)
+        grey_values.roughen(x, self.strength, generator, noise, share)
 
 
 def _sections_of(stack: Tensor) -> tuple[int, int, int]:

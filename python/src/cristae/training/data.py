@@ -13,6 +13,7 @@ from cristae.geometry import Box
 from cristae.networks import Frame, NetworkConfig, Preprocessing, total_stride
 from cristae.training.regions import Region
 from cristae.training.sampling import Place, validation_boxes
+from cristae.training.share import WHOLE, Share
 
 
 class Sampler(Protocol):
@@ -53,9 +54,15 @@ class PatchReader:
 
 
 def training_batches(
-    reader: PatchReader, sampler: Sampler, batch: int, first_step: int
+    reader: PatchReader, sampler: Sampler, batch: int, first_step: int, share: Share = WHOLE
 ) -> Generator[tuple[int, Tensor, Tensor]]:
-    """Yield step, input and targets for ever, from a step on; the next batch is read ahead."""
+    """Yield step, input and targets for ever, from a step on; the next batch is read ahead.
+
+    Of a share, `batch` is how many patches it has: the places of all are drawn, and its own are read.
+    """
+
+    def drawn(step: int) -> list[Place]:
+        return sampler.draw(step, share.parts * batch)[share.own(batch)]
 
     def prepared(places: Sequence[Place]) -> Arrays:
         patches = []
@@ -66,10 +73,10 @@ def training_batches(
         return np.concatenate(inputs), np.concatenate(targets)
 
     with ThreadPoolExecutor(1, "batches") as pool:
-        step, coming = first_step, pool.submit(prepared, sampler.draw(first_step, batch))
+        step, coming = first_step, pool.submit(prepared, drawn(first_step))
         while True:
             inputs, targets = coming.result()
-            coming = pool.submit(prepared, sampler.draw(step + 1, batch))
+            coming = pool.submit(prepared, drawn(step + 1))
             yield step, torch.from_numpy(inputs), torch.from_numpy(targets)
             step += 1
 

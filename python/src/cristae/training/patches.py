@@ -20,6 +20,7 @@ from cristae.training.plan import Plan
 from cristae.training.regions import Region
 from cristae.training.request import TrainingRequest
 from cristae.training.sampling import PatchSampler
+from cristae.training.share import WHOLE, Share
 
 _SHARE_OF_MEMORY = 0.25
 _ISOTROPIC = 1.5
@@ -53,11 +54,19 @@ class Patches:
         """What the label values mean, in all images."""
         return self.regions[0].reading
 
-    def varied(self, step: int, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the variants of a batch that a step sees: they follow from the seed and the step alone."""
+    def varied(self, step: int, x: Tensor, targets: Tensor, share: Share = WHOLE) -> tuple[Tensor, Tensor]:
+        """Return the variants of a batch that a step sees: they follow from the seed and the step alone.
+
+        Of a share they are those that its samples have in the whole batch. Variants of the owner's are drawn
+        for each share anew.
+        """
         generator = torch.Generator().manual_seed((self.sampler.seed * 1_000_003 + step) % 2**63)
-        x, targets = self.augmentation(x, targets, generator)
-        return (x, targets) if self.added is None else self.added(x, targets, generator)
+        x, targets = self.augmentation(x, targets, generator, share)
+        if self.added is None:
+            return x, targets
+        if share.number:
+            generator.manual_seed(int(torch.randint(2**62, (), generator=generator)) + share.number)
+        return self.added(x, targets, generator)
 
 
 def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Event], None]) -> Patches:

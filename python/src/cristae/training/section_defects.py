@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cristae.labels import UNKNOWN
+from cristae.training.share import WHOLE, Share
 
 _FARTHEST_SHIFT = 4
 """Pixels of the network's input, to every side."""
@@ -120,7 +121,12 @@ class SectionDefects:
 
 
 def draw_defects(
-    shape: Sequence[int], rates: Rates, *, own: int | None, generator: torch.Generator
+    shape: Sequence[int],
+    rates: Rates,
+    *,
+    own: int | None,
+    generator: torch.Generator,
+    share: Share = WHOLE,
 ) -> SectionDefects:
     """Draw what befalls the sections of some samples.
 
@@ -135,8 +141,11 @@ def draw_defects(
         doubled nor moved. None for volumes, all of whose sections carry labels.
     generator
         What draws; on the CPU.
+    share
+        Which part of a batch these samples are.
     """
-    count, sections, rows = shape
+    part = share.own(shape[0])
+    count, sections, rows = share.parts * shape[0], *shape[1:]
     rates = rates if own is not None else rates.scaled(_IN_VOLUMES)
     coin, stripe_coin, size, bright = torch.rand(4, count, sections, generator=generator)
     far = 2 * _FARTHEST_SHIFT + 1
@@ -153,7 +162,8 @@ def draw_defects(
     stripes = torch.zeros(count, sections, rows)
     for n, s in (stripe_coin < rates.striped).nonzero().tolist():
         stripes[n, s] = 0.0 if missing[n, s] else _drawn_stripes(rows, generator)
-    return SectionDefects(source, shift * (kind == 2)[:, :, None], gain, offset, stripes)
+    shift = shift * (kind == 2)[:, :, None]
+    return SectionDefects(source[part], shift[part], gain[part], offset[part], stripes[part])
 
 
 def _beside(usual: Tensor, own: int | None) -> Tensor:
