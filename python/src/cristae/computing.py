@@ -15,11 +15,45 @@ Two things that the libraries below torch do on Linux cost much and bring little
 import ctypes
 import os
 import sys
+from dataclasses import dataclass
 
 # Of mallopt(3).
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -2, -3, -4, -8
 _MOST = 2**31 - 1
 _MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Which of several processes of one training this is, as ``torchrun`` started them.
+
+    Attributes
+    ----------
+    number, processes
+        Its number among all of them, from 0, and how many they are.
+    number_here, processes_here
+        The same on this machine.
+    """
+
+    number: int
+    processes: int
+    number_here: int
+    processes_here: int
+
+
+def launched() -> Launch | None:
+    """Return how ``torchrun`` started this process beside others, or None for one that is alone.
+
+    Examples
+    --------
+    >>> launched() is None
+    True
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return None
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    launch = Launch(*(int(os.environ[name]) for name in names))
+    return launch if launch.processes > 1 else None
 
 
 def prepare_to_compute() -> None:

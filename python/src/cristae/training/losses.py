@@ -17,6 +17,7 @@ from cristae import extensions
 from cristae.errors import InvalidInput
 from cristae.labels import UNKNOWN
 from cristae.networks.devices import ran_out_of_memory
+from cristae.training.team import ALONE, Team
 
 type Loss = Callable[["Compared"], Tensor]
 
@@ -42,12 +43,15 @@ class Compared:
         Which voxels count, (n, 1, [z,] y, x), bool.
     exclusive
         Whether each voxel belongs to one class, the first being the background.
+    team
+        Of whose batch this is a share; sums over the batch are those of all.
     """
 
     logits: Tensor
     truth: Tensor
     known: Tensor
     exclusive: bool
+    team: Team = ALONE
 
     @cached_property
     def log_probabilities(self) -> Tensor:
@@ -70,10 +74,16 @@ class Compared:
 
     def mean(self, each: Tensor) -> Tensor:
         """Return the mean over the known voxels of numbers (n, 1 or masks, [z,] y, x); 0 if none is known."""
-        return (each * self.known).sum() / (self.known.sum() * each.shape[1]).clamp(min=1)
+        return self.ratio((each * self.known).sum(), self.known.sum() * each.shape[1])
+
+    def ratio(self, numerator: Tensor, denominator: Tensor) -> Tensor:
+        """Return the ratio of two sums over the batch; the divisor is taken for 1 if it is less."""
+        above, below = self.team.summed(torch.stack([numerator, denominator.to(numerator.dtype)]))
+        found: Tensor = above / below.clamp(min=1)
+        return found
 
 
-def compared(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> Compared:
+def compared(logits: Tensor, targets: Tensor, members: Tensor | None = None, team: Team = ALONE) -> Compared:
     """Put answers beside the truth.
 
     Parameters
@@ -84,6 +94,8 @@ def compared(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> 
         Class numbers (n, [z,] y, x), uint8; 255 is unknown and does not count.
     members
         For masks, which may overlap: which of them each class number stands for, (numbers, masks), bool.
+    team
+        Of whose batch this is a share.
     """
     known = targets != UNKNOWN
     classes = targets.masked_fill(~known, 0).long()
@@ -92,7 +104,7 @@ def compared(logits: Tensor, targets: Tensor, members: Tensor | None = None) -> 
         truth = classes[:, None] == numbers.view(-1, *(1,) * (classes.ndim - 1))
     else:
         truth = members[classes].movedim(-1, 1)
-    return Compared(logits.float(), truth, known[:, None], members is None)
+    return Compared(logits.float(), truth, known[:, None], members is None, team)
 
 
 def dice_ce(answers: Compared) -> Tensor:
@@ -149,8 +161,7 @@ def boundary(answers: Compared) -> Tensor:
     Source: the weights of O. Ronneberger et al., U-Net, MICCAI 2015, here for edges of all kinds.
     """
     weights = _border_weights(answers) * answers.known
-    weighted = (answers.cross_entropy * weights).sum() / weights.sum().clamp(min=1)
-    return weighted + dice(answers)
+    return answers.ratio((answers.cross_entropy * weights).sum(), weights.sum()) + dice(answers)
 
 
 LOSSES: Mapping[str, Loss] = {
@@ -206,19 +217,17 @@ def patch_errors(answers: Compared, patches: int) -> Tensor:
 
 def _overlap_loss(answers: Compared, missed: float) -> Tensor:
     """Return 1 - mean Tversky index; Dice is the one in which missed voxels weigh 0.5."""
-    losses, weights = [], []
-    first = 1 if answers.exclusive else 0
-    for channel in range(first, answers.truth.shape[1]):
-        known = answers.known[:, 0]
+    known = answers.known[:, 0]
+    sums = []
+    for channel in range(1 if answers.exclusive else 0, answers.truth.shape[1]):
         there = (answers.truth[:, channel] * known).float()
         predicted = answers.probabilities[:, channel] * known
-        size = there.sum()
-        hits = (predicted * there).sum()
-        union = 2 * (1 - missed) * predicted.sum() + 2 * missed * size
-        losses.append(1 - (2 * hits + 1) / (union + 1))
-        weights.append((size > 0).float())
-    present = torch.stack(weights)
-    return (torch.stack(losses) * present).sum() / present.sum().clamp(min=1)
+        sums.append(torch.stack([there.sum(), predicted.sum(), (predicted * there).sum()]))
+    size, predicted, hits = answers.team.summed(torch.stack(sums)).unbind(dim=1)
+    union = 2 * (1 - missed) * predicted + 2 * missed * size
+    losses = 1 - (2 * hits + 1) / (union + 1)
+    present = (size > 0).float()
+    return (losses * present).sum() / present.sum().clamp(min=1)
 
 
 def _border_weights(answers: Compared) -> Tensor:
