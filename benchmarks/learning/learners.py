@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from splits import Split
 
 import cristae
-from cristae.training import averaging, trainer
+from cristae.training import averaging, selection
 from cristae.training.calibration import Calibration
 
 PARTS = ("averaging", "calibration")
@@ -76,15 +76,15 @@ class Asked:
 @contextmanager
 def _left_out(part: str | None) -> Iterator[None]:
     """Leave out a part of the training."""
-    kept = averaging._POWER, trainer.calibrate
+    kept = averaging._POWER, selection.calibrate
     if part == "averaging":
         averaging._POWER = math.inf  # the average is the newest
     if part == "calibration":
-        trainer.calibrate = lambda logits, *_: Calibration(1.0, (0.0,) * logits.shape[1])
+        selection.calibrate = lambda logits, *_: Calibration(1.0, (0.0,) * logits.shape[1])
     try:
         yield
     finally:
-        averaging._POWER, trainer.calibrate = kept
+        averaging._POWER, selection.calibrate = kept
 
 
 def learn(asked: Asked, split: Split) -> Iterator[Answer]:

@@ -15,6 +15,7 @@ from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
 from cristae.training import precision as precision_module
+from cristae.training import selection as selection_module
 from cristae.training import trainer as trainer_module
 from cristae.training.losses import LOSSES, Compared, dice_ce
 from cristae.training.optimiser import AdamW
@@ -208,7 +209,7 @@ def test_a_validation_part_without_any_object_does_not_end_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No object is there, and none predicted: there is no Dice.
-    monkeypatch.setattr(trainer_module, "validate", lambda *given: {"validation_loss": 0.5})
+    monkeypatch.setattr(selection_module, "validate", lambda *given: {"validation_loss": 0.5})
     model = trained(request_for(validation_z=(3, 4)), tmp_path, [])
     assert model.record["metrics"] == {"validation_loss": 0.5}
     assert model.record["training"]["steps"] == 6

@@ -23,12 +23,12 @@ from cristae.networks import AddedNetwork, UNet
 from cristae.networks.devices import memory_format, ran_out_of_memory
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.data import training_batches
+from cristae.training.divergence import TrainingDivergedError
 from cristae.training.optimiser import AdamW
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.training.precision import precision_is_mixed
 from cristae.training.schedule import Schedule, learning_rate
-from cristae.training.trainer import TrainingDivergedError
 from cristae.training.unlabelled import UnlabelledReader, UnlabelledSampler
 
 _HIDDEN = 0.5

@@ -2,22 +2,22 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cristae.errors import Cancelled, CristaeError, OutOfMemory
-from cristae.events import Event, Metrics, Note, Progress
+from cristae.errors import Cancelled, OutOfMemory
+from cristae.events import Event, Note, Progress
 from cristae.networks import AddedNetwork, UNet
 from cristae.networks.devices import memory_format, ran_out_of_memory
 from cristae.training.averaging import WeightAverage
-from cristae.training.calibration import Calibration, calibrate, known_logits
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.choices import Choices
 from cristae.training.data import training_batches
+from cristae.training.divergence import TrainingDivergedError, check_weights, checked_loss
 from cristae.training.first_weights import frozen, set_to_train
 from cristae.training.losses import compared, loss_named, patch_errors
 from cristae.training.optimiser import AdamW
@@ -26,9 +26,11 @@ from cristae.training.plan import Plan
 from cristae.training.precision import precision_is_mixed
 from cristae.training.preview import Preview
 from cristae.training.schedule import Schedule, learning_rate
+from cristae.training.selection import Selection
 from cristae.training.supervision import DeepSupervision, supervised_loss
+from cristae.training.team import ALONE, Team
 from cristae.training.unlabelled import PseudoLabels, unlabelled_loss, weight_of
-from cristae.training.validation import steps_between, validate
+from cristae.training.validation import steps_between
 
 _CHECKPOINT_EVERY_S = 60.0
 _TOLD_EVERY_S = 1.0
@@ -36,14 +38,6 @@ _TIMED_STEPS = 4
 _FEWEST_STEPS = 150
 _SLOWER = 0.25
 """After a divergence the training goes on with this share of its learning rate."""
-_CLEARLY_BETTER = 0.01
-"""Weights from before the end are taken only if their Dice is better by this: less is chance."""
-
-
-class TrainingDivergedError(CristaeError):
-    """The loss, or a weight, is no number any more."""
-
-    code = "INTERNAL"
 
 
 @dataclass
@@ -68,6 +62,15 @@ class Trainer:
         Where checkpoints go, and what tells this training from others.
     on_event, should_stop
         As for :func:`cristae.training.train`.
+    team
+        The processes that train together; each computes its share of every batch.
+
+    Attributes
+    ----------
+    selection
+        Figures, curve and the best weights so far.
+    schedule
+        How far it is.
     """
 
     plan: Plan
@@ -80,9 +83,7 @@ class Trainer:
     work: Mapping[str, Any]
     on_event: Callable[[Event], None]
     should_stop: Callable[[], bool]
-    best_values: dict[str, float] = field(default_factory=dict)
-    best_step: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
+    team: Team = ALONE
 
     def __post_init__(self) -> None:
         choices = self.plan.choices
@@ -98,14 +99,20 @@ class Trainer:
         self._average = WeightAverage(self.network)
         pseudo = choices.pseudo == "on"
         self._pseudo = PseudoLabels(self.patches, self.network, self._members) if pseudo else None
-        self._best: dict[str, Tensor] = {}
-        self._values: dict[str, float] = {}
-        self._untold: Metrics | None = None
+        self.selection = Selection(
+            self.plan,
+            self.network,
+            self.patches,
+            self.validation,
+            self.preview,
+            self.device,
+            self.on_event,
+            self.team,
+        )
         torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every step has the same shapes
         self._mixed = False
         self.batch = choices.batch
         self.learning_rate = choices.learning_rate
-        self._last_validation = 0
         self._warm_since = 0.0
         self._saved_at = self._told_at = time.monotonic()
 
@@ -116,7 +123,7 @@ class Trainer:
             astray = ""
             try:
                 self._train()
-                return self._result()
+                return self.selection.chosen(self._average.tensors)
             except TrainingDivergedError as error:
                 astray = str(error)
             except RuntimeError as error:
@@ -143,7 +150,7 @@ class Trainer:
         losses: list[Tensor] = []
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
-                self._tell_figures()
+                self.selection.tell()
                 if self.should_stop():
                     self._save()
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
@@ -161,7 +168,7 @@ class Trainer:
             batches.close()
             if self._pseudo is not None:
                 self._pseudo.close()
-        if self._last_validation < schedule.step:
+        if self.selection.last_step < schedule.step:
             self._validate(losses)
         self._save()
 
@@ -238,29 +245,13 @@ class Trainer:
         if now - self._told_at < _TOLD_EVERY_S and self.schedule.step > 1:
             return
         self._told_at = now
-        loss = self._checked(losses[-1])
+        loss = checked_loss(losses[-1], self.schedule.step)
         step, steps = self.schedule.step, self.schedule.expected_steps
         about = "" if self.plan.steps is not None else "about "
         detail = f"step {step} of {about}{steps}, loss {loss:.2f}"
-        if "dice" in self.best_values:
-            detail += f", Dice {self.best_values['dice']:.3f}"
+        if "dice" in self.selection.best_values:
+            detail += f", Dice {self.selection.best_values['dice']:.3f}"
         self.on_event(Progress("Training", self.schedule.progress, self.schedule.seconds_left, detail))
-
-    def _checked(self, loss: Tensor) -> float:
-        """Return the loss as a number; if it is none, the training went astray."""
-        if not torch.isfinite(loss):
-            raise TrainingDivergedError(
-                f"The training went astray by step {self.schedule.step}: its loss is no number any more."
-            )
-        return float(loss)
-
-    def _check_weights(self) -> None:
-        """Let no weights into a checkpoint or a model that are no numbers."""
-        weights = [*self.network.state_dict().values(), *self._average.tensors.values()]
-        if not torch.stack([torch.isfinite(w).all() for w in weights]).all():
-            raise TrainingDivergedError(
-                f"The training went astray by step {self.schedule.step}: its weights are no numbers any more."
-            )
 
     def _go_back(self, astray: str) -> None:
         """Return to the last good state and go on with smaller steps; the second time, give up."""
@@ -301,90 +292,22 @@ class Trainer:
         every = steps_between(
             self.validation, self.choices, self.plan.network.in_channels, self.schedule.expected_steps
         )
-        return self.schedule.step - self._last_validation >= every
+        return self.schedule.step - self.selection.last_step >= every
+
+    def _nothing_improves(self) -> bool:
+        return self.selection.nothing_improves(self.schedule.step, self.schedule.expected_steps)
 
     def _validate(self, losses: Sequence[Tensor]) -> None:
         schedule = self.schedule
         values = {"learning_rate": learning_rate(schedule.progress, self.learning_rate)}
         if losses:
-            values["loss"] = self._checked(torch.stack(list(losses)).mean())
+            values["loss"] = checked_loss(torch.stack(list(losses)).mean(), schedule.step)
         self._check_weights()
-        if self.validation:
-            found = self.figures(self._average.tensors)
-            self._checked(torch.tensor(found["validation_loss"]))
-            values |= found
-            self._values = found
-            # Without a voxel of any object, neither there nor predicted, there is no Dice to go by.
-            if found.get("dice", -1.0) > self.best_values.get("dice", -1.0):
-                self._best = {name: tensor.clone() for name, tensor in self._average.tensors.items()}
-                self.best_values, self.best_step = found, schedule.step
-        self._last_validation = schedule.step
-        self.history.append({"step": schedule.step, **values})
-        if self.preview is not None:
-            self.preview.keep()
-        self._untold = Metrics(schedule.step, values)
+        self.selection.take(schedule.step, values, self._average.tensors)
 
-    def _tell_figures(self) -> None:
-        """Tell the figures of the last validation; behind the last step, :meth:`tell_end` has better ones."""
-        if self._untold is not None:
-            self.on_event(self._untold)
-        self._untold = None
-
-    def tell_end(self, values: Mapping[str, float]) -> None:
-        """Tell the figures of the weights that are kept, and let the curve end with them."""
-        step, last = self.schedule.step, self.history[-1]
-        of_steps = ("step", "learning_rate", "loss")  # the rest told of weights that may not be kept
-        self.history[-1] = {name: last[name] for name in of_steps if name in last} | dict(values)
-        if self.preview is not None:
-            self.preview.keep()
-        dice = f", Dice {values['dice']:.3f}" if "dice" in values else ""
-        self.on_event(Progress("Training", 1.0, None, f"step {step} of {step}{dice}"))
-        self.on_event(Metrics(step, {k: v for k, v in self.history[-1].items() if k != "step"}))
-
-    def figures(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the figures of the network with these weights on the validation part."""
-        training = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-        self.network.load_state_dict(dict(weights))
-        moved = (self._moved(x.contiguous(memory_format=self._format), t) for x, t in self.validation)
-        try:
-            classes = self.patches.reading.answers
-            watch = None if self.preview is None else self.preview.watch
-            return validate(self.network, moved, classes, self._members, self._loss, watch)
-        finally:
-            self.network.load_state_dict(training)
-
-    def _nothing_improves(self) -> bool:
-        if not self.validation or self.best_step == 0:
-            return False
-        waited = (self.schedule.step - self.best_step) / max(1, self.schedule.expected_steps)
-        if waited < self.plan.choices.patience:
-            return False
-        self.on_event(Note(f"Nothing has improved since step {self.best_step}: the training ends early."))
-        return True
-
-    def _result(self) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Return the last average, or the best one if that was clearly better."""
-        last = self._average.tensors
-        if not self.validation:
-            return last, {}
-        values = self._values or self.figures(last)
-        if self._best and self.best_values["dice"] > values.get("dice", 0.0) + _CLEARLY_BETTER:
-            self.on_event(Note(f"The weights of step {self.best_step} predicted best; they are the model."))
-            return self._best, self.best_values
-        return last, values
-
-    def calibrated(self, weights: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Calibration]:
-        """Return the weights with a last layer that is calibrated on the validation part."""
-        self.network.load_state_dict(dict(weights))
-        self.network.eval()
-        with torch.inference_mode():
-            answers = [
-                (self.network(self._moved(x.contiguous(memory_format=self._format), t)[0]).cpu(), t)
-                for x, t in self.validation
-            ]
-            members = None if self._members is None else self._members.cpu()
-            found = calibrate(*known_logits(answers, self.patches.sampler.seed), members)
-        return found.folded(weights, self.network.config.upscale_zyx), found
+    def _check_weights(self) -> None:
+        weights = [*self.network.state_dict().values(), *self._average.tensors.values()]
+        check_weights(weights, self.schedule.step)
 
     def _save(self) -> None:
         self._check_weights()
@@ -393,7 +316,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "heads": self._supervised.heads.state_dict(),
             "average": self._average.tensors,
-            "best": self._best,
+            "best": self.selection.best,
             "optimiser": self._optimiser.state(),
             "errors": self.patches.sampler.state(),
         }
@@ -401,14 +324,14 @@ class Trainer:
         numbers = {
             "step": self.schedule.step,
             "spent_s": self.schedule.elapsed_s,
-            "last_validation": self._last_validation,
+            "last_validation": self.selection.last_step,
             "batch": self.batch,
             "learning_rate": self.learning_rate,
             "mixed": self._mixed,
             "device": self.device.type,
-            "best_values": self.best_values,
-            "best_step": self.best_step,
-            "history": self.history,
+            "best_values": self.selection.best_values,
+            "best_step": self.selection.best_step,
+            "history": self.selection.history,
         }
         save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
 
@@ -433,17 +356,18 @@ class Trainer:
         self.network.load_state_dict(_part(found.tensors, "network", self.device))
         self._supervised.heads.load_state_dict(_part(found.tensors, "heads", self.device))
         self._average.tensors = _part(found.tensors, "average", self.device)
-        self._best = _part(found.tensors, "best", self.device)
+        selection = self.selection
+        selection.best = _part(found.tensors, "best", self.device)
         self._optimiser.load_state(_part(found.tensors, "optimiser", self.device))
         self.patches.sampler.load_state(_part(found.tensors, "errors", self.device))
         step = int(numbers["step"])
         self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, first_step=step)
-        self._last_validation = int(numbers["last_validation"])
+        selection.last_step = int(numbers["last_validation"])
         self.batch, self.learning_rate = int(numbers["batch"]), float(numbers["learning_rate"])
         if numbers["device"] == self.device.type:  # or else the result would depend on the interruption
             self._mixed = bool(numbers["mixed"])
-        self.best_values, self.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
-        self.history = [dict(values) for values in numbers["history"]]
+        selection.best_values, selection.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
+        selection.history = [dict(values) for values in numbers["history"]]
 
 
 def _part(tensors: Mapping[str, Tensor], part: str, device: torch.device) -> dict[str, Tensor]:

@@ -156,8 +156,8 @@ def train(
     weights, before = trainer.run()
     calibration = None
     if validation and request.target != "instances":  # what finds objects knows the probabilities as they are
-        weights, calibration = trainer.calibrated(weights)
-    values = trainer.figures(weights) if validation else {}
+        weights, calibration = trainer.selection.calibrated(weights)
+    values = trainer.selection.figures(weights) if validation else {}
     if calibration is not None and any(calibration.biases) and "dice" in values and "dice" in before:
         on_event(
             Note(
@@ -165,14 +165,14 @@ def train(
                 f"{values['dice']:.3f} instead of {before['dice']:.3f} there."
             )
         )
-    trainer.tell_end(values)
+    trainer.selection.tell_end(values)
     schedule = trainer.schedule
     learned = Learned(
         network=plan.network,
         choices=trainer.choices,
         weights=weights,
         values=values,
-        history=trainer.history,
+        history=trainer.selection.history,
         steps=schedule.step,
         seconds=schedule.elapsed_s,
         calibration=calibration,

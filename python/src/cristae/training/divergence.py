@@ -1,0 +1,37 @@
+"""When a training has gone astray: its loss, or a weight, is no number any more."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from cristae.errors import CristaeError
+
+
+class TrainingDivergedError(CristaeError):
+    """The loss, or a weight, is no number any more."""
+
+    code = "INTERNAL"
+
+
+def checked_loss(loss: Tensor, step: int) -> float:
+    """Return a loss as a number; if it is none, the training went astray by this step.
+
+    Examples
+    --------
+    >>> checked_loss(torch.tensor(0.5), step=3)
+    0.5
+    """
+    if not torch.isfinite(loss):
+        raise TrainingDivergedError(
+            f"The training went astray by step {step}: its loss is no number any more."
+        )
+    return float(loss)
+
+
+def check_weights(weights: Iterable[Tensor], step: int) -> None:
+    """Let no weights into a checkpoint or a model that are no numbers."""
+    if not torch.stack([torch.isfinite(w).all() for w in weights]).all():
+        raise TrainingDivergedError(
+            f"The training went astray by step {step}: its weights are no numbers any more."
+        )
