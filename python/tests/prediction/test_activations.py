@@ -141,7 +141,9 @@ def test_a_layer_that_is_not_there_and_a_part_beyond_the_image_are_refused(
     random_model: Models, tissue: NDArray[np.uint8]
 ) -> None:
     seen = Activations(random_model("volume"), ArrayImage(tissue), "cpu")
-    with pytest.raises(InvalidInput, match=r"no layer 'encoder.9'. It has: encoder.0.first.0, "):
+    with pytest.raises(
+        InvalidInput, match=r"no layer 'encoder.9'. It has encoder.0, encoder.1, up.0, decoder.0, head, and"
+    ):
         seen.layer("encoder.9")
     with pytest.raises(InvalidInput, match="13 x 75 x 91"):
         seen.box(seen.layer("head"), Box((0, 0, 0), (14, 75, 91)))

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.geometry import Box, grid
+from cristae.models.grid import model_grid
 from cristae.networks import UNetConfig
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.instances import check_memory
 from cristae.prediction.ledger import Ledger
 from cristae.prediction.pipeline import run_pipeline
-from cristae.prediction.resampling import ResampledImage, model_grid, weights, write_back
+from cristae.prediction.resampling import ResampledImage, weights, write_back
 from cristae.prediction.tiling import least_waste, tile_count, tiling
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import ArrayImage, VoxelSize

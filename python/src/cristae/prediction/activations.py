@@ -5,7 +5,6 @@ takes, so that the maps are those of a run over the whole image.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -13,37 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cristae.errors import Cancelled, InvalidInput
+from cristae.errors import Cancelled
 from cristae.events import Event, Progress
 from cristae.geometry import Box
+from cristae.models.layers import Layer, find_layer
 from cristae.networks import Frame
 from cristae.prediction.devices import voxels_at_once
 from cristae.prediction.predicting import Output
 from cristae.prediction.predictor import Model, Predictor, Triple, load_predictor
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image, VoxelSize
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer whose maps can be shown.
-
-    Attributes
-    ----------
-    name
-        As the weights are called: "encoder.0.first.0".
-    kind
-        What it is: "Conv3d", "ResidualBlock".
-    maps
-        How many maps it makes.
-    reduction_zyx
-        Voxels of the model's grid that one of its own stands for.
-    """
-
-    name: str
-    kind: str
-    maps: int
-    reduction_zyx: Triple
 
 
 class Activations:
@@ -78,10 +56,8 @@ class Activations:
         self._shape = image.shape_czyx[1:]
         voxel_nm, dims = model.record.get("voxel_size_nm"), self._predictor.config.dims
         self._image = on_model_grid(image, voxel_nm, dims, on_event)
-        grid = self._image.shape_czyx[1:]
-        self._scale = [new / old for new, old in zip(grid, self._shape, strict=True)]
         self._frame: Frame = self._predictor.frame(self._image)
-        self.layers = _layers(self._predictor, self._frame)
+        self.layers = layers_of(self._predictor)
 
     def layer(self, name: str) -> Layer:
         """Return a layer by its name.
@@ -89,13 +65,9 @@ class Activations:
         Raises
         ------
         InvalidInput
-            The sentence lists the names that there are.
+            There is none; the sentence lists names.
         """
-        found = next((layer for layer in self.layers if layer.name == name), None)
-        if found is None:
-            names = ", ".join(layer.name for layer in self.layers)
-            raise InvalidInput(f"The network has no layer '{name}'. It has: {names}.")
-        return found
+        return find_layer(self.layers, name)
 
     def box(self, layer: Layer, region: Box) -> Box:
         """Return the voxels of the layer (z, y, x) that stand for a region of the image, whole ones.
@@ -105,21 +77,7 @@ class Activations:
         InvalidInput
             The region reaches beyond the image.
         """
-        if not Box.of_shape(self._shape).contains(region):
-            raise InvalidInput(
-                f"The region {region} reaches beyond the image of {_times(self._shape)} voxels."
-            )
-        start = [
-            int(first * scale) // step
-            for first, scale, step in zip(region.start, self._scale, layer.reduction_zyx, strict=True)
-        ]
-        stop = [
-            -(-min(int(np.ceil(last * scale)), length) // step)
-            for last, scale, length, step in zip(
-                region.stop, self._scale, self._frame.shape_zyx, layer.reduction_zyx, strict=True
-            )
-        ]
-        return Box(tuple(start), tuple(stop))
+        return layer.box(region, self._shape, self._frame.shape_zyx)
 
     def voxel_size(self, layer: Layer) -> VoxelSize | None:
         """Return the size of a voxel of the layer; None if that of the image is not known."""
@@ -179,15 +137,25 @@ class Activations:
         return zip(sides, layer.reduction_zyx, self._frame.step_zyx, strict=True)
 
 
-def _layers(predictor: Predictor, frame: Frame) -> tuple[Layer, ...]:
-    """Find the layers by running the network on zeros, two steps of its grid to a side."""
-    tile: Triple = tuple(2 * step for step in frame.step_zyx)  # type: ignore[assignment]
+def layers_of(predictor: Predictor) -> tuple[Layer, ...]:
+    """Return the layers of a network that have maps, in the order in which they compute.
+
+    They are found by running it on zeros, two steps of its grid to a side.
+
+    Parameters
+    ----------
+    predictor
+        With its normalisation not folded, or layers are missing.
+    """
+    downsample = predictor.preprocessing.downsample_zyx
+    step = [stride * factor for stride, factor in zip(predictor.stride_zyx, downsample, strict=True)]
+    tile: Triple = tuple(2 * side for side in step)  # type: ignore[assignment]
     kinds = {name: type(module).__name__ for name, module in predictor.network.named_modules()}
     found = []
     for name, maps in _observed(predictor, predictor.blank(tile), None).items():
         exact = all(
-            size and side % size == 0 and step % (side // size) == 0
-            for side, size, step in zip(tile, maps.shape[1:], frame.step_zyx, strict=True)
+            size and side % size == 0 and whole % (side // size) == 0
+            for side, size, whole in zip(tile, maps.shape[1:], step, strict=True)
         )
         if exact:  # a layer that looks at the whole tile at once has no maps
             z, y, x = (side // size for side, size in zip(tile, maps.shape[1:], strict=True))
@@ -242,7 +210,3 @@ def _reduced(box: Box, reduction: Triple) -> Box:
         tuple(s // r for s, r in zip(box.start, reduction, strict=True)),
         tuple(s // r for s, r in zip(box.stop, reduction, strict=True)),
     )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

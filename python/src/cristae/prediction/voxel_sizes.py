@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
-from cristae.prediction.resampling import ResampledImage, model_grid, scales
+from cristae.models.grid import model_grid, scales
+from cristae.prediction.resampling import ResampledImage
 from cristae.volumes import Image
 
 DOUBTFUL, ABSURD = 4.0, 16.0
