@@ -171,6 +171,7 @@ class Limits:
     max_classes: int = 254
     max_open_uploads: int = 32
     max_open_jobs: int = 1000
+    max_maps_bytes: int = 4 * GIB
     max_training_volumes: int = 64
     max_settings: int = 64
     max_page_size: int = 200

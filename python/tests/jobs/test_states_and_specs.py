@@ -4,6 +4,7 @@ import pytest
 
 from cristae.errors import CorruptData
 from cristae.events import Metrics, Note, PlanMade, Progress
+from cristae.geometry import Box
 from cristae.jobs.protocol import (
     MAX_LINE,
     Order,
@@ -51,6 +52,7 @@ SPECS = [
     PredictionSpec("m", "c" * 64, "probabilities", "cuda:0"),
     PredictionSpec("m", "c" * 64, flips=True),
     PredictionSpec("m", "c" * 64, more_models=("n", "o"), combine="vote"),
+    PredictionSpec("m", "c" * 64, "activations", layer="head", region=Box((0, 1, 2), (3, 4, 5))),
 ]
 
 

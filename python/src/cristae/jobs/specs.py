@@ -16,10 +16,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from cristae.errors import CorruptData
+from cristae.errors import CorruptData, CristaeError
+from cristae.geometry import Box
 from cristae.volumes.classes import LabelClass
 
 Kind = Literal["training", "prediction"]
+Output = Literal["labels", "instances", "probabilities", "uncertainty", "activations"]
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,17 @@ class TrainingSpec:
 
 @dataclass(frozen=True)
 class PredictionSpec:
-    """A prediction, as ``PredictionSpec`` of the contract has it."""
+    """A prediction, as ``PredictionSpec`` of the contract has it; ``region`` is in voxels (z, y, x)."""
 
     model_name: str
     image_volume_id: str
-    output: Literal["labels", "instances", "probabilities", "uncertainty"] = "labels"
+    output: Output = "labels"
     device: str = ""
     flips: bool = False
     more_models: tuple[str, ...] = ()
     combine: Literal["mean", "median", "vote"] = "mean"
+    layer: str = ""
+    region: Box | None = None
 
     kind: Kind = field(default="prediction", init=False)
 
@@ -115,6 +119,8 @@ def spec_from_json(line: str) -> Spec:
         kind = record.pop("kind")
         if kind == "prediction":
             record["more_models"] = tuple(record.get("more_models", ()))  # an older journal has none
+            if record.get("region") is not None:
+                record["region"] = Box(**record["region"])
             return PredictionSpec(**record)
         if kind != "training":
             raise ValueError(kind)
@@ -123,7 +129,7 @@ def spec_from_json(line: str) -> Spec:
         for name in ("budget", "z", "validation_z"):
             record[name] = tuple(record[name]) if record[name] is not None else None
         return TrainingSpec(**record)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, CristaeError) as error:
         raise CorruptData("A job's spec in the journal cannot be read; submit the job again.") from error
 
 

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -148,6 +148,11 @@ class Client:
         """Return all models, newest first."""
         return self._pages(models_pb2_grpc.ModelsStub, "ListModels", models_pb2.ListModelsRequest, "models")
 
+    def layers(self, model: str) -> list[models_pb2.Layer]:
+        """Return the layers of a model, in the order in which they compute."""
+        request = models_pb2.ListLayersRequest(model_name=model)
+        return list(self._call_long(models_pb2_grpc.ModelsStub, "ListLayers", request).layers)
+
     def delete_model(self, name: str) -> None:
         """Delete a model."""
         self._call(models_pb2_grpc.ModelsStub, "DeleteModel", models_pb2.DeleteModelRequest(name=name))
@@ -277,7 +282,8 @@ class Client:
         """Fetch a volume (c, z, y, x)."""
         request = volumes_pb2.GetVolumeRequest(volume_id=volume_id)
         volume = self._call(volumes_pb2_grpc.VolumesStub, "GetVolume", request)
-        spec = replace(volume_spec(volume.spec, Limits()))
+        made = Limits(max_channels=volume.spec.shape.c)  # maps of a layer may have more than what is sent
+        spec = volume_spec(volume.spec, made)
         voxels = np.empty(shape_czyx(volume.spec.shape), spec.dtype)
         wanted = 0
         while wanted < spec.blocks.count:

@@ -1,11 +1,9 @@
 """What the server can compute on, found without loading torch into the server."""
 
 import asyncio
-import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,9 +11,10 @@ from pathlib import Path
 
 import psutil
 
+from cristae.service.asking import ask_worker, last_words
+
 _log = logging.getLogger(__name__)
 
-_LONGEST_LOOK_S = 60.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 600.0
 
 
@@ -64,10 +63,7 @@ class Devices:
                 self.known = (*await asyncio.to_thread(_ask_torch), cpu())
             self.complete = True
         except Exception as error:
-            said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
-            _log.exception(
-                "Looking for GPUs failed; the CPU is used meanwhile. %s", said.decode(errors="replace")
-            )
+            _log.exception("Looking for GPUs failed; the CPU is used meanwhile. %s", last_words(error))
             self.complete = False
         self._found.set()
 
@@ -105,11 +101,4 @@ def _has_driver() -> bool:
 
 
 def _ask_torch() -> list[Device]:
-    answer = subprocess.run(
-        [sys.executable, "-m", "cristae.worker", "--gpus"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_LONGEST_LOOK_S,
-        check=True,
-    )
-    return [Device(**record) for record in json.loads(answer.stdout)]
+    return [Device(**record) for record in ask_worker("--gpus")]

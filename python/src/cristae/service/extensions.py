@@ -2,19 +2,15 @@
 
 import asyncio
 import contextlib
-import json
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 from cristae.errors import InvalidInput
 from cristae.extensions import OWN_NAMES, announce, names_of
+from cristae.service.asking import FAILURES, ask_worker, last_words
 from cristae.settings import Home
 
 _log = logging.getLogger(__name__)
-
-_LONGEST_LOOK_S = 60.0
 
 
 class Extensions:
@@ -49,17 +45,9 @@ def _state_of(folder: Path) -> tuple[str, ...]:
 
 def _ask_child(home: Home) -> None:
     try:
-        answer = subprocess.run(  # noqa: S603 - our own worker
-            [sys.executable, "-m", "cristae.worker", "--home", str(home.root), "--extensions"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_LONGEST_LOOK_S,
-            check=True,
-        )
-        found = json.loads(answer.stdout.splitlines()[-1])  # the owner's files may have printed something
-    except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
-        said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
-        _log.exception("The extensions could not be looked at. %s", (said or b"").decode(errors="replace"))
+        found = ask_worker("--home", str(home.root), "--extensions")
+    except FAILURES as error:
+        _log.exception("The extensions could not be looked at. %s", last_words(error))
         found = "The extensions of this server could not be looked at. Its owner finds the reason in its log."
     if isinstance(found, str):
         _log.warning("%s", found)

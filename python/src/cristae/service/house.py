@@ -9,9 +9,11 @@ from typing import Any
 from cristae.errors import Busy
 from cristae.jobs.journal import Journal
 from cristae.jobs.supervisor import Supervisor
-from cristae.models import ModelLibrary
+from cristae.models import ModelLibrary, ModelPackage
+from cristae.models.layers import Layer
 from cristae.service.devices import Devices
 from cristae.service.extensions import Extensions
+from cristae.service.layers import Layers
 from cristae.settings import Home, Limits
 from cristae.volumes import VolumeStore
 
@@ -43,6 +45,7 @@ class House:
         self.journal, self.supervisor, self.devices = journal, supervisor, devices
         self.changing = asyncio.Lock()
         self.extensions = Extensions(home)
+        self._layers = Layers(home)
         self._quick = ThreadPoolExecutor(4, "quick")
         self._blocks = ThreadPoolExecutor(8, "blocks")
         self._long = ThreadPoolExecutor(2, "long")
@@ -80,6 +83,10 @@ class House:
     async def look_at_extensions(self) -> None:
         """Know what the owner of the home added as it is now; it takes a moment only if that changed."""
         await self.joined("extensions", self.extensions.look)
+
+    async def layers_of(self, model: ModelPackage) -> tuple[Layer, ...]:
+        """Return the layers of a model whose maps can be shown, or raise what it is that forbids that."""
+        return await self.joined(f"layers {model.digest}", lambda: self.long(self._layers.of, model))
 
     async def refuse_if_needed(self, *, volume: str = "", model: str = "") -> None:
         """Raise Busy if a job that waits or runs needs this volume or model."""

@@ -1,14 +1,16 @@
 """Jobs and models between the contract's messages and the program's own words."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 
 from cristae.errors import InvalidInput, LimitExceeded
 from cristae.events import Metrics, Note, PlanMade, Progress
+from cristae.geometry import Box
 from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
-from cristae.jobs.specs import LabelledVolume, PredictionSpec, TrainingSpec
+from cristae.jobs.specs import LabelledVolume, Output, PredictionSpec, TrainingSpec
 from cristae.models.alike import check_combination
+from cristae.models.layers import Layer, outermost
 from cristae.service.messages import (
     check_digest,
     check_name,
@@ -21,12 +23,7 @@ from cristae.training.choices import read_settings
 from cristae.v1 import common_pb2, jobs_pb2, models_pb2
 
 TARGETS: tuple[Literal["classes", "masks", "instances"], ...] = ("classes", "masks", "instances")
-OUTPUTS: tuple[Literal["labels", "instances", "probabilities", "uncertainty"], ...] = (
-    "labels",
-    "instances",
-    "probabilities",
-    "uncertainty",
-)
+OUTPUTS: tuple[Output, ...] = get_args(Output)
 
 
 def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpec:
@@ -109,6 +106,7 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
     output = next((known for known in OUTPUTS if known == asked), None)
     if output is None:
         raise InvalidInput(f"The output {asked!r} is not known; this server makes {', '.join(OUTPUTS)}.")
+    _check_layer(message, output)
     return PredictionSpec(
         model_name=check_name(message.model_name, limits, "The model's name"),
         image_volume_id=check_digest(message.image_volume_id, "The image's volume id"),
@@ -117,7 +115,28 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         flips=message.flips,
         more_models=tuple(check_name(name, limits, "A model's name") for name in message.more_models),
         combine=check_combination(message.combine or "mean"),
+        layer=message.layer,
+        region=_region(message.region) if message.HasField("region") else None,
     )
+
+
+def _check_layer(message: jobs_pb2.PredictionSpec, output: Output) -> None:
+    """Refuse what is only for the maps of a layer with other results, and the other way round."""
+    if output != "activations":
+        if message.layer or message.HasField("region"):
+            raise InvalidInput(
+                f"A layer and a part of the image are for the output activations, not {output}."
+            )
+    elif not message.layer:
+        raise InvalidInput("The maps of which layer? Name one; the server lists those of a model.")
+    elif message.flips or message.more_models:
+        raise InvalidInput(
+            "The maps of a layer are those of one model, for the image as it is: without flips."
+        )
+
+
+def _region(box: common_pb2.Box) -> Box:
+    return Box((box.z_start, box.y_start, box.x_start), (box.z_stop, box.y_stop, box.x_stop))
 
 
 def job_message(job: JobRecord) -> jobs_pb2.Job:
@@ -148,9 +167,18 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 flips=job.spec.flips,
                 more_models=job.spec.more_models,
                 combine=job.spec.combine if job.spec.more_models else "",
+                layer=job.spec.layer,
+                region=None if job.spec.region is None else _region_message(job.spec.region),
             )
         )
     return message
+
+
+def _region_message(box: Box) -> common_pb2.Box:
+    (z_start, y_start, x_start), (z_stop, y_stop, x_stop) = box.start, box.stop
+    return common_pb2.Box(
+        z_start=z_start, y_start=y_start, x_start=x_start, z_stop=z_stop, y_stop=y_stop, x_stop=x_stop
+    )
 
 
 def _training_message(spec: TrainingSpec) -> jobs_pb2.TrainingSpec:
@@ -257,3 +285,23 @@ def model_message(name: str, digest: str, record: Mapping[str, Any]) -> models_p
         plan=record["plan"]["sentences"],
         outputs=record["outputs"],
     )
+
+
+def layer_messages(layers: Sequence[Layer]) -> list[models_pb2.Layer]:
+    """Return the layers of a network as messages."""
+    whole = set(outermost(layers))
+    messages = []
+    for layer in layers:
+        z, y, x = layer.reduction_zyx
+        messages.append(
+            models_pb2.Layer(
+                name=layer.name,
+                kind=layer.kind,
+                maps=layer.maps,
+                reduction_z=z,
+                reduction_y=y,
+                reduction_x=x,
+                is_part=layer not in whole,
+            )
+        )
+    return messages

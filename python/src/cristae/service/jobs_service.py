@@ -12,6 +12,7 @@ from cristae.models import classes_of, read_preview
 from cristae.models.alike import refuse_unlike
 from cristae.service.house import House
 from cristae.service.job_messages import event_message, job_message, prediction_spec, training_spec
+from cristae.service.layers import check_maps
 from cristae.service.messages import check_job_id, class_messages
 from cristae.service.pages import NO_SUCH_PAGE, page_size
 from cristae.service.status import ServerStopsError
@@ -52,7 +53,8 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         spec = prediction_spec(request.prediction, self._house.limits)
 
         async def check() -> str:
-            return await self._house.quick(_check_prediction, self._house, spec)
+            title = await self._house.quick(_check_prediction, self._house, spec)
+            return f"{title}, {await self._check_maps(spec)}" if spec.output == "activations" else title
 
         return await self._submit(job_id, spec, check)
 
@@ -140,6 +142,14 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         ]
         share_classes(readings)  # refuses labels that mean different things in different volumes
 
+    async def _check_maps(self, spec: PredictionSpec) -> str:
+        """Check that the maps of a layer can be made, and return its name."""
+        model = await self._house.quick(self._house.library.get, spec.model_name)
+        layers = await self._house.layers_of(model)
+        image = await self._house.quick(self._house.store.open, spec.image_volume_id)
+        check_maps(spec, model, layers, image, self._house.limits)
+        return spec.layer
+
 
 def _preview_of(house: House, job: JobRecord) -> jobs_pb2.Preview:
     """Return the picture that lies with the checkpoints, after the job with the model."""
@@ -226,7 +236,7 @@ def _read_labels(house: House, spec: TrainingSpec, masks: "Masks | None", number
 
 def _check_prediction(house: House, spec: PredictionSpec) -> str:
     model, image = house.library.get(spec.model_name), house.store.open(spec.image_volume_id)
-    if spec.output not in model.record["outputs"]:
+    if spec.output != "activations" and spec.output not in model.record["outputs"]:
         able = ", ".join(model.record["outputs"])
         raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")
     if image.shape_czyx[0] != model.record["channels"]:

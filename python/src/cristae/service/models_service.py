@@ -8,7 +8,7 @@ from cristae import __version__
 from cristae.models import ModelPackage, check_model_name
 from cristae.service.extensions import added_features
 from cristae.service.house import House
-from cristae.service.job_messages import OUTPUTS, TARGETS, model_message
+from cristae.service.job_messages import OUTPUTS, TARGETS, layer_messages, model_message
 from cristae.service.pages import page_of, page_size
 from cristae.settings import API_VERSION, OLDEST_API_VERSION
 from cristae.v1 import models_pb2, models_pb2_grpc, server_pb2, server_pb2_grpc
@@ -47,6 +47,13 @@ class Models(models_pb2_grpc.ModelsServicer):
     async def GetModel(self, request: models_pb2.GetModelRequest, context: Context) -> models_pb2.Model:  # noqa: N802
         """Tell about one model."""
         return _message(await self._house.quick(self._house.library.get, request.name))
+
+    async def ListLayers(  # noqa: N802
+        self, request: models_pb2.ListLayersRequest, context: Context
+    ) -> models_pb2.ListLayersResponse:
+        """List the layers of a model's network."""
+        model = await self._house.quick(self._house.library.get, request.model_name)
+        return models_pb2.ListLayersResponse(layers=layer_messages(await self._house.layers_of(model)))
 
     async def DeleteModel(  # noqa: N802
         self, request: models_pb2.DeleteModelRequest, context: Context
@@ -88,6 +95,7 @@ class Server(server_pb2_grpc.ServerServicer):
                 max_training_volumes=limits.max_training_volumes,
                 max_page_size=limits.max_page_size,
                 max_name_length=limits.max_name_length,
+                max_maps_bytes=limits.max_maps_bytes,
             ),
             devices=[
                 server_pb2.Device(

@@ -38,4 +38,15 @@ def error_of(failure: grpc.RpcError) -> CristaeError:
         return SlowError(details)
     metadata = failure.trailing_metadata() or ()
     code = next((str(value) for key, value in metadata if key == ERROR_KEY), "")
-    return _ERRORS.get(code, ServerRefusedError)(details)
+    return error_named(code, details)
+
+
+def error_named(code: str, sentence: str) -> CristaeError:
+    """Return the error that has this code.
+
+    Examples
+    --------
+    >>> error_named("NOT_FOUND", "No model has the name 'mito'.")
+    NotFound("No model has the name 'mito'.")
+    """
+    return _ERRORS.get(code, ServerRefusedError)(sentence)

@@ -1,6 +1,7 @@
 """The worker process: ``python -m cristae.worker --home DIR`` does one job.
 
-With ``--gpus`` it lists the GPUs instead, with ``--extensions`` what the owner of the home added.
+With ``--gpus`` it lists the GPUs instead, with ``--extensions`` what the owner of the home added, with
+``--layers`` the layers of a model.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cristae.computing import prepare_to_compute, prepare_to_train
 from cristae.errors import Cancelled, CristaeError
@@ -33,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path)
     parser.add_argument("--gpus", action="store_true", help="print the GPUs as JSON and end")
     parser.add_argument("--extensions", action="store_true", help="print what was added as JSON and end")
+    parser.add_argument("--layers", metavar="MODEL", help="print the layers of a model as JSON and end")
     chosen = parser.parse_args(arguments)
     if chosen.gpus:
         from cristae.worker.devices import gpus
@@ -44,6 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     use_extensions(home.extensions)
     if chosen.extensions:
         print(json.dumps(extensions_told()))
+        return 0
+    if chosen.layers:
+        print(json.dumps(layers_told(home, chosen.layers)))
         return 0
     faulthandler.enable()
     _end_at_once_when_told()
@@ -83,6 +89,16 @@ def do(home: Home, order: Order, line: Line) -> Ending:
     except Exception as error:
         _log.exception("The job failed")
         return explain(error)
+
+
+def layers_told(home: Home, model: str) -> dict[str, Any]:
+    """Return the layers of a model, or why they cannot be told."""
+    try:
+        from cristae.worker.layers import layers_of_model
+
+        return layers_of_model(home, model)
+    except CristaeError as error:
+        return {"code": error.code, "sentence": error.sentence}
 
 
 def extensions_told() -> dict[str, Sequence[str]] | str:

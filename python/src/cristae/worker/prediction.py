@@ -1,16 +1,18 @@
-"""One prediction job: from a volume and a model to a sealed volume."""
+"""One prediction job: from a volume and a model to a sealed volume, of answers or of a layer's maps."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from cristae.errors import InvalidInput
+from cristae.geometry import Box
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import PredictionSpec, staging_id
-from cristae.models import ModelLibrary
+from cristae.models import ModelLibrary, ModelPackage
 from cristae.prediction import form_of, predict
 from cristae.settings import Home, Limits
-from cristae.volumes import StoredVolume, VolumeSpec, VolumeStore, VolumeWriter
+from cristae.volumes import Image, StoredVolume, VolumeSpec, VolumeStore, VolumeWriter
 from cristae.volumes.durable import write_file_durably
 from cristae.worker.line import Line
 
@@ -39,7 +41,26 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
     image = store.open(spec.image_volume_id)
     library = ModelLibrary(home.models)
     models = [library.get(name) for name in (spec.model_name, *spec.more_models)]
-    form = form_of(models[0].record, spec.output)
+    if spec.output == "activations":
+        wanted, write = _maps(models[0], image, spec, order, line)
+    else:
+        wanted, write = _answers(models, image, spec, order, folder / "tiles.jsonl", line)
+    writer = _writer(store, wanted, staging_id(order.job_id))
+    try:
+        write(writer)
+        volume = writer.seal(lambda digest: write_file_durably(folder / "digest", digest.encode()))
+    finally:
+        writer.close()
+    return JobResult(outputs=((spec.output, volume.digest),))
+
+
+def _answers(
+    models: list[ModelPackage], image: Image, spec: PredictionSpec, order: Order, ledger: Path, line: Line
+) -> tuple[VolumeSpec, Callable[[VolumeWriter], None]]:
+    """Return what the answers of models look like, and what writes them."""
+    assert spec.output != "activations"  # noqa: S101 - of one layer of one model
+    kind = spec.output
+    form = form_of(models[0].record, kind)
     wanted = VolumeSpec(
         shape_czyx=(form.channels, *image.shape_czyx[1:]),
         dtype=form.dtype,
@@ -47,16 +68,15 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
         name=result_name(image.name, "+".join(model.name for model in models)),
         classes=form.classes,
     )
-    ledger = folder / "tiles.jsonl"
-    writer = _writer(store, wanted, staging_id(order.job_id))
-    if not writer.resumed:
-        ledger.unlink(missing_ok=True)  # it would vouch for tiles that are gone
-    try:
+
+    def write(writer: VolumeWriter) -> None:
+        if not writer.resumed:
+            ledger.unlink(missing_ok=True)  # it would vouch for tiles that are gone
         predict(
             models,
             image,
             writer,
-            kind=spec.output,
+            kind=kind,
             device=order.device,
             flips=spec.flips,
             combine=spec.combine,
@@ -64,10 +84,27 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
             on_event=line.tell,
             should_stop=line.should_stop,
         )
-        volume = writer.seal(lambda digest: write_file_durably(folder / "digest", digest.encode()))
-    finally:
-        writer.close()
-    return JobResult(outputs=((spec.output, volume.digest),))
+
+    return wanted, write
+
+
+def _maps(
+    model: ModelPackage, image: Image, spec: PredictionSpec, order: Order, line: Line
+) -> tuple[VolumeSpec, Callable[[VolumeWriter], None]]:
+    """Return what the maps of a layer look like, and what writes them."""
+    from cristae.prediction.activations import Activations
+
+    network = Activations(model, image, order.device, line.tell)
+    layer = network.layer(spec.layer)
+    region = spec.region or Box.of_shape(image.shape_czyx[1:])
+    z, y, x = network.box(layer, region).shape
+    wanted = VolumeSpec(
+        shape_czyx=(layer.maps, z, y, x),
+        dtype="float32",
+        voxel_size=network.voxel_size(layer),
+        name=result_name(image.name, f"{model.name}-{layer.name}"),
+    )
+    return wanted, lambda writer: network.write(layer, region, writer, line.should_stop)
 
 
 def _writer(store: VolumeStore, wanted: VolumeSpec, staged: str) -> VolumeWriter:
