@@ -173,6 +173,7 @@ class Limits:
     max_open_jobs: int = 1000
     max_maps_bytes: int = 4 * GIB
     max_training_volumes: int = 64
+    max_annotators: int = 16
     max_settings: int = 64
     max_page_size: int = 200
     max_training_minutes: float = 60.0 * 24 * 14

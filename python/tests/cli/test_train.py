@@ -19,6 +19,7 @@ from cristae import cli
 from cristae.errors import AlreadyExists, Busy, Cancelled, InvalidInput
 from cristae.events import Event, PlanMade, Progress
 from cristae.models import ModelLibrary
+from cristae.volumes.digest import array_digest
 
 # A network and patches as small as they come: the way is tested, not the result.
 TINY_SETTINGS = {"dimensions": "2", "levels": "2", "features": "4", "patch_zyx": "1,32,32", "batch": "2"}
@@ -194,6 +195,11 @@ def test_several_annotators_are_one_label_image_of_what_most_of_them_say(
     assert "% are ties or without a vote, and unknown" in told
     package = ModelLibrary(tmp_path / "home" / "models").get("both")
     assert package.record["plan"]["sentences"][0].startswith("2 annotators")
+    assert cli.main(["models", "show", "both"]) == 0
+    first, second = (array_digest(tifffile.imread(path)[None]) for path in (labels, tmp_path / "other.tif"))
+    assert package.record["data"][0]["labels_digest"] == first
+    assert package.record["data"][0]["further_labels_digests"] == [second]
+    assert f"with the labels {first[:12]} and those of 1 other annotator\n" in capsys.readouterr().out
     assert cli.main([*words, *forest, "--target", "instances"]) == 1
     assert "no majority of instances" in capsys.readouterr().err
     assert cli.main([*words, *forest, "--annotator", str(raw)]) == 1

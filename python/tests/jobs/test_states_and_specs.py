@@ -49,6 +49,7 @@ TRAINING = TrainingSpec(
 SPECS = [
     TRAINING,
     TrainingSpec("m", ()),
+    TrainingSpec("m", (LabelledVolume("a" * 64, "b" * 64, ("c" * 64, "d" * 64)),)),
     PredictionSpec("m", "c" * 64, "probabilities", "cuda:0"),
     PredictionSpec("m", "c" * 64, flips=True),
     PredictionSpec("m", "c" * 64, more_models=("n", "o"), combine="vote"),
@@ -79,8 +80,16 @@ def test_a_spec_that_was_kept_before_there_were_flips_has_none():
     assert spec_from_json(kept) == PredictionSpec("m", "c", flips=False)
 
 
+def test_a_spec_that_was_kept_before_there_were_several_annotators_has_one():
+    kept = spec_to_json(TRAINING).replace('"further_labels_volume_ids":[],', "")
+    assert "further" not in kept
+    assert spec_from_json(kept) == TRAINING
+
+
 def test_a_spec_names_what_must_stay_until_it_has_ended():
     assert TRAINING.needs_volumes() == ("a" * 64, "b" * 64)
+    pairs = LabelledVolume("a", "b", ("c", "d")), LabelledVolume("e", "f")
+    assert TrainingSpec("m", pairs).needs_volumes() == ("a", "b", "c", "d", "e", "f")
     assert TRAINING.needs_models() == ("older",)
     assert TrainingSpec("m", ()).needs_models() == ()
     assert PredictionSpec("m", "c" * 64).needs_volumes() == ("c" * 64,)

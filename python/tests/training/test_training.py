@@ -18,13 +18,15 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from cristae.errors import Cancelled, InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
 from cristae.geometry import Box
+from cristae.labels import MajorityVote
 from cristae.models import ModelLibrary
 from cristae.networks import Frame, Preprocessing, build, total_stride
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
 from cristae.training import patches as patches_module
 from cristae.training import trainer as trainer_module
 from cristae.training.augmentation import Augmentation
-from cristae.training.pairs import doubtful_sizes_told, read_pairs
+from cristae.training.pairs import read_pairs
+from cristae.training.voxel_sizes import doubtful_sizes_told
 from cristae.volumes import ArrayImage, LabelClass, VoxelSize
 
 SMALL = {"features": "4", "levels": "2", "batch": "2", "patch_zyx": "1,32,32", "downsample_zyx": "1,1,1"}
@@ -299,6 +301,39 @@ def test_of_several_images_parts_are_held_out_and_named(tmp_path: Path) -> None:
     trained(TrainingRequest(pairs, "m", budget=Budget(steps=2), settings=SMALL), tmp_path, events.append)
     told = [e.sentence for e in events if isinstance(e, Note) and "Validated on" in e.sentence]
     assert ["of stack 0" in told[0], "of stack 1" in told[1]] == [True, True]
+
+
+def test_the_plan_says_of_which_of_several_images_it_speaks_and_how_far_annotators_agree() -> None:
+    image, mask = blobs(3, 40)
+    shifted = np.roll(mask, 2, axis=2)
+    vote = MajorityVote([ArrayImage(mask), ArrayImage(shifted), ArrayImage(mask)])
+    other, truth = blobs(3, 40, seed=1)
+    truth[1] = 0
+    pairs = [(ArrayImage(image, SERIAL, name="a.tif"), vote), (ArrayImage(other, SERIAL), ArrayImage(truth))]
+    plan = inspect_and_plan(TrainingRequest(pairs, "m", settings=SMALL), "cpu")
+    agreed = 100 * float((mask == shifted).mean())
+    assert plan.sentences[0] == (
+        f"Image 1 of 2, a.tif: 3 annotators: they all agree on {agreed:.1f} % of the voxels."
+    )
+    assert (
+        "Image 2 of 2: 2 of 3 sections carry labels; the 1 other counts as not annotated." in plan.sentences
+    )
+
+
+def test_of_several_images_the_one_whose_labels_are_refused_is_named() -> None:
+    image, mask = blobs(3, 40)
+    good = (ArrayImage(image, SERIAL, name="a.tif"), ArrayImage(mask))
+    empty = (ArrayImage(image, SERIAL, name="b.tif"), ArrayImage(np.zeros_like(mask)))
+    with pytest.raises(InvalidInput, match=r"^Image 2 of 2, b\.tif: The labels are empty"):
+        inspect_and_plan(TrainingRequest([good, empty], "m"), "cpu")
+    two = ArrayImage(np.stack([mask, mask]))
+    three = np.stack([mask, mask])
+    three[0, 0, 0, :2] = 7, 9
+    masks = [(good[0], two), (good[0], ArrayImage(three))]
+    with pytest.raises(
+        InvalidInput, match=r"^Image 2 of 2: Channel 1 of the labels holds the values 1 and 7"
+    ):
+        inspect_and_plan(TrainingRequest(masks, "m", target="masks"), "cpu")
 
 
 def test_sections_to_validate_on_that_carry_no_labels_are_refused(tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ def show_model(arguments: argparse.Namespace) -> int:
         print(f"what it makes of the part held out: {model.path / PREVIEW_FILE}")
     for pair in record["data"]:
         image, labels = (str(pair.get(f"{what}_digest", ""))[:12] for what in ("image", "labels"))
-        print(f"trained on the image {image} with the labels {labels}")
+        further = len(pair.get("further_labels_digests", ()))
+        others = f" and those of {further} other annotator{'s' * (further > 1)}" if further else ""
+        print(f"trained on the image {image} with the labels {labels}{others}")
     for sentence in record["plan"]["sentences"]:
         print(f"  - {sentence}")
     return 0

@@ -70,11 +70,12 @@ def augment(
     ... # doctest: +SKIP
     """
     from cristae.door.results import check_target
-    from cristae.door.sources import class_table, opened_pairs, unknown_of, voxel_size
+    from cristae.door.sources import class_table, opened_pairs, voxel_size
     from cristae.errors import InvalidInput
     from cristae.events import PlanMade
     from cristae.extensions import use_extensions
     from cristae.geometry import Box
+    from cristae.labels import unknown_of
     from cristae.settings import Home
     from cristae.training import TrainingRequest, inspect_and_plan
     from cristae.training.patch_preview import preview_patches
@@ -90,7 +91,7 @@ def augment(
         pairs=opened,
         model_name="preview",
         target=target,
-        unknown=unknown_of(opened, unknown),
+        unknown=unknown_of([truth for _, truth in opened], unknown),
         empty_sections=empty_sections,
         classes=class_table(classes) or named,
         z=z,

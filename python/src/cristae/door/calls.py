@@ -109,9 +109,10 @@ def train(
     """
     from cristae.door import arguments as kinds
     from cristae.door.resume import showing_preview, training_folder
-    from cristae.door.sources import class_table, opened_pairs, unknown_of, voxel_size
+    from cristae.door.sources import class_table, opened_pairs, voxel_size
     from cristae.events import Note
     from cristae.extensions import use_extensions
+    from cristae.labels import annotators_of, unknown_of
     from cristae.models import ModelLibrary
     from cristae.models.previews import PREVIEW_FILE
     from cristae.settings import Home
@@ -156,7 +157,7 @@ def train(
         pairs=opened,
         model_name=model,
         target=target,
-        unknown=unknown_of(opened, unknown),
+        unknown=unknown_of([truth for _, truth in opened], unknown),
         empty_sections=empty_sections,
         classes=table,
         budget=length,
@@ -186,7 +187,8 @@ def train(
     ) as folder:
         # The model's record tells which data it was trained on.
         digests = [
-            (image_digest(image, should_stop), image_digest(truth, should_stop)) for image, truth in opened
+            tuple(image_digest(one, should_stop) for one in (image, *annotators_of(truth)))
+            for image, truth in opened
         ]
         request = replace(request, digests=digests)
         # A forest is grown at once: its preview is there when the model is.

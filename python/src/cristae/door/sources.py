@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from cristae.door.arguments import LABEL_CLASS, NAME, WHOLE, check_arguments
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.geometry import Box
-from cristae.labels import MajorityVote, check_same_shape
+from cristae.labels import about_image, check_same_shape, voted
 from cristae.volumes import Image, LabelClass, VoxelSize, open_image
 from cristae.volumes.channels import ImagesAsChannels
 from cristae.volumes.conversion import as_image as converted
@@ -167,7 +167,10 @@ def _tell_of_masks(image: Image, labels: Image, source: Any, on_event: Callable[
 
 
 def as_labels(
-    source: Any, target: str, unknown: int | None, empty_sections: str
+    source: Any,
+    target: Literal["classes", "masks", "instances"],
+    unknown: int | None,
+    empty_sections: Literal["unknown", "background"],
 ) -> tuple[Image, tuple[LabelClass, ...]]:
     """Return labels as an image, and the names of masks if files tell them.
 
@@ -187,28 +190,17 @@ def as_labels(
     """
     annotators = source if isinstance(source, list | tuple) else [source]
     read = [as_masks(one) if target == "masks" else (as_label_image(one), ()) for one in annotators]
-    if len(read) == 1:
-        return read[0]
-    if target == "instances":
-        raise InvalidInput(
-            "Several annotators number the same objects differently, so there is no majority of instances. "
-            "Give the labels of one, or train classes or masks."
-        )
-    labels = [image for image, _ in read]
-    vote = MajorityVote(
-        labels,
-        unknown=unknown,
-        empty_are_unknown=empty_sections == "unknown",
-        masks=target == "masks",
+    labels = voted(
+        [image for image, _ in read], target=target, unknown=unknown, empty_sections=empty_sections
     )
-    return vote, read[0][1]
+    return labels, read[0][1]
 
 
 def opened_pairs(
     pairs: Sequence[tuple[Any, Any]],
-    target: str,
+    target: Literal["classes", "masks", "instances"],
     unknown: int | None,
-    empty_sections: str,
+    empty_sections: Literal["unknown", "background"],
     on_event: Callable[[Event], None],
 ) -> tuple[list[tuple[Image, Image]], tuple[LabelClass, ...]]:
     """Return images with their labels to train on, and the names of masks if files tell them.
@@ -227,21 +219,19 @@ def opened_pairs(
     InvalidInput
         Something cannot be read, or an image is given as its own labels.
     """
-    read = [(as_image(image), *as_labels(truth, target, unknown, empty_sections)) for image, truth in pairs]
-    for (image, labels, _), (source, truth) in zip(read, pairs, strict=True):
-        refuse_same(source, truth)
-        if target != "masks":
-            _tell_of_masks(image, labels, truth, on_event)
+    read = []
+    for number, (source, truth) in enumerate(pairs, 1):
+        image = as_image(source)
+        with about_image(number, len(pairs), image.name):
+            labels, named = as_labels(truth, target, unknown, empty_sections)
+            refuse_same(source, truth)
+            if target != "masks":
+                _tell_of_masks(image, labels, truth, on_event)
+        read.append((image, labels, named))
     opened = [(image, truth) for image, truth, _ in read]
     for note in dict.fromkeys(note for pair in opened for image in pair for note in image.notes):
         on_event(Note(note))
     return opened, read[0][2]
-
-
-def unknown_of(pairs: Sequence[tuple[Image, Image]], unknown: int | None) -> int | None:
-    """Return the value of unknown voxels in the labels of all pairs: what was given, else that of ties."""
-    values = [labels.unknown_value for _, labels in pairs if isinstance(labels, MajorityVote)]
-    return next((value for value in values if value is not None), unknown)
 
 
 def refuse_same(raw: Any, labels: Any) -> None:

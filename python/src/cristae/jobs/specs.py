@@ -26,10 +26,16 @@ Output = Literal["labels", "instances", "probabilities", "uncertainty", "activat
 
 @dataclass(frozen=True)
 class LabelledVolume:
-    """An image with its labels, by digest."""
+    """An image with its labels, of one or several annotators, by digest."""
 
     image_volume_id: str
     labels_volume_id: str
+    further_labels_volume_ids: tuple[str, ...] = ()
+
+    @property
+    def annotators(self) -> tuple[str, ...]:
+        """Digests of the labels of all annotators."""
+        return self.labels_volume_id, *self.further_labels_volume_ids
 
 
 @dataclass(frozen=True)
@@ -55,18 +61,9 @@ class TrainingSpec:
 
     kind: Kind = field(default="training", init=False)
 
-    @property
-    def labelled_z(self) -> tuple[int, int] | None:
-        """Sections of the first volume whose labels count, to train and to validate on; None: all."""
-        if self.z is None or self.validation_z is None:
-            return self.z
-        return min(self.z[0], self.validation_z[0]), max(self.z[1], self.validation_z[1])
-
     def needs_volumes(self) -> tuple[str, ...]:
         """Digests of the volumes that must stay until the job has ended."""
-        return tuple(
-            digest for pair in self.volumes for digest in (pair.image_volume_id, pair.labels_volume_id)
-        )
+        return tuple(digest for pair in self.volumes for digest in (pair.image_volume_id, *pair.annotators))
 
     def needs_models(self) -> tuple[str, ...]:
         """Names of the models that must stay until the job has ended."""
@@ -124,13 +121,18 @@ def spec_from_json(line: str) -> Spec:
             return PredictionSpec(**record)
         if kind != "training":
             raise ValueError(kind)
-        record["volumes"] = tuple(LabelledVolume(**pair) for pair in record["volumes"])
+        record["volumes"] = tuple(_labelled_volume(pair) for pair in record["volumes"])
         record["classes"] = tuple(LabelClass(**row) for row in record["classes"])
         for name in ("budget", "z", "validation_z"):
             record[name] = tuple(record[name]) if record[name] is not None else None
         return TrainingSpec(**record)
     except (ValueError, TypeError, KeyError, AttributeError, CristaeError) as error:
         raise CorruptData("A job's spec in the journal cannot be read; submit the job again.") from error
+
+
+def _labelled_volume(pair: dict[str, Any]) -> LabelledVolume:
+    further = tuple(pair.pop("further_labels_volume_ids", ()))  # an older journal has none
+    return LabelledVolume(**pair, further_labels_volume_ids=further)
 
 
 def staging_id(job_id: str) -> str:

@@ -8,6 +8,7 @@ from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.objects import objects_from
 from cristae.labels.reading import UNKNOWN, LabelReading, check_range, read_labels
 from cristae.labels.scan import as_integers, count_values, scan_values, slabs
+from cristae.labels.several import about_image, annotators_of, image_told, unknown_of, voted
 from cristae.labels.shapes import check_same_shape
 from cristae.labels.thickness import ObjectStatistics
 
@@ -21,6 +22,8 @@ __all__ = [
     "MasksAsOne",
     "Numbering",
     "ObjectStatistics",
+    "about_image",
+    "annotators_of",
     "as_integers",
     "boundary_classes",
     "check_mask_values",
@@ -28,6 +31,7 @@ __all__ = [
     "check_same_shape",
     "count_values",
     "find_masks",
+    "image_told",
     "mask_classes",
     "number_classes",
     "objects_from",
@@ -35,4 +39,6 @@ __all__ = [
     "scan_values",
     "share_classes",
     "slabs",
+    "unknown_of",
+    "voted",
 ]

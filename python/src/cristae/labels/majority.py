@@ -9,12 +9,13 @@ import numpy.typing as npt
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels.scan import SLAB_VOXELS, as_integers, slabs
+from cristae.settings import Limits
 from cristae.volumes import Image
 
 UNKNOWN_VOTE = 2**32 - 1
 """Stands for a tie where no unknown value was named; no label image has so many values."""
 
-MOST_ANNOTATORS = 16
+MOST_ANNOTATORS = Limits.max_annotators
 
 
 class MajorityVote:
@@ -37,6 +38,8 @@ class MajorityVote:
 
     Attributes
     ----------
+    annotators
+        The label images that are voted on.
     unknown_value
         `unknown`, or another one if there are ties and none was given, or None.
     sentence
@@ -75,7 +78,7 @@ class MajorityVote:
                     f"The labels of annotator {number} have the shape {labels.shape_czyx} (c, z, y, x), "
                     f"those of annotator 1 {first.shape_czyx}. All must show the same image."
                 )
-        self._annotators, self._unknown = annotators, unknown
+        self.annotators, self._unknown = annotators, unknown
         self.shape_czyx = first.shape_czyx
         self._masks = masks or first.shape_czyx[0] > 1
         self.dtype: np.dtype[Any] = np.dtype(np.uint32)
@@ -99,7 +102,7 @@ class MajorityVote:
 
     def _votes(self, box_zyx: Box) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Return values (annotators, c, z, y, x), and where an annotator has no vote."""
-        votes = np.stack([as_integers(a.read(box_zyx)).astype(np.int64) for a in self._annotators])
+        votes = np.stack([as_integers(a.read(box_zyx)).astype(np.int64) for a in self.annotators])
         silent = np.zeros(votes.shape, bool) if self._unknown is None else votes == self._unknown
         if self._masks:  # 1 and 255 are both inside
             votes = np.where(silent, votes, votes != 0)
@@ -146,5 +149,5 @@ class MajorityVote:
         return agreed, tied
 
     def _slabs(self) -> list[Box]:
-        share = max(1, SLAB_VOXELS // (len(self._annotators) * self.shape_czyx[0]))
+        share = max(1, SLAB_VOXELS // (len(self.annotators) * self.shape_czyx[0]))
         return list(slabs(self.shape_czyx[1:], voxels=share))

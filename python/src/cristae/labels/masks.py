@@ -15,6 +15,7 @@ import numpy.typing as npt
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels.scan import SLAB_VOXELS, as_integers, slabs
+from cristae.labels.several import about_image
 from cristae.volumes import Image, LabelClass
 
 MOST_MASKS = 32
@@ -171,7 +172,8 @@ def find_masks(
     for number, image in enumerate(images):
         inside: list[set[int]] = [set() for _ in range(count)]
         for box in slabs(image.shape_czyx[1:], z if number == 0 else None, SLAB_VOXELS // count):
-            check_mask_values(inside, image.read(box), unknown, what)
+            with about_image(number + 1, len(images)):
+                check_mask_values(inside, image.read(box), unknown, what)
             bits, is_unknown = _bits_of(image, box, unknown)
             found |= set(fastremap.unique(bits[~is_unknown]).tolist())
             if len(found) > MOST_COMBINATIONS + 1:

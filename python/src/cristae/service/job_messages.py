@@ -53,13 +53,7 @@ def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpe
         raise InvalidInput(f"The target {asked!r} is not known; this server trains {' and '.join(TARGETS)}.")
     return TrainingSpec(
         model_name=check_name(message.model_name, limits, "The model's name"),
-        volumes=tuple(
-            LabelledVolume(
-                check_digest(pair.image_volume_id, "The image's volume id"),
-                check_digest(pair.labels_volume_id, "The labels' volume id"),
-            )
-            for pair in message.volumes
-        ),
+        volumes=tuple(_labelled_volume(pair, limits) for pair in message.volumes),
         target=target,
         classes=label_values(message.classes, limits),
         unknown_value=message.unknown_value if message.HasField("unknown_value") else None,
@@ -71,6 +65,23 @@ def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpe
         settings=settings,
         seed=message.seed if message.HasField("seed") else None,
         device=message.device,
+    )
+
+
+def _labelled_volume(pair: jobs_pb2.LabelledVolume, limits: Limits) -> LabelledVolume:
+    annotators = 1 + len(pair.further_labels_volume_ids)
+    if annotators > limits.max_annotators:
+        raise LimitExceeded(
+            f"The labels of {annotators} annotators were given for one image; 1 to {limits.max_annotators} "
+            "are taken."
+        )
+    return LabelledVolume(
+        check_digest(pair.image_volume_id, "The image's volume id"),
+        check_digest(pair.labels_volume_id, "The labels' volume id"),
+        tuple(
+            check_digest(labels, "A further annotator's volume id")
+            for labels in pair.further_labels_volume_ids
+        ),
     )
 
 
@@ -192,7 +203,9 @@ def _training_message(spec: TrainingSpec) -> jobs_pb2.TrainingSpec:
         model_name=spec.model_name,
         volumes=[
             jobs_pb2.LabelledVolume(
-                image_volume_id=pair.image_volume_id, labels_volume_id=pair.labels_volume_id
+                image_volume_id=pair.image_volume_id,
+                labels_volume_id=pair.labels_volume_id,
+                further_labels_volume_ids=pair.further_labels_volume_ids,
             )
             for pair in spec.volumes
         ],

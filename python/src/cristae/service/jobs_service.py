@@ -1,13 +1,13 @@
 """The service Jobs: submitting, watching and cancelling."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
 from cristae.errors import InvalidInput, NotFound
 from cristae.jobs.records import JobRecord, StateChange
-from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
+from cristae.jobs.specs import PredictionSpec, Spec
 from cristae.models import classes_of, read_preview
 from cristae.models.alike import refuse_unlike
 from cristae.service.house import House
@@ -16,11 +16,8 @@ from cristae.service.layers import check_maps
 from cristae.service.messages import check_job_id, class_messages
 from cristae.service.pages import NO_SUCH_PAGE, page_size
 from cristae.service.status import ServerStopsError
+from cristae.service.training_checks import check_presence, check_training
 from cristae.v1 import jobs_pb2, jobs_pb2_grpc
-from cristae.volumes import Image
-
-if TYPE_CHECKING:
-    from cristae.labels import LabelReading, Masks
 
 type Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -40,7 +37,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         spec = training_spec(request.training, self._house.limits)
 
         async def check() -> str:
-            await self._check_training(spec)
+            await check_training(self._house, spec)
             return spec.model_name
 
         return await self._submit(job_id, spec, check)
@@ -119,7 +116,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
                 raise InvalidInput(f"There is no device {spec.device!r}; take {' or '.join(devices)}{again}.")
             title = await check()
             async with self._house.changing:
-                await self._house.quick(_check_presence, self._house, spec)
+                await self._house.quick(check_presence, self._house, spec)
                 return await self._house.quick(
                     self._house.journal.submit, job_id, spec, title, max_open=self._house.limits.max_open_jobs
                 )
@@ -128,19 +125,6 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         job = await self._house.joined(f"submit {job_id} {hash(repr(spec))}", submit)
         self._house.supervisor.wake()
         return job_message(job)
-
-    async def _check_training(self, spec: TrainingSpec) -> None:
-        from cristae.labels import share_classes
-
-        await self._house.quick(_check_training_names, self._house, spec)
-        masks = None
-        if spec.target == "masks":
-            masks = await self._house.long(_find_masks, self._house, spec)
-        readings = [
-            await self._house.long(_read_labels, self._house, spec, masks, number)
-            for number in range(len(spec.volumes))
-        ]
-        share_classes(readings)  # refuses labels that mean different things in different volumes
 
     async def _check_maps(self, spec: PredictionSpec) -> str:
         """Check that the maps of a layer can be made, and return its name."""
@@ -163,75 +147,6 @@ def _preview_of(house: House, job: JobRecord) -> jobs_pb2.Preview:
     if not picture:
         raise NotFound(f"The job '{job.title}' has no preview, or none yet.")
     return jobs_pb2.Preview(png=picture, classes=class_messages(classes_of(picture)))
-
-
-def _check_presence(house: House, spec: Spec) -> None:
-    """Raise NotFound if something that the job needs is not there."""
-    for digest in spec.needs_volumes():
-        house.store.open(digest)
-    for name in spec.needs_models():
-        house.library.get(name)
-
-
-def _check_training_names(house: House, spec: TrainingSpec) -> None:
-    house.library.check_new_name(spec.model_name)
-    _check_presence(house, spec)
-    channels = {house.store.open(pair.image_volume_id).shape_czyx[0] for pair in spec.volumes}
-    if len(channels) > 1:
-        raise InvalidInput("The images have different numbers of channels; train on images of one kind.")
-    if spec.start_from:
-        from cristae.training.starting import refuse_unfit
-
-        start = house.library.get(spec.start_from)
-        sections = max(house.store.open(pair.image_volume_id).shape_czyx[1] for pair in spec.volumes)
-        refuse_unfit(
-            start.name,
-            start.record,
-            target=spec.target,
-            channels=channels.pop(),
-            sections=sections,
-            settings=spec.settings,
-        )
-
-
-def _find_masks(house: House, spec: TrainingSpec) -> "Masks":
-    from cristae.labels import find_masks
-
-    _check_sections(house, spec)
-    labels = [house.store.open(pair.labels_volume_id) for pair in spec.volumes]
-    return find_masks(labels, classes=spec.classes, unknown=spec.unknown_value, z=spec.labelled_z)
-
-
-def _check_sections(house: House, spec: TrainingSpec) -> None:
-    from cristae.labels import check_range
-
-    for sections in (spec.z, spec.validation_z):
-        check_range(sections, house.store.open(spec.volumes[0].image_volume_id).shape_czyx[1])
-
-
-def _read_labels(house: House, spec: TrainingSpec, masks: "Masks | None", number: int) -> "LabelReading":
-    # Loaded here: the label room brings scipy, which a server needs only when someone trains.
-    from cristae.labels import MasksAsOne, read_labels
-
-    pair = spec.volumes[number]
-    image, unknown = house.store.open(pair.image_volume_id), spec.unknown_value
-    labels: Image = house.store.open(pair.labels_volume_id)
-    if number == 0:
-        _check_sections(house, spec)
-    if masks is not None:
-        combined = MasksAsOne(labels, masks, unknown)
-        labels, unknown = combined, combined.unknown_value
-    return read_labels(
-        labels,
-        image.shape_czyx,
-        target=spec.target,
-        unknown=unknown,
-        empty_sections=spec.empty_sections,
-        classes=spec.classes,
-        z=spec.labelled_z if number == 0 else None,
-        voxel_size=image.voxel_size,
-        masks=masks,
-    )
 
 
 def _check_prediction(house: House, spec: PredictionSpec) -> str:

@@ -23,6 +23,7 @@ FEATURES = (
     "budget.steps",
     "prediction.ensemble",
     "prediction.flips",
+    "training.annotators",
     "training.preview",
 )
 

@@ -10,17 +10,18 @@ from torch import Tensor
 
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
-from cristae.labels import LabelReading
+from cristae.labels import LabelReading, image_told
 from cristae.networks import broken_told
 from cristae.training.added_augmentation import Variants, added_variants
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader
-from cristae.training.pairs import doubtful_sizes_told, estimated_size, hold_out, read_pairs, voxel_size_of
+from cristae.training.pairs import estimated_size, hold_out, read_pairs
 from cristae.training.plan import Plan
 from cristae.training.regions import Region
 from cristae.training.request import TrainingRequest
 from cristae.training.sampling import PatchSampler
 from cristae.training.share import WHOLE, Share
+from cristae.training.voxel_sizes import doubtful_sizes_told, voxel_size_of
 
 _SHARE_OF_MEMORY = 0.25
 _ISOTROPIC = 1.5
@@ -85,7 +86,11 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         There is nothing to learn from.
     """
     regions = read_pairs(request)
-    doubts = [warning for region in regions for warning in region.reading.warnings]
+    doubts = [
+        image_told(number, len(regions), region.image.name) + warning
+        for number, region in enumerate(regions, 1)
+        for warning in region.reading.warnings
+    ]
     for warning in dict.fromkeys([*doubts, *doubtful_sizes_told(request)]):
         on_event(Note(warning, is_warning=True))
     free = psutil.virtual_memory().available * _SHARE_OF_MEMORY

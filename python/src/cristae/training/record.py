@@ -12,11 +12,11 @@ import torch
 from cristae.networks import NetworkConfig, halo
 from cristae.training.calibration import Calibration
 from cristae.training.choices import Choices, added_code
-from cristae.training.pairs import voxel_size_of
 from cristae.training.plan import Plan
 from cristae.training.regions import Region
 from cristae.training.request import StartingModel, TrainingRequest
 from cristae.training.telling import changes_told
+from cristae.training.voxel_sizes import voxel_size_of
 from cristae.volumes import LabelClass
 
 _NAMED = ("name", "weights_sha256")
@@ -100,7 +100,7 @@ def record_of(
         },
         "started_from": _started_from(request.start_from),
         "extensions": added_code(plan.choices),
-        "data": [{"image_digest": image, "labels_digest": labels} for image, labels in request.digests],
+        "data": [_data_of(*digests) for digests in request.digests],
         "outputs": [
             "labels",
             "probabilities",
@@ -109,6 +109,13 @@ def record_of(
         ],
         "job_id": request.job_id,
     }
+
+
+def _data_of(image: str, labels: str, *further: str) -> dict[str, Any]:
+    """Name an image with the labels of one or several annotators."""
+    return {"image_digest": image, "labels_digest": labels} | (
+        {"further_labels_digests": list(further)} if further else {}
+    )
 
 
 def _started_from(start: StartingModel | None) -> dict[str, Any] | None:

@@ -59,7 +59,7 @@ class TrainingRequest:
     seed
         For repeatable runs.
     digests
-        Of each pair (image, labels), for the model's record, where known.
+        Of each pair (image, labels, those of further annotators), for the model's record, where known.
     job_id
         The job that this is, if any.
     """
@@ -77,8 +77,15 @@ class TrainingRequest:
     start_from: StartingModel | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
-    digests: Sequence[tuple[str, str]] = ()
+    digests: Sequence[tuple[str, ...]] = ()
     job_id: str = ""
+
+    @property
+    def labelled_z(self) -> tuple[int, int] | None:
+        """Sections of the first image whose labels count, to train and to validate on; None: all."""
+        if self.z is None or self.validation_z is None:
+            return self.z
+        return min(self.z[0], self.validation_z[0]), max(self.z[1], self.validation_z[1])
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """What a training tells a person: the words of its plan, and what happened beside it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cristae.labels import MajorityVote, image_told
 from cristae.networks import AddedConfig, ForestConfig, UNetConfig, weight_count
 from cristae.training.budget import Budget
 from cristae.training.choices import Choices
@@ -10,6 +12,7 @@ from cristae.training.request import TrainingRequest
 
 if TYPE_CHECKING:
     from cristae.training.plan import Plan
+    from cristae.training.regions import Region
 
 _BY_HAND = ("levels", "features", "blocks", "kernel")
 
@@ -100,6 +103,17 @@ def variants_told(ours: Choices) -> tuple[str, ...]:
     made = [f"{what} ({chosen})" for what, (chosen, _) in groups.items() if chosen != "off"]
     said = ", ".join(made) if made else "flipped and turned by quarters, nothing else"
     return (f"Patches are {said}.",)
+
+
+def labels_told(request: TrainingRequest, regions: Sequence["Region"]) -> list[str]:
+    """Say what was understood of the labels, and of several images where the next one begins."""
+    told = []
+    for number, (region, (_, labels)) in enumerate(zip(regions, request.pairs, strict=True), 1):
+        vote = [labels.sentence] if isinstance(labels, MajorityVote) else []
+        said = [*vote, *region.reading.sentences]
+        begin = image_told(number, len(regions), region.image.name)
+        told += [begin + said[0], *said[1:]] if said else []
+    return told
 
 
 def ranges_told(request: TrainingRequest) -> list[str]:

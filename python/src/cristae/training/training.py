@@ -10,13 +10,13 @@ import torch
 
 from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
-from cristae.labels import LabelReading, MajorityVote
+from cristae.labels import LabelReading
 from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.data import validation_batches
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
-from cristae.training.pairs import read_pairs, voxel_size_of
+from cristae.training.pairs import read_pairs
 from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
 from cristae.training.pretraining import Pretraining, split_plan
@@ -25,10 +25,11 @@ from cristae.training.record import Learned, identity_of, record_of
 from cristae.training.regions import Region
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.starting import refuse_unfit, start_told
-from cristae.training.telling import ranges_told, unvalidated_told
+from cristae.training.telling import labels_told, ranges_told, unvalidated_told
 from cristae.training.trainer import Trainer
 from cristae.training.unlabelled import nothing_is_unlabelled
 from cristae.training.validation import validate
+from cristae.training.voxel_sizes import voxel_size_of
 
 
 def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
@@ -49,8 +50,6 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
     chosen = choose_device(device)
     regions = read_pairs(request)
     found = take_fingerprint(regions, voxel_size_of(request))
-    votes = [labels.sentence for _, labels in request.pairs if isinstance(labels, MajorityVote)]
-    said = votes + [sentence for region in regions for sentence in region.reading.sentences]
     start, size = request.start_from, voxel_size_of(request)
     if start is not None:
         sections = max(region.shape_zyx[0] for region in regions)
@@ -69,7 +68,7 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         budget=request.budget,
         settings=request.settings,
         on_gpu=chosen.type == "cuda",
-        label_sentences=(*dict.fromkeys(said), *ranges_told(request)),
+        label_sentences=(*labels_told(request, regions), *ranges_told(request)),
         start_from=start,
         voxel_size=size,
     )

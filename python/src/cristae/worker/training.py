@@ -6,6 +6,7 @@ from typing import Literal
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import TrainingSpec
+from cristae.labels import unknown_of, voted
 from cristae.models import ModelLibrary
 from cristae.settings import Home
 from cristae.training import Budget, TrainingRequest, inspect_and_plan, train
@@ -36,12 +37,23 @@ def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> Jo
         return JobResult(model_name=made.name)
 
     store = VolumeStore(home.root)
-    digests = [(pair.image_volume_id, pair.labels_volume_id) for pair in spec.volumes]
+    pairs = [
+        (
+            store.open(pair.image_volume_id),
+            voted(
+                [store.open(digest) for digest in pair.annotators],
+                target=spec.target,
+                unknown=spec.unknown_value,
+                empty_sections=spec.empty_sections,
+            ),
+        )
+        for pair in spec.volumes
+    ]
     request = TrainingRequest(
-        pairs=[(store.open(image), store.open(labels)) for image, labels in digests],
+        pairs=pairs,
         model_name=spec.model_name,
         target=spec.target,
-        unknown=spec.unknown_value,
+        unknown=unknown_of([labels for _, labels in pairs], spec.unknown_value),
         empty_sections=spec.empty_sections,
         classes=spec.classes,
         budget=budget_of(spec),
@@ -50,7 +62,7 @@ def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> Jo
         start_from=library.get(spec.start_from) if spec.start_from else None,
         settings=spec.settings,
         seed=spec.seed or 0,
-        digests=digests,
+        digests=[(pair.image_volume_id, *pair.annotators) for pair in spec.volumes],
         job_id=order.job_id,
     )
     plan = inspect_and_plan(request, order.device)

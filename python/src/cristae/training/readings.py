@@ -1,0 +1,104 @@
+"""What the labels of all images of a training mean. The server asks before it queues a job: no torch here."""
+
+from cristae.errors import InvalidInput
+from cristae.labels import (
+    LabelReading,
+    Masks,
+    MasksAsOne,
+    about_image,
+    check_range,
+    find_masks,
+    read_labels,
+)
+from cristae.training.request import TrainingRequest
+from cristae.volumes import Image, VoxelSize
+
+
+def masks_of(request: TrainingRequest) -> Masks | None:
+    """Return the masks of the labels of all images; None where the target is another one.
+
+    Raises
+    ------
+    InvalidInput
+        As :func:`cristae.labels.find_masks`.
+    """
+    if request.target != "masks":
+        return None
+    _check_sections(request)
+    labels = [labels for _, labels in request.pairs]
+    return find_masks(labels, classes=request.classes, unknown=request.unknown, z=request.labelled_z)
+
+
+def labels_as_one(request: TrainingRequest, number: int, masks: Masks | None) -> tuple[Image, int | None]:
+    """Return the labels of an image, counted from 0, with one channel, and the value of unknown voxels."""
+    labels = request.pairs[number][1]
+    if masks is None:
+        return labels, request.unknown
+    combined = MasksAsOne(labels, masks, request.unknown)
+    return combined, combined.unknown_value
+
+
+def reading_of(
+    request: TrainingRequest, number: int, masks: Masks | None, size: VoxelSize | None = None
+) -> LabelReading:
+    """Return what the labels of one image mean.
+
+    Parameters
+    ----------
+    request
+        What is asked of the training.
+    number
+        Of the image, counted from 0.
+    masks
+        What :func:`masks_of` returned.
+    size
+        The voxel size of all images.
+
+    Raises
+    ------
+    InvalidInput
+        Nothing can be learned from them; of several images, the sentence says which it is.
+    """
+    image = request.pairs[number][0]
+    with about_image(number + 1, len(request.pairs), image.name):
+        if number == 0:
+            _check_sections(request)
+        labels, unknown = labels_as_one(request, number, masks)
+        return read_labels(
+            labels,
+            image.shape_czyx,
+            target=request.target,
+            unknown=unknown,
+            empty_sections=request.empty_sections,
+            classes=request.classes,
+            z=request.labelled_z if number == 0 else None,
+            voxel_size=size,
+            masks=masks,
+        )
+
+
+def refuse_other_channels(request: TrainingRequest) -> None:
+    """Refuse images with different numbers of channels.
+
+    Raises
+    ------
+    InvalidInput
+        With the numbers that were found.
+    """
+    found = sorted({image.shape_czyx[0] for image, _ in request.pairs})
+    if len(found) > 1:
+        told = " and ".join(map(str, found))
+        raise InvalidInput(
+            f"The images have different numbers of channels: {told}. Train on images of one kind."
+        )
+
+
+def _check_sections(request: TrainingRequest) -> None:
+    depth = request.pairs[0][0].shape_czyx[1]
+    check_range(request.z, depth)
+    start, stop = request.validation_z or (0, depth)
+    if not 0 <= start < stop <= depth:
+        raise InvalidInput(
+            f"The validation sections {start}:{stop} are not in the image, which has the sections "
+            f"0:{depth} (half-open, counted from 0)."
+        )
