@@ -148,6 +148,20 @@ def main() -> None:
         labels.setSlice(25)
         desk.ij.IJ.run(labels, "Set... ", "zoom=400")
         desk.picture(labels.getWindow(), "labels")
+        desk.ij.IJ.selectWindow("right.tif")
+        desk.ij.IJ.getImage().setSlice(25)
+        desk.choose("Cristae Show Activations")
+        show = desk.window("Cristae: show activations")
+        for box in desk.parts(show, desk.swing.JComboBox):
+            if str(box.getName()) == "layer":
+                wait(partial(box.isEnabled), "the layers")
+        desk.picture(show, "activations")
+        desk.press(show, "Show")
+        maps = wait(
+            lambda: desk.ij.WindowManager.getImage("right-neurons-decoder.0.tif"), "the maps", patience_s=240
+        )
+        desk.ij.IJ.run(maps, "Make Montage...", "columns=8 rows=2 scale=1.5 font=10 label")
+        desk.picture(desk.ij.IJ.getImage().getWindow(), "activations-montage")
         desk.choose("Cristae Jobs")
         jobs = desk.window("Cristae: jobs")
         time.sleep(3)

@@ -19,8 +19,11 @@ import org.cristae.v1.GetPreviewRequest;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
 import org.cristae.v1.JobState;
+import org.cristae.v1.Layer;
 import org.cristae.v1.ListJobsRequest;
 import org.cristae.v1.ListJobsResponse;
+import org.cristae.v1.ListLayersRequest;
+import org.cristae.v1.ListLayersResponse;
 import org.cristae.v1.ListModelsRequest;
 import org.cristae.v1.ListModelsResponse;
 import org.cristae.v1.Model;
@@ -136,6 +139,25 @@ public final class Jobs {
       }
       throw e;
     }
+  }
+
+  /**
+   * The layers of a model whose maps can be shown, in the order in which they compute. The first
+   * time a model is asked for it takes seconds.
+   *
+   * @throws CristaeException if there is no such model or no such layer, or the server cannot build
+   *     the network
+   */
+  public List<Layer> layers(String model) throws CristaeException {
+    ListLayersRequest request = ListLayersRequest.newBuilder().setModelName(model).build();
+    ListLayersResponse answer =
+        client.callLong(() -> client.models().listLayers(request), new Cancellation());
+    if (answer.getLayersCount() == 0) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_UNSUPPORTED,
+          "The network of the model \"" + model + "\" has no layers with maps to show.");
+    }
+    return answer.getLayersList();
   }
 
   /**

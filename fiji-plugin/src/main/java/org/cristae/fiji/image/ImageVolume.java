@@ -149,6 +149,13 @@ public final class ImageVolume implements BlockSource {
     return order;
   }
 
+  /** What is to be said of the order of its planes; empty if there is nothing strange. */
+  public String doubt() {
+    return order.isTimeTakenAsSections()
+        ? "\"" + title + "\" is a time series; its time points are taken as slices."
+        : "";
+  }
+
   @Override
   public byte[] read(BlockGrid.Block block) throws CristaeException {
     load(block);

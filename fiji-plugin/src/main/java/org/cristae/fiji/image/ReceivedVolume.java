@@ -60,6 +60,11 @@ public final class ReceivedVolume implements BlockSink {
             + WHERE);
   }
 
+  /** What it is, without its voxels. */
+  public VolumeSpec spec() {
+    return spec;
+  }
+
   /** The greatest label that arrived; 0 for floating-point volumes. */
   public long maximum() {
     return maximum;

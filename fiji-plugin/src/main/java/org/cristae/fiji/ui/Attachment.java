@@ -17,8 +17,10 @@ final class Attachment implements Work {
 
   @Override
   public String title() {
-    return (job.getKind() == JobKind.JOB_KIND_TRAINING ? "Training " : "Segmenting ")
-        + job.getTitle();
+    if (job.getKind() == JobKind.JOB_KIND_TRAINING) {
+      return "Training " + job.getTitle();
+    }
+    return (ActivationMaps.isOf(job) ? "Showing " : "Segmenting ") + job.getTitle();
   }
 
   @Override

@@ -102,11 +102,12 @@ final class FormDialog {
   }
 
   /** A box to tick; its value is "true" or nothing. */
-  void check(boolean isMore, String key, String label) {
+  JCheckBox check(boolean isMore, String key, String label) {
     boolean isTicked = before.has(key);
     JCheckBox box = new JCheckBox("", isTicked);
     startsOpen |= isMore && isTicked;
     add(isMore, key, label, box);
+    return box;
   }
 
   /** A grey line below the field before. */

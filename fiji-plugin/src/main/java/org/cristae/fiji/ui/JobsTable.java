@@ -67,7 +67,7 @@ final class JobsTable extends AbstractTableModel {
       case 0:
         return job.getTitle();
       case 1:
-        return job.getKind() == JobKind.JOB_KIND_TRAINING ? "training" : "segmentation";
+        return kindWord(job);
       case 2:
         return stateWord(job);
       case 3:
@@ -81,6 +81,14 @@ final class JobsTable extends AbstractTableModel {
         Instant created = Instant.ofEpochMilli((long) (job.getCreatedS() * 1000));
         return TIME.format(created.atZone(ZoneId.systemDefault()));
     }
+  }
+
+  /** What kind of job it is, as people say it. */
+  private static String kindWord(Job job) {
+    if (job.getKind() == JobKind.JOB_KIND_TRAINING) {
+      return "training";
+    }
+    return ActivationMaps.isOf(job) ? "activations" : "segmentation";
   }
 
   /** The state as people say it. */

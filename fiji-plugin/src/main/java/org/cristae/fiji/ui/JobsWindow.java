@@ -213,7 +213,8 @@ public final class JobsWindow {
       case JOB_STATE_DONE:
         return job.getKind() == JobKind.JOB_KIND_TRAINING
             ? "The model \"" + job.getResult().getModelName() + "\" is ready."
-            : "The labels are ready: Open Result fetches them.";
+            : (ActivationMaps.isOf(job) ? "The maps" : "The labels")
+                + " are ready: Open Result fetches them.";
       default:
         String text = job.getProgress().getStage() + "  " + job.getProgress().getDetail();
         return text.trim();

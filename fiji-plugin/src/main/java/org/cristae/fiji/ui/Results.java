@@ -9,6 +9,7 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Download;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Progress;
+import org.cristae.fiji.image.LayerMaps;
 import org.cristae.fiji.image.ReceivedVolume;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.fiji.labels.MaskChannels;
@@ -17,6 +18,7 @@ import org.cristae.v1.Job;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.Model;
 import org.cristae.v1.OutputVolume;
+import org.cristae.v1.PredictionSpec;
 import org.cristae.v1.Volume;
 
 /** Brings the result of a prediction into an ImageJ image. */
@@ -41,6 +43,9 @@ public final class Results {
     Volume volume = Download.describe(client, output.getVolumeId());
     ReceivedVolume received = new ReceivedVolume(volume.getSpec());
     Download.run(client, volume, received, progress, cancellation);
+    if (ActivationMaps.isOf(job)) {
+      return maps(client, job, source, received);
+    }
     ImagePlus origin = source == null ? openSource(client, job, volume) : source;
     String name = source == null ? sourceName(client, job) : source.getTitle();
     String model = job.getPrediction().getModelName();
@@ -57,6 +62,28 @@ public final class Results {
       ClassColors.apply(image, isObjects ? new ArrayList<>() : classes, received.maximum());
     } // else how sure: grey from 0 to 255
     describe(image, job, output, classes);
+    return image;
+  }
+
+  /** The maps of a layer, grey, at the place in space that they stand for. */
+  private static ImagePlus maps(Client client, Job job, ImagePlus source, ReceivedVolume received)
+      throws CristaeException {
+    PredictionSpec spec = job.getPrediction();
+    Volume seen = Download.describe(client, spec.getImageVolumeId());
+    String name = source == null ? seen.getSpec().getName() : source.getTitle();
+    String title = OpenImages.resultTitle(name, spec.getModelName(), spec.getLayer());
+    ImagePlus image = received.toImage(title, null);
+    LayerMaps.show(image);
+    if (received.spec().hasVoxelSize()) {
+      LayerMaps.place(
+          image,
+          received.spec().getVoxelSize(),
+          seen.getSpec().getVoxelSize(),
+          spec.getRegion(),
+          source == null ? openSource(client, job, seen) : source);
+    }
+    describe(image, job, job.getResult().getOutputs(0), new ArrayList<>());
+    image.setProp("cristae.layer", spec.getLayer());
     return image;
   }
 

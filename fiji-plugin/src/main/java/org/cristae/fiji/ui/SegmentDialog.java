@@ -8,8 +8,6 @@ import java.util.List;
 import java.util.Locale;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
-import org.cristae.fiji.client.Jobs;
-import org.cristae.v1.ErrorCode;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.Model;
 
@@ -31,13 +29,8 @@ public final class SegmentDialog {
   public static Choices ask() throws CristaeException {
     ImagePlus active = OpenImages.find("");
     StatusBar status = new StatusBar();
-    List<Model> models = new Jobs(Connection.open(status, new Cancellation())).models();
+    List<Model> models = ServerModels.some(Connection.open(status, new Cancellation()));
     StatusBar.clear("");
-    if (models.isEmpty()) {
-      throw new CristaeException(
-          ErrorCode.ERROR_CODE_NOT_FOUND,
-          "There is no model yet: make one with Plugins > Cristae > Cristae Train.");
-    }
     Choices choices = LAST.of(active, Segmentation.choices().recall(REMEMBERED));
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
     boolean canCombine = models.size() > 1 && !Connection.lacks(Segmentation.ENSEMBLE);

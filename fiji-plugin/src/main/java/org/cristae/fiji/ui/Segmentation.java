@@ -108,10 +108,8 @@ public final class Segmentation implements Work {
   @Override
   public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
       throws CristaeException {
-    if (image.order().isTimeTakenAsSections()) {
-      listener.note(
-          "\"" + source.getTitle() + "\" is a time series; its time points are taken as slices.",
-          true);
+    if (!image.doubt().isEmpty()) {
+      listener.note(image.doubt(), true);
     }
     Client client = Connection.open(listener, cancellation);
     if (flips) {

@@ -2,14 +2,17 @@ package org.cristae.fiji.ui;
 
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
+import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Model;
 
 /**
@@ -72,6 +75,21 @@ final class ServerModels {
     } catch (CompletionException e) {
       return fetched(); // the person may have started it by now
     }
+  }
+
+  /**
+   * The models, newest first, for who needs one.
+   *
+   * @throws CristaeException if there is none yet, or the server cannot be asked
+   */
+  static List<Model> some(Client client) throws CristaeException {
+    List<Model> models = new Jobs(client).models();
+    if (models.isEmpty()) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_NOT_FOUND,
+          "There is no model yet: make one with Plugins > Cristae > Cristae Train.");
+    }
+    return models;
   }
 
   /** What is to be said before a training whose name a model has already. */

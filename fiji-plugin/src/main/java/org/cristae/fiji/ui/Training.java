@@ -145,12 +145,8 @@ public final class Training implements Work {
   @Override
   public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
       throws CristaeException {
-    if (image.order().isTimeTakenAsSections()) {
-      listener.note(
-          "\""
-              + image.spec().getName()
-              + "\" is a time series of single slices; its time points are taken as slices.",
-          true);
+    if (!image.doubt().isEmpty()) {
+      listener.note(image.doubt(), true);
     }
     if (!aboutRois.isEmpty()) {
       listener.note(aboutRois, true);

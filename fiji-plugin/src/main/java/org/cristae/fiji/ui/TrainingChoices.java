@@ -190,7 +190,7 @@ public final class TrainingChoices {
   }
 
   /** Slices as people count them, 1-40 with both ends, as a half-open range from 0. */
-  private static SectionRange range(Choices choices, String key) throws CristaeException {
+  static SectionRange range(Choices choices, String key) throws CristaeException {
     Matcher match = RANGE.matcher(choices.get(key, "").replace(" ", ""));
     if (match.matches()) {
       try {

@@ -1,0 +1,25 @@
+package org.cristae.fiji.command;
+
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.ui.ActivationMaps;
+import org.cristae.fiji.ui.ActivationsDialog;
+import org.cristae.fiji.ui.Choices;
+
+/** Plugins > Cristae > Cristae Show Activations: what a layer of a network makes of an image. */
+public final class ShowActivations extends Command {
+  @Override
+  void scripted(String options) throws CristaeException {
+    runToEnd(ActivationMaps.prepare(ActivationMaps.choices().parse(options)));
+  }
+
+  @Override
+  void interactive() throws CristaeException {
+    Choices choices = ActivationsDialog.ask();
+    if (choices == null) {
+      throw dismissed();
+    }
+    ActivationMaps maps = ActivationMaps.prepare(choices);
+    choices.record();
+    begin(maps);
+  }
+}

@@ -1,0 +1,146 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import java.util.List;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.client.Upload;
+import org.cristae.fiji.image.ImageVolume;
+import org.cristae.fiji.image.ResultRoom;
+import org.cristae.v1.Box;
+import org.cristae.v1.Job;
+import org.cristae.v1.Layer;
+import org.cristae.v1.PredictionSpec;
+
+/** One look into a network: the image is sent, the maps of a layer are computed and fetched. */
+public final class ActivationMaps implements Work {
+  /** The output of a prediction that is the maps of a layer. */
+  static final String OUTPUT = "activations";
+
+  /** The feature of a server that makes them. */
+  private static final String FEATURE = "output." + OUTPUT;
+
+  private static final int BYTES_OF_VOXEL = 4;
+
+  private final ImagePlus source;
+  private final ImageVolume image;
+  private final Choices choices;
+  private final String model;
+  private final Box region;
+  private String layer;
+
+  private ActivationMaps(
+      ImagePlus source, ImageVolume image, Choices choices, String model, Box region) {
+    this.source = source;
+    this.image = image;
+    this.choices = choices;
+    this.model = model;
+    this.region = region;
+    this.layer = choices.get("layer", "");
+  }
+
+  /** No choices yet. */
+  public static Choices choices() {
+    return new Choices(
+        "Cristae Show Activations",
+        "image",
+        "model",
+        "layer",
+        "slices",
+        ImagePart.KEY,
+        "voxel-size",
+        "device");
+  }
+
+  /**
+   * Checks the choices against the open images; nothing is sent yet.
+   *
+   * @throws CristaeException if something cannot be
+   */
+  public static ActivationMaps prepare(Choices choices) throws CristaeException {
+    ImagePlus source = OpenImages.image(choices);
+    if (!choices.has("model")) {
+      throw choices.wrong("model", "the name of a model; Cristae Train makes one");
+    }
+    ImageVolume image = ImageVolume.image(source, TrainingChoices.voxelSize(choices));
+    Box region = ImagePart.of(choices, source, image.order());
+    return new ActivationMaps(source, image, choices, choices.get("model", ""), region);
+  }
+
+  /**
+   * Makes sure that a server can show maps.
+   *
+   * @throws CristaeException if it is too old
+   */
+  static void need(Client client) throws CristaeException {
+    Connection.need(client, FEATURE, "does not show what the layers of a network make of an image");
+  }
+
+  /** True if a job makes the maps of a layer. */
+  static boolean isOf(Job job) {
+    return job.getPrediction().getOutput().equals(OUTPUT);
+  }
+
+  @Override
+  public String title() {
+    return "Showing "
+        + (layer.isEmpty() ? "a layer" : layer)
+        + " of "
+        + model
+        + " on "
+        + source.getTitle();
+  }
+
+  @Override
+  public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
+      throws CristaeException {
+    if (!image.doubt().isEmpty()) {
+      listener.note(image.doubt(), true);
+    }
+    Client client = Connection.open(listener, cancellation);
+    need(client);
+    Jobs jobs = new Jobs(client);
+    listener.update("Asking for the layers of " + model, 0, "");
+    Layer chosen = chosen(jobs.layers(model));
+    layer = chosen.getName();
+    String tight = ResultRoom.warning(Layers.resultShape(chosen, region), BYTES_OF_VOXEL);
+    if (!tight.isEmpty()) {
+      listener.note(tight, true);
+    }
+    PredictionSpec.Builder spec =
+        PredictionSpec.newBuilder()
+            .setModelName(model)
+            .setOutput(OUTPUT)
+            .setLayer(layer)
+            .setRegion(region)
+            .setDevice(choices.get("device", ""));
+    spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
+    cancellation.check();
+    Job job = jobs.submit(spec.build());
+    listener.submitted(job.getJobId());
+    Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
+    return Results.fetch(client, done, source, listener, Cancellation.either(cancellation, detach));
+  }
+
+  /** The layer that was chosen; else the one that most people look at first. */
+  private Layer chosen(List<Layer> layers) throws CristaeException {
+    if (layer.isEmpty()) {
+      return Layers.usual(layers);
+    }
+    for (Layer one : layers) {
+      if (one.getName().equals(layer)) {
+        return one;
+      }
+    }
+    String names = Layers.names(Layers.whole(layers));
+    throw choices.wrong(
+        "layer", "one of " + names + ", or a part of one such as " + layers.get(0).getName());
+  }
+
+  @Override
+  public String lastWords() {
+    return title() + " is done.";
+  }
+}
