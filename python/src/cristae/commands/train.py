@@ -15,7 +15,7 @@ from cristae.commands.arguments import (
 from cristae.commands.reporting import reporter
 from cristae.commands.stopping import polite_stop
 from cristae.commands.training_words import add_training_data, training_data
-from cristae.computing import prepare_to_train
+from cristae.computing import launched, prepare_to_train
 
 DESCRIPTION = """\
 Train a model on an image and its labels, without a server. RAW and LABELS are TIFF files (also ImageJ and
@@ -85,6 +85,9 @@ def run(arguments: argparse.Namespace) -> int:
             on_event=show,
             should_stop=stopped.is_set,
         )
+    launch = launched()
+    if launch is not None and launch.number > 0:  # the first process tells
+        return 0
     if wants_json(arguments):
         print(
             json.dumps(

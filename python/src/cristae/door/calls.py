@@ -4,7 +4,6 @@ Only what a function needs is imported, and only when it is called: ``import cri
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,6 +47,9 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> "ModelPackage":
     """Train a model and put it into the library.
+
+    Several processes that ``torchrun`` starts train one model together, each with its share of every step;
+    only the first one tells events.
 
     Parameters
     ----------
@@ -107,18 +109,15 @@ def train(
     --------
     >>> cristae.train("stack.tif", "labels.tif", model="mito", minutes=10)  # doctest: +SKIP
     """
+    from cristae.computing import launched
     from cristae.door import arguments as kinds
-    from cristae.door.resume import showing_preview, training_folder
     from cristae.door.sources import class_table, opened_pairs, voxel_size
-    from cristae.events import Note
+    from cristae.door.training import trained_model
     from cristae.extensions import use_extensions
-    from cristae.labels import annotators_of, unknown_of
+    from cristae.labels import unknown_of
     from cristae.models import ModelLibrary
-    from cristae.models.previews import PREVIEW_FILE
     from cristae.settings import Home
-    from cristae.training import Budget, TrainingRequest, inspect_and_plan
-    from cristae.training import train as train_network
-    from cristae.volumes.digest import image_digest
+    from cristae.training import Budget, TrainingRequest
 
     kinds.check_arguments(
         model=(model, kinds.NAME),
@@ -151,6 +150,9 @@ def train(
     library.check_new_name(model)
     pairs = [(raw, labels), *also]
     start = None if start_from is None else library.find(str(start_from))
+    launch = launched()
+    if launch is not None and launch.number > 0:
+        on_event = _silent
     opened, named = opened_pairs(pairs, target, unknown, empty_sections, on_event)
     table = table or named
     request = TrainingRequest(
@@ -168,7 +170,6 @@ def train(
         settings=kinds.as_text(settings),
         seed=seed,
     )
-    plan = inspect_and_plan(request, device)
     choices = {
         "model": model,
         "target": target,
@@ -182,24 +183,16 @@ def train(
         "settings": dict(request.settings),
         "seed": seed,
     }
-    with training_folder(
-        place.make().root / "work", [source for pair in pairs for source in pair], choices
-    ) as folder:
-        # The model's record tells which data it was trained on.
-        digests = [
-            tuple(image_digest(one, should_stop) for one in (image, *annotators_of(truth)))
-            for image, truth in opened
-        ]
-        request = replace(request, digests=digests)
-        # A forest is grown at once: its preview is there when the model is.
-        told = on_event if plan.choices.learner == "forest" else showing_preview(on_event, folder)
-        trained = train_network(
-            request, plan, folder=folder, on_event=told, should_stop=should_stop, device=device
-        )
-        made = library.add(trained.record, trained.weights, trained.preview)
-    if trained.preview:
-        on_event(Note(f"What it makes of the part held out is in {made.path / PREVIEW_FILE}."))
-    return made
+    return trained_model(
+        request,
+        library,
+        place.make().root / "work",
+        [source for pair in pairs for source in pair],
+        choices,
+        device=device,
+        on_event=on_event,
+        should_stop=should_stop,
+    )
 
 
 def predict(
@@ -401,3 +394,7 @@ def evaluate(
         return evaluate_instances(ours, true, unknown=unknown, empty_sections=empty_sections, z=z)
     compare = evaluate_masks if target == "masks" else evaluate_classes
     return compare(ours, true, classes=table, unknown=unknown, empty_sections=empty_sections, z=z)
+
+
+def _silent(event: "Event") -> None:
+    """Tell nothing: the first of several processes does."""

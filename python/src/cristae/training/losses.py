@@ -74,13 +74,7 @@ class Compared:
 
     def mean(self, each: Tensor) -> Tensor:
         """Return the mean over the known voxels of numbers (n, 1 or masks, [z,] y, x); 0 if none is known."""
-        return self.ratio((each * self.known).sum(), self.known.sum() * each.shape[1])
-
-    def ratio(self, numerator: Tensor, denominator: Tensor) -> Tensor:
-        """Return the ratio of two sums over the batch; the divisor is taken for 1 if it is less."""
-        above, below = self.team.summed(torch.stack([numerator, denominator.to(numerator.dtype)]))
-        found: Tensor = above / below.clamp(min=1)
-        return found
+        return self.team.ratio((each * self.known).sum(), self.known.sum() * each.shape[1])
 
 
 def compared(logits: Tensor, targets: Tensor, members: Tensor | None = None, team: Team = ALONE) -> Compared:
@@ -161,7 +155,7 @@ def boundary(answers: Compared) -> Tensor:
     Source: the weights of O. Ronneberger et al., U-Net, MICCAI 2015, here for edges of all kinds.
     """
     weights = _border_weights(answers) * answers.known
-    return answers.ratio((answers.cross_entropy * weights).sum(), weights.sum()) + dice(answers)
+    return answers.team.ratio((answers.cross_entropy * weights).sum(), weights.sum()) + dice(answers)
 
 
 LOSSES: Mapping[str, Loss] = {

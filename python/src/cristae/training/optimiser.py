@@ -47,9 +47,14 @@ class AdamW:
         for parameter in self._parameters.values():
             parameter.grad = None
 
+    @property
+    def gradients(self) -> list[Tensor]:
+        """Those that there are."""
+        return [p.grad for p in self._parameters.values() if p.grad is not None]
+
     def clip(self, largest_norm: float) -> None:
         """Scale all gradients so that their common norm is at most so large."""
-        gradients = [p.grad for p in self._parameters.values() if p.grad is not None]
+        gradients = self.gradients
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
         factor = (largest_norm / (norm + 1e-6)).clamp(max=1.0)
         for gradient in gradients:

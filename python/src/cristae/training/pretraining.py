@@ -7,8 +7,8 @@ Sources: D. Pathak et al., Context encoders, CVPR 2016; K. He et al., Masked aut
 learners, CVPR 2022.
 """
 
-import time
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,15 @@ from cristae.networks.devices import memory_format, ran_out_of_memory
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.data import training_batches
 from cristae.training.divergence import TrainingDivergedError
+from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.optimiser import AdamW
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.training.precision import precision_is_mixed
 from cristae.training.schedule import Schedule, learning_rate
+from cristae.training.share import WHOLE, Share
+from cristae.training.shared_norm import normalise_together
+from cristae.training.team import ALONE, Team
 from cristae.training.unlabelled import UnlabelledReader, UnlabelledSampler
 
 _HIDDEN = 0.5
@@ -56,8 +60,8 @@ class Restorer(nn.Module):
         return restored
 
 
-def hidden_blocks(shape: torch.Size, generator: torch.Generator) -> Tensor:
-    """Draw which voxels of inputs (n, c, [z,] y, x) are hidden, (n, 1, [z,] y, x), bool.
+def hidden_blocks(shape: torch.Size, generator: torch.Generator, share: Share = WHOLE) -> Tensor:
+    """Draw which voxels of inputs (n, c, [z,] y, x), a share of a batch, are hidden: (n, 1, [z,] y, x), bool.
 
     Examples
     --------
@@ -67,16 +71,16 @@ def hidden_blocks(shape: torch.Size, generator: torch.Generator) -> Tensor:
     """
     sides = _BLOCK[len(shape) - 2]
     count = [-(-length // side) for length, side in zip(shape[2:], sides, strict=True)]
-    hidden = torch.rand((shape[0], 1, *count), generator=generator) < _HIDDEN
+    hidden = share.drawn(shape[0], 1, *count, generator=generator) < _HIDDEN
     for axis, (side, length) in enumerate(zip(sides, shape[2:], strict=True), start=2):
         hidden = hidden.repeat_interleave(side, dim=axis).narrow(axis, 0, length)
     return hidden
 
 
-def restoration_loss(restored: Tensor, x: Tensor, hidden: Tensor) -> Tensor:
+def restoration_loss(restored: Tensor, x: Tensor, hidden: Tensor, team: Team = ALONE) -> Tensor:
     """Return the mean squared error of hidden voxels: all (n, c, [z,] y, x), `hidden` with one channel."""
     squares = (restored.float() - x).square() * hidden
-    return squares.sum() / (hidden.sum() * x.shape[1]).clamp(min=1)
+    return team.ratio(squares.sum(), hidden.sum() * x.shape[1])
 
 
 def split_plan(plan: Plan) -> tuple[Plan, Plan]:
@@ -101,7 +105,7 @@ class Pretraining:
         Is changed.
     patches
         Whose images are looked at, but for what is held out.
-    device, folder, work, on_event, should_stop
+    device, folder, work, on_event, should_stop, team
         As for :class:`~cristae.training.trainer.Trainer`.
     """
 
@@ -113,6 +117,7 @@ class Pretraining:
     work: Mapping[str, Any]
     on_event: Callable[[Event], None]
     should_stop: Callable[[], bool]
+    team: Team = ALONE
 
     def run(self) -> None:
         """Let the network learn to restore; a finished pre-training is taken from its checkpoint."""
@@ -122,10 +127,14 @@ class Pretraining:
         self._format = memory_format(self.network.config.dims, self.device)
         self._restorer = Restorer(self.network, self._seed).to(self.device).to(memory_format=self._format)
         self._optimiser = AdamW(self._restorer, choices.weight_decay)
-        self._mixed = precision_is_mixed(choices, self.network.config, self.device)
-        self._schedule = Schedule(self.plan.seconds, self.plan.steps)
+        config = self.network.config
+        self._mixed = self.team.agree(lambda: precision_is_mixed(choices, config, self.device))
+        self._schedule = Schedule(self.plan.seconds, self.plan.steps, clock=self.team.now)
         self._batch = choices.batch
         self._resume()
+        if not self.team.is_alone:
+            self._batch = fitting_batch(self._batch, self.team, self._try_step)
+            normalise_together(self._restorer, self.team.share.parts)
         while True:
             try:
                 self._learn()
@@ -135,52 +144,64 @@ class Pretraining:
                     raise
             # Behind the handler, so that no traceback holds the tensors of the failed step any longer.
             self._optimiser.clear()
-            if self._batch == 1:
-                raise OutOfMemory(
-                    "The device's memory does not suffice for a patch. Set a smaller patch_zyx."
-                )
+            if self._batch == 1 or not self.team.is_alone:
+                raise OutOfMemory(TOO_LITTLE)
             self._batch //= 2
         self._save()
 
-    def _learn(self) -> None:
+    def _batches(self, batch: int) -> Generator[tuple[int, Tensor, Tensor]]:
         reader = UnlabelledReader(self.patches.regions, self.plan.preprocessing, self.plan.network)
         sampler = UnlabelledSampler(self.patches.regions, self.plan.choices.patch_zyx, self._seed)
-        schedule, told, saved = self._schedule, 0.0, time.monotonic()
-        batches = training_batches(reader, sampler, self._batch, schedule.step + 1)
+        return training_batches(reader, sampler, batch, self._schedule.step + 1, self.team.share)
+
+    def _try_step(self, batch: int) -> None:
+        batches = self._batches(batch)
+        step, x, kinds = next(batches)
+        batches.close()
+        trial = copy.deepcopy(self._restorer)  # whose statistics may change
+        self._loss(trial, step, x, kinds, ALONE).backward()  # type: ignore[no-untyped-call]
+
+    def _learn(self) -> None:
+        schedule, told, saved = self._schedule, 0.0, self.team.now()
+        batches = self._batches(self._batch)
         try:
             while schedule.progress < 1:
-                if self.should_stop():
+                if self.team.meet(self.should_stop()):
                     self._save()
+                    self.team.meet()  # or else the end of another process would end this one while it saves
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
                 step, x, kinds = next(batches)
                 loss = self._step(step, x, kinds)
                 schedule.step = step
-                if time.monotonic() - told >= _TOLD_EVERY_S or schedule.progress >= 1:
-                    told = time.monotonic()
+                if self.team.now() - told >= _TOLD_EVERY_S or schedule.progress >= 1:
+                    told = self.team.now()
                     self._tell(loss)
-                if time.monotonic() - saved >= _SAVED_EVERY_S:
-                    saved = time.monotonic()
+                if self.team.now() - saved >= _SAVED_EVERY_S:
+                    saved = self.team.now()
                     self._save()
         finally:
             batches.close()
 
     def _step(self, step: int, x: Tensor, kinds: Tensor) -> Tensor:
-        hidden = hidden_blocks(
-            x.shape, torch.Generator().manual_seed((self._seed * 1_000_003 + step) % 2**63)
-        )
-        factors = self.plan.choices.downsample_zyx[-self.network.config.dims :]
-        seen = (kinds != UNKNOWN)[(slice(None), *(slice(None, None, factor) for factor in factors))]
-        x, hidden, seen = x.to(self.device), hidden.to(self.device), seen[:, None].to(self.device)
-        self._restorer.train()
-        shown = x.masked_fill(hidden, 0.0).contiguous(memory_format=self._format)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
-            restored = self._restorer(shown)
-        loss = restoration_loss(restored, x, hidden & seen)
+        loss = self._loss(self._restorer, step, x, kinds, self.team)
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
+        self.team.average(self._optimiser.gradients)
         self._optimiser.clip(self.plan.choices.clip)
         self._optimiser.step(learning_rate(self._schedule.progress, self.plan.choices.learning_rate))
         return loss.detach()
+
+    def _loss(self, restorer: Restorer, step: int, x: Tensor, kinds: Tensor, team: Team) -> Tensor:
+        generator = torch.Generator().manual_seed((self._seed * 1_000_003 + step) % 2**63)
+        hidden = hidden_blocks(x.shape, generator, self.team.share)
+        factors = self.plan.choices.downsample_zyx[-self.network.config.dims :]
+        seen = (kinds != UNKNOWN)[(slice(None), *(slice(None, None, factor) for factor in factors))]
+        x, hidden, seen = x.to(self.device), hidden.to(self.device), seen[:, None].to(self.device)
+        restorer.train()
+        shown = x.masked_fill(hidden, 0.0).contiguous(memory_format=self._format)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
+            restored = restorer(shown)
+        return restoration_loss(restored, x, hidden & seen, team)
 
     def _tell(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):
@@ -199,10 +220,13 @@ class Pretraining:
         parts = {"restorer": self._restorer.state_dict(), "optimiser": self._optimiser.state()}
         tensors = {f"{part}.{name}": t for part, held in parts.items() for name, t in held.items()}
         numbers = {"step": self._schedule.step, "spent_s": self._schedule.elapsed_s, "batch": self._batch}
+        if not self.team.leads:
+            return
         save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
 
     def _resume(self) -> None:
-        found, told = load_checkpoint(self.folder, self.work)
+        found, told = load_checkpoint(self.folder, self.work) if self.team.leads else (None, ())
+        found = self.team.handed_out(found)
         for sentence in told:
             self.on_event(Note(sentence, is_warning=True))
         if found is None:
@@ -215,4 +239,4 @@ class Pretraining:
         self._optimiser.load_state(parts["optimiser"])
         step, self._batch = int(found.numbers["step"]), int(found.numbers["batch"])
         spent = float(found.numbers["spent_s"])
-        self._schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent, first_step=step)
+        self._schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent, step, self.team.now)

@@ -42,7 +42,9 @@ class Learned:
         return {name: tensor.cpu().contiguous().numpy() for name, tensor in self.weights.items()}
 
 
-def identity_of(request: TrainingRequest, plan: Plan, classes: Sequence[LabelClass]) -> dict[str, Any]:
+def identity_of(
+    request: TrainingRequest, plan: Plan, classes: Sequence[LabelClass], processes: int = 1
+) -> dict[str, Any]:
     """Return what makes a training this one: a checkpoint of another one is not taken over."""
     start, size = request.start_from, request.voxel_size
     return {
@@ -58,6 +60,7 @@ def identity_of(request: TrainingRequest, plan: Plan, classes: Sequence[LabelCla
         "the images": [[image.shape_czyx, image.name] for image, _ in request.pairs],
         "the data": [list(pair) for pair in request.digests],
         "the code of the extensions": added_code(plan.choices) or None,
+        "the number of processes": processes if processes > 1 else None,
         "the version of Cristae": version("cristae"),
     }
 

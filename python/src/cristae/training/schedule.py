@@ -2,7 +2,8 @@
 
 import math
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 _WARM_UP = 0.05
 
@@ -36,18 +37,26 @@ class Schedule:
         Steps done.
     spent_s
         Seconds that earlier attempts used.
+    first_step
+        The steps that they did.
+    clock
+        What tells the time, in seconds.
     """
 
     seconds: float | None
     steps: int | None
     step: int = 0
     spent_s: float = 0.0
-    _started: float = field(default_factory=time.monotonic, repr=False)
+    first_step: int = 0
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
 
     @property
     def elapsed_s(self) -> float:
         """Seconds of training in all attempts."""
-        return self.spent_s + time.monotonic() - self._started
+        return self.spent_s + self.clock() - self._started
 
     @property
     def progress(self) -> float:
@@ -70,9 +79,7 @@ class Schedule:
             return max(0.0, self.seconds - self.elapsed_s)
         if self.step == 0 or self.steps is None:
             return None
-        return (time.monotonic() - self._started) * 1.0 / self.steps_here * (self.steps - self.step)
-
-    first_step: int = 0
+        return (self.clock() - self._started) / self.steps_here * (self.steps - self.step)
 
     @property
     def steps_here(self) -> int:

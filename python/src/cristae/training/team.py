@@ -42,7 +42,7 @@ class Team:
 
     Examples
     --------
-    >>> ALONE.leads, ALONE.agree(lambda: 0.5), ALONE.meet(wants_to_stop=True)
+    >>> ALONE.leads, ALONE.agree(lambda: 0.5), ALONE.meet(True)
     (True, 0.5, True)
     """
 
@@ -53,13 +53,18 @@ class Team:
         """Whether this process decides for all: it alone writes, and tells people."""
         return self.share.number == 0
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether there are no others."""
+        return self.share.parts == 1
+
     def now(self) -> float:
         """Return the seconds of a clock that all processes see alike."""
         return time.monotonic()
 
-    def meet(self, wants_to_stop: bool) -> bool:
-        """Wait for the others before a step, and return whether any of them wants to stop."""
-        return wants_to_stop
+    def meet(self, says: bool = False) -> bool:
+        """Wait for the others, set the clock, and return whether any of them says so."""
+        return says
 
     def agree[T](self, decide: Callable[[], T]) -> T:
         """Return what the leader decides, a plain JSON value; only there it is called."""
@@ -72,6 +77,12 @@ class Team:
     def summed(self, numbers: Tensor) -> Tensor:
         """Return the sums over all processes, and let gradients flow to all of them."""
         return numbers
+
+    def ratio(self, numerator: Tensor, denominator: Tensor) -> Tensor:
+        """Return the ratio of two sums over all processes; the divisor is taken for 1 if it is less."""
+        above, below = self.summed(torch.stack([numerator, denominator.to(numerator.dtype)]))
+        found: Tensor = above / below.clamp(min=1)
+        return found
 
     def gathered(self, own: Tensor) -> Tensor:
         """Return what all processes have, one after the other, without gradients."""
@@ -96,20 +107,20 @@ class TeamOfProcesses(Team):
     def __init__(self, share: Share) -> None:
         self.share = share
         self._now = 0.0
-        self.meet(wants_to_stop=False)
+        self.meet()
 
     def now(self) -> float:
         """Return the leader's time when all met last."""
         return self._now
 
     @override
-    def meet(self, wants_to_stop: bool) -> bool:
+    def meet(self, says: bool = False) -> bool:
         # On the CPU: a GPU would first have to finish everything that waits there.
-        told = torch.tensor([time.monotonic() if self.leads else 0.0, wants_to_stop], dtype=torch.float64)
+        told = torch.tensor([time.monotonic() if self.leads else 0.0, says], dtype=torch.float64)
         with _others():
             distributed.all_reduce(told, distributed.ReduceOp.MAX)
-        self._now, stop = told.tolist()
-        return bool(stop)
+        self._now, anyone = told.tolist()
+        return bool(anyone)
 
     @override
     def agree[T](self, decide: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
 """The loop: one story from fresh weights to the averaged ones that predict best."""
 
-import time
+import copy
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,8 @@ from cristae.training.choices import Choices
 from cristae.training.data import training_batches
 from cristae.training.divergence import TrainingDivergedError, check_weights, checked_loss
 from cristae.training.first_weights import frozen, set_to_train
-from cristae.training.losses import compared, loss_named, patch_errors
+from cristae.training.fitting import TOO_LITTLE, fitting_batch
+from cristae.training.losses import Compared, compared, loss_named, patch_errors
 from cristae.training.optimiser import AdamW
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
@@ -27,6 +28,7 @@ from cristae.training.precision import precision_is_mixed
 from cristae.training.preview import Preview
 from cristae.training.schedule import Schedule, learning_rate
 from cristae.training.selection import Selection
+from cristae.training.shared_norm import normalise_together
 from cristae.training.supervision import DeepSupervision, supervised_loss
 from cristae.training.team import ALONE, Team
 from cristae.training.unlabelled import PseudoLabels, unlabelled_loss, weight_of
@@ -93,12 +95,14 @@ class Trainer:
         self._supervised.to(self.device).to(memory_format=self._format)
         self._members = None if masks is None else torch.from_numpy(masks.members).to(self.device)
         self._loss = loss_named(choices.loss)
-        self.schedule = Schedule(self.plan.seconds, self.plan.steps)
+        self.schedule = Schedule(self.plan.seconds, self.plan.steps, clock=self.team.now)
         frozen(self.network, choices.freeze)
         self._optimiser = AdamW(self._supervised, choices.weight_decay)
         self._average = WeightAverage(self.network)
         pseudo = choices.pseudo == "on"
-        self._pseudo = PseudoLabels(self.patches, self.network, self._members) if pseudo else None
+        self._pseudo = (
+            PseudoLabels(self.patches, self.network, self._members, self.team.share) if pseudo else None
+        )
         self.selection = Selection(
             self.plan,
             self.network,
@@ -114,11 +118,14 @@ class Trainer:
         self.batch = choices.batch
         self.learning_rate = choices.learning_rate
         self._warm_since = 0.0
-        self._saved_at = self._told_at = time.monotonic()
+        self._saved_at = self._told_at = self.team.now()
 
     def run(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Train, and return the weights that predict best with their figures on the validation part."""
         self.resume()
+        if not self.team.is_alone:
+            self._fit_batch()
+            normalise_together(self.network, self.team.share.parts)
         while True:
             astray = ""
             try:
@@ -151,8 +158,9 @@ class Trainer:
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
                 self.selection.tell()
-                if self.should_stop():
+                if self.team.meet(self.should_stop()):
                     self._save()
+                    self.team.meet()  # or else the end of another process would end this one while it saves
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
                 if self._steps_are_too_few():
                     batches.close()
@@ -162,7 +170,7 @@ class Trainer:
                 if self._validation_is_due():
                     self._validate(losses)
                     losses.clear()
-                if time.monotonic() - self._saved_at >= _CHECKPOINT_EVERY_S:
+                if self.team.now() - self._saved_at >= _CHECKPOINT_EVERY_S:
                     self._save()
         finally:
             batches.close()
@@ -174,7 +182,8 @@ class Trainer:
 
     def batches(self) -> Generator[tuple[int, Tensor, Tensor]]:
         """Yield the next step's number, input and targets for ever; close it behind the last one."""
-        return training_batches(self.patches.reader, self.patches.sampler, self.batch, self.schedule.step + 1)
+        patches, first = self.patches, self.schedule.step + 1
+        return training_batches(patches.reader, patches.sampler, self.batch, first, self.team.share)
 
     def advance(self, batches: Iterator[tuple[int, Tensor, Tensor]]) -> Tensor:
         """Take the next step, and return its loss."""
@@ -185,22 +194,30 @@ class Trainer:
         return loss
 
     def _step(self, step: int, x: Tensor, targets: Tensor) -> Tensor:
-        x, targets = self.patches.varied(step, *self._moved(x, targets))
-        x = x.contiguous(memory_format=self._format)
+        x, targets = self.patches.varied(step, *self._moved(x, targets), self.team.share)
         rate = learning_rate(self.schedule.progress, self.learning_rate)
-        set_to_train(self.network, self.plan.choices.freeze)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
-            logits, *coarser = self._supervised(x)
-        answers = compared(logits, targets, self._members)
-        loss = supervised_loss(self._loss, answers, coarser)
+        answers, loss = self._answered(self._supervised, x, targets, self.team)
         self._optimiser.clear()
         loss.backward()  # type: ignore[no-untyped-call]
         self._add_unlabelled(step)
+        loss = loss.detach()
+        self.team.average([*self._optimiser.gradients, loss])
         self._optimiser.clip(self.plan.choices.clip)
         self._optimiser.step(rate)
         if self.patches.sampler.running_error is not None:
-            self.patches.sampler.tell(step, patch_errors(answers, self.batch))
-        return loss.detach()
+            self.patches.sampler.tell(step, self.team.gathered(patch_errors(answers, self.batch)))
+        return loss
+
+    def _answered(
+        self, supervised: DeepSupervision, x: Tensor, targets: Tensor, team: Team
+    ) -> tuple[Compared, Tensor]:
+        """Return what a network that learns says about a batch, and its loss."""
+        x = x.contiguous(memory_format=self._format)
+        set_to_train(supervised.network, self.plan.choices.freeze)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
+            logits, *coarser = supervised(x)
+        answers = compared(logits, targets, self._members, team)
+        return answers, supervised_loss(self._loss, answers, coarser)
 
     def _add_unlabelled(self, step: int) -> None:
         """Add the gradients of what unlabelled patches teach, once the network knows something."""
@@ -208,7 +225,8 @@ class Trainer:
         if self._pseudo is None or weight == 0:
             return
         x, targets = self._pseudo.of(step, self.batch, self._average.tensors)
-        x, targets = self.patches.varied(-step, x, targets)  # other variants than those of labelled patches
+        # Other variants than those of labelled patches.
+        x, targets = self.patches.varied(-step, x, targets, self.team.share)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             logits = self.network(x.contiguous(memory_format=self._format))
         loss = weight * unlabelled_loss(compared(logits, targets, self._members))
@@ -218,14 +236,15 @@ class Trainer:
         """Make the batch smaller on a slow machine: a hundred small steps teach more than ten large ones."""
         schedule = self.schedule
         if schedule.step == 1:
-            self._warm_since = time.monotonic()  # the first step prepares much that the others find ready
+            self._warm_since = self.team.now()  # the first step prepares much that the others find ready
         if schedule.step != _TIMED_STEPS or not self._warm_since or self.batch != self.plan.choices.batch:
             return False
         if schedule.seconds is None:
             return False
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        a_step_s = (time.monotonic() - self._warm_since) / (_TIMED_STEPS - 1)
+            self.team.meet()
+        a_step_s = (self.team.now() - self._warm_since) / (_TIMED_STEPS - 1)
         steps = schedule.step + (schedule.seconds - schedule.elapsed_s) / a_step_s
         while steps < _FEWEST_STEPS and self.batch > 2:
             self.batch //= 2
@@ -241,7 +260,7 @@ class Trainer:
         return x.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
 
     def _tell(self, losses: Sequence[Tensor]) -> None:
-        now = time.monotonic()
+        now = self.team.now()
         if now - self._told_at < _TOLD_EVERY_S and self.schedule.step > 1:
             return
         self._told_at = now
@@ -256,7 +275,7 @@ class Trainer:
     def _go_back(self, astray: str) -> None:
         """Return to the last good state and go on with smaller steps; the second time, give up."""
         tried = self.learning_rate
-        found, _ = load_checkpoint(self.folder, self.work)
+        found, _ = self._loaded()
         if tried < self.plan.choices.learning_rate or found is None:
             raise TrainingDivergedError(
                 f"{astray} Train again with a lower learning rate (learning_rate={tried / 4:g})."
@@ -272,18 +291,40 @@ class Trainer:
             )
         )
 
+    def _fit_batch(self) -> None:
+        """Make the batch so small that no process will lack memory."""
+
+        def try_step(batch: int) -> None:
+            first = self.schedule.step + 1
+            batches = training_batches(
+                self.patches.reader, self.patches.sampler, batch, first, self.team.share
+            )
+            _, x, targets = next(batches)
+            batches.close()
+            trial = copy.deepcopy(self._supervised)  # whose statistics may change
+            self._answered(trial, *self._moved(x, targets), ALONE)[1].backward()  # type: ignore[no-untyped-call]
+
+        planned, self.batch = self.batch, fitting_batch(self.batch, self.team, try_step)
+        if self.batch < planned:
+            self._tell_batch(planned)
+
     def _halve_batch(self) -> None:
         """Go on with half the patches in a step, because the memory did not suffice."""
         self._optimiser.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        if self.batch == 1:
+        if not self.team.is_alone:
             raise OutOfMemory(
-                "The device's memory does not suffice for a step of a single patch. Set a smaller patch_zyx "
-                "or fewer features, or close other programs that use it."
+                f"The memory of a device does not suffice any more for its {self.batch} patches in a step. "
+                "Set a smaller batch, or close other programs that use it and start the same command again."
             )
-        told = f"The device's memory does not suffice for {self.batch} patches in a step"
+        if self.batch == 1:
+            raise OutOfMemory(TOO_LITTLE)
         self.batch //= 2
+        self._tell_batch(2 * self.batch)
+
+    def _tell_batch(self, before: int) -> None:
+        told = f"The device's memory does not suffice for {before} patches in a step"
         self.on_event(
             Note(f"{told}: from step {self.schedule.step + 1} on, it is {self.batch}.", is_warning=True)
         )
@@ -311,7 +352,9 @@ class Trainer:
 
     def _save(self) -> None:
         self._check_weights()
-        self._saved_at = time.monotonic()
+        self._saved_at = self.team.now()
+        if not self.team.leads:
+            return
         parts = {
             "network": self.network.state_dict(),
             "heads": self._supervised.heads.state_dict(),
@@ -337,19 +380,28 @@ class Trainer:
 
     def resume(self) -> None:
         """Go on from the last checkpoint of this training, or save the first state, to go back to."""
-        found, told = load_checkpoint(self.folder, self.work)
+        found, told = self._loaded()
         for sentence in told:
             self.on_event(Note(sentence, is_warning=True))
         if found is None:
-            self._mixed = precision_is_mixed(self.plan.choices, self.network.config, self.device)
+            self._mixed = self._pays_to_mix()
             self._save()
-            self.schedule = Schedule(self.plan.seconds, self.plan.steps)
+            self.schedule = Schedule(self.plan.seconds, self.plan.steps, clock=self.team.now)
             return
         if found.numbers["device"] != self.device.type:
-            self._mixed = precision_is_mixed(self.plan.choices, self.network.config, self.device)
+            self._mixed = self._pays_to_mix()
         self._restore(found, float(found.numbers["spent_s"]))
         if self.schedule.step > 0:
             self.on_event(Note(f"The training goes on from step {self.schedule.step}."))
+
+    def _loaded(self) -> tuple[Checkpoint | None, tuple[str, ...]]:
+        """Return the last checkpoint, the leader's for all, and why others were passed over."""
+        found, told = load_checkpoint(self.folder, self.work) if self.team.leads else (None, ())
+        return self.team.handed_out(found), told
+
+    def _pays_to_mix(self) -> bool:
+        choices, config = self.plan.choices, self.network.config
+        return self.team.agree(lambda: precision_is_mixed(choices, config, self.device))
 
     def _restore(self, found: Checkpoint, spent_s: float) -> None:
         numbers = found.numbers
@@ -361,7 +413,7 @@ class Trainer:
         self._optimiser.load_state(_part(found.tensors, "optimiser", self.device))
         self.patches.sampler.load_state(_part(found.tensors, "errors", self.device))
         step = int(numbers["step"])
-        self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, first_step=step)
+        self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, step, self.team.now)
         selection.last_step = int(numbers["last_validation"])
         self.batch, self.learning_rate = int(numbers["batch"]), float(numbers["learning_rate"])
         if numbers["device"] == self.device.type:  # or else the result would depend on the interruption

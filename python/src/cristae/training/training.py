@@ -25,6 +25,7 @@ from cristae.training.record import Learned, identity_of, record_of
 from cristae.training.regions import Region
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.starting import refuse_unfit, start_told
+from cristae.training.team import ALONE, Team
 from cristae.training.telling import labels_told, ranges_told, unvalidated_told
 from cristae.training.trainer import Trainer
 from cristae.training.unlabelled import nothing_is_unlabelled
@@ -32,7 +33,7 @@ from cristae.training.validation import validate
 from cristae.training.voxel_sizes import voxel_size_of
 
 
-def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
+def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: int = 1) -> Plan:
     """Look at images and labels, and say what a training would do.
 
     Parameters
@@ -41,6 +42,8 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         What is asked.
     device
         "auto", "cpu", "cuda" or "cuda:N".
+    processes
+        How many train together, each with such a device.
 
     Raises
     ------
@@ -77,7 +80,13 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto") -> Plan:
         ours = plan.choices
         names = [entry.name for entry in regions[0].reading.answers]
         goes_on = start_told(start, names, ours.downsample_zyx, size, ours.freeze)
-    return replace(plan, sentences=(*goes_on, *plan.sentences, f"It runs on {describe(chosen)}."))
+    where = f"It runs on {describe(chosen)}."
+    if processes > 1:
+        where = (
+            f"It runs in {processes} processes, the first on {describe(chosen)}: a step sees {processes} "
+            "times as many patches."
+        )
+    return replace(plan, sentences=(*goes_on, *plan.sentences, where))
 
 
 def train(
@@ -88,6 +97,7 @@ def train(
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
     device: str = "auto",
+    team: Team = ALONE,
 ) -> TrainedModel:
     """Train a model.
 
@@ -107,6 +117,9 @@ def train(
         Asked before every step; True saves a checkpoint and raises :class:`~cristae.errors.Cancelled`.
     device
         "auto", "cpu", "cuda" or "cuda:N".
+    team
+        The processes that train together, each of which calls this with the same request and plan. Only the
+        first one writes into the folder, and tells events.
 
     Returns
     -------
@@ -114,7 +127,10 @@ def train(
         Record and weights, ready for :meth:`cristae.models.ModelLibrary.add`.
     """
     chosen = choose_device(device)
+    if not team.leads:
+        on_event = _silent
     on_event(PlanMade(plan.sentences, plan.settings))
+    _refuse_unfit_team(plan, team)
     patches = prepare_patches(request, plan, on_event)
     if plan.choices.pseudo == "on" and nothing_is_unlabelled(patches):
         raise InvalidInput("Every voxel has a label: pseudo=on finds nothing to learn from. Leave it out.")
@@ -127,18 +143,18 @@ def train(
     )
     if not validation:
         on_event(Note(unvalidated_told(plan), is_warning=True))
-    preview = preview_of(plan, patches, validation, folder)
+    preview = preview_of(plan, patches, validation, folder) if team.leads else None
     if isinstance(plan.network, ForestConfig):
         learned = _grown(plan, plan.network, patches, validation, preview, on_event, should_stop)
         return _model(request, plan, regions, learned, preview)
     names = [entry.name for entry in first.answers]
     network = first_network(plan.network, patches.sampler.seed, request.start_from, names)
-    work = identity_of(request, plan, first.answers)
+    work = identity_of(request, plan, first.answers, team.share.parts)
     plan_of_trainer = plan
     if plan.choices.pretrain > 0:
         first_part, plan_of_trainer = split_plan(plan)
         Pretraining(
-            first_part, network, patches, chosen, folder / "pretraining", work, on_event, should_stop
+            first_part, network, patches, chosen, folder / "pretraining", work, on_event, should_stop, team
         ).run()
     trainer = Trainer(
         plan=plan_of_trainer,
@@ -151,6 +167,7 @@ def train(
         work=work,
         on_event=behind(plan.choices.pretrain, on_event),
         should_stop=should_stop,
+        team=team,
     )
     weights, before = trainer.run()
     calibration = None
@@ -177,6 +194,21 @@ def train(
         calibration=calibration,
     )
     return _model(request, plan, regions, learned, preview)
+
+
+def _silent(event: Event) -> None:
+    """Tell nothing."""
+
+
+def _refuse_unfit_team(plan: Plan, team: Team) -> None:
+    """Refuse what several processes cannot train, or do not see alike."""
+    if team.agree(lambda: plan.settings) != plan.settings:
+        raise InvalidInput(
+            "The processes of this training do not see the same images and labels: give all of them the same "
+            "files."
+        )
+    if not team.is_alone and isinstance(plan.network, ForestConfig):
+        raise InvalidInput("A random forest is grown by one process, in seconds: start it without torchrun.")
 
 
 def _model(

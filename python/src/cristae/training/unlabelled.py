@@ -25,6 +25,7 @@ from cristae.training.losses import Compared
 from cristae.training.patches import Patches
 from cristae.training.regions import Region
 from cristae.training.sampling import Place
+from cristae.training.share import WHOLE, Share
 
 UNLABELLED, LABELLED = 0, 1
 """Of a voxel that may be looked at; others, held out or beyond the image, are :data:`UNKNOWN`."""
@@ -110,14 +111,22 @@ class PseudoLabels:
         The teacher is a copy of it, with averaged weights.
     members
         For masks: which of them (columns) each training target (row) stands for, bool, on the device.
+    share
+        Which part of a batch is wanted.
     """
 
-    def __init__(self, patches: Patches, network: UNet | AddedNetwork, members: Tensor | None) -> None:
+    def __init__(
+        self,
+        patches: Patches,
+        network: UNet | AddedNetwork,
+        members: Tensor | None,
+        share: Share = WHOLE,
+    ) -> None:
         reader, sampler = patches.reader, patches.sampler
         self._reader = UnlabelledReader(patches.regions, reader.preprocessing, network.config)
         self._sampler = UnlabelledSampler(patches.regions, sampler.patch_zyx, sampler.seed)
         self._teacher = deepcopy(network).eval().requires_grad_(False)
-        self._members = members
+        self._members, self._share = members, share
         self._coming: Generator[tuple[int, Tensor, Tensor]] | None = None
         self._next = (0, 0)
 
@@ -133,7 +142,7 @@ class PseudoLabels:
         """
         if self._coming is None or self._next != (step, batch):
             self.close()
-            self._coming = training_batches(self._reader, self._sampler, batch, step)
+            self._coming = training_batches(self._reader, self._sampler, batch, step, self._share)
         _, x, kinds = next(self._coming)
         self._next = (step + 1, batch)
         device = next(iter(weights.values())).device

@@ -1,0 +1,80 @@
+"""From what was asked to a model in the library: in one process, or in several that train it together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cristae.computing import launched
+from cristae.door.resume import showing_preview, training_folder
+from cristae.events import Event, Note
+from cristae.labels import annotators_of
+from cristae.models import ModelLibrary, ModelPackage
+from cristae.models.previews import PREVIEW_FILE
+from cristae.training import TrainingRequest, inspect_and_plan
+from cristae.training import train as train_network
+from cristae.training.team import Team, joined
+from cristae.volumes.digest import image_digest
+
+
+def trained_model(
+    request: TrainingRequest,
+    library: ModelLibrary,
+    work: Path,
+    sources: Sequence[Any],
+    choices: Mapping[str, Any],
+    *,
+    device: str,
+    on_event: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> ModelPackage:
+    """Train, and return the model in the library.
+
+    Parameters
+    ----------
+    request
+        What is asked.
+    library
+        Where the model goes.
+    work, sources, choices
+        As :func:`~cristae.door.resume.training_folder` takes them.
+    device, on_event, should_stop
+        As for :func:`cristae.train`.
+    """
+    with joined(launched(), device) as (team, own_device):
+        if team.leads:
+            with training_folder(work, sources, choices) as folder:
+                made = _trained_in(folder, request, library, own_device, on_event, should_stop, team)
+            team.meet()
+            return made
+        plan = inspect_and_plan(request, own_device, team.share.parts)
+        train_network(request, plan, folder=work, should_stop=should_stop, device=own_device, team=team)
+        team.meet()  # now the first process has put the model there
+        return library.find(request.model_name)
+
+
+def _trained_in(
+    folder: Path,
+    request: TrainingRequest,
+    library: ModelLibrary,
+    device: str,
+    on_event: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+    team: Team,
+) -> ModelPackage:
+    plan = inspect_and_plan(request, device, team.share.parts)
+    # The model's record tells which data it was trained on.
+    digests = [
+        tuple(image_digest(one, should_stop) for one in (image, *annotators_of(truth)))
+        for image, truth in request.pairs
+    ]
+    request = replace(request, digests=digests)
+    # A forest is grown at once: its preview is there when the model is.
+    told = on_event if plan.choices.learner == "forest" else showing_preview(on_event, folder)
+    trained = train_network(
+        request, plan, folder=folder, on_event=told, should_stop=should_stop, device=device, team=team
+    )
+    made = library.add(trained.record, trained.weights, trained.preview)
+    if trained.preview:
+        on_event(Note(f"What it makes of the part held out is in {made.path / PREVIEW_FILE}."))
+    return made
