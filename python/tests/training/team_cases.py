@@ -1,0 +1,127 @@
+"""Small trainings of several processes: ``torchrun --nproc-per-node 2 team_cases.py FOLDER`` does them."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cristae.computing import launched
+from cristae.training import Budget, TrainingRequest, inspect_and_plan, train
+from cristae.training.losses import LOSSES, compared
+from cristae.training.shared_norm import normalise_together
+from cristae.training.team import Team, joined
+from cristae.volumes import ArrayImage, VoxelSize
+
+STEPS = 4
+IN_2D = {"dimensions": "2", "patch_zyx": "1,16,16", "batch": "3"}
+IN_3D = {"dimensions": "3", "patch_zyx": "8,16,16", "batch": "1"}
+EVERY_VARIANT = {f"augment_{group}": "full" for group in ("geometry", "intensity", "sections")}
+DEEP = {"levels": "3", "deep_supervision": "on"}
+CASES: dict[str, tuple[str, dict[str, str]]] = {
+    "classes in sections": ("classes", IN_2D),
+    "classes in volumes, with every variant": ("classes", IN_3D | EVERY_VARIANT),
+    "masks in sections, deeply supervised": ("masks", IN_2D | DEEP),
+    "masks in volumes, drawn where it errs": ("masks", IN_3D | {"error_share": "0.5"}),
+    "objects in volumes, deeply supervised": ("instances", IN_3D | DEEP | {"loss": "boundary"}),
+    "pseudo-labels": ("classes", IN_2D | {"pseudo": "on", "validation": "0"}),
+    "pre-training": ("classes", IN_2D | {"pretrain": "0.5", "loss": "focal"}),
+}
+
+
+def data_for(target: str, *, is_dense: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """An image (z, y, x) and its labels, of which in one place there are more than in others."""
+    random = np.random.default_rng(0)
+    one, two = random.integers(0, 2, (2, 4, 6, 6), np.uint8).repeat(4, 1).repeat(4, 2).repeat(4, 3)
+    two[:, :12] = 0
+    image = 60 + 60 * one + 50 * two + random.integers(0, 20, one.shape)
+    ids = np.arange(1, 4 * 6 * 6 + 1).reshape(4, 6, 6).repeat(4, 0).repeat(4, 1).repeat(4, 2) * one
+    labels = {"classes": one + one * two, "masks": np.stack([one, two]), "instances": ids}[target]
+    if not is_dense:
+        labels[8:] = 0  # sections without labels are unknown
+    return image.astype(np.uint8), labels.astype(np.uint8)
+
+
+def request_for(name: str, processes: int = 1, steps: int = STEPS) -> TrainingRequest:
+    """The training, with the batch of so many processes."""
+    target, chosen = CASES[name]
+    settings = {"features": "4", "levels": "2", "downsample_zyx": "1,1,1", "precision": "float32"} | chosen
+    settings["batch"] = str(processes * int(settings["batch"]))
+    image, labels = data_for(target, is_dense="pseudo" not in chosen)
+    size = VoxelSize(5, 5, 5)
+    pair = (ArrayImage(image, size), ArrayImage(labels, size))
+    return TrainingRequest([pair], "m", target=target, budget=Budget(steps=steps), settings=settings)  # type: ignore[arg-type]
+
+
+def norms() -> nn.Module:
+    """A network with batch normalisation of 2D maps, twice, of which one has no weights of its own."""
+    torch.manual_seed(0)
+    first, second = nn.BatchNorm2d(3), nn.BatchNorm2d(3, affine=False, momentum=None)
+    nn.init.normal_(first.weight)
+    return nn.Sequential(first, nn.ReLU(), second).double()
+
+
+def norm_batch() -> tuple[Tensor, Tensor]:
+    """Inputs whose mean is far from 0 and another in each share, and what their outputs are weighted with."""
+    random = torch.Generator().manual_seed(1)
+    x, weights = torch.randn(2, 4, 3, 5, 6, generator=random, dtype=torch.float64)
+    return x + 20 * torch.arange(4).view(4, 1, 1, 1), weights
+
+
+def normalised(network: nn.Module, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    """Outputs and gradients of a weighted sum of their squares."""
+    x = x.clone().requires_grad_()
+    y = network(x)
+    (y.square() * weights).sum().backward()
+    gradients = {
+        f"gradient of {name}": p.grad for name, p in network.named_parameters() if p.grad is not None
+    }
+    assert x.grad is not None
+    return {"y": y.detach(), "gradient of x": x.grad} | gradients | dict(network.named_buffers())
+
+
+def loss_batch(dims: int, *, exclusive: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Logits, targets and what these stand for; the second half is nearly unknown, and lacks a class."""
+    random = torch.Generator().manual_seed(2)
+    logits = torch.randn(4, 3, *(6,) * dims, generator=random)
+    targets = torch.randint(0, 3, (4, *(6,) * dims), generator=random, dtype=torch.uint8)
+    targets[2:] = torch.where(
+        (targets[2:] == 1) & (torch.rand(targets[2:].shape, generator=random) < 0.3), 1, 255
+    )
+    return logits, targets, None if exclusive else torch.tensor([[0, 0, 0], [1, 0, 1], [0, 1, 1]]).bool()
+
+
+def slopes_of_losses(own: slice, team: Team) -> dict[str, Tensor]:
+    """Each loss of a part of the batch, and its gradient there."""
+    found = {}
+    for dims in (2, 3):
+        for exclusive in (True, False):
+            logits, targets, members = loss_batch(dims, exclusive=exclusive)
+            for name, loss in LOSSES.items():
+                x = logits[own].clone().requires_grad_()
+                value = loss(compared(x, targets[own], members, team))
+                value.backward()  # type: ignore[no-untyped-call]
+                assert x.grad is not None
+                found[f"{name} {dims} {exclusive}"] = value.detach()[None]
+                found[f"gradient of {name} {dims} {exclusive}"] = x.grad
+    return found
+
+
+def main(folder: Path) -> None:
+    """Do all of it, as one of the processes."""
+    with joined(launched(), "cpu") as (team, device):
+        for name in CASES:
+            request = request_for(name)
+            plan = inspect_and_plan(request, device, team.share.parts)
+            trained = train(request, plan, folder=folder / name, device=device, team=team)
+            np.savez(folder / f"{name}-{team.share.number}.npz", **trained.weights)
+        network, (x, weights), own = norms(), norm_batch(), team.share.own(2)
+        normalise_together(network, team.share.parts)
+        found = normalised(network, x[own], weights[own]) | slopes_of_losses(own, team)
+        np.savez(folder / f"parts-{team.share.number}.npz", **{k: v.numpy() for k, v in found.items()})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,97 @@
+"""Two processes that train together end with the weights of one that has the doubled batch."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from team_cases import CASES, STEPS, norm_batch, normalised, norms, request_for, slopes_of_losses
+
+from cristae.training import inspect_and_plan, train
+from cristae.training.schedule import learning_rate
+from cristae.training.team import ALONE
+
+type Arrays = Mapping[str, NDArray[Any]]
+
+PROGRAM = Path(__file__).with_name("team_cases.py")
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that two processes have left."""
+    folder = tmp_path_factory.mktemp("together")
+    words = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        str(PROGRAM),
+        str(folder),
+    ]
+    ended = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+def alone(name: str, processes: int, folder: Path) -> Arrays:
+    request = request_for(name, processes)
+    return train(request, inspect_and_plan(request, "cpu"), folder=folder, device="cpu").weights
+
+
+def differences(one: Arrays, two: Arrays) -> NDArray[np.float64]:
+    """How far all weights differ, in lengths of the way that a weight goes in this training.
+
+    In a step of Adam a weight moves by the learning rate or less, whatever the size of its gradient.
+    """
+    way = sum(learning_rate(step / STEPS, 0.002) for step in range(STEPS))
+    return np.concatenate([np.abs(one[name].astype(float) - two[name]).ravel() for name in one]) / way
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_they_end_with_the_weights_of_one_process_with_the_doubled_batch(
+    name: str, together: Path, tmp_path: Path
+) -> None:
+    first, second = (np.load(together / f"{name}-{number}.npz") for number in (0, 1))
+    assert all(np.array_equal(first[weights], second[weights]) for weights in first)
+    # Float32 sums of some thousand terms in another order differ by about 1e-5, and steps of Adam by as much.
+    # One weight in a hundred may do as it likes: those of a convolution of one number before a normalisation
+    # have a gradient of 0, of which Adam makes steps in any direction.
+    assert np.quantile(differences(first, alone(name, 2, tmp_path / "double")), 0.99) < 1e-3
+    assert np.median(differences(first, alone(name, 1, tmp_path / "single"))) > 0.1
+
+
+def test_only_the_first_process_writes(together: Path) -> None:
+    for name in CASES:
+        assert (together / name / "checkpoint.safetensors").is_file()
+    assert {path.name for path in together.iterdir() if path.is_dir()} == set(CASES)
+
+
+def parts(together: Path) -> list[Arrays]:
+    return [np.load(together / f"parts-{number}.npz") for number in (0, 1)]
+
+
+def test_batch_normalisation_is_that_of_the_whole_batch(together: Path) -> None:
+    whole, (first, second) = normalised(norms(), *norm_batch()), parts(together)
+    for name, expected in whole.items():
+        each = torch.from_numpy(first[name]), torch.from_numpy(second[name])
+        if name in ("y", "gradient of x"):
+            found = torch.cat(each)
+        else:  # gradients of weights are summed later; statistics are the same in both
+            found = sum(each) if "gradient" in name else each[0]  # type: ignore[assignment]
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_losses_are_those_of_the_whole_batch(together: Path) -> None:
+    whole, (first, second) = slopes_of_losses(slice(None), ALONE), parts(together)
+    for name, expected in whole.items():
+        each = torch.from_numpy(first[name]), torch.from_numpy(second[name])
+        if "gradient" in name:  # of the sum over both processes
+            torch.testing.assert_close(torch.cat(each) / 2, expected, rtol=1e-4, atol=1e-7)
+        else:
+            torch.testing.assert_close(each, (expected, expected), rtol=1e-5, atol=0)
