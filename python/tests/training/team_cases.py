@@ -71,7 +71,7 @@ def norm_batch() -> tuple[Tensor, Tensor]:
 
 
 def normalised(network: nn.Module, x: Tensor, weights: Tensor) -> dict[str, Tensor]:
-    """Outputs and gradients of a weighted sum of their squares."""
+    """Outputs and gradients of a weighted sum of their squares, and outputs once the statistics are fixed."""
     x = x.clone().requires_grad_()
     y = network(x)
     (y.square() * weights).sum().backward()
@@ -79,7 +79,9 @@ def normalised(network: nn.Module, x: Tensor, weights: Tensor) -> dict[str, Tens
         f"gradient of {name}": p.grad for name, p in network.named_parameters() if p.grad is not None
     }
     assert x.grad is not None
-    return {"y": y.detach(), "gradient of x": x.grad} | gradients | dict(network.named_buffers())
+    found = {"y": y.detach(), "gradient of x": x.grad} | gradients | dict(network.named_buffers())
+    with torch.no_grad():
+        return found | {"y when trained": network.eval()(x)}
 
 
 def loss_batch(dims: int, *, exclusive: bool) -> tuple[Tensor, Tensor, Tensor | None]:

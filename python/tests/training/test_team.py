@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,9 +13,13 @@ import torch
 from numpy.typing import NDArray
 from team_cases import CASES, STEPS, norm_batch, normalised, norms, request_for, slopes_of_losses
 
+from cristae.errors import InvalidInput, OutOfMemory
 from cristae.training import inspect_and_plan, train
+from cristae.training.fitting import fitting_batch
+from cristae.training.record import identity_of
 from cristae.training.schedule import learning_rate
-from cristae.training.team import ALONE
+from cristae.training.share import Share
+from cristae.training.team import ALONE, Team
 
 type Arrays = Mapping[str, NDArray[Any]]
 
@@ -66,6 +71,57 @@ def test_they_end_with_the_weights_of_one_process_with_the_doubled_batch(
     assert np.median(differences(first, alone(name, 1, tmp_path / "single"))) > 0.1
 
 
+class FirstOfTwo(Team):
+    """What a process does before it exchanges anything with another one."""
+
+    share = Share(0, 2)
+
+
+def test_what_several_processes_cannot_train_is_refused(tmp_path: Path) -> None:
+    request = replace(request_for("classes in sections"), settings={"learner": "forest"})
+    plan = inspect_and_plan(request, "cpu")
+    with pytest.raises(InvalidInput, match="forest is grown by one process"):
+        train(request, plan, folder=tmp_path, device="cpu", team=FirstOfTwo())
+
+
+def test_processes_that_see_other_data_are_refused(tmp_path: Path) -> None:
+    class SecondOfTwo(FirstOfTwo):
+        def agree[T](self, decide: Callable[[], T]) -> T:
+            return cast(T, {**cast(dict[str, str], decide()), "downsample_zyx": "1,4,4"})
+
+    request = request_for("classes in sections")
+    plan = inspect_and_plan(request, "cpu")
+    with pytest.raises(InvalidInput, match="do not see the same images and labels"):
+        train(request, plan, folder=tmp_path, device="cpu", team=SecondOfTwo())
+
+
+def test_a_batch_that_does_not_fit_one_of_the_processes_is_halved_in_all(tmp_path: Path) -> None:
+    tried: list[int] = []
+
+    class BesideASmallOne(FirstOfTwo):
+        def meet(self, says: bool = False) -> bool:
+            return says or tried[-1] > 3
+
+    assert fitting_batch(12, BesideASmallOne(), tried.append) == 3
+    assert tried == [12, 6, 3]
+
+
+def test_a_process_that_lacks_memory_for_one_patch_ends_all_with_advice() -> None:
+    def lacks_memory(batch: int) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(OutOfMemory, match="Set a smaller patch_zyx"):
+        fitting_batch(4, FirstOfTwo(), lacks_memory)
+
+
+def test_the_number_of_processes_makes_a_training_another_one() -> None:
+    request = request_for("classes in sections")
+    plan = inspect_and_plan(request, "cpu")
+    one, same, two = (identity_of(request, plan, (), *count) for count in ((), (1,), (2,)))
+    assert one == same
+    assert {name for name in one if one[name] != two[name]} == {"the number of processes"}
+
+
 def test_only_the_first_process_writes(together: Path) -> None:
     for name in CASES:
         assert (together / name / "checkpoint.safetensors").is_file()
@@ -80,7 +136,7 @@ def test_batch_normalisation_is_that_of_the_whole_batch(together: Path) -> None:
     whole, (first, second) = normalised(norms(), *norm_batch()), parts(together)
     for name, expected in whole.items():
         each = torch.from_numpy(first[name]), torch.from_numpy(second[name])
-        if name in ("y", "gradient of x"):
+        if name in ("y", "y when trained", "gradient of x"):
             found = torch.cat(each)
         else:  # gradients of weights are summed later; statistics are the same in both
             found = sum(each) if "gradient" in name else each[0]  # type: ignore[assignment]

@@ -25,6 +25,8 @@ annotated.
 
 The plan is printed in words before the training starts. Ctrl-C keeps the state of the training, and so does
 a kill: run the same command again and it goes on from the last checkpoint.
+
+On several GPUs: torchrun --standalone --nproc-per-node 4 -m cristae train ... (docs/remote.md).
 """
 EXAMPLE = """\
   cristae train stack.tif stack-labels.tif --model mito --minutes 10 --validation-z 40:48

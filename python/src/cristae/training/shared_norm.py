@@ -53,6 +53,9 @@ class SharedBatchNorm(_BatchNorm):
         )
         return normalised
 
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - its name there
+        """Any number of axes is right: the network knows which."""
+
     def _remember(self, mean: Tensor, var: Tensor, count: int) -> None:
         """Take the statistics into the running ones, as those of a sample of so many."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:

@@ -212,7 +212,7 @@ def joined(launch: Launch | None, device: str) -> Iterator[tuple[Team, str]]:
     if launch is None:
         yield ALONE, device
         return
-    own = _device_of(launch, device)
+    own = device_of(launch, device)
     if own != "cpu":
         torch.cuda.set_device(torch.device(own))
     with _others():
@@ -221,8 +221,21 @@ def joined(launch: Launch | None, device: str) -> Iterator[tuple[Team, str]]:
     distributed.destroy_process_group()  # not where something failed: others may be gone
 
 
-def _device_of(launch: Launch, device: str) -> str:
-    """Return the device of one of several processes."""
+def device_of(launch: Launch, device: str) -> str:
+    """Return the device of one of several processes: of several GPUs, the one with its number.
+
+    Parameters
+    ----------
+    launch
+        Which process it is.
+    device
+        What was asked for.
+
+    Raises
+    ------
+    InvalidInput
+        There are fewer GPUs than processes, or one GPU was asked for by number.
+    """
     chosen = choose_device(device)
     if chosen.type == "cpu":
         return "cpu"
