@@ -5,54 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from small_trainings import KINDS, request_for
 from torch import Tensor, nn
 
 from cristae.computing import launched
-from cristae.training import Budget, TrainingRequest, inspect_and_plan, train
+from cristae.training import inspect_and_plan, train
 from cristae.training.losses import LOSSES, compared
 from cristae.training.shared_norm import normalise_together
 from cristae.training.team import Team, joined
-from cristae.volumes import ArrayImage, VoxelSize
-
-STEPS = 4
-IN_2D = {"dimensions": "2", "patch_zyx": "1,16,16", "batch": "3"}
-IN_3D = {"dimensions": "3", "patch_zyx": "8,16,16", "batch": "1"}
-EVERY_VARIANT = {f"augment_{group}": "full" for group in ("geometry", "intensity", "sections")}
-DEEP = {"levels": "3", "deep_supervision": "on"}
-CASES: dict[str, tuple[str, dict[str, str]]] = {
-    "classes in sections": ("classes", IN_2D),
-    "classes in volumes, with every variant": ("classes", IN_3D | EVERY_VARIANT),
-    "masks in sections, deeply supervised": ("masks", IN_2D | DEEP),
-    "masks in volumes, drawn where it errs": ("masks", IN_3D | {"error_share": "0.5"}),
-    "objects in volumes, deeply supervised": ("instances", IN_3D | DEEP | {"loss": "boundary"}),
-    "pseudo-labels": ("classes", IN_2D | {"pseudo": "on", "validation": "0"}),
-    "pre-training": ("classes", IN_2D | {"pretrain": "0.5", "loss": "focal"}),
-}
-
-
-def data_for(target: str, *, is_dense: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """An image (z, y, x) and its labels, of which in one place there are more than in others."""
-    random = np.random.default_rng(0)
-    one, two = random.integers(0, 2, (2, 4, 6, 6), np.uint8).repeat(4, 1).repeat(4, 2).repeat(4, 3)
-    two[:, :12] = 0
-    image = 60 + 60 * one + 50 * two + random.integers(0, 20, one.shape)
-    ids = np.arange(1, 4 * 6 * 6 + 1).reshape(4, 6, 6).repeat(4, 0).repeat(4, 1).repeat(4, 2) * one
-    labels = {"classes": one + one * two, "masks": np.stack([one, two]), "instances": ids}[target]
-    if not is_dense:
-        labels[8:] = 0  # sections without labels are unknown
-    return image.astype(np.uint8), labels.astype(np.uint8)
-
-
-def request_for(name: str, processes: int = 1, steps: int = STEPS) -> TrainingRequest:
-    """The training, with the batch of so many processes."""
-    target, chosen = CASES[name]
-    settings = {"features": "4", "levels": "2", "downsample_zyx": "1,1,1", "precision": "float32"} | chosen
-    settings["batch"] = str(processes * int(settings["batch"]))
-    image, labels = data_for(target, is_dense="pseudo" not in chosen)
-    size = VoxelSize(5, 5, 5)
-    pair = (ArrayImage(image, size), ArrayImage(labels, size))
-    return TrainingRequest([pair], "m", target=target, budget=Budget(steps=steps), settings=settings)  # type: ignore[arg-type]
 
 
 def norms() -> nn.Module:
@@ -114,7 +74,7 @@ def slopes_of_losses(own: slice, team: Team) -> dict[str, Tensor]:
 def main(folder: Path) -> None:
     """Do all of it, as one of the processes."""
     with joined(launched(), "cpu") as (team, device):
-        for name in CASES:
+        for name in KINDS:
             request = request_for(name)
             plan = inspect_and_plan(request, device, team.share.parts)
             trained = train(request, plan, folder=folder / name, device=device, team=team)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from team_cases import CASES, STEPS, norm_batch, normalised, norms, request_for, slopes_of_losses
+from small_trainings import KINDS, STEPS, request_for
+from team_cases import norm_batch, normalised, norms, slopes_of_losses
 
 from cristae.errors import InvalidInput, OutOfMemory
 from cristae.training import inspect_and_plan, train
@@ -58,7 +59,7 @@ def differences(one: Arrays, two: Arrays) -> NDArray[np.float64]:
     return np.concatenate([np.abs(one[name].astype(float) - two[name]).ravel() for name in one]) / way
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", KINDS)
 def test_they_end_with_the_weights_of_one_process_with_the_doubled_batch(
     name: str, together: Path, tmp_path: Path
 ) -> None:
@@ -123,9 +124,9 @@ def test_the_number_of_processes_makes_a_training_another_one() -> None:
 
 
 def test_only_the_first_process_writes(together: Path) -> None:
-    for name in CASES:
+    for name in KINDS:
         assert (together / name / "checkpoint.safetensors").is_file()
-    assert {path.name for path in together.iterdir() if path.is_dir()} == set(CASES)
+    assert {path.name for path in together.iterdir() if path.is_dir()} == set(KINDS)
 
 
 def parts(together: Path) -> list[Arrays]:

@@ -115,6 +115,7 @@ class Trainer:
         )
         torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every step has the same shapes
         self._mixed = False
+        self._losses: list[Tensor] = []  # of the steps since the last validation
         self.batch = choices.batch
         self.learning_rate = choices.learning_rate
         self._warm_since = 0.0
@@ -154,7 +155,6 @@ class Trainer:
         """Take steps to the end of the budget, and validate what came out."""
         schedule = self.schedule
         batches = self.batches()
-        losses: list[Tensor] = []
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
                 self.selection.tell()
@@ -165,11 +165,10 @@ class Trainer:
                 if self._steps_are_too_few():
                     batches.close()
                     batches = self.batches()
-                losses.append(self.advance(batches))
-                self._tell(losses)
+                self._losses.append(self.advance(batches))
+                self._tell()
                 if self._validation_is_due():
-                    self._validate(losses)
-                    losses.clear()
+                    self._validate()
                 if self.team.now() - self._saved_at >= _CHECKPOINT_EVERY_S:
                     self._save()
         finally:
@@ -177,7 +176,7 @@ class Trainer:
             if self._pseudo is not None:
                 self._pseudo.close()
         if self.selection.last_step < schedule.step:
-            self._validate(losses)
+            self._validate()
         self._save()
 
     def batches(self) -> Generator[tuple[int, Tensor, Tensor]]:
@@ -259,12 +258,12 @@ class Trainer:
     def _moved(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         return x.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
 
-    def _tell(self, losses: Sequence[Tensor]) -> None:
+    def _tell(self) -> None:
         now = self.team.now()
         if now - self._told_at < _TOLD_EVERY_S and self.schedule.step > 1:
             return
         self._told_at = now
-        loss = checked_loss(losses[-1], self.schedule.step)
+        loss = checked_loss(self._losses[-1], self.schedule.step)
         step, steps = self.schedule.step, self.schedule.expected_steps
         about = "" if self.plan.steps is not None else "about "
         detail = f"step {step} of {about}{steps}, loss {loss:.2f}"
@@ -338,13 +337,14 @@ class Trainer:
     def _nothing_improves(self) -> bool:
         return self.selection.nothing_improves(self.schedule.step, self.schedule.expected_steps)
 
-    def _validate(self, losses: Sequence[Tensor]) -> None:
+    def _validate(self) -> None:
         schedule = self.schedule
         values = {"learning_rate": learning_rate(schedule.progress, self.learning_rate)}
-        if losses:
-            values["loss"] = checked_loss(torch.stack(list(losses)).mean(), schedule.step)
+        if self._losses:
+            values["loss"] = checked_loss(torch.stack(self._losses).mean(), schedule.step)
         self._check_weights()
         self.selection.take(schedule.step, values, self._average.tensors)
+        self._losses.clear()
 
     def _check_weights(self) -> None:
         weights = [*self.network.state_dict().values(), *self._average.tensors.values()]
@@ -362,6 +362,7 @@ class Trainer:
             "best": self.selection.best,
             "optimiser": self._optimiser.state(),
             "errors": self.patches.sampler.state(),
+            "losses": {"since": torch.stack(self._losses)} if self._losses else {},
         }
         tensors = {f"{part}.{name}": t for part, held in parts.items() for name, t in held.items()}
         numbers = {
@@ -412,6 +413,8 @@ class Trainer:
         selection.best = _part(found.tensors, "best", self.device)
         self._optimiser.load_state(_part(found.tensors, "optimiser", self.device))
         self.patches.sampler.load_state(_part(found.tensors, "errors", self.device))
+        losses = _part(found.tensors, "losses", self.device)
+        self._losses = list(losses["since"]) if losses else []
         step = int(numbers["step"])
         self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, step, self.team.now)
         selection.last_step = int(numbers["last_validation"])
