@@ -111,14 +111,20 @@ def main() -> None:
         for column, columns in (("left", demo.LEARN), ("right", demo.HELD_OUT)):
             raw, neurons = demo.cut_sample(columns, WORK / column)
             desk.ij.IJ.open(str(raw.rename(raw.with_name(f"{column}.tif"))))
-            if column == "left":
-                desk.ij.IJ.open(str(neurons.rename(neurons.with_name("left-neurons.tif"))))
+            desk.ij.IJ.open(str(neurons.rename(neurons.with_name(f"{column}-neurons.tif"))))
         desk.ij.IJ.selectWindow("left.tif")
         desk.choose("Cristae Train")
         train = desk.window("Cristae: train a model")
         desk.picture(train, "train")
         desk.press(train, "More")
         desk.picture(train, "train-more")
+        desk.press(train, "Choose")
+        also = desk.window("Cristae: also learn from")
+        desk.press(also, "right.tif")
+        desk.picture(also, "train-also")
+        desk.press(also, "Cancel")
+        truth = desk.ij.WindowManager.getImage("right-neurons.tif")
+        desk.on_event_thread(truth.close)  # the result has this name
         for box in desk.parts(train, desk.swing.JComboBox):
             for item in (box.getItemAt(index) for index in range(box.getItemCount())):
                 if str(item) in ("instances", "quick"):

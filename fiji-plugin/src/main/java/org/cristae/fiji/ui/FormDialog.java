@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import javax.swing.JButton;
 import javax.swing.JCheckBox;
 import javax.swing.JComboBox;
@@ -79,6 +80,25 @@ final class FormDialog {
     return field;
   }
 
+  /**
+   * A field for titles with commas between, and a button with which open images are chosen for it.
+   *
+   * @param choose is given what stands in the field, and returns what is to stand there
+   */
+  void titles(
+      boolean isMore, String key, String label, String toolTip, UnaryOperator<String> choose) {
+    JTextField field = new JTextField(before.get(key, ""), 10);
+    startsOpen |= isMore && before.has(key);
+    field.setToolTipText(toolTip);
+    JButton button =
+        Look.button("Choose...", () -> field.setText(choose.apply(field.getText().trim())));
+    button.setName(key + "-button");
+    JPanel both = new JPanel(new BorderLayout(Look.GAP, 0));
+    both.add(field, BorderLayout.CENTER);
+    both.add(button, BorderLayout.EAST);
+    add(isMore, key, label, field, both);
+  }
+
   /** Hands over what stands in a field, now and whenever that changes. */
   void onTyping(JTextField field, Consumer<String> listener) {
     listener.accept(field.getText().trim());
@@ -121,6 +141,11 @@ final class FormDialog {
   }
 
   private void add(boolean isMore, String key, String label, JComponent field) {
+    add(isMore, key, label, field, field);
+  }
+
+  /** Adds a field that is, or is a part of, {@code shown}. */
+  private void add(boolean isMore, String key, String label, JComponent field, JComponent shown) {
     fields.put(key, field);
     field.setName(key);
     GridBagConstraints at = new GridBagConstraints();
@@ -135,7 +160,7 @@ final class FormDialog {
     at.weightx = 1;
     at.fill = GridBagConstraints.HORIZONTAL;
     at.insets = new Insets(3, Look.GAP, 3, 0);
-    place(isMore, field, at);
+    place(isMore, shown, at);
   }
 
   private void place(boolean isMore, JComponent part, GridBagConstraints at) {

@@ -1,7 +1,10 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import java.util.ArrayList;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.cristae.fiji.client.CristaeException;
@@ -18,8 +21,16 @@ final class ImagePairs {
 
   private final Map<ImagePlus, ValueSample> samples = new IdentityHashMap<>();
 
-  private ValueSample sample(ImagePlus image) {
+  private synchronized ValueSample sample(ImagePlus image) {
     return samples.computeIfAbsent(image, ValueSample::of);
+  }
+
+  /** Looks at all open images, before somebody on the event thread wants to know of them. */
+  void lookAhead() {
+    Thread looking =
+        new Thread(() -> OpenImages.all().forEach(this::sample), "Cristae looks at the images");
+    looking.setDaemon(true);
+    looking.start();
   }
 
   /**
@@ -46,9 +57,13 @@ final class ImagePairs {
     return (sample(image).looksLikeLabels() ? 2 : 0) + (isCalledLabels(image) ? 1 : 0);
   }
 
+  /** True for stack1-labels.tif and stack1.tif, but not for stack12-labels.tif. */
   private static boolean isNamedAfter(ImagePlus labels, ImagePlus image) {
     String stem = OpenImages.stem(image.getTitle()).toLowerCase(Locale.ROOT);
-    return labels.getTitle().toLowerCase(Locale.ROOT).startsWith(stem);
+    String title = labels.getTitle().toLowerCase(Locale.ROOT);
+    boolean isOther =
+        title.length() > stem.length() && Character.isDigit(title.charAt(stem.length()));
+    return title.startsWith(stem) && !isOther;
   }
 
   /** The image to learn from: the active one, unless that holds the labels of another one. */
@@ -69,9 +84,13 @@ final class ImagePairs {
 
   /** The open image that most likely holds the labels of {@code image}; null if none looks so. */
   ImagePlus labelsFor(ImagePlus image) {
+    return labelsFor(image, OpenImages.all());
+  }
+
+  private ImagePlus labelsFor(ImagePlus image, List<ImagePlus> candidates) {
     ImagePlus best = null;
     int bestScore = 0;
-    for (ImagePlus other : OpenImages.all()) {
+    for (ImagePlus other : candidates) {
       if (fits(image, other) && likeness(other) > 0) {
         int score = 2 * likeness(other) + (isNamedAfter(other, image) ? 1 : 0);
         if (score > bestScore) {
@@ -81,6 +100,43 @@ final class ImagePairs {
       }
     }
     return best;
+  }
+
+  /**
+   * Further images to learn from, each with what most likely holds its labels, or null: no labels
+   * twice, and what is named after an image is that one's.
+   *
+   * @param open all but the first image and its labels
+   */
+  Map<ImagePlus, ImagePlus> furtherPairs(List<ImagePlus> open) {
+    List<ImagePlus> free = new ArrayList<>(open);
+    Map<ImagePlus, ImagePlus> pairs = new LinkedHashMap<>();
+    for (ImagePlus image : open) {
+      if (image.getBitDepth() != 24 && !sample(image).looksLikeLabels()) {
+        pairs.put(image, null);
+        free.remove(image);
+      }
+    }
+    for (boolean byName : new boolean[] {true, false}) {
+      pairs.replaceAll(
+          (image, found) -> {
+            ImagePlus likely = found == null ? labelsFor(image, free) : found;
+            boolean isIt = likely != null && (!byName || isNamedAfter(likely, image));
+            return isIt && (found != null || free.remove(likely)) ? likely : null;
+          });
+    }
+    return pairs;
+  }
+
+  /** The open images that can hold labels of {@code image}, whoever drew them. */
+  List<ImagePlus> annotationsOf(ImagePlus image) {
+    List<ImagePlus> annotations = new ArrayList<>();
+    for (ImagePlus other : OpenImages.all()) {
+      if (fits(image, other) && !sample(other).isGrey()) {
+        annotations.add(other);
+      }
+    }
+    return annotations;
   }
 
   /**

@@ -58,27 +58,44 @@ public final class TrainDialog {
     ImagePlus active = OpenImages.find("");
     Choices choices = LAST.of(active, TrainingChoices.none().recall(REMEMBERED));
     choices.put("budget", TrainingChoices.budgetNow(choices.get("budget", "")));
+    LabelledImage.forgetClosed(choices);
     List<String> tasks = new ArrayList<>(Arrays.asList("semantic", "masks", "instances"));
     Client client = Connection.ifThere();
     if (Connection.lacks(client, TrainingChoices.feature("masks"))) {
       tasks.remove("masks"); // an older server
     }
+    boolean canVote = !Connection.lacks(client, Training.SEVERAL_ANNOTATORS);
     ServerModels models = ServerModels.ask();
     ImagePairs pairs = new ImagePairs();
     pairs.labelsFor(pairs.imageFor(active)); // looked at here, not on the event thread
+    pairs.lookAhead();
     boolean[] accepted = new boolean[1];
     Model replaced;
     do {
       Look.onEventThread(
-          () -> accepted[0] = new TrainDialog(active, tasks, models, choices, pairs).show());
+          () -> {
+            TrainDialog dialog = new TrainDialog(active, tasks, models, choices, pairs);
+            accepted[0] = dialog.show(canVote);
+          });
       if (!accepted[0]) {
         return null;
       }
       choices.remember(REMEMBERED);
-      LAST.keep(choices, active.getTitle(), choices.get("image", ""), choices.get("labels", ""));
+      LAST.keep(choices, titles(active, choices));
       replaced = models.all().get(choices.get("name", ""));
     } while (replaced != null && !mayReplace(replaced));
     return choices;
+  }
+
+  /** The titles of the images that were chosen: who opens the dialog for one goes on with all. */
+  private static String[] titles(ImagePlus active, Choices choices) {
+    List<String> titles = new ArrayList<>();
+    titles.add(active.getTitle());
+    titles.add(choices.get("image", ""));
+    titles.add(choices.get("labels", ""));
+    titles.addAll(Titles.split(choices.get(LabelledImage.ALSO, "")));
+    titles.addAll(Titles.split(choices.get(LabelledImage.ANNOTATORS, "")));
+    return titles.toArray(new String[0]);
   }
 
   /** Asks whether a model may be replaced; not on the event thread. */
@@ -103,7 +120,7 @@ public final class TrainDialog {
     return may[0];
   }
 
-  private boolean show() {
+  private boolean show(boolean canVote) {
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(image -> titles.add(image.getTitle()));
     boolean isAgain = choices.has("image");
@@ -147,6 +164,7 @@ public final class TrainDialog {
         false,
         "quick: 5 minutes, standard: 20, best: up to 120; or a number of minutes;"
             + " seconds: a random forest");
+    several(canVote);
     advanced(form);
     images.addActionListener(
         event -> {
@@ -168,6 +186,7 @@ public final class TrainDialog {
         new String[] {
           "image",
           "labels",
+          LabelledImage.ALSO,
           "task",
           "name",
           "budget",
@@ -183,6 +202,7 @@ public final class TrainDialog {
         }) {
       choices.put(key, form.value(key));
     }
+    choices.put(LabelledImage.ANNOTATORS, canVote ? form.value(LabelledImage.ANNOTATORS) : "");
     String empty = form.value("empty-sections");
     choices.put("empty-sections", empty.equals("unknown") ? "" : empty);
     return true;
@@ -215,6 +235,25 @@ public final class TrainDialog {
     Model replaced = models.soFar().get(typed);
     about += replaced == null ? "" : ServerModels.isReplaced(replaced);
     form.say((swap + " " + about).trim());
+  }
+
+  /** Further images, and further annotators of the first one. */
+  private void several(boolean canVote) {
+    MoreImages more = new MoreImages(pairs);
+    form.titles(
+        true,
+        LabelledImage.ALSO,
+        "Also learn from",
+        "Further images, each with its labels behind it: b.tif,b-labels.tif",
+        before -> more.images(form.value("image"), form.value("labels"), before));
+    if (canVote) {
+      form.titles(
+          true,
+          LabelledImage.ANNOTATORS,
+          "Other annotators",
+          "Labels of the same image by other people: what most say counts",
+          before -> more.annotators(form.value("image"), form.value("labels"), before));
+    }
   }
 
   private static void advanced(FormDialog form) {

@@ -4,35 +4,30 @@ import ij.ImagePlus;
 import ij.gui.Overlay;
 import ij.gui.Roi;
 import ij.plugin.frame.RoiManager;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
-import org.cristae.fiji.client.Upload;
-import org.cristae.fiji.image.ImageVolume;
-import org.cristae.fiji.labels.MaskNames;
 import org.cristae.fiji.labels.RoiLabels;
-import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
 import org.cristae.v1.LabelClass;
-import org.cristae.v1.LabelledVolume;
-import org.cristae.v1.Shape;
 import org.cristae.v1.TrainingSpec;
 import org.cristae.v1.VoxelSize;
 
-/** One training: image and labels are sent, a job is submitted and followed to its end. */
+/** One training: images and labels are sent, a job is submitted and followed to its end. */
 public final class Training implements Work {
-  private final ImageVolume image;
-  private final ImageVolume labels;
+  /** The feature of a server that takes the labels of several annotators. */
+  static final String SEVERAL_ANNOTATORS = "training.annotators";
+
+  private final List<LabelledUpload> uploads;
   private final TrainingSpec.Builder spec;
   private final String aboutRois;
 
-  private Training(
-      ImageVolume image, ImageVolume labels, TrainingSpec.Builder spec, String aboutRois) {
-    this.image = image;
-    this.labels = labels;
+  private Training(List<LabelledUpload> uploads, TrainingSpec.Builder spec, String aboutRois) {
+    this.uploads = uploads;
     this.spec = spec;
     this.aboutRois = aboutRois;
   }
@@ -45,48 +40,64 @@ public final class Training implements Work {
   public static Training prepare(Choices choices) throws CristaeException {
     TrainingSpec.Builder spec = TrainingChoices.spec(choices);
     VoxelSize voxelSize = TrainingChoices.voxelSize(choices);
-    boolean isMasks = spec.getTarget().equals("masks");
     ImagePlus source = OpenImages.image(choices);
     String wanted = choices.get("labels", "");
-    ImagePlus labels;
+    List<LabelledImage> images;
     String aboutRois = "";
     if (wanted.equalsIgnoreCase(TrainingChoices.ROIS)) {
-      if (choices.has("unknown")) {
-        throw choices.wrong("unknown", "empty with ROIs: they tell themselves what is unknown");
-      }
-      List<LabelClass> named = spec.getClassesList();
-      RoiLabels drawn = RoiLabels.draw(source, rois(source), spec.getTarget(), named);
-      labels = drawn.image();
+      RoiLabels drawn = drawn(choices, source, spec);
+      images = Collections.singletonList(LabelledImage.of(source, drawn.image()));
       aboutRois = drawn.leftOut();
-      spec.setUnknownValue(RoiLabels.unknown(spec.getTarget().equals("instances")));
-      spec.clearClasses().addAllClasses(drawn.classes());
-      if (isMasks) {
-        spec.setEmptySectionsAreBackground(true); // those without ROIs are unknown, not empty
-      }
     } else if (wanted.isEmpty()) {
       throw choices.wrong("labels", "the title of the label image, or ROIs");
     } else {
-      labels = OpenImages.findLabels(wanted, source);
-      ImagePairs.checkNotSwapped(source, labels);
-      if (isMasks) {
-        List<LabelClass> masks = MaskNames.of(labels, spec.getClassesList());
+      images = LabelledImage.chosen(choices, source);
+      if (choices.has(LabelledImage.ANNOTATORS) && spec.getTarget().equals("instances")) {
+        throw choices.wrong(
+            LabelledImage.ANNOTATORS,
+            "empty with task=instances: everyone numbers the same objects differently, so that there"
+                + " is no majority");
+      }
+      if (spec.getTarget().equals("masks")) {
+        List<LabelClass> masks = LabelledImage.maskNames(images, spec.getClassesList());
         spec.clearClasses().addAllClasses(masks);
       }
     }
-    ImageVolume imageVolume = ImageVolume.image(source, voxelSize);
-    ImageVolume labelVolume =
-        isMasks
-            ? ImageVolume.masks(labels, voxelSize, spec.getUnknownValue() & 0xffff_ffffL)
-            : ImageVolume.labels(labels, voxelSize, Collections.emptyList());
-    checkShapes(source, imageVolume.spec().getShape(), labels, labelVolume.spec().getShape());
-    long sections = imageVolume.spec().getShape().getZ();
+    List<LabelledUpload> uploads = new ArrayList<>();
+    for (LabelledImage image : images) {
+      uploads.add(LabelledUpload.of(image, voxelSize, spec));
+    }
+    AlikeImages.check(uploads);
+    long sections = uploads.get(0).image().spec().getShape().getZ();
     if (spec.getZ().getStop() > sections) {
       throw choices.wrong("slices", "within the image, which has the slices 1-" + sections);
     }
     if (spec.getValidationZ().getStop() > sections) {
       throw choices.wrong("validation", "within the image, which has the slices 1-" + sections);
     }
-    return new Training(imageVolume, labelVolume, spec, aboutRois);
+    return new Training(uploads, spec, aboutRois);
+  }
+
+  /** The labels that ROIs are, and in {@code spec} what their values mean. */
+  private static RoiLabels drawn(Choices choices, ImagePlus source, TrainingSpec.Builder spec)
+      throws CristaeException {
+    if (choices.has("unknown")) {
+      throw choices.wrong("unknown", "empty with ROIs: they tell themselves what is unknown");
+    }
+    for (String key : new String[] {LabelledImage.ALSO, LabelledImage.ANNOTATORS}) {
+      if (choices.has(key)) {
+        throw choices.wrong(
+            key, "empty with ROIs, which are of one image and one person: take label images");
+      }
+    }
+    List<LabelClass> named = spec.getClassesList();
+    RoiLabels drawn = RoiLabels.draw(source, rois(source), spec.getTarget(), named);
+    spec.setUnknownValue(RoiLabels.unknown(spec.getTarget().equals("instances")));
+    spec.clearClasses().addAllClasses(drawn.classes());
+    if (spec.getTarget().equals("masks")) {
+      spec.setEmptySectionsAreBackground(true); // those without ROIs are unknown, not empty
+    }
+    return drawn;
   }
 
   /** The ROIs of the ROI Manager; those of the image's overlay if it has none. */
@@ -99,44 +110,6 @@ public final class Training implements Work {
     return overlay == null ? new Roi[0] : overlay.toArray();
   }
 
-  private static void checkShapes(ImagePlus image, Shape shape, ImagePlus labels, Shape labelShape)
-      throws CristaeException {
-    if (shape.getZ() == labelShape.getZ()
-        && shape.getY() == labelShape.getY()
-        && shape.getX() == labelShape.getX()) {
-      return;
-    }
-    throw new CristaeException(
-        ErrorCode.ERROR_CODE_INVALID_INPUT,
-        "The labels \""
-            + labels.getTitle()
-            + "\" are "
-            + words(labelShape)
-            + ", the image \""
-            + image.getTitle()
-            + "\" is "
-            + words(shape)
-            + ". "
-            + likelyReason(shape, labelShape));
-  }
-
-  /** What likely happened to labels of another shape, and what to do. */
-  static String likelyReason(Shape shape, Shape labels) {
-    if (shape.getY() == labels.getY() && shape.getX() == labels.getX()) {
-      return shape.getZ() > labels.getZ()
-          ? "The labels lack slices: add empty ones (Image > Stacks > Add Slice), which count as not"
-              + " annotated, or choose the slices of the image that they are for (Image > Duplicate)."
-          : "The image lacks slices: choose the slices of the labels that it has (Image > Duplicate).";
-    }
-    return shape.getX() == labels.getY() && shape.getY() == labels.getX()
-        ? "One of them is turned: try Image > Transform > Rotate."
-        : "They must be of the same size, voxel by voxel.";
-  }
-
-  private static String words(Shape shape) {
-    return shape.getX() + " x " + shape.getY() + " in " + shape.getZ() + " slices";
-  }
-
   @Override
   public String title() {
     return "Training " + spec.getModelName();
@@ -145,8 +118,10 @@ public final class Training implements Work {
   @Override
   public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
       throws CristaeException {
-    if (!image.doubt().isEmpty()) {
-      listener.note(image.doubt(), true);
+    for (LabelledUpload upload : uploads) {
+      if (!upload.image().doubt().isEmpty()) {
+        listener.note(upload.image().doubt(), true);
+      }
     }
     if (!aboutRois.isEmpty()) {
       listener.note(aboutRois, true);
@@ -154,20 +129,31 @@ public final class Training implements Work {
     Client client = Connection.open(listener, cancellation);
     Connection.need(
         client, TrainingChoices.feature(spec.getTarget()), "does not train " + spec.getTarget());
+    if (uploads.get(0).labels().size() > 1) {
+      Connection.need(
+          client, SEVERAL_ANNOTATORS, "does not take labels of several people (annotators)");
+    }
     Jobs jobs = new Jobs(client);
     jobs.findModel(spec.getModelName())
         .ifPresent(model -> listener.note(ServerModels.isReplaced(model), true));
-    String imageId = Upload.run(client, image, listener, cancellation).getVolumeId();
-    String labelsId = Upload.run(client, labels, listener, cancellation).getVolumeId();
-    spec.clearVolumes()
-        .addVolumes(
-            LabelledVolume.newBuilder().setImageVolumeId(imageId).setLabelsVolumeId(labelsId));
+    send(client, listener, cancellation);
     listener.update("Checking the labels", 0, "");
     cancellation.check();
     Job job = jobs.submit(spec.build());
     listener.submitted(job.getJobId());
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     return null;
+  }
+
+  private void send(Client client, JobListener listener, Cancellation cancellation)
+      throws CristaeException {
+    int count = uploads.stream().mapToInt(LabelledUpload::count).sum();
+    int before = 0;
+    spec.clearVolumes();
+    for (LabelledUpload upload : uploads) {
+      spec.addVolumes(upload.send(client, listener, before, count, cancellation));
+      before += upload.count();
+    }
   }
 
   @Override

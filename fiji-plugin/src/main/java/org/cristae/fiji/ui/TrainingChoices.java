@@ -36,6 +36,8 @@ public final class TrainingChoices {
         "Cristae Train",
         "image",
         "labels",
+        LabelledImage.ALSO,
+        LabelledImage.ANNOTATORS,
         "task",
         "name",
         "budget",

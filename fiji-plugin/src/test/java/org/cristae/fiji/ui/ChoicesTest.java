@@ -73,7 +73,7 @@ class ChoicesTest {
   @ValueSource(strings = {"budgt=quick", "quick", "name=mito nonsense"})
   void anUnknownWordIsRefused(String options) {
     CristaeException failure = assertThrows(CristaeException.class, () -> spec(options));
-    assertTrue(failure.getMessage().contains("It knows: image, labels, task"));
+    assertTrue(failure.getMessage().contains("It knows: image, labels, also, annotators, task"));
   }
 
   @ParameterizedTest

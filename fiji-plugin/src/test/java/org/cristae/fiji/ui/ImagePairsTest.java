@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Map;
 import org.cristae.fiji.client.CristaeException;
 import org.junit.jupiter.api.Test;
 
@@ -45,6 +48,31 @@ class ImagePairsTest {
     assertEquals("instances", pairs.task(few, "instances"));
     assertEquals("semantic", pairs.task(few, "semantic"));
     assertEquals("masks", pairs.task(null, "masks"));
+  }
+
+  private static ImagePlus grey(String title) {
+    return IJ.createImage(title, "8-bit ramp", 256, 4, 1);
+  }
+
+  private static ImagePlus mask(String title) {
+    ImagePlus mask = mask();
+    mask.setTitle(title);
+    return mask;
+  }
+
+  @Test
+  void ofSeveralImagesOfOneSizeEachHasItsOwnLabels() {
+    ImagePlus nameless = grey("other.tif");
+    ImagePlus one = grey("cell1.tif");
+    ImagePlus twelve = grey("cell12.tif");
+    ImagePlus left = grey("left over.tif");
+    ImagePlus ofNameless = mask("drawn.tif");
+    ImagePlus ofTwelve = mask("cell12-labels.tif");
+    ImagePlus ofOne = mask("cell1-labels.tif");
+    Map<ImagePlus, ImagePlus> found =
+        pairs.furtherPairs(Arrays.asList(nameless, ofTwelve, one, ofOne, twelve, ofNameless, left));
+    assertEquals(Arrays.asList(nameless, one, twelve, left), new ArrayList<>(found.keySet()));
+    assertEquals(Arrays.asList(ofNameless, ofOne, ofTwelve, null), new ArrayList<>(found.values()));
   }
 
   @Test

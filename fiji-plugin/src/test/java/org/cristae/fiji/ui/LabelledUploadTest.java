@@ -7,7 +7,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Why labels have another shape than the image. */
-class TrainingTest {
+class LabelledUploadTest {
   private static Shape shape(String text) {
     String[] zyx = text.split(" ");
     return Shape.newBuilder()
@@ -26,7 +26,7 @@ class TrainingTest {
     "8 48 64, 8 24 32, They must be of the same size"
   })
   void theShapesTellWhatLikelyHappened(String image, String labels, String reason) {
-    String told = Training.likelyReason(shape(image), shape(labels));
+    String told = LabelledUpload.likelyReason(shape(image), shape(labels));
     assertTrue(told.startsWith(reason), told);
   }
 }
