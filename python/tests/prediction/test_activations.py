@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import correlate
 
-from cristae.errors import InvalidInput
+from cristae.errors import Cancelled, InvalidInput, OutOfMemory
+from cristae.events import Note, Progress
 from cristae.geometry import Box
 from cristae.networks import Frame, Preprocessing
 from cristae.prediction import activations as room
@@ -101,6 +103,62 @@ def test_maps_of_a_part_made_in_pieces_are_those_of_the_whole(
         box = seen.box(layer, region)
         assert np.allclose(part, whole[name][(slice(None), *box.slices)], atol=1e-4), name
     assert len(pieces) > 2 * len(names)
+
+
+def test_where_the_memory_does_not_suffice_smaller_pieces_go_on_from_what_is_written(
+    random_model: Models, tissue: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Any] = []
+    seen = Activations(random_model("volume"), ArrayImage(tissue), "cpu", events.append)
+    region = Box.of_shape(tissue.shape)
+    whole = maps_of(seen, "encoder.1", region)
+    observed = room._observed
+    largest = [2**62]
+    ran: list[int] = []
+
+    def with_little_memory(predictor: Any, prepared: Any, wanted: Any) -> Any:
+        if prepared.size > largest[0]:
+            raise torch.OutOfMemoryError
+        ran.append(prepared.size)
+        if len(ran) == 2:  # another program takes some of it
+            largest[0] = prepared.size // 2
+        return observed(predictor, prepared, wanted)
+
+    monkeypatch.setattr(room, "_observed", with_little_memory)
+    monkeypatch.setattr(room, "voxels_at_once", lambda config, device: 12_000)
+    events.clear()
+    assert np.allclose(maps_of(seen, "encoder.1", region), whole, atol=1e-4)
+    assert any(
+        "did not suffice; trying pieces of at most" in getattr(event, "sentence", "") for event in events
+    )
+    fractions = [event.fraction for event in events if isinstance(event, Progress)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert len(fractions) == len(ran)  # no piece twice
+    largest[0] = 0
+    with pytest.raises(OutOfMemory, match="does not suffice for the smallest"):
+        maps_of(seen, "encoder.1", region)
+
+
+def test_an_end_that_is_asked_for_comes_before_the_next_piece(
+    random_model: Models, tissue: NDArray[np.uint8]
+) -> None:
+    seen = Activations(random_model("volume"), ArrayImage(tissue), "cpu")
+    layer, region = seen.layer("head"), Box.of_shape(tissue.shape)
+    output = InMemory((layer.maps, *seen.box(layer, region).shape))
+    with pytest.raises(Cancelled):
+        seen.write(layer, region, output, lambda: True)
+
+
+def test_grey_values_unlike_those_of_the_training_are_warned_of(
+    random_model: Models, tissue: NDArray[np.uint8]
+) -> None:
+    events: list[Any] = []
+    bright = ArrayImage(tissue.astype(np.uint16) * 200)
+    seen = Activations(random_model("volume"), bright, "cpu", events.append)
+    assert not any(isinstance(event, Note) and event.is_warning for event in events)  # nothing is read yet
+    maps_of(seen, "head", Box((0, 0, 0), (1, 8, 8)))
+    assert any(isinstance(event, Note) and "unlike those" in event.sentence for event in events)
 
 
 def test_layers_tell_their_maps_and_how_coarse_they_are(

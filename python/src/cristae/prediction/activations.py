@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cristae.errors import Cancelled
-from cristae.events import Event, Progress
+from cristae.events import Event, Note, Progress
 from cristae.geometry import Box
 from cristae.models.layers import Layer, find_layer
 from cristae.networks import Frame
-from cristae.prediction.devices import voxels_at_once
+from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.predicting import Output
 from cristae.prediction.predictor import Model, Predictor, Triple, load_predictor
 from cristae.prediction.voxel_sizes import on_model_grid
@@ -107,31 +107,57 @@ class Activations:
         ------
         Cancelled
             `should_stop` said so.
+        OutOfMemory
+            Not even the smallest piece fits on the device.
         """
+        for doubt in (self._predictor.doubt(), self._frame.doubt()):
+            if doubt is not None:
+                self._tell(Note(doubt, is_warning=True))
         wanted = self.box(layer, region)
-        padded = Box.of_shape(self._frame.padded_shape_zyx)
-        halo = self._frame.halo_zyx(self._predictor.halo_zyx)
         whole = Box(
             tuple(s * r // c * c for s, r, c in self._axes(wanted.start, layer)),
             tuple(-(-s * r // c) * c for s, r, c in self._axes(wanted.stop, layer)),
         )
-        most = voxels_at_once(self._predictor.config, self._predictor.device)
-        most *= prod(self._frame.preprocessing.downsample_zyx)
-        done = 0
-        for piece in _pieces(
-            whole, self._frame.step_zyx, lambda box: box.grown(halo).clipped(padded).size, most
-        ):
-            if should_stop():
-                raise Cancelled("Ended before the maps were complete; nothing was written.")
-            read = piece.grown(halo).clipped(padded)
-            maps = _observed(self._predictor, self._frame.read(read), [layer.name])[layer.name]
-            origin, ours = (_reduced(box, layer.reduction_zyx) for box in (read, piece))
-            part = ours.intersection(wanted)
-            if part is not None:
-                cut = maps[(slice(None), *part.relative_to(origin).slices)]
-                output.write(part.relative_to(wanted), cut)
-            done += piece.size
-            self._tell(Progress("Looking", done / whole.size, None, layer.name))
+        done: list[Box] = []
+        written = 0
+
+        def attempt(most: int) -> None:
+            nonlocal written
+            before = tuple(done)
+            for piece in _pieces(whole, self._frame.step_zyx, lambda box: self._read_box(box).size, most):
+                if any(box.contains(piece) for box in before):
+                    continue
+                if should_stop():
+                    raise Cancelled("Ended before the maps were complete; nothing was written.")
+                self._write_piece(layer, piece, wanted, output)
+                done.append(piece)
+                written += piece.size
+                self._tell(Progress("Looking", written / whole.size, None, layer.name))
+
+        device = self._predictor.device
+        smaller_until_it_fits(
+            voxels_at_once(self._predictor.config, device) * prod(self._frame.preprocessing.downsample_zyx),
+            attempt,
+            least=prod(self._frame.step_zyx),
+            on_smaller=lambda voxels: self._tell(
+                Note(f"The memory of {device} did not suffice; trying pieces of at most {voxels} voxels.")
+            ),
+        )
+
+    def _read_box(self, piece: Box) -> Box:
+        """Return a piece with the context that the network needs."""
+        halo = self._frame.halo_zyx(self._predictor.halo_zyx)
+        return piece.grown(halo).clipped(Box.of_shape(self._frame.padded_shape_zyx))
+
+    def _write_piece(self, layer: Layer, piece: Box, wanted: Box, output: Output) -> None:
+        """Write what of a piece, in voxels of the image, is wanted, in voxels of the layer."""
+        read = self._read_box(piece)
+        maps = _observed(self._predictor, self._frame.read(read), [layer.name])[layer.name]
+        origin, ours = (_reduced(box, layer.reduction_zyx) for box in (read, piece))
+        part = ours.intersection(wanted)
+        if part is not None:
+            cut = maps[(slice(None), *part.relative_to(origin).slices)]
+            output.write(part.relative_to(wanted), cut)
 
     def _axes(self, sides: tuple[int, ...], layer: Layer) -> Iterator[tuple[int, int, int]]:
         return zip(sides, layer.reduction_zyx, self._frame.step_zyx, strict=True)

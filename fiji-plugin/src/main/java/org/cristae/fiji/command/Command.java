@@ -10,6 +10,7 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.ui.Failures;
 import org.cristae.fiji.ui.JobWindow;
+import org.cristae.fiji.ui.Results;
 import org.cristae.fiji.ui.StatusBar;
 import org.cristae.fiji.ui.Work;
 import org.cristae.v1.ErrorCode;
@@ -105,7 +106,7 @@ abstract class Command implements PlugIn {
       ImagePlus result = work.run(new StatusBar(), cancellation, new Cancellation());
       StatusBar.clear(work.lastWords());
       if (result != null) {
-        result.show();
+        Results.show(result);
       }
     } finally {
       end.cancel();

@@ -2,6 +2,7 @@ package org.cristae.fiji.image;
 
 import ij.ImagePlus;
 import ij.ImageStack;
+import ij.gui.ImageCanvas;
 import ij.measure.Calibration;
 import java.util.Arrays;
 import org.cristae.v1.Box;
@@ -13,6 +14,12 @@ public final class LayerMaps {
   private static final double LEFT_OUT = 0.002;
 
   private static final int MOST_VALUES = 1 << 20;
+
+  /** Pixels on the screen. */
+  private static final int LARGE = 400;
+
+  /** Of ImageJ. */
+  private static final int MOST_ZOOM = 32;
 
   /** A start that should be whole may lie a little below by rounding. */
   private static final double ROUNDING = 1e-6;
@@ -35,6 +42,17 @@ public final class LayerMaps {
     int out = (int) (LEFT_OUT * last);
     boolean isFlat = values[out] == values[last - out];
     maps.setDisplayRange(values[isFlat ? 0 : out], values[isFlat ? last : last - out]);
+  }
+
+  /** Makes the window of a small image larger, if it has one: about 400 pixels to a side. */
+  public static void enlarge(ImagePlus maps) {
+    ImageCanvas canvas = maps.getCanvas();
+    int times = Math.min(MOST_ZOOM, LARGE / Math.max(maps.getWidth(), maps.getHeight()));
+    if (canvas != null && times > 1) {
+      canvas.setMagnification(times);
+      canvas.setSize(times * maps.getWidth(), times * maps.getHeight());
+      maps.getWindow().pack();
+    }
   }
 
   /** Some of the values, from everywhere. */

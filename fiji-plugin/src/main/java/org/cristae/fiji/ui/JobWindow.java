@@ -121,7 +121,7 @@ public final class JobWindow implements JobListener {
       ImagePlus result = work.run(this, cancellation, detach);
       end(work.lastWords(), 1);
       if (result != null) {
-        result.show();
+        Results.show(result);
       }
     } catch (CristaeException e) {
       end(e.code() == ErrorCode.ERROR_CODE_CANCELLED ? "Cancelled." : e.getMessage(), 0);

@@ -23,6 +23,8 @@ import org.cristae.v1.Volume;
 
 /** Brings the result of a prediction into an ImageJ image. */
 public final class Results {
+  private static final String LAYER = "cristae.layer";
+
   private Results() {}
 
   /**
@@ -65,6 +67,14 @@ public final class Results {
     return image;
   }
 
+  /** Shows a fetched image; maps of a coarse layer are small, and enlarged to be seen. */
+  public static void show(ImagePlus result) {
+    result.show();
+    if (result.getProp(LAYER) != null) {
+      LayerMaps.enlarge(result);
+    }
+  }
+
   /** The maps of a layer, grey, at the place in space that they stand for. */
   private static ImagePlus maps(Client client, Job job, ImagePlus source, ReceivedVolume received)
       throws CristaeException {
@@ -83,7 +93,7 @@ public final class Results {
           source == null ? openSource(client, job, seen) : source);
     }
     describe(image, job, job.getResult().getOutputs(0), new ArrayList<>());
-    image.setProp("cristae.layer", spec.getLayer());
+    image.setProp(LAYER, spec.getLayer());
     return image;
   }
 

@@ -139,6 +139,8 @@ class ResultIT {
     assertFalse(part.isComposite());
     assertEquals("map 2", part.getStack().getSliceLabel(2));
     assertTrue(part.getDisplayRangeMax() > part.getDisplayRangeMin());
+    int zoom = 400 / Math.max(width, height);
+    assertEquals(Math.min(32, zoom), part.getCanvas().getMagnification());
     assertEquals("micron", part.getCalibration().getUnit());
     assertEquals(0.008 * step, part.getCalibration().pixelWidth, 1e-9);
     assertEquals(0.008 * (13 / step * step), part.getCalibration().getX(0.0), 1e-9);
