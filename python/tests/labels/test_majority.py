@@ -91,6 +91,7 @@ def test_a_vote_is_read_as_any_labels_are_and_ties_need_no_warning() -> None:
         255,
         0,
     ]
+    assert reading.sentences[-1] == "25.0 % of the voxels there are unknown and never counted."
     agreed = vote([0, 1], [0, 1])
     other = read_labels(agreed, (1, 1, 1, 2), target="classes", unknown=counted.unknown_value)
     assert not other.warnings

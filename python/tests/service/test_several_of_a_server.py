@@ -84,6 +84,18 @@ def test_annotators_whose_labels_cannot_be_compared_are_refused_before_the_job_i
     assert len(client.jobs()) == before
 
 
+def test_masks_are_voted_on_each_by_itself_before_the_job_is_queued(client):
+    cell, crista = (drawn(slice(*rows))._voxels[0] for rows in ((5, 25), (10, 15)))
+    spec = training(client, target="masks")
+    spec.volumes[0].labels_volume_id = client.upload(ArrayImage(np.stack([cell, crista])))
+    other = np.stack([np.roll(cell, 1, axis=1) * np.uint8(255), crista])
+    add_annotators(client, spec, ArrayImage(other))
+    assert client.wait(client.submit_training(spec).job_id).state == DONE
+    spec.volumes[0].further_labels_volume_ids[:] = [client.upload(ArrayImage(cell))]
+    with pytest.raises(InvalidInput, match=r"annotator 2 have the shape \(1, 6, 40, 50\)"):
+        client.submit_training(spec)
+
+
 def test_too_many_annotators_and_those_that_are_not_there_are_refused(client):
     spec = training(client)
     spec.volumes[0].further_labels_volume_ids.extend(["0" * 64] * 15)

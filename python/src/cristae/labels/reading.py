@@ -421,9 +421,11 @@ def _contents(reading: LabelReading, objects: ObjectStatistics | None, unknowns:
                 "background, name it 'background'."
             )
     if unknowns:
+        is_of_person = reading.masks is None and reading.unknown_value != UNKNOWN_VOTE
+        value = f" (value {reading.unknown_value})" if is_of_person else ""
         sentences.append(
-            f"{_percent(unknowns, known + unknowns)} of the voxels there are unknown"
-            f"{'' if reading.masks else f' (value {reading.unknown_value})'} and never counted."
+            f"{_percent(unknowns, known + unknowns)} of the voxels there are unknown{value} and never "
+            "counted."
         )
     return sentences
 
