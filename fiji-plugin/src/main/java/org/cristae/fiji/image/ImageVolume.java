@@ -9,6 +9,7 @@ import ij.process.ImageProcessor;
 import java.io.File;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.List;
 import org.cristae.fiji.client.BlockGrid;
 import org.cristae.fiji.client.BlockSource;
@@ -169,6 +170,12 @@ public final class ImageVolume implements BlockSource {
       }
     }
     return bytes;
+  }
+
+  /** Lets go of the planes that were read last: of a virtual stack, they are nowhere else. */
+  public void forget() {
+    Arrays.fill(slab, null);
+    slabChannel = -1;
   }
 
   private static void copyRow(Object plane, int start, int count, ByteBuffer out) {

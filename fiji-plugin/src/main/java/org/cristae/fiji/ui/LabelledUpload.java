@@ -72,21 +72,30 @@ final class LabelledUpload {
   LabelledVolume send(
       Client client, Progress listener, int before, int count, Cancellation cancellation)
       throws CristaeException {
-    int number = before + 1;
-    Progress ofImage = OneOfSeveral.of(listener, number++, count);
-    LabelledVolume.Builder sent =
-        LabelledVolume.newBuilder()
-            .setImageVolumeId(Upload.run(client, image, ofImage, cancellation).getVolumeId());
-    for (ImageVolume each : labels) {
-      Progress ofLabels = OneOfSeveral.of(listener, number++, count);
-      String id = Upload.run(client, each, ofLabels, cancellation).getVolumeId();
-      if (sent.getLabelsVolumeId().isEmpty()) {
+    LabelledVolume.Builder sent = LabelledVolume.newBuilder();
+    Progress ofImage = OneOfSeveral.of(listener, before + 1, count);
+    sent.setImageVolumeId(send(client, image, ofImage, cancellation));
+    for (int i = 0; i < labels.size(); i++) {
+      Progress ofLabels = OneOfSeveral.of(listener, before + 2 + i, count);
+      String id = send(client, labels.get(i), ofLabels, cancellation);
+      if (i == 0) {
         sent.setLabelsVolumeId(id);
       } else {
         sent.addFurtherLabelsVolumeIds(id);
       }
     }
     return sent.build();
+  }
+
+  /** Sends one volume, and returns its id. */
+  private static String send(
+      Client client, ImageVolume volume, Progress listener, Cancellation cancellation)
+      throws CristaeException {
+    try {
+      return Upload.run(client, volume, listener, cancellation).getVolumeId();
+    } finally {
+      volume.forget();
+    }
   }
 
   private static void checkShapes(ImagePlus image, Shape shape, ImagePlus labels, Shape labelShape)

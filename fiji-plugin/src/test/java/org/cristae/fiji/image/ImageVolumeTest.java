@@ -117,6 +117,28 @@ class ImageVolumeTest {
   }
 
   @Test
+  void planesThatWereLetGoAreReadAgain() throws Exception {
+    int[] reads = new int[1];
+    ImageStack counting =
+        new VirtualStack(4, 3, 2) {
+          @Override
+          public ImageProcessor getProcessor(int plane) {
+            reads[0]++;
+            return new ByteProcessor(4, 3, new byte[] {5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7});
+          }
+        };
+    ImageVolume volume = ImageVolume.image(new ImagePlus("virtual.tif", counting), null);
+    BlockGrid.Block block = BlockGrid.of(volume.spec()).block(0);
+    reads[0] = 0;
+    byte[] first = volume.read(block);
+    volume.read(block);
+    assertEquals(2, reads[0], "two planes, kept");
+    volume.forget();
+    assertArrayEquals(first, volume.read(block));
+    assertEquals(4, reads[0]);
+  }
+
+  @Test
   void aSingleImageHasOneSection() throws Exception {
     ImagePlus image = hyperstack(16, 1, 1, 1, 12, 9);
     assertEveryVoxelInPlace(image, 16);
