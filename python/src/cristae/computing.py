@@ -15,7 +15,9 @@ Two things that the libraries below torch do on Linux cost much and bring little
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 # Of mallopt(3).
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -2, -3, -4, -8
@@ -91,9 +93,26 @@ def prepare_to_pass_blocks() -> None:
     _allocate({_MMAP_THRESHOLD: 16 * _MIB, _TRIM_THRESHOLD: 32 * _MIB})
 
 
+def give_memory_back() -> None:
+    """Give freed memory back to the system now, where it was kept for the next arrays.
+
+    Examples
+    --------
+    >>> give_memory_back()
+    """
+    trim = _of_the_c_library("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
 def _allocate(choices: dict[int, int]) -> None:
     """Set choices of the allocator of the GNU C library; others are left alone."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
+    mallopt = _of_the_c_library("mallopt")
     if mallopt is not None:
         for name, value in choices.items():
             mallopt(name, value)
+
+
+def _of_the_c_library(name: str) -> Callable[..., Any] | None:
+    """Return a function that only the GNU C library has, which only Linux uses."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None

@@ -14,6 +14,7 @@ from cristae.errors import Cancelled, CristaeError, OutOfMemory
 from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
+from cristae.training import pace as pace_module
 from cristae.training import precision as precision_module
 from cristae.training import selection as selection_module
 from cristae.training import trainer as trainer_module
@@ -187,7 +188,7 @@ def test_a_slow_first_step_does_not_make_the_batch_smaller(
 
     monkeypatch.setitem(LOSSES, "dice_ce", loss)
     monkeypatch.setattr(time, "monotonic", lambda: now_s or clock())
-    monkeypatch.setattr(trainer_module, "_FEWEST_STEPS", 6)  # the first four take three quarters of the time
+    monkeypatch.setattr(pace_module, "_FEWEST_STEPS", 6)  # the first four take three quarters of the time
     model = trained(request_for(budget=Budget(minutes=0.1)), tmp_path, [])
     assert model.record["plan"]["settings"]["batch"] == "4"
 

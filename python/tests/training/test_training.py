@@ -22,8 +22,8 @@ from cristae.labels import MajorityVote
 from cristae.models import ModelLibrary
 from cristae.networks import Frame, Preprocessing, build, total_stride
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
+from cristae.training import pace as pace_module
 from cristae.training import patches as patches_module
-from cristae.training import trainer as trainer_module
 from cristae.training.augmentation import Augmentation
 from cristae.training.pairs import read_pairs
 from cristae.training.voxel_sizes import doubtful_sizes_told
@@ -513,7 +513,7 @@ def test_without_an_image_there_is_no_training() -> None:
 def test_on_a_slow_machine_the_batch_shrinks_so_that_there_are_enough_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "_FEWEST_STEPS", 100_000)
+    monkeypatch.setattr(pace_module, "_FEWEST_STEPS", 100_000)
     image, mask = blobs(4, 40)
     notes: list[Event] = []
     request = request_for(image, mask, settings=SMALL | {"batch": "8"}, budget=Budget(minutes=0.05))

@@ -6,10 +6,9 @@ before.
 
 from collections.abc import Callable
 
-import torch
-
 from cristae.errors import OutOfMemory
 from cristae.networks.devices import ran_out_of_memory
+from cristae.training.pace import give_freed_back
 from cristae.training.team import Team
 
 TOO_LITTLE = (
@@ -37,6 +36,7 @@ def fitting_batch(batch: int, team: Team, try_step: Callable[[int], None]) -> in
 
     Examples
     --------
+    >>> import torch
     >>> from cristae.training.team import ALONE
     >>> def try_step(patches: int) -> None:
     ...     if patches > 3:
@@ -59,6 +59,5 @@ def _has_memory(batch: int, try_step: Callable[[int], None]) -> bool:
             raise
         return False
     finally:
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_freed_back()
     return True

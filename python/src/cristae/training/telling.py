@@ -11,8 +11,10 @@ from cristae.training.fingerprint import Fingerprint
 from cristae.training.request import TrainingRequest
 
 if TYPE_CHECKING:
+    from cristae.training.pace import Measured
     from cristae.training.plan import Plan
     from cristae.training.regions import Region
+    from cristae.training.schedule import Schedule
 
 _BY_HAND = ("levels", "features", "blocks", "kernel")
 
@@ -144,6 +146,35 @@ def sections_told(z: tuple[int, int]) -> str:
     """
     start, stop = z
     return f"sections {start + 1}-{stop}" if stop - start > 1 else f"section {stop}"
+
+
+def pace_told(measured: "Measured", schedule: "Schedule | None") -> str:
+    """Say what a step takes, and how long that makes the training, if its steps are alike.
+
+    Examples
+    --------
+    >>> from cristae.training.pace import Measured
+    >>> from cristae.training.schedule import Schedule
+    >>> pace_told(Measured(0.45, 1_900_000_000), Schedule(None, 1000, step=4))
+    'A step takes 0.45 s and 1.9 GB of memory here: about 7 minutes for all 1000 steps.'
+    """
+    size = measured.memory_bytes
+    memory = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    seconds = f"{measured.seconds:.2g}" if measured.seconds < 10 else f"{measured.seconds:.0f}"
+    taken = f"A step takes {seconds} s and {memory} of memory here"
+    if schedule is None:
+        return f"{taken}."
+    if schedule.seconds is None:
+        steps = schedule.steps or 0
+        return f"{taken}: about {_duration(steps * measured.seconds)} for all {steps} steps."
+    steps = schedule.step + round((schedule.seconds - schedule.elapsed_s) / measured.seconds)
+    return f"{taken}: about {steps} steps in {_duration(schedule.seconds)}."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} second{'s' if seconds >= 1.5 else ''}"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def unvalidated_told(plan: "Plan") -> str:

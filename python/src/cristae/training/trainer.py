@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from cristae.training.first_weights import frozen, set_to_train
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.losses import Compared, compared, loss_named, patch_errors
 from cristae.training.optimiser import AdamW
+from cristae.training.pace import Measured, Pace, batch_with_enough_steps, give_freed_back, memory_watched
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.training.precision import precision_is_mixed
@@ -31,13 +33,12 @@ from cristae.training.selection import Selection
 from cristae.training.shared_norm import normalise_together
 from cristae.training.supervision import DeepSupervision, supervised_loss
 from cristae.training.team import ALONE, Team
+from cristae.training.telling import pace_told
 from cristae.training.unlabelled import PseudoLabels, unlabelled_loss, weight_of
 from cristae.training.validation import steps_between
 
 _CHECKPOINT_EVERY_S = 60.0
 _TOLD_EVERY_S = 1.0
-_TIMED_STEPS = 4
-_FEWEST_STEPS = 150
 _SLOWER = 0.25
 """After a divergence the training goes on with this share of its learning rate."""
 
@@ -118,7 +119,7 @@ class Trainer:
         self._losses: list[Tensor] = []  # of the steps since the last validation
         self.batch = choices.batch
         self.learning_rate = choices.learning_rate
-        self._warm_since = 0.0
+        self._told_pace_of = 0  # patches in a step
         self._saved_at = self._told_at = self.team.now()
 
     def run(self) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -154,7 +155,7 @@ class Trainer:
     def _train(self) -> None:
         """Take steps to the end of the budget, and validate what came out."""
         schedule = self.schedule
-        batches = self.batches()
+        batches, pace = self.batches(), Pace(self.device, self.team)
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
                 self.selection.tell()
@@ -162,11 +163,15 @@ class Trainer:
                     self._save()
                     self.team.meet()  # or else the end of another process would end this one while it saves
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
-                if self._steps_are_too_few():
-                    batches.close()
-                    batches = self.batches()
-                self._losses.append(self.advance(batches))
+                with self._first_watched():
+                    self._losses.append(self.advance(batches))
                 self._tell()
+                measured = pace.stepped()
+                if measured is not None and self._steps_are_too_few(measured):
+                    batches.close()
+                    batches, pace = self.batches(), Pace(self.device, self.team)
+                elif measured is not None:
+                    self._tell_pace(measured)
                 if self._validation_is_due():
                     self._validate()
                 if self.team.now() - self._saved_at >= _CHECKPOINT_EVERY_S:
@@ -231,29 +236,34 @@ class Trainer:
         loss = weight * unlabelled_loss(compared(logits, targets, self._members))
         loss.backward()  # type: ignore[no-untyped-call]
 
-    def _steps_are_too_few(self) -> bool:
-        """Make the batch smaller on a slow machine: a hundred small steps teach more than ten large ones."""
-        schedule = self.schedule
-        if schedule.step == 1:
-            self._warm_since = self.team.now()  # the first step prepares much that the others find ready
-        if schedule.step != _TIMED_STEPS or not self._warm_since or self.batch != self.plan.choices.batch:
+    @contextmanager
+    def _first_watched(self) -> Iterator[None]:
+        """Look after the memory in the first step of an attempt: those that follow take as much."""
+        if self.schedule.step > self.schedule.first_step or not self.team.is_alone:
+            yield
+            return
+        with memory_watched(self.network, self.device):
+            yield
+
+    def _steps_are_too_few(self, measured: Measured) -> bool:
+        """Make the batch smaller on a slow machine, once, and tell whether it was done."""
+        schedule, planned = self.schedule, self.plan.choices.batch
+        if schedule.first_step > 0 or self.batch != planned:
             return False
-        if schedule.seconds is None:
-            return False
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-            self.team.meet()
-        a_step_s = (self.team.now() - self._warm_since) / (_TIMED_STEPS - 1)
-        steps = schedule.step + (schedule.seconds - schedule.elapsed_s) / a_step_s
-        while steps < _FEWEST_STEPS and self.batch > 2:
-            self.batch //= 2
-            steps *= 2
-        if self.batch == self.plan.choices.batch:
+        self.batch = batch_with_enough_steps(planned, measured, schedule)
+        if self.batch == planned:
             return False
         self.on_event(
             Note(f"Steps are slow here: each sees {self.batch} patches, so that there are more of them.")
         )
         return True
+
+    def _tell_pace(self, measured: Measured) -> None:
+        """Say once what a step of so many patches takes."""
+        if self._told_pace_of != self.batch:
+            alike = self.plan.choices.pseudo == "off"  # or else later steps take longer
+            self.on_event(Note(pace_told(measured, self.schedule if alike else None)))
+        self._told_pace_of = self.batch
 
     def _moved(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         return x.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
@@ -301,7 +311,9 @@ class Trainer:
             _, x, targets = next(batches)
             batches.close()
             trial = copy.deepcopy(self._supervised)  # whose statistics may change
-            self._answered(trial, *self._moved(x, targets), ALONE)[1].backward()  # type: ignore[no-untyped-call]
+            with memory_watched(trial, self.device):
+                _, loss = self._answered(trial, *self._moved(x, targets), ALONE)
+                loss.backward()  # type: ignore[no-untyped-call]
 
         planned, self.batch = self.batch, fitting_batch(self.batch, self.team, try_step)
         if self.batch < planned:
@@ -310,8 +322,7 @@ class Trainer:
     def _halve_batch(self) -> None:
         """Go on with half the patches in a step, because the memory did not suffice."""
         self._optimiser.clear()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        give_freed_back()
         if not self.team.is_alone:
             raise OutOfMemory(
                 f"The memory of a device does not suffice any more for its {self.batch} patches in a step. "

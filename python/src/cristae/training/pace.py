@@ -1,0 +1,133 @@
+"""What a step takes on this device, in time and memory: measured on the first steps of a training.
+
+A GPU refuses a step that does not fit. A CPU does not: the machine begins to swap, or the system kills the
+process. So the first step there looks after the memory by itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import torch
+from torch import nn
+
+from cristae.computing import give_memory_back
+from cristae.training.schedule import Schedule
+from cristae.training.team import Team
+
+_TIMED_STEPS = 4
+"""The first one prepares much that the others find ready, and does not count."""
+
+_FEWEST_STEPS = 150
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of a step, and bytes that it takes at most."""
+
+    seconds: float
+    memory_bytes: int
+
+
+class Pace:
+    """Measures the first steps behind its making.
+
+    Parameters
+    ----------
+    device
+        Where they are computed.
+    team
+        The processes that take them.
+    """
+
+    def __init__(self, device: torch.device, team: Team) -> None:
+        self._device, self._team = device, team
+        self._steps, self._warm_since = 0, 0.0
+        self._before = self._most = resident_bytes()
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+
+    def stepped(self) -> Measured | None:
+        """Count a step that is done, and return once what one takes, when enough are done."""
+        self._steps += 1
+        if self._steps > _TIMED_STEPS:
+            return None
+        self._most = max(self._most, resident_bytes())
+        if self._steps == 1:
+            self._warm_since = self._now()
+        if self._steps < _TIMED_STEPS:
+            return None
+        seconds = (self._now() - self._warm_since) / (_TIMED_STEPS - 1)
+        if self._device.type == "cuda":
+            return Measured(seconds, torch.cuda.max_memory_allocated(self._device))
+        return Measured(seconds, self._most - self._before)
+
+    def _now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        self._team.meet()
+        return self._team.now()
+
+
+def batch_with_enough_steps(batch: int, measured: Measured, schedule: Schedule) -> int:
+    """Return this batch, or less where time is short: a hundred small steps teach more than ten large ones.
+
+    Examples
+    --------
+    >>> batch_with_enough_steps(8, Measured(2.0, 0), Schedule(seconds=200.0, steps=None))
+    4
+    """
+    if schedule.seconds is None:
+        return batch
+    steps = schedule.step + (schedule.seconds - schedule.elapsed_s) / measured.seconds
+    while steps < _FEWEST_STEPS and batch > 2:
+        batch //= 2
+        steps *= 2
+    return batch
+
+
+@contextmanager
+def memory_watched(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Let a step on a CPU fail as it would on a GPU, before the memory is used up.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        In the forward pass: what it has taken so far is more than what is left, and the backward pass takes
+        about as much again (measured: 0.9 to 1.6 times as much).
+    """
+    if device.type != "cpu":
+        yield
+        return
+    before = resident_bytes()
+
+    def look(*_: Any) -> None:
+        if resident_bytes() - before > available_bytes():
+            raise torch.OutOfMemoryError("A step would take more memory than this machine has left.")
+
+    layers = [layer for layer in network.modules() if not any(layer.children())]
+    looks = [layer.register_forward_hook(look) for layer in layers]
+    try:
+        yield
+    finally:
+        for one in looks:
+            one.remove()
+
+
+def give_freed_back() -> None:
+    """Give the memory of a step that failed back, so that what a smaller one takes can be measured."""
+    give_memory_back()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def resident_bytes() -> int:
+    """Return how much memory this process has."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def available_bytes() -> int:
+    """Return how much memory this machine has left for programs, without swapping."""
+    return int(psutil.virtual_memory().available)
