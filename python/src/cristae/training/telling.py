@@ -156,7 +156,7 @@ def pace_told(measured: "Measured", schedule: "Schedule | None") -> str:
     >>> from cristae.training.pace import Measured
     >>> from cristae.training.schedule import Schedule
     >>> pace_told(Measured(0.45, 1_900_000_000), Schedule(None, 1000, step=4))
-    'A step takes 0.45 s and 1.9 GB of memory here: about 7 minutes for all 1000 steps.'
+    'A step takes 0.45 s and 1.9 GB of memory here: about 8 minutes for all 1000 steps.'
     """
     size = measured.memory_bytes
     memory = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
