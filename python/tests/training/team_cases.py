@@ -1,6 +1,7 @@
 """Small trainings of several processes: ``torchrun --nproc-per-node 2 team_cases.py FOLDER`` does them."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from small_trainings import KINDS, request_for
 from torch import Tensor, nn
 
 from cristae.computing import launched
-from cristae.training import inspect_and_plan, train
+from cristae.training import Budget, inspect_and_plan, train
 from cristae.training.losses import LOSSES, compared
 from cristae.training.shared_norm import normalise_together
 from cristae.training.team import Team, joined
@@ -79,6 +80,13 @@ def main(folder: Path) -> None:
             plan = inspect_and_plan(request, device, team.share.parts)
             trained = train(request, plan, folder=folder / name, device=device, team=team)
             np.savez(folder / f"{name}-{team.share.number}.npz", **trained.weights)
+        request = replace(
+            request_for("classes in sections", precision="bfloat16"), budget=Budget(minutes=0.03)
+        )
+        plan = inspect_and_plan(request, device, team.share.parts)
+        trained = train(request, plan, folder=folder / "in minutes", device=device, team=team)
+        steps = np.array(trained.record["training"]["steps"])
+        np.savez(folder / f"in minutes-{team.share.number}.npz", steps=steps, **trained.weights)
         network, (x, weights), own = norms(), norm_batch(), team.share.own(2)
         normalise_together(network, team.share.parts)
         found = normalised(network, x[own], weights[own]) | slopes_of_losses(own, team)

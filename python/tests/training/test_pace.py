@@ -34,10 +34,10 @@ class Clock(Team):
 def test_the_first_step_does_not_count_for_the_time_but_for_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held = iter([100 * MB, 900 * MB, 700 * MB, 950 * MB, 800 * MB])
+    held = iter([900 * MB, 700 * MB, 950 * MB, 800 * MB])
     monkeypatch.setattr(pace, "resident_bytes", lambda: next(held))
     clock = Clock()
-    measuring, found = Pace(CPU, clock), []
+    measuring, found = Pace(CPU, clock, 100 * MB), []
     for clock.time_s in (60.0, 62.0, 63.0, 66.0, 70.0, 90.0):
         found.append(measuring.stepped())
     assert found == [None, None, None, Measured(2.0, 850 * MB), None, None]
@@ -60,7 +60,7 @@ def test_the_first_step_does_not_count_for_the_time_but_for_the_memory(
         ),
         (
             Measured(0.45, 10**9),
-            Schedule(300.0, None, 4),
+            Schedule(300.0, None, 4, clock=lambda: 0.0),
             "0.45 s and 1.0 GB",
             "about 671 steps in 5 minutes",
         ),

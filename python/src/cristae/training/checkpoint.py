@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -34,6 +35,27 @@ class Checkpoint:
 
     tensors: Mapping[str, Tensor]
     numbers: Mapping[str, Any]
+
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, Mapping[str, Tensor]], numbers: Mapping[str, Any]) -> "Checkpoint":
+        """Return one with the tensors of several parts, each by its own names.
+
+        Examples
+        --------
+        >>> Checkpoint.of_parts({"network": {"w": torch.ones(1)}}, {}).part("network", torch.device("cpu"))
+        {'w': tensor([1.])}
+        """
+        tensors = {f"{part}.{name}": tensor for part, held in parts.items() for name, tensor in held.items()}
+        return cls(tensors, numbers)
+
+    def part(self, part: str, device: torch.device) -> dict[str, Tensor]:
+        """Return the tensors of one part, on this device; none where the part was not saved."""
+        start = f"{part}."
+        return {
+            name.removeprefix(start): tensor.to(device)
+            for name, tensor in self.tensors.items()
+            if name.startswith(start)
+        }
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, work: Mapping[str, Any]) -> None:

@@ -40,12 +40,13 @@ class Pace:
         Where they are computed.
     team
         The processes that take them.
+    before_bytes
+        Memory of this process before any step.
     """
 
-    def __init__(self, device: torch.device, team: Team) -> None:
-        self._device, self._team = device, team
-        self._steps, self._warm_since = 0, 0.0
-        self._before = self._most = resident_bytes()
+    def __init__(self, device: torch.device, team: Team, before_bytes: int) -> None:
+        self._device, self._team, self._before = device, team, before_bytes
+        self._steps, self._warm_since, self._most = 0, 0.0, before_bytes
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
 

@@ -218,11 +218,10 @@ class Pretraining:
 
     def _save(self) -> None:
         parts = {"restorer": self._restorer.state_dict(), "optimiser": self._optimiser.state()}
-        tensors = {f"{part}.{name}": t for part, held in parts.items() for name, t in held.items()}
         numbers = {"step": self._schedule.step, "spent_s": self._schedule.elapsed_s, "batch": self._batch}
         if not self.team.leads:
             return
-        save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
+        save_checkpoint(self.folder, Checkpoint.of_parts(parts, numbers), self.work)
 
     def _resume(self) -> None:
         found, told = load_checkpoint(self.folder, self.work) if self.team.leads else (None, ())
@@ -231,12 +230,8 @@ class Pretraining:
             self.on_event(Note(sentence, is_warning=True))
         if found is None:
             return
-        parts: dict[str, dict[str, Tensor]] = {"restorer": {}, "optimiser": {}}
-        for name, tensor in found.tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = tensor.to(self.device)
-        self._restorer.load_state_dict(parts["restorer"])
-        self._optimiser.load_state(parts["optimiser"])
+        self._restorer.load_state_dict(found.part("restorer", self.device))
+        self._optimiser.load_state(found.part("optimiser", self.device))
         step, self._batch = int(found.numbers["step"]), int(found.numbers["batch"])
         spent = float(found.numbers["spent_s"])
         self._schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent, step, self.team.now)

@@ -23,7 +23,14 @@ from cristae.training.first_weights import frozen, set_to_train
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.losses import Compared, compared, loss_named, patch_errors
 from cristae.training.optimiser import AdamW
-from cristae.training.pace import Measured, Pace, batch_with_enough_steps, give_freed_back, memory_watched
+from cristae.training.pace import (
+    Measured,
+    Pace,
+    batch_with_enough_steps,
+    give_freed_back,
+    memory_watched,
+    resident_bytes,
+)
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.training.precision import precision_is_mixed
@@ -120,6 +127,7 @@ class Trainer:
         self.batch = choices.batch
         self.learning_rate = choices.learning_rate
         self._told_pace_of = 0  # patches in a step
+        self._before_bytes = resident_bytes()
         self._saved_at = self._told_at = self.team.now()
 
     def run(self) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -155,7 +163,7 @@ class Trainer:
     def _train(self) -> None:
         """Take steps to the end of the budget, and validate what came out."""
         schedule = self.schedule
-        batches, pace = self.batches(), Pace(self.device, self.team)
+        batches, pace = self.batches(), self._new_pace()
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
                 self.selection.tell()
@@ -169,7 +177,7 @@ class Trainer:
                 measured = pace.stepped()
                 if measured is not None and self._steps_are_too_few(measured):
                     batches.close()
-                    batches, pace = self.batches(), Pace(self.device, self.team)
+                    batches, pace = self.batches(), self._new_pace()
                 elif measured is not None:
                     self._tell_pace(measured)
                 if self._validation_is_due():
@@ -257,6 +265,9 @@ class Trainer:
             Note(f"Steps are slow here: each sees {self.batch} patches, so that there are more of them.")
         )
         return True
+
+    def _new_pace(self) -> Pace:
+        return Pace(self.device, self.team, self._before_bytes)
 
     def _tell_pace(self, measured: Measured) -> None:
         """Say once what a step of so many patches takes."""
@@ -375,7 +386,6 @@ class Trainer:
             "errors": self.patches.sampler.state(),
             "losses": {"since": torch.stack(self._losses)} if self._losses else {},
         }
-        tensors = {f"{part}.{name}": t for part, held in parts.items() for name, t in held.items()}
         numbers = {
             "step": self.schedule.step,
             "spent_s": self.schedule.elapsed_s,
@@ -388,7 +398,7 @@ class Trainer:
             "best_step": self.selection.best_step,
             "history": self.selection.history,
         }
-        save_checkpoint(self.folder, Checkpoint(tensors, numbers), self.work)
+        save_checkpoint(self.folder, Checkpoint.of_parts(parts, numbers), self.work)
 
     def resume(self) -> None:
         """Go on from the last checkpoint of this training, or save the first state, to go back to."""
@@ -417,14 +427,14 @@ class Trainer:
 
     def _restore(self, found: Checkpoint, spent_s: float) -> None:
         numbers = found.numbers
-        self.network.load_state_dict(_part(found.tensors, "network", self.device))
-        self._supervised.heads.load_state_dict(_part(found.tensors, "heads", self.device))
-        self._average.tensors = _part(found.tensors, "average", self.device)
+        self.network.load_state_dict(found.part("network", self.device))
+        self._supervised.heads.load_state_dict(found.part("heads", self.device))
+        self._average.tensors = found.part("average", self.device)
         selection = self.selection
-        selection.best = _part(found.tensors, "best", self.device)
-        self._optimiser.load_state(_part(found.tensors, "optimiser", self.device))
-        self.patches.sampler.load_state(_part(found.tensors, "errors", self.device))
-        losses = _part(found.tensors, "losses", self.device)
+        selection.best = found.part("best", self.device)
+        self._optimiser.load_state(found.part("optimiser", self.device))
+        self.patches.sampler.load_state(found.part("errors", self.device))
+        losses = found.part("losses", self.device)
         self._losses = list(losses["since"]) if losses else []
         step = int(numbers["step"])
         self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, step, self.team.now)
@@ -434,7 +444,3 @@ class Trainer:
             self._mixed = bool(numbers["mixed"])
         selection.best_values, selection.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
         selection.history = [dict(values) for values in numbers["history"]]
-
-
-def _part(tensors: Mapping[str, Tensor], part: str, device: torch.device) -> dict[str, Tensor]:
-    return {k.removeprefix(f"{part}."): v.to(device) for k, v in tensors.items() if k.startswith(f"{part}.")}
