@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-import psutil
 import torch
 
 from cristae.errors import OutOfMemory
 from cristae.networks import NetworkConfig
 from cristae.networks.devices import ran_out_of_memory
+from cristae.networks.memory import available_bytes
 
 # Larger tiles waste less on the halo, but a CPU's caches and a person's patience with Cancel end the gain.
 MOST_VOXELS_ON_CPU = 1 << 20
@@ -22,7 +22,7 @@ def free_bytes(device: torch.device) -> int:
     """Return the memory that is free on the device now."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return available_bytes()
 
 
 def voxels_at_once(config: NetworkConfig, device: torch.device) -> int:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from cristae.errors import OutOfMemory
 from cristae.events import Event, Progress
 from cristae.geometry import Box
 from cristae.labels import objects_from
+from cristae.networks.memory import available_bytes
 from cristae.prediction.ensemble import Answering
 from cristae.prediction.predicting import predict_tiles
 from cristae.prediction.tiling import Triple
@@ -49,7 +49,7 @@ def predict_objects(
         The volume is too large for this machine.
     """
     shape_zyx = image.shape_czyx[1:]
-    check_memory(shape_zyx, psutil.virtual_memory().available)
+    check_memory(shape_zyx, available_bytes())
     probabilities = InMemory((predictor.channels, *shape_zyx))
 
     def show(event: Event) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from cristae.computing import give_memory_back
+from cristae.networks.memory import available_bytes
 from cristae.training.schedule import Schedule
 from cristae.training.team import Team
 
@@ -127,8 +128,3 @@ def give_freed_back() -> None:
 def resident_bytes() -> int:
     """Return how much memory this process has."""
     return int(psutil.Process().memory_info().rss)
-
-
-def available_bytes() -> int:
-    """Return how much memory this machine has left for programs, without swapping."""
-    return int(psutil.virtual_memory().available)

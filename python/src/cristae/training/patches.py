@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor
 
@@ -12,6 +11,7 @@ from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import LabelReading, image_told
 from cristae.networks import broken_told
+from cristae.networks.memory import available_bytes
 from cristae.training.added_augmentation import Variants, added_variants
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader
@@ -93,7 +93,7 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
     ]
     for warning in dict.fromkeys([*doubts, *doubtful_sizes_told(request)]):
         on_event(Note(warning, is_warning=True))
-    free = psutil.virtual_memory().available * _SHARE_OF_MEMORY
+    free = available_bytes() * _SHARE_OF_MEMORY
     if sum(region.bytes_in_memory for region in regions) <= free:
         for region in regions:
             region.hold_in_memory()
