@@ -1,5 +1,6 @@
 """What a step takes is measured on the first ones, and one that memory does not suffice for is not taken."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,13 +126,16 @@ def test_patches_that_the_memory_of_the_machine_does_not_suffice_for_are_fewer(
     )
 
 
+@pytest.mark.parametrize("pretrain", ["0", "0.5"])
 def test_a_machine_without_memory_for_one_patch_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretrain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     give_memory_back()
     monkeypatch.setattr(pace, "available_bytes", lambda: 0)
+    request = large_request()
+    request = replace(request, settings={**request.settings, "pretrain": pretrain})
     with pytest.raises(OutOfMemory, match="a single patch"):
-        trained(large_request(), tmp_path, [])
+        trained(request, tmp_path, [])
 
 
 @pytest.mark.parametrize(("steps", "times"), [(3, 0), (6, 1)])

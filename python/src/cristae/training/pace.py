@@ -91,8 +91,17 @@ def batch_with_enough_steps(batch: int, measured: Measured, schedule: Schedule) 
 
 
 @contextmanager
-def memory_watched(network: nn.Module, device: torch.device) -> Iterator[None]:
+def memory_watched(network: nn.Module, device: torch.device, *, is_first: bool = True) -> Iterator[None]:
     """Let a step on a CPU fail as it would on a GPU, before the memory is used up.
+
+    Parameters
+    ----------
+    network
+        What computes the step.
+    device
+        Where it does.
+    is_first
+        Whether it is the first step of an attempt: those that follow take as much, and are not looked after.
 
     Raises
     ------
@@ -100,7 +109,7 @@ def memory_watched(network: nn.Module, device: torch.device) -> Iterator[None]:
         In the forward pass: what it has taken so far is more than what is left, and the backward pass takes
         about as much again (measured: 0.9 to 1.6 times as much).
     """
-    if device.type != "cpu":
+    if device.type != "cpu" or not is_first:
         yield
         return
     before = resident_bytes()

@@ -26,6 +26,7 @@ from cristae.training.data import training_batches
 from cristae.training.divergence import TrainingDivergedError
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.optimiser import AdamW
+from cristae.training.pace import give_freed_back, memory_watched
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.training.precision import precision_is_mixed
@@ -144,6 +145,7 @@ class Pretraining:
                     raise
             # Behind the handler, so that no traceback holds the tensors of the failed step any longer.
             self._optimiser.clear()
+            give_freed_back()
             if self._batch == 1 or not self.team.is_alone:
                 raise OutOfMemory(TOO_LITTLE)
             self._batch //= 2
@@ -159,7 +161,8 @@ class Pretraining:
         step, x, kinds = next(batches)
         batches.close()
         trial = copy.deepcopy(self._restorer)  # whose statistics may change
-        self._loss(trial, step, x, kinds, ALONE).backward()  # type: ignore[no-untyped-call]
+        with memory_watched(trial, self.device):
+            self._loss(trial, step, x, kinds, ALONE).backward()  # type: ignore[no-untyped-call]
 
     def _learn(self) -> None:
         schedule, told, saved = self._schedule, 0.0, self.team.now()
@@ -171,7 +174,9 @@ class Pretraining:
                     self.team.meet()  # or else the end of another process would end this one while it saves
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
                 step, x, kinds = next(batches)
-                loss = self._step(step, x, kinds)
+                is_first = self.team.is_alone and schedule.step == schedule.first_step
+                with memory_watched(self._restorer, self.device, is_first=is_first):
+                    loss = self._step(step, x, kinds)
                 schedule.step = step
                 if self.team.now() - told >= _TOLD_EVERY_S or schedule.progress >= 1:
                     told = self.team.now()

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -171,7 +170,7 @@ class Trainer:
                     self._save()
                     self.team.meet()  # or else the end of another process would end this one while it saves
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
-                with self._first_watched():
+                with memory_watched(self.network, self.device, is_first=self._is_to_be_watched()):
                     self._losses.append(self.advance(batches))
                 self._tell()
                 measured = pace.stepped()
@@ -244,14 +243,9 @@ class Trainer:
         loss = weight * unlabelled_loss(compared(logits, targets, self._members))
         loss.backward()  # type: ignore[no-untyped-call]
 
-    @contextmanager
-    def _first_watched(self) -> Iterator[None]:
-        """Look after the memory in the first step of an attempt: those that follow take as much."""
-        if self.schedule.step > self.schedule.first_step or not self.team.is_alone:
-            yield
-            return
-        with memory_watched(self.network, self.device):
-            yield
+    def _is_to_be_watched(self) -> bool:
+        """Tell whether the next step may lack memory; several processes have tried before."""
+        return self.team.is_alone and self.schedule.step == self.schedule.first_step
 
     def _steps_are_too_few(self, measured: Measured) -> bool:
         """Make the batch smaller on a slow machine, once, and tell whether it was done."""
