@@ -1,6 +1,5 @@
 """The loop: one story from fresh weights to the averaged ones that predict best."""
 
-import copy
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,16 +11,12 @@ from torch import Tensor
 from cristae.errors import Cancelled, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.networks import AddedNetwork, UNet
-from cristae.networks.devices import memory_format, ran_out_of_memory
-from cristae.training.averaging import WeightAverage
+from cristae.networks.devices import ran_out_of_memory
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.choices import Choices
 from cristae.training.data import training_batches
 from cristae.training.divergence import TrainingDivergedError, check_weights, checked_loss
-from cristae.training.first_weights import frozen, set_to_train
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
-from cristae.training.losses import Compared, compared, loss_named, patch_errors
-from cristae.training.optimiser import AdamW
 from cristae.training.pace import (
     Measured,
     Pace,
@@ -36,11 +31,9 @@ from cristae.training.precision import precision_is_mixed
 from cristae.training.preview import Preview
 from cristae.training.schedule import Schedule, learning_rate
 from cristae.training.selection import Selection
-from cristae.training.shared_norm import normalise_together
-from cristae.training.supervision import DeepSupervision, supervised_loss
+from cristae.training.stepper import Stepper
 from cristae.training.team import ALONE, Team
 from cristae.training.telling import pace_told
-from cristae.training.unlabelled import PseudoLabels, unlabelled_loss, weight_of
 from cristae.training.validation import steps_between
 
 _CHECKPOINT_EVERY_S = 60.0
@@ -95,21 +88,8 @@ class Trainer:
     team: Team = ALONE
 
     def __post_init__(self) -> None:
-        choices = self.plan.choices
-        self._format = memory_format(self.plan.network.dims, self.device)
-        seed, masks = self.patches.sampler.seed, self.patches.reading.masks
-        self._supervised = DeepSupervision(self.network, choices.deep_supervision == "on", seed)
-        self._supervised.to(self.device).to(memory_format=self._format)
-        self._members = None if masks is None else torch.from_numpy(masks.members).to(self.device)
-        self._loss = loss_named(choices.loss)
+        self.stepper = Stepper(self.plan, self.network, self.patches, self.device, self.team)
         self.schedule = Schedule(self.plan.seconds, self.plan.steps, clock=self.team.now)
-        frozen(self.network, choices.freeze)
-        self._optimiser = AdamW(self._supervised, choices.weight_decay)
-        self._average = WeightAverage(self.network)
-        pseudo = choices.pseudo == "on"
-        self._pseudo = (
-            PseudoLabels(self.patches, self.network, self._members, self.team.share) if pseudo else None
-        )
         self.selection = Selection(
             self.plan,
             self.network,
@@ -120,11 +100,8 @@ class Trainer:
             self.on_event,
             self.team,
         )
-        torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every step has the same shapes
-        self._mixed = False
         self._losses: list[Tensor] = []  # of the steps since the last validation
-        self.batch = choices.batch
-        self.learning_rate = choices.learning_rate
+        self.batch = self.plan.choices.batch
         self._told_pace_of = 0  # patches in a step
         self._before_bytes = resident_bytes()
         self._saved_at = self._told_at = self.team.now()
@@ -134,12 +111,12 @@ class Trainer:
         self.resume()
         if not self.team.is_alone:
             self._fit_batch()
-            normalise_together(self.network, self.team.share.parts)
+            self.stepper.join()
         while True:
             astray = ""
             try:
                 self._train()
-                return self.selection.chosen(self._average.tensors)
+                return self.selection.chosen(self.stepper.averaged)
             except TrainingDivergedError as error:
                 astray = str(error)
             except RuntimeError as error:
@@ -154,9 +131,11 @@ class Trainer:
     @property
     def choices(self) -> Choices:
         """The plan's choices, with the batch, the learning rate and the precision that were really used."""
-        precision = "bfloat16" if self._mixed else "float32"
         return replace(
-            self.plan.choices, batch=self.batch, learning_rate=self.learning_rate, precision=precision
+            self.plan.choices,
+            batch=self.batch,
+            learning_rate=self.stepper.learning_rate,
+            precision="bfloat16" if self.stepper.is_mixed else "float32",
         )
 
     def _train(self) -> None:
@@ -185,8 +164,7 @@ class Trainer:
                     self._save()
         finally:
             batches.close()
-            if self._pseudo is not None:
-                self._pseudo.close()
+            self.stepper.close()
         if self.selection.last_step < schedule.step:
             self._validate()
         self._save()
@@ -199,49 +177,9 @@ class Trainer:
     def advance(self, batches: Iterator[tuple[int, Tensor, Tensor]]) -> Tensor:
         """Take the next step, and return its loss."""
         step, x, targets = next(batches)
-        loss = self._step(step, x, targets)
+        loss = self.stepper.take(step, x, targets, self.batch, self.schedule.progress)
         self.schedule.step = step
-        self._average.update(self.network, step)
         return loss
-
-    def _step(self, step: int, x: Tensor, targets: Tensor) -> Tensor:
-        x, targets = self.patches.varied(step, *self._moved(x, targets), self.team.share)
-        rate = learning_rate(self.schedule.progress, self.learning_rate)
-        answers, loss = self._answered(self._supervised, x, targets, self.team)
-        self._optimiser.clear()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._add_unlabelled(step)
-        loss = loss.detach()
-        self.team.average([*self._optimiser.gradients, loss])
-        self._optimiser.clip(self.plan.choices.clip)
-        self._optimiser.step(rate)
-        if self.patches.sampler.running_error is not None:
-            self.patches.sampler.tell(step, self.team.gathered(patch_errors(answers, self.batch)))
-        return loss
-
-    def _answered(
-        self, supervised: DeepSupervision, x: Tensor, targets: Tensor, team: Team
-    ) -> tuple[Compared, Tensor]:
-        """Return what a network that learns says about a batch, and its loss."""
-        x = x.contiguous(memory_format=self._format)
-        set_to_train(supervised.network, self.plan.choices.freeze)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
-            logits, *coarser = supervised(x)
-        answers = compared(logits, targets, self._members, team)
-        return answers, supervised_loss(self._loss, answers, coarser)
-
-    def _add_unlabelled(self, step: int) -> None:
-        """Add the gradients of what unlabelled patches teach, once the network knows something."""
-        weight = weight_of(self.schedule.progress)
-        if self._pseudo is None or weight == 0:
-            return
-        x, targets = self._pseudo.of(step, self.batch, self._average.tensors)
-        # Other variants than those of labelled patches.
-        x, targets = self.patches.varied(-step, x, targets, self.team.share)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
-            logits = self.network(x.contiguous(memory_format=self._format))
-        loss = weight * unlabelled_loss(compared(logits, targets, self._members))
-        loss.backward()  # type: ignore[no-untyped-call]
 
     def _is_to_be_watched(self) -> bool:
         """Tell whether the next step may lack memory; several processes have tried before."""
@@ -270,9 +208,6 @@ class Trainer:
             self.on_event(Note(pace_told(measured, self.schedule if alike else None)))
         self._told_pace_of = self.batch
 
-    def _moved(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        return x.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
-
     def _tell(self) -> None:
         now = self.team.now()
         if now - self._told_at < _TOLD_EVERY_S and self.schedule.step > 1:
@@ -288,19 +223,19 @@ class Trainer:
 
     def _go_back(self, astray: str) -> None:
         """Return to the last good state and go on with smaller steps; the second time, give up."""
-        tried = self.learning_rate
+        tried = self.stepper.learning_rate
         found, _ = self._loaded()
         if tried < self.plan.choices.learning_rate or found is None:
             raise TrainingDivergedError(
                 f"{astray} Train again with a lower learning rate (learning_rate={tried / 4:g})."
             )
         self._restore(found, self.schedule.elapsed_s)
-        self.learning_rate = tried * _SLOWER
+        self.stepper.learning_rate = tried * _SLOWER
         self._save()
         self.on_event(
             Note(
                 f"{astray} It goes on from step {self.schedule.step} with the learning rate "
-                f"{self.learning_rate:g} instead of {tried:g}.",
+                f"{self.stepper.learning_rate:g} instead of {tried:g}.",
                 is_warning=True,
             )
         )
@@ -315,10 +250,7 @@ class Trainer:
             )
             _, x, targets = next(batches)
             batches.close()
-            trial = copy.deepcopy(self._supervised)  # whose statistics may change
-            with memory_watched(trial, self.device):
-                _, loss = self._answered(trial, *self._moved(x, targets), ALONE)
-                loss.backward()  # type: ignore[no-untyped-call]
+            self.stepper.try_out(x, targets)
 
         planned, self.batch = self.batch, fitting_batch(self.batch, self.team, try_step)
         if self.batch < planned:
@@ -326,7 +258,7 @@ class Trainer:
 
     def _halve_batch(self) -> None:
         """Go on with half the patches in a step, because the memory did not suffice."""
-        self._optimiser.clear()
+        self.stepper.clear()
         give_freed_back()
         if not self.team.is_alone:
             raise OutOfMemory(
@@ -355,29 +287,20 @@ class Trainer:
 
     def _validate(self) -> None:
         schedule = self.schedule
-        values = {"learning_rate": learning_rate(schedule.progress, self.learning_rate)}
+        values = {"learning_rate": learning_rate(schedule.progress, self.stepper.learning_rate)}
         if self._losses:
             values["loss"] = checked_loss(torch.stack(self._losses).mean(), schedule.step)
-        self._check_weights()
-        self.selection.take(schedule.step, values, self._average.tensors)
+        check_weights(self.stepper.weights, self.schedule.step)
+        self.selection.take(schedule.step, values, self.stepper.averaged)
         self._losses.clear()
 
-    def _check_weights(self) -> None:
-        weights = [*self.network.state_dict().values(), *self._average.tensors.values()]
-        check_weights(weights, self.schedule.step)
-
     def _save(self) -> None:
-        self._check_weights()
+        check_weights(self.stepper.weights, self.schedule.step)
         self._saved_at = self.team.now()
         if not self.team.leads:
             return
-        parts = {
-            "network": self.network.state_dict(),
-            "heads": self._supervised.heads.state_dict(),
-            "average": self._average.tensors,
+        parts = self.stepper.parts() | {
             "best": self.selection.best,
-            "optimiser": self._optimiser.state(),
-            "errors": self.patches.sampler.state(),
             "losses": {"since": torch.stack(self._losses)} if self._losses else {},
         }
         numbers = {
@@ -385,8 +308,8 @@ class Trainer:
             "spent_s": self.schedule.elapsed_s,
             "last_validation": self.selection.last_step,
             "batch": self.batch,
-            "learning_rate": self.learning_rate,
-            "mixed": self._mixed,
+            "learning_rate": self.stepper.learning_rate,
+            "mixed": self.stepper.is_mixed,
             "device": self.device.type,
             "best_values": self.selection.best_values,
             "best_step": self.selection.best_step,
@@ -400,12 +323,12 @@ class Trainer:
         for sentence in told:
             self.on_event(Note(sentence, is_warning=True))
         if found is None:
-            self._mixed = self._pays_to_mix()
+            self.stepper.is_mixed = self._pays_to_mix()
             self._save()
             self.schedule = Schedule(self.plan.seconds, self.plan.steps, clock=self.team.now)
             return
         if found.numbers["device"] != self.device.type:
-            self._mixed = self._pays_to_mix()
+            self.stepper.is_mixed = self._pays_to_mix()
         self._restore(found, float(found.numbers["spent_s"]))
         if self.schedule.step > 0:
             self.on_event(Note(f"The training goes on from step {self.schedule.step}."))
@@ -421,20 +344,16 @@ class Trainer:
 
     def _restore(self, found: Checkpoint, spent_s: float) -> None:
         numbers = found.numbers
-        self.network.load_state_dict(found.part("network", self.device))
-        self._supervised.heads.load_state_dict(found.part("heads", self.device))
-        self._average.tensors = found.part("average", self.device)
+        self.stepper.restore(found)
         selection = self.selection
         selection.best = found.part("best", self.device)
-        self._optimiser.load_state(found.part("optimiser", self.device))
-        self.patches.sampler.load_state(found.part("errors", self.device))
         losses = found.part("losses", self.device)
         self._losses = list(losses["since"]) if losses else []
         step = int(numbers["step"])
         self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, step, self.team.now)
         selection.last_step = int(numbers["last_validation"])
-        self.batch, self.learning_rate = int(numbers["batch"]), float(numbers["learning_rate"])
+        self.batch, self.stepper.learning_rate = int(numbers["batch"]), float(numbers["learning_rate"])
         if numbers["device"] == self.device.type:  # or else the result would depend on the interruption
-            self._mixed = bool(numbers["mixed"])
+            self.stepper.is_mixed = bool(numbers["mixed"])
         selection.best_values, selection.best_step = dict(numbers["best_values"]), int(numbers["best_step"])
         selection.history = [dict(values) for values in numbers["history"]]
