@@ -113,7 +113,7 @@ def test_models_that_do_not_go_together_are_refused_before_they_are_queued(clien
 def test_the_server_checks_and_runs_jobs_without_loading_torch(server, client):
     client.wait(client.submit_training(training(client, model="light", settings={"batch": "2"})).job_id)
     client.wait(client.submit_prediction(prediction(client, "light")).job_id)
-    assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "libtorch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
 
 
 def test_events_are_numbered_and_tell_the_whole_life(client):
