@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cristae.computing import give_memory_back
 from cristae.errors import OutOfMemory
 from cristae.events import Event, Note
-from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, pace, train
+from cristae.training import Budget, TrainedModel, TrainingRequest, data, inspect_and_plan, pace, train
 from cristae.training.pace import Measured, Pace, memory_watched
 from cristae.training.schedule import Schedule
 from cristae.training.team import Team
@@ -133,9 +133,46 @@ def test_a_machine_without_memory_for_one_patch_is_told(
     give_memory_back()
     monkeypatch.setattr(pace, "available_bytes", lambda: 0)
     request = large_request()
-    request = replace(request, settings={**request.settings, "pretrain": pretrain})
+    request = replace(request, settings={**request.settings, "batch": "3", "pretrain": pretrain})
+    told: list[Event] = []
+    with pytest.raises(OutOfMemory, match="a single patch"):
+        trained(request, tmp_path, told)
+    if pretrain == "0":
+        warnings = [event.sentence for event in told if isinstance(event, Note) and event.is_warning]
+        assert "for 3 patches in a step: from step 1 on, it is 1." in warnings[-1]
+
+
+@pytest.mark.parametrize("pretrain", ["0", "0.5"])
+def test_a_patch_far_larger_than_the_memory_is_not_even_read(
+    pretrain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_patch = 4096**2 * 4
+    monkeypatch.setattr(data, "available_bytes", lambda: 6 * one_patch - 1)
+    monkeypatch.setattr(data.PatchReader, "read", lambda *_, **__: pytest.fail("It was read."))
+    request = large_request()
+    far_too_large = {"patch_zyx": "1,4096,4096", "batch": "16", "pretrain": pretrain}
+    request = replace(request, settings={**request.settings, **far_too_large, "context": "0"})
     with pytest.raises(OutOfMemory, match="a single patch"):
         trained(request, tmp_path, [])
+
+
+@pytest.mark.parametrize(("left", "fits"), [(50, True), (7, False)])
+def test_a_convolution_does_not_begin_to_make_more_than_the_memory_holds(
+    left: int, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "available_bytes", lambda: left * MB)
+    made: list[Tensor] = []
+    convolution = nn.Conv3d(1, 20, 1, stride=(1, 2, 2))
+    convolution.register_forward_hook(lambda layer, given, answer: made.append(answer))
+    patches = torch.zeros(2, 1, 10, 200, 100)
+    if fits:
+        with memory_watched(nn.Sequential(convolution), CPU):
+            convolution(patches)
+        assert 4 * made[0].numel() == 8 * MB
+    else:
+        with pytest.raises(torch.OutOfMemoryError), memory_watched(nn.Sequential(convolution), CPU):
+            convolution(patches)
+        assert not made
 
 
 @pytest.mark.parametrize(("steps", "times"), [(3, 0), (6, 1)])

@@ -1,5 +1,6 @@
 """The preview shows the very patches that a training sees."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from cristae.errors import Cancelled, InvalidInput
+from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.networks.unet import ResidualBlock
-from cristae.training import Budget, TrainingRequest, inspect_and_plan, train
+from cristae.training import Budget, TrainingRequest, data, inspect_and_plan, patches, train
 from cristae.training.patch_preview import preview_patches
 from cristae.volumes import ArrayImage, VoxelSize
 
@@ -153,3 +155,23 @@ def test_the_preview_is_what_the_network_gets(monkeypatch: pytest.MonkeyPatch, t
     found = preview_patches(request, plan, 4, device="cpu")[0].reshape(4, 3, 32, 32)
     grey = (torch.cat(seen) * 32 + 128).round().clamp(0, 255).to(torch.uint8)
     assert np.array_equal(grey.numpy(), found)
+
+
+def test_a_preview_that_lacks_memory_or_has_values_that_are_no_numbers_ends_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (4, 64, 64), np.uint8)
+    request = request_for(image, (image > 100).astype(np.uint8), FLAT)
+    plan = inspect_and_plan(request, "cpu")
+    with monkeypatch.context() as patched:
+        patched.setattr(data, "available_bytes", lambda: 0)
+        with pytest.raises(OutOfMemory, match="does not suffice for 2 patches in a step"):
+            preview_patches(request, plan, 2)
+
+    def no_numbers(images: Tensor, labels: Tensor, _: torch.Generator) -> tuple[Tensor, Tensor]:
+        return images * float("nan"), labels
+
+    monkeypatch.setattr(patches, "added_variants", lambda name: no_numbers)
+    plan = replace(plan, choices=replace(plan.choices, added_augmentation="mine"))
+    with pytest.raises(InvalidInput, match="'mine' made grey values that are no numbers"):
+        preview_patches(request, plan, 2)

@@ -1,5 +1,6 @@
 """Batches: from the places of patches to tensors, and the fixed patches of the validation."""
 
+import math
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from cristae.geometry import Box
 from cristae.networks import Frame, NetworkConfig, Preprocessing, total_stride
+from cristae.networks.memory import available_bytes
 from cristae.training.regions import Region
 from cristae.training.sampling import Place, validation_boxes
 from cristae.training.share import WHOLE, Share
@@ -59,7 +61,15 @@ def training_batches(
     """Yield step, input and targets for ever, from a step on; the next batch is read ahead.
 
     Of a share, `batch` is how many patches it has: the places of all are drawn, and its own are read.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        The machine has too little memory to read such a batch: nothing is read.
     """
+    channels = max(region.image.shape_czyx[0] for region in reader.regions)
+    if _bytes_to_read(batch, channels, sampler.patch_zyx) > available_bytes():
+        raise torch.OutOfMemoryError("The batch would take more memory than this machine has left.")
 
     def drawn(step: int) -> list[Place]:
         return sampler.draw(step, share.parts * batch)[share.own(batch)]
@@ -79,6 +89,14 @@ def training_batches(
             coming = pool.submit(prepared, drawn(step + 1))
             yield step, torch.from_numpy(inputs), torch.from_numpy(targets)
             step += 1
+
+
+def _bytes_to_read(patches: int, channels: int, patch_zyx: Sequence[int]) -> int:
+    """Return what a batch takes before the network sees it: 6 times its size.
+
+    Measured are 3.8 times, as the next one is read ahead, and 5.3 while its variants are made.
+    """
+    return 6 * patches * channels * math.prod(patch_zyx) * np.dtype(np.float32).itemsize
 
 
 def validation_batches(

@@ -4,6 +4,7 @@ A GPU refuses a step that does not fit. A CPU does not: the machine begins to sw
 process. So the first step there looks after the memory by itself.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _TIMED_STEPS = 4
 """The first one prepares much that the others find ready, and does not count."""
 
 _FEWEST_STEPS = 150
+
+_TOO_MUCH = "A step would take more memory than this machine has left."
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ def memory_watched(network: nn.Module, device: torch.device, *, is_first: bool =
     ------
     torch.OutOfMemoryError
         In the forward pass: what it has taken so far is more than what is left, and the backward pass takes
-        about as much again (measured: 0.9 to 1.6 times as much).
+        about as much again (measured: 0.9 to 1.6 times as much). Or what a convolution is about to make is
+        more than what is left.
     """
     if device.type != "cpu" or not is_first:
         yield
@@ -116,15 +120,28 @@ def memory_watched(network: nn.Module, device: torch.device, *, is_first: bool =
 
     def look(*_: Any) -> None:
         if resident_bytes() - before > available_bytes():
-            raise torch.OutOfMemoryError("A step would take more memory than this machine has left.")
+            raise torch.OutOfMemoryError(_TOO_MUCH)
 
     layers = [layer for layer in network.modules() if not any(layer.children())]
     looks = [layer.register_forward_hook(look) for layer in layers]
+    looks += [
+        layer.register_forward_pre_hook(_look_ahead)
+        for layer in layers
+        if isinstance(layer, nn.Conv2d | nn.Conv3d)
+    ]
     try:
         yield
     finally:
         for one in looks:
             one.remove()
+
+
+def _look_ahead(layer: nn.Conv2d | nn.Conv3d, inputs: tuple[torch.Tensor]) -> None:
+    """Fail before a convolution, the first of which may make far more than the patches themselves are."""
+    (x,) = inputs
+    voxels = math.prod(x.shape[2:]) / math.prod(layer.stride)
+    if x.shape[0] * layer.out_channels * voxels * x.element_size() > available_bytes():
+        raise torch.OutOfMemoryError(_TOO_MUCH)
 
 
 def give_freed_back() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cristae.errors import Cancelled, InvalidInput
+from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.events import Event, Progress
 from cristae.labels import UNKNOWN
 from cristae.networks import ForestConfig
@@ -55,7 +55,10 @@ def preview_patches(
     Raises
     ------
     InvalidInput
-        The plan is that of a random forest, or there is nothing to learn from.
+        The plan is that of a random forest, there is nothing to learn from, or an added augmentation makes
+        values that are no numbers.
+    OutOfMemory
+        The machine has too little for a step.
     """
     if isinstance(plan.network, ForestConfig):
         raise InvalidInput("A random forest sees no variants of patches. Choose learner=network.")
@@ -79,6 +82,11 @@ def _varied_patches(patches: Patches, plan: Plan, device: str) -> Iterator[NDArr
     try:
         for step, x, targets in batches:
             x, targets = patches.varied(step, x.to(chosen), targets.to(chosen))
+            if not x.isfinite().all():
+                raise InvalidInput(
+                    f"The augmentation {plan.choices.added_augmentation!r} made grey values that are no "
+                    "numbers (NaN or infinite). Mend it, or leave it out."
+                )
             for image, target in zip(x.cpu(), targets.cpu(), strict=True):
                 labels = target if target.ndim == 3 else target[None]
                 yield _shown(
@@ -86,6 +94,11 @@ def _varied_patches(patches: Patches, plan: Plan, device: str) -> Iterator[NDArr
                     labels.numpy(),
                     None if masks is None else masks.members,
                 )
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"The memory does not suffice for {plan.choices.batch} patches in a step. Set a smaller batch or "
+            "patch_zyx, or close other programs that use it."
+        ) from error
     finally:
         batches.close()
 

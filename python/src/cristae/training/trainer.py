@@ -267,8 +267,8 @@ class Trainer:
             )
         if self.batch == 1:
             raise OutOfMemory(TOO_LITTLE)
-        self.batch //= 2
-        self._tell_batch(2 * self.batch)
+        before, self.batch = self.batch, self.batch // 2
+        self._tell_batch(before)
 
     def _tell_batch(self, before: int) -> None:
         told = f"The device's memory does not suffice for {before} patches in a step"
