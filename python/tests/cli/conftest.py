@@ -9,7 +9,7 @@ import tifffile
 import torch
 
 # Test modules are imported without packages; this lets the rooms share `drawn_models`.
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "shared"))
 
 from drawn_models import add_model
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 # Test modules are imported without packages; this lets them share `running`, and `drawn_models` with others.
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "shared"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from running import RunningServer
