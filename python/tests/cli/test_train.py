@@ -171,9 +171,10 @@ def test_the_door_trains_on_arrays_and_starts_from_a_model(data: tuple[Path, Pat
     assert first.record["target"] == "classes"
     assert any(isinstance(event, PlanMade) for event in told)
     assert any(isinstance(event, Progress) for event in told)
-    second = cristae.train(
-        raw, labels, model="second", steps=3, settings=TINY_SETTINGS, start_from="first", also=[(raw, labels)]
-    )
+    again: dict[str, Any] = {"model": "second", "steps": 3, "settings": TINY_SETTINGS, "start_from": "first"}
+    with pytest.raises(InvalidInput, match="Images 1 and 2 of 2 are the same"):
+        cristae.train(raw, labels, **again, also=[(raw.copy(), labels)])
+    second = cristae.train(raw, labels, **again, also=[(raw[:, ::-1], labels[:, ::-1])])
     assert {model.name for model in ModelLibrary(tmp_path / "home" / "models").list()} == {"first", "second"}
     assert second.digest != first.digest
 

@@ -57,6 +57,13 @@ def test_a_further_image_that_cannot_be_is_named_before_the_job_is_queued(client
     assert len(client.jobs()) == before
 
 
+def test_an_image_that_is_given_twice_is_refused_before_the_job_is_queued(client):
+    before = len(client.jobs())
+    with pytest.raises(InvalidInput, match=r"^Images 1 and 2 of 2, stack\.tif, are the same\."):
+        client.submit_training(add_pair(client, training(client), image(), drawn(slice(9))))
+    assert len(client.jobs()) == before
+
+
 def test_images_of_other_voxel_sizes_are_refused_before_the_job_is_queued(client):
     spec = training(client)
     for size in ((50, 5, 5), (50, 8, 8)):

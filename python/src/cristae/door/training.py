@@ -13,6 +13,7 @@ from cristae.models import ModelLibrary, ModelPackage
 from cristae.models.previews import PREVIEW_FILE
 from cristae.training import TrainingRequest, inspect_and_plan
 from cristae.training import train as train_network
+from cristae.training.readings import refuse_twice
 from cristae.training.team import Team, joined
 from cristae.volumes.digest import image_digest
 
@@ -68,6 +69,7 @@ def _trained_in(
         tuple(image_digest(one, should_stop) for one in (image, *annotators_of(truth)))
         for image, truth in request.pairs
     ]
+    refuse_twice(digests, [image.name for image, _ in request.pairs])
     request = replace(request, digests=digests)
     # A forest is grown at once: its preview is there when the model is.
     told = on_event if plan.choices.learner == "forest" else showing_preview(on_event, folder)

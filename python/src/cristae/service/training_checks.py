@@ -24,12 +24,16 @@ async def check_training(house: House, spec: TrainingSpec) -> None:
     """
     # Loaded here: the label room brings scipy, which a server needs only when someone trains.
     from cristae.labels import share_classes
-    from cristae.training.readings import masks_of, reading_of, refuse_other_channels
+    from cristae.training.readings import masks_of, reading_of, refuse_other_channels, refuse_twice
     from cristae.training.voxel_sizes import refuse_other_voxel_sizes
 
     await house.quick(_check_names, house, spec)
     count = len(spec.volumes)
     opened = [await house.long(_opened, house, spec, number) for number in range(count)]
+    refuse_twice(
+        [(pair.image_volume_id, *pair.annotators) for pair in spec.volumes],
+        [image.name for image, _ in opened],
+    )
     request = _request_of(spec, opened)
     refuse_other_channels(request)
     refuse_other_voxel_sizes(request)

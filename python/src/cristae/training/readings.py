@@ -1,5 +1,7 @@
 """What the labels of all images of a training mean. The server asks before it queues a job: no torch here."""
 
+from collections.abc import Sequence
+
 from cristae.errors import InvalidInput
 from cristae.labels import (
     LabelReading,
@@ -91,6 +93,40 @@ def refuse_other_channels(request: TrainingRequest) -> None:
         raise InvalidInput(
             f"The images have different numbers of channels: {told}. Train on images of one kind."
         )
+
+
+def refuse_twice(digests: Sequence[tuple[str, ...]], names: Sequence[str]) -> None:
+    """Refuse an image that is given twice: what is held out of the one would be trained on in the other.
+
+    Parameters
+    ----------
+    digests
+        Of each image, with those of its labels behind it.
+    names
+        Of the images.
+
+    Raises
+    ------
+    InvalidInput
+        With the images that are the same.
+
+    Examples
+    --------
+    >>> refuse_twice([("a", "b"), ("c", "b")], ["x.tif", "y.tif"])
+    >>> refuse_twice([("a", "b"), ("a", "c")], ["x.tif", "x.tif"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    cristae.errors.InvalidInput: Images 1 and 2 of 2, x.tif, are the same. Give each image once, and ...
+    """
+    images = [image for image, *_ in digests]
+    for number, image in enumerate(images, 1):
+        earlier = images.index(image) + 1
+        if earlier < number:
+            name = names[number - 1]
+            raise InvalidInput(
+                f"Images {earlier} and {number} of {len(images)}{f', {name},' if name else ''} are the same. "
+                "Give each image once, and what other people labelled in it as further annotators."
+            )
 
 
 def _check_sections(request: TrainingRequest) -> None:
