@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cristae.training import pace as pace_module
 from cristae.training import precision as precision_module
 from cristae.training import selection as selection_module
 from cristae.training import trainer as trainer_module
+from cristae.training.divergence import advice
 from cristae.training.losses import LOSSES, Compared, dice_ce
 from cristae.training.optimiser import AdamW
 from cristae.volumes import ArrayImage, VoxelSize
@@ -92,6 +94,16 @@ def test_a_training_that_goes_astray_again_fails_with_advice(
     with_a_loss_that_is_no_number(monkeypatch, lambda call: call in (3, 8))
     with pytest.raises(CristaeError, match=r"loss is no number .* lower learning rate .*=0\.000125"):
         trained(request_for(), tmp_path, [])
+
+
+def test_the_advice_names_what_was_added_on_this_machine_and_may_make_no_numbers() -> None:
+    ours = inspect_and_plan(request_for(), "cpu").choices
+    assert advice(ours, 0.002) == "Train again with a lower learning rate (learning_rate=0.0005)."
+    added = replace(ours, loss="mine", added_augmentation="theirs")
+    assert advice(added, 0.002).endswith(
+        "or look whether the loss 'mine' or the augmentation 'theirs', added on this machine, makes NaN or "
+        "infinite numbers."
+    )
 
 
 def test_a_training_started_again_after_it_failed_has_no_further_try(

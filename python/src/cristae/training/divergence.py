@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from cristae.errors import CristaeError
+from cristae.training.choices import Choices
+from cristae.training.losses import LOSSES
 
 
 class TrainingDivergedError(CristaeError):
@@ -35,3 +37,19 @@ def check_weights(weights: Iterable[Tensor], step: int) -> None:
         raise TrainingDivergedError(
             f"The training went astray by step {step}: its weights are no numbers any more."
         )
+
+
+def advice(choices: Choices, learning_rate: float) -> str:
+    """Say what to do about a training that went astray twice, the second time with this learning rate.
+
+    What the owner of the home added may be what makes no numbers; Cristae's own losses and variants do not.
+    """
+    own = [f"the loss {choices.loss!r}"] if choices.loss not in LOSSES else []
+    if choices.added_augmentation != "none":
+        own.append(f"the augmentation {choices.added_augmentation!r}")
+    told = f"Train again with a lower learning rate (learning_rate={learning_rate / 4:g})"
+    if not own:
+        return f"{told}."
+    return (
+        f"{told}, or look whether {' or '.join(own)}, added on this machine, makes NaN or infinite numbers."
+    )

@@ -15,7 +15,7 @@ from cristae.networks.devices import ran_out_of_memory
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.choices import Choices
 from cristae.training.data import training_batches
-from cristae.training.divergence import TrainingDivergedError, check_weights, checked_loss
+from cristae.training.divergence import TrainingDivergedError, advice, check_weights, checked_loss
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.pace import (
     Measured,
@@ -226,9 +226,7 @@ class Trainer:
         tried = self.stepper.learning_rate
         found, _ = self._loaded()
         if tried < self.plan.choices.learning_rate or found is None:
-            raise TrainingDivergedError(
-                f"{astray} Train again with a lower learning rate (learning_rate={tried / 4:g})."
-            )
+            raise TrainingDivergedError(f"{astray} {advice(self.plan.choices, tried)}")
         self._restore(found, self.schedule.elapsed_s)
         self.stepper.learning_rate = tried * _SLOWER
         self._save()
