@@ -1,6 +1,7 @@
 """``cristae augment`` writes a stack that ImageJ opens."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,22 @@ def test_nothing_is_overwritten_unless_asked_for_and_labels_never(
     assert out.read_bytes() == b"mine"
     assert cli.main(["augment", *pair, pair[1], *TINY, "--overwrite"]) == 1
     assert "would be lost" in capsys.readouterr().err
+    further = [shutil.copy(path, tmp_path / f"further-{number}.tif") for number, path in enumerate(pair)]
+    for mine in further:
+        before = mine.read_bytes()
+        words = ["augment", *pair, str(mine), *TINY, "--overwrite", "--also", *map(str, further)]
+        assert cli.main(words) == 1
+        assert "would be lost" in capsys.readouterr().err
+        assert mine.read_bytes() == before
+
+
+def test_a_name_that_means_no_format_is_refused_before_anything_is_computed(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["augment", *pair, str(tmp_path / "out.png"), *TINY]) == 1
+    told = capsys.readouterr().err
+    assert "out.png has an ending that means no format" in told
+    assert "The plan" not in told
 
 
 def test_too_many_patches_are_refused(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,11 +80,14 @@ def augment(
     from cristae.training import TrainingRequest, inspect_and_plan
     from cristae.training.patch_preview import preview_patches
     from cristae.volumes import create_output
+    from cristae.volumes.output import form_of
 
     if not 1 <= patches <= 1000:
         raise InvalidInput(f"A preview shows 1 to 1000 patches, not {patches}.")
-    for source in (raw, *(labels if isinstance(labels, list | tuple) else (labels,))):
-        check_target(out, source, overwrite=overwrite)
+    for image, truth in ((raw, labels), *also):
+        for source in (image, *(truth if isinstance(truth, list | tuple) else (truth,))):
+            check_target(out, source, overwrite=overwrite)
+    form_of(out)
     use_extensions(Home.find(home).checked().extensions)
     opened, named = opened_pairs([(raw, labels), *also], target, unknown, empty_sections, on_event)
     request = TrainingRequest(

@@ -90,7 +90,7 @@ def create_output(
     spec = VolumeSpec(
         shape_czyx, np.dtype(dtype).name, voxel_size, name=(name or target.name)[:120], classes=tuple(classes)
     )
-    form = _form(path)
+    form = form_of(path)
     resume = resume and can_go_on(path)
     note = {"form": form, **spec_to_json(spec)}
     staged = StagedTarget(target, note, overwrite=overwrite, resume=resume)
@@ -109,15 +109,20 @@ def create_output(
 
 def can_go_on(path: Path | str) -> bool:
     """Tell whether an unfinished output of that name can be taken up again: an HDF5 file is written anew."""
-    return _form(path) != "hdf5"
+    return form_of(path) != "hdf5"
 
 
-def _form(path: Path | str) -> str:
+def form_of(path: Path | str) -> str:
     """Return the format that a name stands for.
+
+    Raises
+    ------
+    InvalidInput
+        Its ending means none.
 
     Examples
     --------
-    >>> [_form(name) for name in ("a.OME.tif", "a.b.tiff", "a.ome.zarr/", "slices/")]
+    >>> [form_of(name) for name in ("a.OME.tif", "a.b.tiff", "a.ome.zarr/", "slices/")]
     ['ome-tiff', 'tiff', 'zarr', 'slices']
     """
     target = Path(path)
