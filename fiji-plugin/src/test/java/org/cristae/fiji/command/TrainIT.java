@@ -172,8 +172,8 @@ class TrainIT {
     assertTrue(labels.contains("Several open images are named"), labels);
     RealImageJ.closeAll();
     RealImageJ.labels("pair.tif", 3);
-    RealImageJ.stack("pair.tif", 3, 1); // active
-    macro("run(\"Cristae Train\", \"image=pair.tif labels=pair.tif name=pair steps=1\");");
+    String select = "selectImage(" + RealImageJ.stack("pair.tif", 3, 1).getID() + ");";
+    macro(select + "run(\"Cristae Train\", \"image=pair.tif labels=pair.tif name=pair steps=1\");");
   }
 
   private static Component says(Window window, String words) {
