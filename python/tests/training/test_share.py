@@ -37,6 +37,8 @@ def test_the_variants_of_the_parts_are_those_of_the_batch(dims: int, parts: int)
 class Reader:
     """Instead of patches, where they lie."""
 
+    channels = 1
+
     def read(
         self, region: int, box: object, *, validation: bool = False
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

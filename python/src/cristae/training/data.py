@@ -49,6 +49,11 @@ class PatchReader:
         self._dims = network.dims
         self._frames = [Frame(region.image, preprocessing, total_stride(network)) for region in regions]
 
+    @property
+    def channels(self) -> int:
+        """Channels of the images."""
+        return max(region.image.shape_czyx[0] for region in self.regions)
+
     def read(self, region: int, box: Box, *, validation: bool = False) -> Arrays:
         """Return input (n, c, [z,] y, x) and targets (n, [z,] y, x) of a box; n is 1, or z in 2D."""
         targets = self.regions[region].targets(box, validation=validation)
@@ -67,8 +72,7 @@ def training_batches(
     torch.OutOfMemoryError
         The machine has too little memory to read such a batch: nothing is read.
     """
-    channels = max(region.image.shape_czyx[0] for region in reader.regions)
-    if _bytes_to_read(batch, channels, sampler.patch_zyx) > available_bytes():
+    if _bytes_to_read(batch, reader.channels, sampler.patch_zyx) > available_bytes():
         raise torch.OutOfMemoryError("The batch would take more memory than this machine has left.")
 
     def drawn(step: int) -> list[Place]:
