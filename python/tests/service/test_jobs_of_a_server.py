@@ -81,6 +81,24 @@ def test_the_picture_of_a_training_is_there_while_it_runs_and_stays_with_its_mod
             client.preview(job_id)
 
 
+def test_a_job_tells_the_title_under_which_its_image_was_sent_not_the_first_of_its_voxels(client):
+    client.wait(client.submit_training(training(client, model="titled")).job_id)
+    spec = prediction(client, "titled", image_name="mine.tif")
+    assert [v.spec.name for v in client.volumes() if v.volume_id == spec.image_volume_id] == ["stack.tif"]
+    done = client.wait(client.submit_prediction(spec).job_id)
+    assert done.title == "mine.tif with titled"
+    assert done.prediction.image_name == "mine.tif"
+    with pytest.raises(LimitExceeded, match="The image's name has 121 characters"):
+        client.submit_prediction(prediction(client, "titled", image_name="m" * 121))
+
+    pair = training(client).volumes[0]
+    pair.image_name = "ours.tif"
+    asked = training(client, model="titled")
+    asked.volumes.append(pair)
+    with pytest.raises(InvalidInput, match=r"ours\.tif"):  # twice the same image
+        client.submit_training(asked)
+
+
 def test_several_models_answer_together_and_all_of_them_are_told_to_the_worker(client):
     for model, seed in (("one", 0), ("two", 1), ("three", 2)):
         spec = training(client, model=model)

@@ -26,11 +26,12 @@ Output = Literal["labels", "instances", "probabilities", "uncertainty", "activat
 
 @dataclass(frozen=True)
 class LabelledVolume:
-    """An image with its labels, of one or several annotators, by digest."""
+    """An image with its labels, of one or several annotators, by digest; ``image_name`` is for people."""
 
     image_volume_id: str
     labels_volume_id: str
     further_labels_volume_ids: tuple[str, ...] = ()
+    image_name: str = ""
 
     @property
     def annotators(self) -> tuple[str, ...]:
@@ -83,6 +84,7 @@ class PredictionSpec:
     combine: Literal["mean", "median", "vote"] = "mean"
     layer: str = ""
     region: Box | None = None
+    image_name: str = ""
 
     kind: Kind = field(default="prediction", init=False)
 

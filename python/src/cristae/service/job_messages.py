@@ -82,6 +82,7 @@ def _labelled_volume(pair: jobs_pb2.LabelledVolume, limits: Limits) -> LabelledV
             check_digest(labels, "A further annotator's volume id")
             for labels in pair.further_labels_volume_ids
         ),
+        check_name(pair.image_name, limits, "The image's name"),
     )
 
 
@@ -128,6 +129,7 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         combine=check_combination(message.combine or "mean"),
         layer=message.layer,
         region=_region(message.region) if message.HasField("region") else None,
+        image_name=check_name(message.image_name, limits, "The image's name"),
     )
 
 
@@ -180,6 +182,7 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 combine=job.spec.combine if job.spec.more_models else "",
                 layer=job.spec.layer,
                 region=None if job.spec.region is None else _region_message(job.spec.region),
+                image_name=job.spec.image_name,
             )
         )
     return message
@@ -206,6 +209,7 @@ def _training_message(spec: TrainingSpec) -> jobs_pb2.TrainingSpec:
                 image_volume_id=pair.image_volume_id,
                 labels_volume_id=pair.labels_volume_id,
                 further_labels_volume_ids=pair.further_labels_volume_ids,
+                image_name=pair.image_name,
             )
             for pair in spec.volumes
         ],

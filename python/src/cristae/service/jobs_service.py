@@ -150,7 +150,7 @@ def _preview_of(house: House, job: JobRecord) -> jobs_pb2.Preview:
 
 
 def _check_prediction(house: House, spec: PredictionSpec) -> str:
-    model, image = house.library.get(spec.model_name), house.store.open(spec.image_volume_id)
+    model, image = house.library.get(spec.model_name), house.store.open(spec.image_volume_id, spec.image_name)
     if spec.output != "activations" and spec.output not in model.record["outputs"]:
         able = ", ".join(model.record["outputs"])
         raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")

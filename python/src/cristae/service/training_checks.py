@@ -61,7 +61,7 @@ def _opened(house: House, spec: TrainingSpec, number: int) -> tuple[Image, Image
     from cristae.labels import about_image, voted
 
     pair = spec.volumes[number]
-    image = house.store.open(pair.image_volume_id)
+    image = house.store.open(pair.image_volume_id, pair.image_name)
     with about_image(number + 1, len(spec.volumes), image.name):
         if pair.image_volume_id in pair.annotators:
             raise InvalidInput("The image is given as its own labels. Give the labels of the image.")

@@ -17,9 +17,9 @@ _NOTE = "damaged"
 _ASIDE = ".replaced"
 
 
-def open_noting_damage(folder: Path) -> StoredVolume:
+def open_noting_damage(folder: Path, name: str = "") -> StoredVolume:
     """Open a sealed volume of the store; a read that meets damage leaves a note in its folder."""
-    volume = StoredVolume(folder, on_damage=lambda: _note(volume))
+    volume = StoredVolume(folder, name, on_damage=lambda: _note(volume))
     return volume
 
 

@@ -96,9 +96,17 @@ class VolumeStore:
         self._lock = threading.RLock()
         self._uploads: dict[str, Upload] = {}
 
-    def open(self, digest: str) -> StoredVolume:
-        """Open a sealed volume; raises `NotFound`, or `CorruptData` if its metadata is damaged."""
-        return open_noting_damage(self.volumes / check_digest(digest))
+    def open(self, digest: str, name: str = "") -> StoredVolume:
+        """Open a sealed volume under a name for people; else under the one that its voxels came with first.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        CorruptData
+            Its metadata is damaged.
+        """
+        return open_noting_damage(self.volumes / check_digest(digest), name)
 
     def exists(self, digest: str) -> bool:
         """Tell whether there is a sealed volume of this digest."""

@@ -83,6 +83,8 @@ class StoredVolume:
     ----------
     folder
         Its OME-Zarr group.
+    name
+        For people, such as a window's title; if empty, the one that its voxels came with first.
     cache_bytes
         Decoded chunks that are kept for the next, neighbouring box.
     on_damage
@@ -101,6 +103,7 @@ class StoredVolume:
     def __init__(
         self,
         folder: Path,
+        name: str = "",
         cache_bytes: int = CACHE_BYTES,
         on_damage: Callable[[], None] = lambda: None,
     ) -> None:
@@ -108,6 +111,7 @@ class StoredVolume:
             raise NotFound("There is no such volume; it may have been deleted. Send the image again.")
         self.folder = folder
         self._sealed, chunk_format = read_metadata(folder)
+        self._name = name
         self._files = ChunkFiles(folder, self.spec, chunk_format)
         self._cache: OrderedDict[int, Voxels] = OrderedDict()
         self._most_cached = max(1, cache_bytes // self.spec.blocks.full_block_bytes)
@@ -152,7 +156,7 @@ class StoredVolume:
     @property
     def name(self) -> str:
         """For people."""
-        return self.spec.name
+        return self._name or self.spec.name
 
     def read(self, box_zyx: Box) -> Voxels:
         """Return the voxels (c, z, y, x) of a box, a fresh array.

@@ -38,7 +38,7 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
         _log.info("An earlier attempt sealed the result already")
         return JobResult(outputs=((spec.output, sealed.digest),))
 
-    image = store.open(spec.image_volume_id)
+    image = store.open(spec.image_volume_id, spec.image_name)
     library = ModelLibrary(home.models)
     models = [library.get(name) for name in (spec.model_name, *spec.more_models)]
     if spec.output == "activations":

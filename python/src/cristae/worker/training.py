@@ -39,7 +39,7 @@ def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> Jo
     store = VolumeStore(home.root)
     pairs = [
         (
-            store.open(pair.image_volume_id),
+            store.open(pair.image_volume_id, pair.image_name),
             voted(
                 [store.open(digest) for digest in pair.annotators],
                 target=spec.target,

@@ -115,6 +115,7 @@ public final class ActivationMaps implements Work {
             .setOutput(OUTPUT)
             .setLayer(layer)
             .setRegion(region)
+            .setImageName(image.spec().getName())
             .setDevice(choices.get("device", ""));
     spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
     cancellation.check();

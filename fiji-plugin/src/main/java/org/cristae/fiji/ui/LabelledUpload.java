@@ -72,7 +72,7 @@ final class LabelledUpload {
   LabelledVolume send(
       Client client, Progress listener, int before, int count, Cancellation cancellation)
       throws CristaeException {
-    LabelledVolume.Builder sent = LabelledVolume.newBuilder();
+    LabelledVolume.Builder sent = LabelledVolume.newBuilder().setImageName(image.spec().getName());
     Progress ofImage = OneOfSeveral.of(listener, before + 1, count);
     sent.setImageVolumeId(send(client, image, ofImage, cancellation));
     for (int i = 0; i < labels.size(); i++) {

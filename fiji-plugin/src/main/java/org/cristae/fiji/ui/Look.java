@@ -3,12 +3,16 @@ package org.cristae.fiji.ui;
 import java.awt.Color;
 import java.awt.FlowLayout;
 import java.awt.Window;
+import java.awt.event.KeyEvent;
 import java.lang.reflect.InvocationTargetException;
 import javax.swing.BorderFactory;
 import javax.swing.JButton;
 import javax.swing.JComponent;
+import javax.swing.JDialog;
 import javax.swing.JLabel;
 import javax.swing.JPanel;
+import javax.swing.JRootPane;
+import javax.swing.KeyStroke;
 import javax.swing.SwingUtilities;
 import javax.swing.UIManager;
 import javax.swing.UnsupportedLookAndFeelException;
@@ -99,6 +103,17 @@ final class Look {
     if (renderer instanceof JComponent) { // as those of all looks are up to now
       ((JComponent) renderer).putClientProperty("html.disable", true);
     }
+  }
+
+  /** Shows a dialog in which Enter presses {@code ok} and Esc closes it without. */
+  static void ask(JDialog dialog, JButton ok) {
+    JRootPane root = dialog.getRootPane();
+    root.setDefaultButton(ok);
+    root.registerKeyboardAction(
+        event -> dialog.dispose(),
+        KeyStroke.getKeyStroke(KeyEvent.VK_ESCAPE, 0),
+        JComponent.WHEN_IN_FOCUSED_WINDOW);
+    show(dialog);
   }
 
   /** Puts a window where ImageJ's user looks, and shows it. */

@@ -80,7 +80,7 @@ public final class Results {
       throws CristaeException {
     PredictionSpec spec = job.getPrediction();
     Volume seen = Download.describe(client, spec.getImageVolumeId());
-    String name = source == null ? seen.getSpec().getName() : source.getTitle();
+    String name = source == null ? sourceName(client, job) : source.getTitle();
     String title = OpenImages.resultTitle(name, spec.getModelName(), spec.getLayer());
     ImagePlus image = received.toImage(title, null);
     LayerMaps.show(image);
@@ -108,7 +108,12 @@ public final class Results {
         .orElseGet(ArrayList::new);
   }
 
+  /** The title under which the image was sent; of a job that does not tell, the volume's name. */
   private static String sourceName(Client client, Job job) throws CristaeException {
+    String told = job.getPrediction().getImageName();
+    if (!told.isEmpty()) {
+      return told;
+    }
     return Download.describe(client, job.getPrediction().getImageVolumeId()).getSpec().getName();
   }
 

@@ -134,6 +134,7 @@ public final class Segmentation implements Work {
             .setCombine(moreModels.isEmpty() ? "" : combine)
             .setOutput(wanted)
             .setFlips(flips)
+            .setImageName(image.spec().getName())
             .setDevice(device);
     spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
     cancellation.check();

@@ -7,7 +7,6 @@ import java.awt.GridBagConstraints;
 import java.awt.GridBagLayout;
 import java.awt.Insets;
 import java.awt.KeyboardFocusManager;
-import java.awt.event.KeyEvent;
 import java.util.ArrayList;
 import java.util.List;
 import javax.swing.BorderFactory;
@@ -19,7 +18,6 @@ import javax.swing.JDialog;
 import javax.swing.JLabel;
 import javax.swing.JPanel;
 import javax.swing.JScrollPane;
-import javax.swing.KeyStroke;
 
 /** A small modal dialog in which open images are ticked, each with its labels where it has some. */
 final class TickDialog {
@@ -100,14 +98,7 @@ final class TickDialog {
     }
     content.add(Look.buttons(Look.button("Cancel", dialog::dispose), ok), BorderLayout.SOUTH);
     dialog.setContentPane(content);
-    dialog.getRootPane().setDefaultButton(ok);
-    dialog
-        .getRootPane()
-        .registerKeyboardAction(
-            event -> dialog.dispose(),
-            KeyStroke.getKeyStroke(KeyEvent.VK_ESCAPE, 0),
-            JComponent.WHEN_IN_FOCUSED_WINDOW);
-    Look.show(dialog);
+    Look.ask(dialog, ok);
     return accepted[0] ? ticked : null;
   }
 

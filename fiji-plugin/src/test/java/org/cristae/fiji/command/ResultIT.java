@@ -50,10 +50,11 @@ class ResultIT {
   @BeforeAll
   static void start() throws Exception {
     RealImageJ.start();
-    RealImageJ.stack("little.tif", 3, 1);
-    RealImageJ.labels("little-labels.tif", 3);
+    // The server has the voxels of "little.tif" from an image of another title.
+    RealImageJ.stack("first.tif", 3, 1);
+    RealImageJ.labels("first-labels.tif", 3);
     macro(
-        "run(\"Cristae Train\", \"image=little.tif labels=little-labels.tif name=little steps=1\");");
+        "run(\"Cristae Train\", \"image=first.tif labels=first-labels.tif name=little steps=1\");");
   }
 
   @BeforeEach
@@ -197,24 +198,9 @@ class ResultIT {
     await("the list", () -> table.getRowCount() > 0 ? table : null);
     assertEquals("activations", table.getValueAt(0, 1));
     SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
-    ImagePlus again = opened(jobs);
+    click(jobs, "Open Result");
+    ImagePlus again = await("the result", () -> WindowManager.getImage(TITLE));
     assertEquals("micron", again.getCalibration().getUnit());
     assertEquals(0.064, again.getCalibration().getX(0.0), 1e-9);
-  }
-
-  /** Opens the result of the selected job; asked again after a while, and telling what is there. */
-  private static ImagePlus opened(Window jobs) throws Exception {
-    for (int attempt = 0; attempt < 4; attempt++) {
-      click(jobs, "Open Result");
-      for (int i = 0; i < 200; i++) {
-        ImagePlus image = WindowManager.getImage(TITLE);
-        if (image != null) {
-          return image;
-        }
-        Thread.sleep(100);
-      }
-    }
-    throw new AssertionError(
-        "no result; open are " + Arrays.toString(WindowManager.getImageTitles()));
   }
 }
