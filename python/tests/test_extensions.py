@@ -395,3 +395,20 @@ def test_doctor_lists_what_was_added_or_says_what_is_wrong(
     extensions._registry = extensions._Registry()
     assert main(["doctor", "--home", str(home)]) == 1
     assert "problem extensions: The extension mine.py, line 2: NameError" in capsys.readouterr().out
+
+
+def test_doctor_names_every_file_that_is_broken_and_none_of_the_others(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(home, "b.py", "import cristae\ncristae.register_loss(own)\n")
+    write(home, "a.py", "def f(:\n")
+    write(home, "mine.py", LOSS)
+    write(home, "z.py", "").chmod(0o666)
+    assert main(["doctor", "--home", str(home)]) == 1
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if " extensions: " in line)
+    assert (
+        told.index("a.py, line 1: SyntaxError") < told.index("b.py, line 2: NameError") < told.index("z.py")
+    )
+    assert "mine.py" not in told
+    with pytest.raises(InvalidInput, match=r"a\.py, line 1.*b\.py, line 2"):
+        read_settings({"loss": "mostly_dice"})

@@ -228,15 +228,23 @@ def _run_files() -> None:
     _registry.files_run_now = True
     try:
         _refuse_others_files(folder)
-        for path in sorted(folder.glob("*.py")):
-            _refuse_others_files(path)
-            _run(path)
-        _registry.files_ran = True
-    except InvalidInput:
-        _registry.by_files = {kind: {} for kind in OWN_NAMES}
-        raise
+        broken = [told for path in sorted(folder.glob("*.py")) if (told := _broken(path)) is not None]
     finally:
         _registry.files_run_now = False
+    if broken:
+        _registry.by_files = {kind: {} for kind in OWN_NAMES}
+        raise InvalidInput(" ".join(broken))
+    _registry.files_ran = True
+
+
+def _broken(path: Path) -> str | None:
+    """Run a file, and say what is wrong with it: whoever mends one wants to know of the others too."""
+    try:
+        _refuse_others_files(path)
+        _run(path)
+    except InvalidInput as refused:
+        return refused.sentence
+    return None
 
 
 class _AsItIsNow(SourceFileLoader):
