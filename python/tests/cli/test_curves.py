@@ -10,7 +10,8 @@ import pytest
 
 from cristae import cli
 from cristae.commands.curves import write_curves
-from cristae.errors import InvalidInput
+from cristae.errors import AlreadyExists, InvalidInput
+from cristae.models import ModelLibrary
 
 HISTORY = [
     {"step": 10, "learning_rate": 0.002, "loss": 1.25},
@@ -43,7 +44,7 @@ def cells_of(workbook: Path) -> list[list[str]]:
 
 
 def test_a_workbook_has_a_row_for_each_time_and_a_chart(tmp_path: Path) -> None:
-    write_curves(HISTORY, tmp_path / "curves.xlsx")
+    write_curves(HISTORY, tmp_path / "curves.xlsx", overwrite=False)
     header, *rows = cells_of(tmp_path / "curves.xlsx")
     assert header == COLUMNS
     assert [[float(cell) if cell else None for cell in row] for row in rows] == [
@@ -55,27 +56,30 @@ def test_a_workbook_has_a_row_for_each_time_and_a_chart(tmp_path: Path) -> None:
     assert "curves!$D$2:$D$3" in chart  # Dice
 
 
-def test_a_csv_file_has_the_same_figures_and_replaces_the_one_before(tmp_path: Path) -> None:
+def test_a_csv_file_has_the_same_figures_and_replaces_the_one_before_if_that_is_said(tmp_path: Path) -> None:
     out = tmp_path / "curves.csv"
     out.write_text("old")
-    write_curves(HISTORY, out)
+    with pytest.raises(AlreadyExists, match=r"curves\.csv is there already.*--overwrite"):
+        write_curves(HISTORY, out, overwrite=False)
+    assert out.read_text() == "old"
+    write_curves(HISTORY, out, overwrite=True)
     assert list(csv.reader(io.StringIO(out.read_text()))) == [COLUMNS, *ROWS]
     assert [path.name for path in tmp_path.iterdir()] == ["curves.csv"]
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"neither \.csv nor \.xlsx"):
-        write_curves(HISTORY, tmp_path / "curves.ods")
+        write_curves(HISTORY, tmp_path / "curves.ods", overwrite=False)
 
 
 def test_a_place_that_is_none_for_a_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(
         InvalidInput, match=r"no folder .*not-there to write curves\.xlsx into; make it first"
     ):
-        write_curves(HISTORY, tmp_path / "not-there" / "curves.xlsx")
+        write_curves(HISTORY, tmp_path / "not-there" / "curves.xlsx", overwrite=False)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InvalidInput, match="is a folder"):
-        write_curves(HISTORY, tmp_path / "folder.csv")
+        write_curves(HISTORY, tmp_path / "folder.csv", overwrite=False)
 
 
 def test_a_model_without_curves_writes_no_file(
@@ -84,3 +88,19 @@ def test_a_model_without_curves_writes_no_file(
     assert cli.main(["models", "curves", "mito", "--out", str(tmp_path / "mito.xlsx")]) == 1
     assert "kept no curves" in capsys.readouterr().err
     assert not (tmp_path / "mito.xlsx").exists()
+
+
+def test_the_command_keeps_a_file_that_is_there_unless_it_may_be_replaced(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = ModelLibrary(home / "models")
+    drawn = library.get("mito")
+    library.add({**drawn.record, "name": "trained", "history": HISTORY}, drawn.weights())
+    out = tmp_path / "mito.csv"
+    out.write_text("old")
+    words = ["models", "curves", "trained", "--out", str(out)]
+    assert cli.main(words) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert out.read_text() == "old"
+    assert cli.main([*words, "--overwrite"]) == 0
+    assert list(csv.reader(io.StringIO(out.read_text()))) == [COLUMNS, *ROWS]

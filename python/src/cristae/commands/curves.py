@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cristae.errors import InvalidInput, NotFound
 from cristae.volumes.durable import replace_file
+from cristae.volumes.staging import refuse_taken
 
 if TYPE_CHECKING:
     from cristae.models import ModelPackage
@@ -51,11 +52,22 @@ def as_csv(history: History) -> str:
     return text.getvalue()
 
 
-def write_curves(history: History, out: Path) -> None:
-    """Write the figures as the file's ending says, .csv or .xlsx; a file that is there is replaced.
+def write_curves(history: History, out: Path, *, overwrite: bool) -> None:
+    """Write the figures as the file's ending says, .csv or .xlsx.
+
+    Parameters
+    ----------
+    history
+        The figures.
+    out
+        The file.
+    overwrite
+        Replace it if it is there.
 
     Raises
     ------
+    AlreadyExists
+        The file is there, and `overwrite` is not set.
     InvalidInput
         The ending is another one, or the place is no place for a file.
     """
@@ -65,6 +77,7 @@ def write_curves(history: History, out: Path) -> None:
         )
     if out.is_dir():
         raise InvalidInput(f"{out} is a folder. Choose another name for the file.")
+    refuse_taken(out, overwrite=overwrite)
     match out.suffix.lower():
         case ".csv":
             replace_file(out, as_csv(history).encode())

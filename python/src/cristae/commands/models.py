@@ -41,6 +41,7 @@ def add_to(commands: Commands) -> None:
         type=Path,
         help="write them into this file instead, by its ending: .csv, or .xlsx for Excel, with a chart",
     )
+    curves.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     add_action(actions, "delete", "delete one model", delete_model, operand="NAME")
     command.set_defaults(run=list_models)
 
@@ -95,7 +96,7 @@ def print_curves(arguments: argparse.Namespace) -> int:
 
     model = _library(arguments).find(arguments.name)
     if arguments.out is not None:
-        write_curves(history_of(model), arguments.out)
+        write_curves(history_of(model), arguments.out, overwrite=arguments.overwrite)
     if wants_json(arguments):
         print(json.dumps({"name": model.name, "history": model.record.get("history", [])}))
     elif arguments.out is None:

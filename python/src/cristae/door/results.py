@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import AlreadyExists, CristaeError, InvalidInput
+from cristae.errors import CristaeError, InvalidInput
 from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.prediction import Answering, Output, OutputKind, form_of, predict, predict_objects
@@ -18,7 +18,7 @@ from cristae.volumes import Output as FileOutput
 from cristae.volumes.import_folder import SLICES
 from cristae.volumes.import_hdf5 import split_key
 from cristae.volumes.output import can_go_on
-from cristae.volumes.staging import is_taken, staging_folder, was_begun
+from cristae.volumes.staging import refuse_taken, staging_folder, was_begun
 
 LARGEST_16_BIT_ID = 65_535
 LEDGER = "tiles.jsonl"
@@ -45,8 +45,7 @@ def check_target(out: str | Path, raw: object, *, overwrite: bool) -> None:
             raise InvalidInput(
                 f"{out} would become one more slice of the image {raw}. Choose another folder for it."
             )
-    if is_taken(target) and not overwrite:
-        raise AlreadyExists(f"{out} is there already. Choose another name, or add --overwrite to replace it.")
+    refuse_taken(target, overwrite=overwrite)
 
 
 class Run:
