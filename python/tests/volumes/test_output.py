@@ -102,7 +102,7 @@ def test_a_folder_is_replaced_only_if_that_is_said_and_it_holds_nothing_but_slic
         output.write(Box.of_shape((1, 2, 2)), np.full((1, 2, 2), z, np.uint8))
         output.seal()
         assert open_image(path).read(Box.of_shape((1, 2, 2))).max() == z
-    with pytest.raises(AlreadyExists, match="Choose another name"):
+    with pytest.raises(AlreadyExists, match="choose another name"):
         create_output(f"{path}/", (1, 1, 2, 2), "uint8")
     (path / "notes.txt").write_text("precious", encoding="utf-8")
     with pytest.raises(AlreadyExists, match=r"more than slices \(notes.txt\)"):
@@ -153,7 +153,7 @@ def test_an_existing_target_is_refused_unless_it_may_be_overwritten(tmp_path, su
     path = tmp_path / f"a.{suffix}"
     for value in (1, 2):
         if value == 2:
-            with pytest.raises(AlreadyExists, match="Choose another name"):
+            with pytest.raises(AlreadyExists, match="choose another name"):
                 create_output(path, (1, 1, 2, 2), "uint8")
         output = create_output(path, (1, 1, 2, 2), "uint8", overwrite=value == 2)
         output.write(Box.of_shape((1, 2, 2)), np.full((1, 2, 2), value, np.uint8))

@@ -77,8 +77,8 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the layers, or write the maps of one."""
-    from cristae.door.results import check_target
     from cristae.door.sources import as_image
+    from cristae.door.targets import check_target
     from cristae.events import Note
     from cristae.extensions import use_extensions
     from cristae.geometry import Box

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cristae.door.targets import check_target
 from cristae.errors import InvalidInput, NotFound
 from cristae.volumes.durable import replace_file
-from cristae.volumes.staging import refuse_taken
 
 if TYPE_CHECKING:
     from cristae.models import ModelPackage
@@ -77,7 +77,7 @@ def write_curves(history: History, out: Path, *, overwrite: bool) -> None:
         )
     if out.is_dir():
         raise InvalidInput(f"{out} is a folder. Choose another name for the file.")
-    refuse_taken(out, overwrite=overwrite)
+    check_target(out, None, overwrite=overwrite)
     match out.suffix.lower():
         case ".csv":
             replace_file(out, as_csv(history).encode())

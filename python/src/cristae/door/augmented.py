@@ -69,8 +69,8 @@ def augment(
     >>> augment("stack.tif", "labels.tif", "preview.tif", settings={"augment_geometry": "full"})
     ... # doctest: +SKIP
     """
-    from cristae.door.results import check_target
     from cristae.door.sources import class_table, opened_pairs, voxel_size
+    from cristae.door.targets import check_target
     from cristae.errors import InvalidInput
     from cristae.events import PlanMade
     from cristae.extensions import use_extensions

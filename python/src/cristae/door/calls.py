@@ -265,9 +265,10 @@ def predict(
     """
     from cristae.door import arguments as kinds
     from cristae.door.later import refuse_engine
-    from cristae.door.results import Run, check_target
+    from cristae.door.results import Run
     from cristae.door.resume import fingerprint
     from cristae.door.sources import as_image
+    from cristae.door.targets import check_target
     from cristae.events import Note
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary

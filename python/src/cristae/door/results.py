@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import CristaeError, InvalidInput
+from cristae.errors import CristaeError
 from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.prediction import Answering, Output, OutputKind, form_of, predict, predict_objects
@@ -15,37 +15,13 @@ from cristae.prediction.instances import InMemory
 from cristae.prediction.ledger import finished_tiles
 from cristae.volumes import Image, create_output
 from cristae.volumes import Output as FileOutput
-from cristae.volumes.import_folder import SLICES
-from cristae.volumes.import_hdf5 import split_key
 from cristae.volumes.output import can_go_on
-from cristae.volumes.staging import refuse_taken, staging_folder, was_begun
+from cristae.volumes.staging import staging_folder, was_begun
 
 LARGEST_16_BIT_ID = 65_535
 LEDGER = "tiles.jsonl"
 """Which tiles are finished; beside the unfinished result, so that reading a model needs no place to write."""
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
-
-
-def check_target(out: str | Path, raw: object, *, overwrite: bool) -> None:
-    """Refuse a result that is there already, before anything is computed.
-
-    Raises
-    ------
-    AlreadyExists
-        `out` is there, and `overwrite` is not set.
-    InvalidInput
-        Writing `out` would destroy or change the image `raw`, whatever `overwrite` says.
-    """
-    target = Path(out)
-    if isinstance(raw, str | Path):
-        image, place = split_key(Path(raw))[0].resolve(), target.resolve()
-        if target.exists() and (place == image or place in image.parents):
-            raise InvalidInput(f"{out} holds the image itself: it would be lost. Choose another name.")
-        if place.parent == image and place.suffix.lower() in SLICES:
-            raise InvalidInput(
-                f"{out} would become one more slice of the image {raw}. Choose another folder for it."
-            )
-    refuse_taken(target, overwrite=overwrite)
 
 
 class Run:

@@ -27,20 +27,6 @@ def is_taken(target: Path) -> bool:
     return target.exists() and not (is_real_folder(target) and not any(target.iterdir()))
 
 
-def refuse_taken(target: Path, *, overwrite: bool) -> None:
-    """Refuse a place where something would be lost.
-
-    Raises
-    ------
-    AlreadyExists
-        Something lies there, and `overwrite` is not set.
-    """
-    if is_taken(target) and not overwrite:
-        raise AlreadyExists(
-            f"{target} is there already. Choose another name, or add --overwrite to replace it."
-        )
-
-
 def staging_folder(target: Path) -> Path:
     """Return where an output is made until it is complete."""
     return target.with_name(f".{target.name}.partial")
@@ -141,7 +127,11 @@ class StagedTarget:
             remove_folder(self.folder, self.target.parent)
 
     def _check_free(self) -> None:
-        refuse_taken(self.target, overwrite=self._overwrite)
+        if is_taken(self.target) and not self._overwrite:
+            raise AlreadyExists(
+                f"{self.target.name} is there already; choose another name, or say that it may be "
+                "overwritten."
+            )
 
     def _note(self) -> Any:
         try:
