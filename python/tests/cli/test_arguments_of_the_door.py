@@ -28,7 +28,7 @@ WRONG = {
     "seed": [None, "1", 1.5],
     "device": [None, 0, "gpu"],
     "kind": ["label", 1],
-    "combine": [None, 3, "average", ["mean"]],
+    "combine": [3, "average", ["mean"]],
     "engine": [None, 1, "tensorrt"],
     "flips": [None, "yes", 1],
     "overwrite": [None, "yes", 1],

@@ -94,6 +94,19 @@ def test_several_models_answer_together(
     assert np.array_equal(tifffile.imread(out), in_memory)
 
 
+def test_a_way_to_combine_is_refused_where_one_model_is_given(
+    home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.tif"
+    for way in ("vote", "mean"):
+        assert cli.main(["predict", str(stack), str(out), "--model", "mito", "--combine", way]) == 1
+        assert f"One model is given, and combine={way} says how several" in capsys.readouterr().err
+        for model in ("mito", ["mito"]):
+            with pytest.raises(InvalidInput, match="Name further models"):
+                cristae.predict(tifffile.imread(stack), model=model, combine=way)
+    assert not out.exists()
+
+
 def test_an_image_of_other_voxels_than_the_models_is_resampled_and_that_is_said(
     home: Path, stack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,6 +123,8 @@ def test_models_that_do_not_go_together_are_refused_before_they_are_queued(clien
         client.submit_prediction(prediction(client, "alone", more_models=["alone"]))
     with pytest.raises(InvalidInput, match="combined by mean, median, vote, not 'sum'"):
         client.submit_prediction(prediction(client, "alone", combine="sum"))
+    with pytest.raises(InvalidInput, match="One model is given, and combine=vote"):
+        client.submit_prediction(prediction(client, "alone", combine="vote"))
     with pytest.raises(NotFound, match="no model 'nobody'"):
         client.submit_prediction(prediction(client, "alone", more_models=["nobody"]))
 

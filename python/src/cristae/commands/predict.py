@@ -42,7 +42,6 @@ def add_to(commands: Commands) -> None:
     add(
         "--combine",
         choices=("mean", "median", "vote"),
-        default="mean",
         help="of several models: the mean or the median of their probabilities, or what most of them say; "
         "their uncertainty is the entropy of the mean (default: mean)",
     )

@@ -200,7 +200,7 @@ def predict(
     out: str | Path | None = None,
     *,
     model: "str | Path | ModelPackage | Sequence[str | Path | ModelPackage]",
-    combine: "Combine" = "mean",
+    combine: "Combine | None" = None,
     kind: "OutputKind | None" = None,
     engine: str = "auto",
     device: str = "auto",
@@ -224,8 +224,8 @@ def predict(
         A model's name in the library, the path of a package, or a package; or a list of them, whose answers
         are combined.
     combine
-        How: by the "mean" or the "median" of the probabilities, or by "vote". The uncertainty of several
-        models is the entropy of their mean.
+        How: by the "mean" (default) or the "median" of the probabilities, or by "vote". The uncertainty of
+        several models is the entropy of their mean. Only for several models.
     kind
         "labels", "probabilities", "instances" or "uncertainty" (0 sure to 255 not at all; of masks for each
         by itself); default: "instances" for a model trained on instances, else "labels".
@@ -272,14 +272,14 @@ def predict(
     from cristae.events import Note
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
-    from cristae.models.alike import check_combination
+    from cristae.models.alike import combination_of
     from cristae.prediction import load_models, output_kinds
     from cristae.settings import Home
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
         model=(model, kinds.MODELS),
-        combine=(combine, kinds.COMBINE),
+        combine=(combine, kinds.COMBINE | kinds.NOTHING),
         kind=(kind, kinds.KIND | kinds.NOTHING),
         engine=(engine, kinds.ENGINE),
         device=(device, kinds.DEVICE),
@@ -291,20 +291,20 @@ def predict(
         should_stop=(should_stop, kinds.FUNCTION),
     )
     refuse_engine(engine)
-    combine = check_combination(combine)
+    named = [model] if isinstance(model, str | Path) or not isinstance(model, Sequence) else model
+    combination = combination_of(combine, len(named))
     if out is not None:
         check_target(out, raw, overwrite=overwrite)
     place = Home.find(home).checked()
     use_extensions(place.extensions)
     library = ModelLibrary(place.models)
-    named = [model] if isinstance(model, str | Path) or not isinstance(model, Sequence) else model
     packages = [library.find(str(one)) if isinstance(one, str | Path) else one for one in named]
     record = packages[0].record
     image = as_image(raw, voxel_size_nm)
     for sentence in image.notes:
         on_event(Note(sentence))
     wanted = kind or output_kinds(record)[0]
-    predictor = load_models(packages, device, flips=flips, combine=combine)
+    predictor = load_models(packages, device, flips=flips, combine=combination)
     run = Run(predictor, image, wanted, on_event, should_stop)
     if out is None:
         voxels = run.to_array()

@@ -26,6 +26,37 @@ def check_combination(combine: str) -> Combine:
     raise InvalidInput(f"Models are combined by {', '.join(COMBINATIONS)}, not {combine!r}.")
 
 
+def combination_of(combine: str | None, models: int) -> Combine:
+    """Return how so many models answer together.
+
+    Parameters
+    ----------
+    combine
+        What was asked for; None for the mean.
+    models
+        How many there are.
+
+    Raises
+    ------
+    InvalidInput
+        It is no way to combine answers, or there are not several of them.
+
+    Examples
+    --------
+    >>> combination_of(None, 1), combination_of("vote", 3)
+    ('mean', 'vote')
+    """
+    if combine is None:
+        return "mean"
+    known = check_combination(combine)
+    if models == 1:
+        raise InvalidInput(
+            f"One model is given, and combine={known} says how several answer together. Name further models, "
+            "or leave it out."
+        )
+    return known
+
+
 def refuse_unlike(named: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Refuse models whose answers cannot be combined.
 

@@ -9,7 +9,7 @@ from cristae.events import Metrics, Note, PlanMade, Progress
 from cristae.geometry import Box
 from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
 from cristae.jobs.specs import LabelledVolume, Output, PredictionSpec, TrainingSpec
-from cristae.models.alike import check_combination
+from cristae.models.alike import combination_of
 from cristae.models.layers import Layer, outermost
 from cristae.service.messages import (
     check_digest,
@@ -126,7 +126,7 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         device=message.device,
         flips=message.flips,
         more_models=tuple(check_name(name, limits, "A model's name") for name in message.more_models),
-        combine=check_combination(message.combine or "mean"),
+        combine=combination_of(message.combine or None, 1 + len(message.more_models)),
         layer=message.layer,
         region=_region(message.region) if message.HasField("region") else None,
         image_name=check_name(message.image_name, limits, "The image's name"),
