@@ -29,8 +29,10 @@ def suffix(request):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "float32"])
-@pytest.mark.parametrize("shape", [(1, 9, 50, 60), (2, 3, 20, 30), (1, 1, 40, 50)])
-def test_every_format_gives_back_what_was_written(tmp_path, suffix, dtype, shape):
+@pytest.mark.parametrize(
+    "shape", [(1, 9, 50, 60), (2, 3, 20, 30), (1, 1, 40, 50), (6, 1, 1, 1), (2, 3, 1, 1), (1, 9, 50, 1)]
+)
+def test_every_format_gives_back_what_was_written(tmp_path, suffix, dtype, shape, caplog):
     voxels = np.random.default_rng(0).integers(0, 250, shape).astype(dtype)
     path = tmp_path / f"out.{suffix}"
     output = create_output(path, shape, dtype, NM, classes=CLASSES if dtype != "float32" else ())
@@ -43,6 +45,7 @@ def test_every_format_gives_back_what_was_written(tmp_path, suffix, dtype, shape
     assert image.voxel_size.zyx_nm == NM.zyx_nm
     assert image.dtype == ("float32" if (suffix, dtype) == ("tif", "uint32") else dtype)
     assert np.array_equal(image.read(Box.of_shape(shape[1:])), voxels)
+    assert not caplog.records  # tifffile logs what it cannot make sense of
 
 
 def test_imagej_sees_the_calibration_in_the_unit_of_the_person(tmp_path):

@@ -185,7 +185,8 @@ def imagej_calibration(size: VoxelSize) -> tuple[str, float, tuple[float, float]
 
 def _lay_out_imagej(path: Path, spec: VolumeSpec, shown: str) -> None:
     c, z, y, x = spec.shape_czyx
-    metadata: dict[str, Any] = {"axes": "ZCYX"}
+    # The samples are named: tifffile takes the last axis of length 1 away, and it may be that of the columns.
+    metadata: dict[str, Any] = {"axes": "ZCYXS"}
     resolution = (1.0, 1.0)
     if spec.voxel_size is not None:
         unit, spacing, resolution = imagej_calibration(spec.voxel_size)
@@ -195,7 +196,13 @@ def _lay_out_imagej(path: Path, spec: VolumeSpec, shown: str) -> None:
         metadata |= {"min": 0.0, "max": float(max(entry.value for entry in spec.classes))}
         metadata["Info"] = "".join(f"{entry.value} = {entry.name}\n" for entry in spec.classes)
     tifffile.imwrite(
-        path, shape=(z, c, y, x), dtype=shown, imagej=True, resolution=resolution, metadata=metadata
+        path,
+        shape=(z, c, y, x, 1),
+        dtype=shown,
+        imagej=True,
+        photometric="minisblack",
+        resolution=resolution,
+        metadata=metadata,
     )
 
 
