@@ -161,6 +161,25 @@ def test_grey_values_unlike_those_of_the_training_are_warned_of(
     assert any(isinstance(event, Note) and "unlike those" in event.sentence for event in events)
 
 
+@pytest.mark.parametrize("grid", ["of the image", "of the model"])
+def test_voxels_of_the_part_that_are_no_numbers_are_counted_once_and_told(
+    random_model: Models, tissue: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, grid: str
+) -> None:
+    monkeypatch.setattr(room, "voxels_at_once", lambda config, device: 1)
+    voxels = tissue.astype(np.float32)
+    voxels[2, 20, 30] = np.nan  # a corner of the part
+    voxels[3, 40:43, 50] = np.inf
+    voxels[2, 19, 30] = np.nan  # beside the part
+    model = random_model("sections", voxel_size_nm=None if grid == "of the image" else [30.0, 8.0, 8.0])
+    events: list[Any] = []
+    seen = Activations(model, ArrayImage(voxels, VoxelSize(30, 4, 4, "nm")), "cpu", events.append)
+    maps_of(seen, "encoder.1", Box((2, 20, 30), (4, 61, 71)))
+    warnings = [event.sentence for event in events if isinstance(event, Note) and event.is_warning]
+    assert [told for told in warnings if "no number" in told] == [
+        "4 voxels of the image are no numbers (NaN or infinite), and taken for the mean grey value."
+    ]
+
+
 def test_layers_tell_their_maps_and_how_coarse_they_are(
     random_model: Models, tissue: NDArray[np.uint8]
 ) -> None:

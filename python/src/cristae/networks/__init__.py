@@ -12,7 +12,7 @@ from cristae.networks.kinds import (
     total_stride,
     weight_count,
 )
-from cristae.networks.preprocessing import Frame, Preprocessing, broken_told
+from cristae.networks.preprocessing import Frame, Preprocessing, broken_in, broken_told
 from cristae.networks.statistics import ReadableImage, Statistics
 from cristae.networks.unet import UNet, UNetConfig
 
@@ -30,6 +30,7 @@ __all__ = [
     "UNet",
     "UNetConfig",
     "added_config",
+    "broken_in",
     "broken_told",
     "build",
     "build_from",

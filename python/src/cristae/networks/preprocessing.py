@@ -28,6 +28,17 @@ _LIMIT = 8.0
 """Normalised grey values beyond are cut: a hot pixel must not shine through a whole network."""
 
 
+def broken_in(voxels: NDArray[Any]) -> int:
+    """Count the voxels that are no finite numbers.
+
+    Examples
+    --------
+    >>> broken_in(np.array([1.0, np.nan, -np.inf])), broken_in(np.array([1, 2]))
+    (2, 0)
+    """
+    return int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
+
+
 def broken_told(count: int) -> str:
     """Say how many voxels of an image are no finite numbers, and what a network sees in their place."""
     found = (

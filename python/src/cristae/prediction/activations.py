@@ -16,10 +16,11 @@ from cristae.errors import Cancelled
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box
 from cristae.models.layers import Layer, find_layer
-from cristae.networks import Frame
+from cristae.networks import Frame, broken_in, broken_told
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.predicting import Output
 from cristae.prediction.predictor import Model, Predictor, Triple, load_predictor
+from cristae.prediction.resampling import box_of_image
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image, VoxelSize
 
@@ -53,7 +54,7 @@ class Activations:
     ) -> None:
         self._predictor = load_predictor(model, device, folded=False)
         self._tell = on_event
-        self._shape = image.shape_czyx[1:]
+        self._source, self._shape = image, image.shape_czyx[1:]
         voxel_nm, dims = model.record.get("voxel_size_nm"), self._predictor.config.dims
         self._image = on_model_grid(image, voxel_nm, dims, on_event)
         self._frame: Frame = self._predictor.frame(self._image)
@@ -119,10 +120,10 @@ class Activations:
             tuple(-(-s * r // c) * c for s, r, c in self._axes(wanted.stop, layer)),
         )
         done: list[Box] = []
-        written = 0
+        written = broken = 0
 
         def attempt(most: int) -> None:
-            nonlocal written
+            nonlocal written, broken
             before = tuple(done)
             for piece in _pieces(whole, self._frame.step_zyx, lambda box: self._read_box(box).size, most):
                 if any(box.contains(piece) for box in before):
@@ -132,6 +133,7 @@ class Activations:
                 self._write_piece(layer, piece, wanted, output)
                 done.append(piece)
                 written += piece.size
+                broken += self._broken_in(piece, region)
                 self._tell(Progress("Looking", written / whole.size, None, layer.name))
 
         device = self._predictor.device
@@ -143,6 +145,16 @@ class Activations:
                 Note(f"The memory of {device} did not suffice; trying pieces of at most {voxels} voxels.")
             ),
         )
+        if broken:
+            self._tell(Note(broken_told(broken), is_warning=True))
+
+    def _broken_in(self, piece: Box, region: Box) -> int:
+        """Count the voxels of a piece, of the region that was asked for, that are no numbers."""
+        box = box_of_image(piece, self._frame.shape_zyx, self._shape)
+        part = None if box is None else box.intersection(region)
+        if part is None or self._source.dtype.kind != "f":
+            return 0
+        return broken_in(self._source.read(part))
 
     def _read_box(self, piece: Box) -> Box:
         """Return a piece with the context that the network needs."""

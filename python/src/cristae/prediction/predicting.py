@@ -13,7 +13,7 @@ from cristae.errors import InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
 from cristae.models.alike import Combine
-from cristae.networks import broken_told
+from cristae.networks import broken_in, broken_told
 from cristae.networks.devices import describe
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
@@ -320,8 +320,7 @@ class _Run:
         number, tile = unit
         box = box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
         if self._may_be_bad and box is not None:
-            voxels = self._image.read(box)
-            bad = int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
+            bad = broken_in(self._image.read(box))
             if bad:
                 self._bad_of[number] = bad
         return self._frame.read(tile.read_box)

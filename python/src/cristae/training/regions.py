@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN, LabelReading
+from cristae.networks import broken_in
 from cristae.volumes import Image
 from cristae.volumes.image import Voxels
 
@@ -101,8 +102,7 @@ class Region:
         """Count the voxels of the annotated sections, of all channels, that are no finite numbers."""
         if self.image.dtype.kind != "f":
             return 0
-        slabs = (self.image.read(slab) for slab in self._slabs())
-        return sum(int(voxels.size - np.count_nonzero(np.isfinite(voxels))) for voxels in slabs)
+        return sum(broken_in(self.image.read(slab)) for slab in self._slabs())
 
     def targets(self, box_zyx: Box, *, validation: bool = False) -> NDArray[np.uint8]:
         """Return the targets of a box that may reach beyond the image, (z, y, x).
