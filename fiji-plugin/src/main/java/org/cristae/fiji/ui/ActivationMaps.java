@@ -6,8 +6,6 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
-import org.cristae.fiji.client.Upload;
-import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ResultRoom;
 import org.cristae.v1.Box;
 import org.cristae.v1.Job;
@@ -24,19 +22,14 @@ public final class ActivationMaps implements Work {
 
   private static final int BYTES_OF_VOXEL = 4;
 
-  private final ImagePlus source;
-  private final ImageVolume image;
+  private final ModelOnImage seen;
   private final Choices choices;
-  private final String model;
   private final Box region;
   private String layer;
 
-  private ActivationMaps(
-      ImagePlus source, ImageVolume image, Choices choices, String model, Box region) {
-    this.source = source;
-    this.image = image;
+  private ActivationMaps(ModelOnImage seen, Choices choices, Box region) {
+    this.seen = seen;
     this.choices = choices;
-    this.model = model;
     this.region = region;
     this.layer = choices.get("layer", "");
   }
@@ -60,13 +53,9 @@ public final class ActivationMaps implements Work {
    * @throws CristaeException if something cannot be
    */
   public static ActivationMaps prepare(Choices choices) throws CristaeException {
-    ImagePlus source = OpenImages.image(choices);
-    if (!choices.has("model")) {
-      throw choices.wrong("model", "the name of a model; Cristae Train makes one");
-    }
-    ImageVolume image = ImageVolume.image(source, TrainingChoices.voxelSize(choices));
-    Box region = ImagePart.of(choices, source, image.order());
-    return new ActivationMaps(source, image, choices, choices.get("model", ""), region);
+    ModelOnImage seen = ModelOnImage.of(choices);
+    Box region = ImagePart.of(choices, seen.source, seen.image.order());
+    return new ActivationMaps(seen, choices, region);
   }
 
   /**
@@ -88,22 +77,18 @@ public final class ActivationMaps implements Work {
     return "Showing "
         + (layer.isEmpty() ? "a layer" : layer)
         + " of "
-        + model
+        + seen.model
         + " on "
-        + source.getTitle();
+        + seen.source.getTitle();
   }
 
   @Override
   public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
       throws CristaeException {
-    if (!image.doubt().isEmpty()) {
-      listener.note(image.doubt(), true);
-    }
-    Client client = Connection.open(listener, cancellation);
+    Client client = seen.connect(listener, cancellation);
     need(client);
-    Jobs jobs = new Jobs(client);
-    listener.update("Asking for the layers of " + model, 0, "");
-    Layer chosen = chosen(jobs.layers(model));
+    listener.update("Asking for the layers of " + seen.model, 0, "");
+    Layer chosen = chosen(new Jobs(client).layers(seen.model));
     layer = chosen.getName();
     String tight = ResultRoom.warning(Layers.resultShape(chosen, region), BYTES_OF_VOXEL);
     if (!tight.isEmpty()) {
@@ -111,18 +96,11 @@ public final class ActivationMaps implements Work {
     }
     PredictionSpec.Builder spec =
         PredictionSpec.newBuilder()
-            .setModelName(model)
             .setOutput(OUTPUT)
             .setLayer(layer)
             .setRegion(region)
-            .setImageName(image.spec().getName())
             .setDevice(choices.get("device", ""));
-    spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
-    cancellation.check();
-    Job job = jobs.submit(spec.build());
-    listener.submitted(job.getJobId());
-    Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
-    return Results.fetch(client, done, source, listener, Cancellation.either(cancellation, detach));
+    return seen.predict(client, spec, listener, cancellation, detach);
   }
 
   /** The layer that was chosen; else the one that most people look at first. */

@@ -7,10 +7,7 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
-import org.cristae.fiji.client.Upload;
-import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ResultRoom;
-import org.cristae.v1.Job;
 import org.cristae.v1.Model;
 import org.cristae.v1.PredictionSpec;
 import org.cristae.v1.Shape;
@@ -23,9 +20,7 @@ public final class Segmentation implements Work {
   /** The feature of a server that combines the answers of several models. */
   static final String ENSEMBLE = "prediction.ensemble";
 
-  private final ImagePlus source;
-  private final ImageVolume image;
-  private final String model;
+  private final ModelOnImage seen;
   private final List<String> moreModels;
   private final String combine;
   private final String output;
@@ -33,17 +28,13 @@ public final class Segmentation implements Work {
   private final String device;
 
   private Segmentation(
-      ImagePlus source,
-      ImageVolume image,
-      String model,
+      ModelOnImage seen,
       List<String> moreModels,
       String combine,
       String output,
       boolean flips,
       String device) {
-    this.source = source;
-    this.image = image;
-    this.model = model;
+    this.seen = seen;
     this.moreModels = moreModels;
     this.combine = combine;
     this.output = output;
@@ -71,16 +62,11 @@ public final class Segmentation implements Work {
    * @throws CristaeException if something cannot be
    */
   public static Segmentation prepare(Choices choices) throws CristaeException {
-    ImagePlus source = OpenImages.image(choices);
-    if (!choices.has("model")) {
-      throw choices.wrong("model", "the name of a model; Cristae Train makes one");
-    }
+    ModelOnImage seen = ModelOnImage.of(choices);
     String output =
         choices.word("output", "auto", "labels", "instances", "probabilities", "uncertainty");
     return new Segmentation(
-        source,
-        ImageVolume.image(source, TrainingChoices.voxelSize(choices)),
-        choices.get("model", ""),
+        seen,
         names(choices.get("more-models", "")),
         choices.word("combine", "mean", "median", "vote"),
         output,
@@ -91,7 +77,7 @@ public final class Segmentation implements Work {
   @Override
   public String title() {
     String more = moreModels.isEmpty() ? "" : " + " + String.join(" + ", moreModels);
-    return "Segmenting " + source.getTitle() + " with " + model + more;
+    return "Segmenting " + seen.source.getTitle() + " with " + seen.model + more;
   }
 
   /** The names in a list with commas; no name has one. */
@@ -108,20 +94,16 @@ public final class Segmentation implements Work {
   @Override
   public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
       throws CristaeException {
-    if (!image.doubt().isEmpty()) {
-      listener.note(image.doubt(), true);
-    }
-    Client client = Connection.open(listener, cancellation);
+    Client client = seen.connect(listener, cancellation);
     if (flips) {
       Connection.need(client, FLIPS, "does not average over mirror images (flips)");
     }
     if (!moreModels.isEmpty()) {
       Connection.need(client, ENSEMBLE, "does not combine several models (more-models)");
     }
-    Jobs jobs = new Jobs(client);
-    Model found = jobs.model(model);
+    Model found = new Jobs(client).model(seen.model);
     String wanted = output.equals("auto") ? usualOutput(found) : output;
-    Shape result = resultShape(image.spec().getShape(), found, wanted);
+    Shape result = resultShape(seen.image.spec().getShape(), found, wanted);
     ResultRoom.check(result);
     String tight = ResultRoom.warning(result, wanted.equals("instances") ? 4 : 1);
     if (!tight.isEmpty()) {
@@ -129,19 +111,12 @@ public final class Segmentation implements Work {
     }
     PredictionSpec.Builder spec =
         PredictionSpec.newBuilder()
-            .setModelName(model)
             .addAllMoreModels(moreModels)
             .setCombine(moreModels.isEmpty() ? "" : combine)
             .setOutput(wanted)
             .setFlips(flips)
-            .setImageName(image.spec().getName())
             .setDevice(device);
-    spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
-    cancellation.check();
-    Job job = jobs.submit(spec.build());
-    listener.submitted(job.getJobId());
-    Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
-    return Results.fetch(client, done, source, listener, Cancellation.either(cancellation, detach));
+    return seen.predict(client, spec, listener, cancellation, detach);
   }
 
   /** The shape of what the model will make of an image; perhaps with a channel more. */

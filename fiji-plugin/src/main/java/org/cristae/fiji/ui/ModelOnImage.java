@@ -1,0 +1,75 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.client.Upload;
+import org.cristae.fiji.image.ImageVolume;
+import org.cristae.v1.Job;
+import org.cristae.v1.PredictionSpec;
+
+/** An open image and the model that is to look at it. */
+final class ModelOnImage {
+  /** The open image. */
+  final ImagePlus source;
+
+  /** As it is sent. */
+  final ImageVolume image;
+
+  /** The model's name. */
+  final String model;
+
+  private ModelOnImage(ImagePlus source, ImageVolume image, String model) {
+    this.source = source;
+    this.image = image;
+    this.model = model;
+  }
+
+  /**
+   * The image and the model of some choices; nothing is sent yet.
+   *
+   * @throws CristaeException if the image is not open or of a kind that cannot be, or no model is
+   *     named
+   */
+  static ModelOnImage of(Choices choices) throws CristaeException {
+    ImagePlus source = OpenImages.image(choices);
+    if (!choices.has("model")) {
+      throw choices.wrong("model", "the name of a model; Cristae Train makes one");
+    }
+    ImageVolume image = ImageVolume.image(source, TrainingChoices.voxelSize(choices));
+    return new ModelOnImage(source, image, choices.get("model", ""));
+  }
+
+  /** Connects to the server, and tells what is doubtful about the image. */
+  Client connect(JobListener listener, Cancellation cancellation) throws CristaeException {
+    if (!image.doubt().isEmpty()) {
+      listener.note(image.doubt(), true);
+    }
+    return Connection.open(listener, cancellation);
+  }
+
+  /**
+   * Sends the image, submits a job, follows it and fetches its result.
+   *
+   * @param spec what is to be predicted; model and image are filled in
+   * @param cancellation asks the server to end the job
+   * @param detach leaves the job alone
+   */
+  ImagePlus predict(
+      Client client,
+      PredictionSpec.Builder spec,
+      JobListener listener,
+      Cancellation cancellation,
+      Cancellation detach)
+      throws CristaeException {
+    spec.setModelName(model).setImageName(image.spec().getName());
+    spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
+    cancellation.check();
+    Job job = new Jobs(client).submit(spec.build());
+    listener.submitted(job.getJobId());
+    Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
+    return Results.fetch(client, done, source, listener, Cancellation.either(cancellation, detach));
+  }
+}
