@@ -11,11 +11,14 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn, override
 
 from cristae.commands import COMMANDS
 from cristae.commands.endings import FAILED, ending
+from cristae.commands.together import first_says_it, refuse_side_by_side
 
 DESCRIPTION = "Segment electron-microscopy images and volumes with networks that you train yourself."
+WRONG_USAGE = 2
 EPILOG = """\
 A first round, from the labelled stack to the segmented one:
 
@@ -29,6 +32,16 @@ signal.
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Of several processes that were given the same wrong words, one says so."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        if first_says_it(WRONG_USAGE):
+            self.exit(WRONG_USAGE)
+        super().error(message)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line.
 
@@ -39,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     """
     from cristae import __version__
 
-    whole = argparse.ArgumentParser(
+    whole = _Parser(
         prog="cristae",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -70,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = parser().parse_args(argv)
     try:
+        refuse_side_by_side(arguments.command)
         code: int = arguments.run(arguments) or 0
         sys.stdout.flush()
     except BrokenPipeError:

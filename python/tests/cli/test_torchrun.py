@@ -1,5 +1,6 @@
 """``torchrun -m cristae train``: two processes train one model, are stopped, killed, and go on."""
 
+import argparse
 import os
 import re
 import signal
@@ -14,8 +15,11 @@ import pytest
 import tifffile
 
 import cristae
+from cristae import cli
+from cristae.commands import stopping, together
+from cristae.commands.endings import ending
 from cristae.computing import Launch, launched
-from cristae.errors import InvalidInput
+from cristae.errors import Cancelled, InvalidInput
 from cristae.models import ModelLibrary
 from cristae.training import team
 
@@ -104,6 +108,84 @@ def test_processes_that_are_stopped_and_killed_go_on_and_end_as_one_with_the_dou
     moved = np.concatenate([np.abs(one[name]).ravel() for name in one]).mean()
     assert np.quantile(apart, 0.99) < 0.01 * moved
     assert ours.record["metrics"]["dice"] == pytest.approx(doubled.record["metrics"]["dice"], abs=0.01)
+
+
+@pytest.mark.slow
+def test_what_all_processes_refuse_is_said_once(command: list[str], tmp_path: Path) -> None:
+    again = ["--also", str(tmp_path / "raw.tif"), str(tmp_path / "labels.tif")]
+    refused = subprocess.run([*command, *again], capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert [line for line in refused.stderr.splitlines() if line.startswith("cristae: ")] == [
+        "cristae: Images 1 and 2 of 2, raw.tif, are the same. Give each image once, and what other people "
+        "labelled in it as further annotators."
+    ]
+
+
+@pytest.mark.slow
+def test_a_command_that_processes_do_side_by_side_is_refused_once(command: list[str]) -> None:
+    refused = subprocess.run([*TORCHRUN, "-m", "cristae", "models"], capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert (
+        refused.stderr.count("cristae: torchrun started 2 processes, and each of them would do all of") == 1
+    )
+
+
+@pytest.fixture
+def second(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """This is the second of two processes; how long it waits for the first to speak is noted, not waited."""
+    waited: list[float] = []
+    told = {"TORCHELASTIC_RUN_ID": "x", "RANK": "1", "LOCAL_RANK": "1"}
+    for name, value in (told | dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), "2")).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(together.time, "sleep", waited.append)
+    monkeypatch.setattr(together.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(stopping, "_received", [])
+    return waited
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (
+            "predict a.tif b.tif --model m",
+            1,
+            "2 processes, and each of them would do all of `cristae predict`",
+        ),
+        ("doctor", 1, "Run it without torchrun."),
+        ("train a.tif b.tif --model m", 1, "There is no file or folder a.tif"),
+        ("train a.tif b.tif", 2, "arguments are required: --model"),
+    ],
+)
+def test_a_process_that_is_not_the_first_speaks_only_if_the_first_did_not_end(
+    second: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], words: str, code: int, told: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert ended(words) == code
+    assert second == [together.FIRST_SPEAKS_WITHIN_S]
+    assert told in capsys.readouterr().err
+    monkeypatch.setenv("LOCAL_RANK", "0")  # the first of its machine
+    assert ended(words) == code
+    assert len(second) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_process_that_torchrun_has_ended_says_nothing(
+    second: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stopping, "_received", [signal.SIGTERM])
+    assert ended("doctor") == 1
+    assert ending(Cancelled("The training was cancelled."), argparse.Namespace()) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == ""
+    assert second == []
+
+
+def ended(words: str) -> int:
+    try:
+        return cli.main(words.split())
+    except SystemExit as wrong:
+        return int(wrong.code or 0)
 
 
 @pytest.fixture

@@ -9,11 +9,25 @@ import time
 import traceback
 from pathlib import Path
 
-from cristae.errors import Cancelled, CristaeError, DiskFull
+from cristae.commands.stopping import exit_code
+from cristae.commands.together import first_says_it, is_first_here
+from cristae.errors import (
+    AlreadyExists,
+    Cancelled,
+    CristaeError,
+    DiskFull,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    Unsupported,
+)
 
 DONE = 0
 FAILED = 1
 INTERRUPTED = 130
+
+_REFUSALS = (InvalidInput, NotFound, AlreadyExists, LimitExceeded, Unsupported)
+"""What every process of a training finds that was asked for the same."""
 
 
 def ending(failure: BaseException, arguments: argparse.Namespace) -> int:
@@ -28,13 +42,13 @@ def ending(failure: BaseException, arguments: argparse.Namespace) -> int:
         The parsed command line, for the home folder.
     """
     if isinstance(failure, Cancelled):
-        from cristae.commands.stopping import exit_code
-
-        return _say(failure.sentence, exit_code())
+        return _say(failure.sentence, exit_code()) if is_first_here() else exit_code()
+    if isinstance(failure, _REFUSALS) and first_says_it(FAILED):
+        return FAILED
     if isinstance(failure, CristaeError):
         return _say(sentence_of(failure), FAILED)
     if isinstance(failure, KeyboardInterrupt):
-        return _say("Interrupted.", INTERRUPTED)
+        return _say("Interrupted.", INTERRUPTED) if is_first_here() else INTERRUPTED
     if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
         where = "" if failure.filename is None else f" It is the disk with {failure.filename}."
         return _say(f"The disk is full. Free some space, then run the command again.{where}", FAILED)

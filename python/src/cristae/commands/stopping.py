@@ -14,6 +14,11 @@ def exit_code() -> int:
     return 128 + (_received[-1] if _received else signal.SIGINT)
 
 
+def was_asked_to_stop() -> bool:
+    """Tell whether Ctrl-C or TERM came since the last work began."""
+    return bool(_received)
+
+
 @contextmanager
 def polite_stop() -> Iterator[threading.Event]:
     """Set an event at the first Ctrl-C or TERM; raise ``KeyboardInterrupt`` at the second.

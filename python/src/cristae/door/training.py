@@ -7,6 +7,7 @@ from typing import Any
 
 from cristae.computing import launched
 from cristae.door.resume import showing_preview, training_folder
+from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import annotators_of
 from cristae.models import ModelLibrary, ModelPackage
@@ -49,6 +50,7 @@ def trained_model(
             team.meet()
             return made
         plan = inspect_and_plan(request, own_device, team.share.parts)
+        _digests(request, team, should_stop)
         train_network(request, plan, folder=work, should_stop=should_stop, device=own_device, team=team)
         team.meet()  # now the first process has put the model there
         return library.find(request.model_name)
@@ -65,12 +67,7 @@ def _trained_in(
 ) -> ModelPackage:
     plan = inspect_and_plan(request, device, team.share.parts)
     # The model's record tells which data it was trained on.
-    digests = [
-        tuple(image_digest(one, should_stop) for one in (image, *annotators_of(truth)))
-        for image, truth in request.pairs
-    ]
-    refuse_twice(digests, [image.name for image, _ in request.pairs])
-    request = replace(request, digests=digests)
+    request = replace(request, digests=_digests(request, team, should_stop))
     # A forest is grown at once: its preview is there when the model is.
     told = on_event if plan.choices.learner == "forest" else showing_preview(on_event, folder)
     trained = train_network(
@@ -80,3 +77,29 @@ def _trained_in(
     if trained.preview:
         on_event(Note(f"What it makes of the part held out is in {made.path / PREVIEW_FILE}."))
     return made
+
+
+def _digests(request: TrainingRequest, team: Team, should_stop: Callable[[], bool]) -> list[tuple[str, ...]]:
+    """Return the digests of images and labels: the first process looks, and what it refuses all refuse.
+
+    Raises
+    ------
+    InvalidInput
+        An image is given twice.
+    """
+
+    def look() -> dict[str, Any]:
+        digests = [
+            tuple(image_digest(one, should_stop) for one in (image, *annotators_of(truth)))
+            for image, truth in request.pairs
+        ]
+        try:
+            refuse_twice(digests, [image.name for image, _ in request.pairs])
+        except InvalidInput as refused:
+            return {"refused": refused.sentence}
+        return {"digests": digests}
+
+    found = team.agree(look)
+    if "refused" in found:
+        raise InvalidInput(found["refused"])
+    return [tuple(digests) for digests in found["digests"]]
