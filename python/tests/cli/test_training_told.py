@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import tifffile
 
 import cristae
-from cristae import cli
+from cristae import cli, door
 from cristae.commands.arguments import label_classes
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
@@ -68,6 +70,33 @@ def test_an_array_is_not_taken_for_its_own_labels(stack: Path) -> None:
     voxels = tifffile.imread(stack / "labels.tif")
     with pytest.raises(InvalidInput, match="the same array"):
         cristae.train(voxels, voxels, model="m", steps=2, settings=TINY)
+
+
+@pytest.mark.parametrize("call", [door.train, door.augment])
+def test_labels_that_are_given_twice_do_not_count_as_those_of_two_people(stack: Path, call: Any) -> None:
+    shutil.copy(stack / "labels.tif", stack / "other.tif")
+    (stack / "link.tif").symlink_to(stack / "labels.tif")
+    where = {"model": "m"} if call is door.train else {"out": stack / "out.tif"}
+    for annotators, told in (
+        (["labels.tif", "other.tif", "labels.tif"], "annotators 1 and 3 are the same, labels.tif, which"),
+        (["other.tif", "labels.tif", "link.tif"], "annotators 2 and 3 are the same, link.tif, which"),
+        (["two.h5:a/labels", "two.h5:/a/labels"], "annotators 1 and 2 are the same, two.h5, which"),
+    ):
+        labels = [f"{stack}{os.sep}{name}" for name in annotators]
+        with pytest.raises(InvalidInput, match=f"^The labels of {told} would give one person two votes"):
+            call(str(stack / "raw.tif"), labels, settings=TINY, **where)
+    voxels = tifffile.imread(stack / "labels.tif")
+    with pytest.raises(InvalidInput, match="annotators 1 and 2 are the same, which"):
+        call(str(stack / "raw.tif"), [voxels, voxels], settings=TINY, **where)
+
+
+def test_the_command_line_refuses_labels_that_are_those_of_an_annotator_too(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = str(stack / "labels.tif")
+    again = f"{stack}{os.sep}.{os.sep}labels.tif"
+    assert cli.main(["train", str(stack / "raw.tif"), labels, *WORDS, "--annotator", again]) == 1
+    assert "The labels of annotators 1 and 2 are the same, labels.tif" in capsys.readouterr().err
 
 
 def labelled(stack: Path, values: dict[int, int]) -> str:

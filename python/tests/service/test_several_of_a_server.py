@@ -162,7 +162,7 @@ def test_a_server_learns_from_all_images_and_annotators_as_the_command_line_does
     assert [len(data.get("further_labels_digests", ())) for data in model.record["data"]] == [2, 0]
     alike = cristae.train(
         raws[0],
-        [one._voxels for one in (theirs, ours, ours)],
+        [theirs._voxels, ours._voxels, ours._voxels.copy()],
         also=[(raws[1], other._voxels)],
         model="m",
         settings=settings,

@@ -186,10 +186,12 @@ def as_labels(
     Raises
     ------
     InvalidInput
-        It cannot be read, or several annotators numbered objects, which nobody can compare.
+        It cannot be read, several annotators numbered objects, which nobody can compare, or the labels of one
+        are given twice.
     """
     annotators = source if isinstance(source, list | tuple) else [source]
     read = [as_masks(one) if target == "masks" else (as_label_image(one), ()) for one in annotators]
+    _refuse_two_votes(annotators, [image.name for image, _ in read])
     labels = voted(
         [image for image, _ in read], target=target, unknown=unknown, empty_sections=empty_sections
     )
@@ -251,23 +253,41 @@ def refuse_same(raw: Any, labels: Any) -> None:
         for one in labels:
             refuse_same(raw, one)
         return
-    if raw is labels:
+    if not _are_one(raw, labels):
+        return
+    if not isinstance(raw, str | Path):
         raise InvalidInput("The image and its labels are the same array. Give the labels of the image.")
-    if not (isinstance(raw, str | Path) and isinstance(labels, str | Path)):
-        return
-    (file, key), (labels_file, labels_key) = split_key(Path(raw)), split_key(Path(labels))
-    if not file.samefile(labels_file):
-        return
+    file, key = split_key(Path(raw))
     if file.suffix.lower() not in HDF5:
         raise InvalidInput(
             f"{file.name} is given as the image and as its labels. Give the file with the labels."
         )
-    key, labels_key = _dataset(file, key), _dataset(file, labels_key)
-    if key == labels_key:
-        raise InvalidInput(
-            f"The dataset {key} of {file.name} is the image and its labels. Name the dataset with the labels "
-            f"behind a colon: {file.name}:NAME."
-        )
+    raise InvalidInput(
+        f"The dataset {_dataset(file, key)} of {file.name} is the image and its labels. Name the dataset "
+        f"with the labels behind a colon: {file.name}:NAME."
+    )
+
+
+def _refuse_two_votes(annotators: Sequence[Any], names: Sequence[str]) -> None:
+    """Refuse labels that are given twice: one person would have two votes."""
+    for later, name in enumerate(names):
+        earlier = next((n for n in range(later) if _are_one(annotators[n], annotators[later])), None)
+        if earlier is not None:
+            raise InvalidInput(
+                f"The labels of annotators {earlier + 1} and {later + 1} are the same"
+                f"{f', {name}' if name else ''}, which would give one person two votes. Give the labels of "
+                "each person once."
+            )
+
+
+def _are_one(source: Any, other: Any) -> bool:
+    """Tell whether two sources are one file, one dataset of a file, or one array."""
+    if not (isinstance(source, str | Path) and isinstance(other, str | Path)):
+        return source is other
+    (file, key), (other_file, other_key) = split_key(Path(source)), split_key(Path(other))
+    if not file.samefile(other_file):
+        return False
+    return file.suffix.lower() not in HDF5 or _dataset(file, key) == _dataset(file, other_key)
 
 
 def _dataset(file: Path, key: str | None) -> str:
