@@ -99,6 +99,13 @@ def test_the_command_line_refuses_labels_that_are_those_of_an_annotator_too(
     assert "The labels of annotators 1 and 2 are the same, labels.tif" in capsys.readouterr().err
 
 
+def test_annotators_are_called_by_their_files(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tifffile.imwrite(stack / "empty.tif", np.zeros((12, 48, 48), np.uint8))
+    words = ["train", str(stack / "raw.tif"), str(stack / "labels.tif"), *WORDS]
+    assert cli.main([*words, "--annotator", str(stack / "empty.tif")]) == 1
+    assert "The labels of annotator 2 (empty.tif) are empty. Leave them out." in capsys.readouterr().err
+
+
 def labelled(stack: Path, values: dict[int, int]) -> str:
     """Write labels with these values in bands of rows: value, number of rows."""
     rows = np.repeat(list(values), list(values.values())).astype(np.uint8)

@@ -102,6 +102,11 @@ def test_labels_that_cannot_be_compared_are_refused() -> None:
         vote([0, 1], [0, 1, 1])
     with pytest.raises(InvalidInput, match="annotator 3 are empty"):
         vote([0, 1], [0, 1], [0, 0])
+    images = [ArrayImage(np.array([row], np.uint8)) for row in ([0, 1], [0, 0], [0, 1, 1])]
+    with pytest.raises(InvalidInput, match=r"annotator 2 \(b\.tif\) are empty"):
+        MajorityVote(images[:2], names=["a.tif", "b.tif"])
+    with pytest.raises(InvalidInput, match=r"annotator 2 \(c\.tif\) have .* of annotator 1 \(a\.tif\) "):
+        MajorityVote(images[::2], names=["a.tif", "c.tif"])
     for labels in ([], [[0, 1]], [[0, 1]] * 17):
         with pytest.raises(InvalidInput, match=f"of 2 to 16 annotators, not of {len(labels)}"):
             vote(*labels)

@@ -191,10 +191,10 @@ def as_labels(
     """
     annotators = source if isinstance(source, list | tuple) else [source]
     read = [as_masks(one) if target == "masks" else (as_label_image(one), ()) for one in annotators]
-    _refuse_two_votes(annotators, [image.name for image, _ in read])
-    labels = voted(
-        [image for image, _ in read], target=target, unknown=unknown, empty_sections=empty_sections
-    )
+    images = [image for image, _ in read]
+    names = [image.name for image in images]
+    _refuse_two_votes(annotators, names)
+    labels = voted(images, target=target, unknown=unknown, empty_sections=empty_sections, names=names)
     return labels, read[0][1]
 
 

@@ -35,6 +35,9 @@ class MajorityVote:
         Whether sections where an annotator drew nothing are without his vote.
     masks
         Whether the channels are masks: any value but 0 is inside. Several channels always are.
+    names
+        What people call the labels of each, for sentences; those of a server's volumes may be older than
+        theirs, and are not given.
 
     Attributes
     ----------
@@ -66,17 +69,22 @@ class MajorityVote:
         unknown: int | None = None,
         empty_are_unknown: bool = True,
         masks: bool = False,
+        names: Sequence[str] = (),
     ) -> None:
         if not 2 <= len(annotators) <= MOST_ANNOTATORS:
             raise InvalidInput(
                 f"A vote takes the labels of 2 to {MOST_ANNOTATORS} annotators, not of {len(annotators)}."
             )
         first = annotators[0]
-        for number, labels in enumerate(annotators[1:], 2):
+        told = [
+            f"annotator {n}{f' ({name})' if name else ''}"
+            for n, name in enumerate(names or [""] * len(annotators), 1)
+        ]
+        for who, labels in zip(told, annotators, strict=True):
             if labels.shape_czyx != first.shape_czyx:
                 raise InvalidInput(
-                    f"The labels of annotator {number} have the shape {labels.shape_czyx} (c, z, y, x), "
-                    f"those of annotator 1 {first.shape_czyx}. All must show the same image."
+                    f"The labels of {who} have the shape {labels.shape_czyx} (c, z, y, x), those of "
+                    f"{told[0]} {first.shape_czyx}. All must show the same image."
                 )
         self.annotators, self._unknown = annotators, unknown
         self.shape_czyx = first.shape_czyx
@@ -87,7 +95,7 @@ class MajorityVote:
         self.notes = tuple(dict.fromkeys(note for labels in annotators for note in labels.notes))
         self._tie = UNKNOWN_VOTE if unknown is None else unknown
         self._looked_at = np.ones((len(annotators), self.shape_czyx[1]), bool)
-        self._looked_at = self._sections_looked_at(empty_are_unknown)
+        self._looked_at = self._sections_looked_at(empty_are_unknown, told)
         agreed, tied = self._counted()
         self.unknown_value = UNKNOWN_VOTE if unknown is None and tied else unknown
         shares = [100 * count / int(np.prod(self.shape_czyx)) for count in (agreed, tied)]
@@ -120,15 +128,15 @@ class MajorityVote:
         unknown = (most == 0) | ((support == most) & (votes != elected)).any(axis=0)
         return np.where(unknown, self._tie, elected), unknown
 
-    def _sections_looked_at(self, empty_are_unknown: bool) -> npt.NDArray[np.bool_]:
+    def _sections_looked_at(self, empty_are_unknown: bool, told: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Return in which sections each annotator drew something, (annotators, z), or all."""
         drawn = np.zeros_like(self._looked_at)
         for box in self._slabs():
             votes, silent = self._votes(box)
             drawn[:, box.start[0] : box.stop[0]] |= ((votes != 0) & ~silent).any(axis=(1, 3, 4))
-        for number, sections in enumerate(drawn, 1):
+        for who, sections in zip(told, drawn, strict=True):
             if not sections.any():
-                raise InvalidInput(f"The labels of annotator {number} are empty. Leave them out.")
+                raise InvalidInput(f"The labels of {who} are empty. Leave them out.")
         return drawn if empty_are_unknown else np.ones_like(drawn)
 
     def _counted(self) -> tuple[int, int]:

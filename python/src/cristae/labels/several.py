@@ -15,6 +15,7 @@ def voted(
     target: Literal["classes", "masks", "instances"],
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "unknown",
+    names: Sequence[str] = (),
 ) -> Image:
     """Return the labels of one annotator as they are, and those of several as what most of them say.
 
@@ -26,6 +27,8 @@ def voted(
         "classes", "masks" (a channel for each) or "instances".
     unknown, empty_sections
         The value of unknown voxels, and what sections are in which an annotator drew nothing.
+    names
+        As for :class:`MajorityVote`.
 
     Raises
     ------
@@ -44,6 +47,7 @@ def voted(
         unknown=unknown,
         empty_are_unknown=empty_sections == "unknown",
         masks=target == "masks",
+        names=names,
     )
 
 
