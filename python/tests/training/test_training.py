@@ -320,6 +320,33 @@ def test_the_plan_says_of_which_of_several_images_it_speaks_and_how_far_annotato
     )
 
 
+@pytest.mark.parametrize("target", ["classes", "masks"])
+def test_the_plan_says_which_of_several_images_lacks_a_class_that_others_have(target: str) -> None:
+    image, mask = blobs(3, 40)
+    other, one = blobs(3, 40, seed=1)
+    both, classes, name = mask.copy(), [], "class 2"
+    both[:, :, 20:] *= 2
+    if target == "masks":
+        both, one = np.stack([mask, both == 2]), np.stack([one, np.zeros_like(one)])
+        classes, name = [LabelClass(1, "er"), LabelClass(2, "mito")], "mito"
+    pairs = [
+        (ArrayImage(image, SERIAL, name="a.tif"), ArrayImage(both.astype(np.uint8))),
+        (ArrayImage(other, SERIAL, name="b.tif"), ArrayImage(one.astype(np.uint8))),
+    ]
+
+    def told(pairs: list[tuple[ArrayImage, ArrayImage]]) -> list[str]:
+        request = TrainingRequest(pairs, "m", target=target, classes=classes, settings=SMALL)
+        return [s for s in inspect_and_plan(request, "cpu").sentences if "unlike in other images" in s]
+
+    assert told(pairs) == [
+        f"Image 2 of 2, b.tif: No {name!r} here, unlike in other images: any among the known voxels are "
+        "learned as something else. If there are some, label them, or mark them as unknown."
+    ]
+    assert told(pairs[:1]) == told([pairs[0], (pairs[1][0], pairs[0][1])]) == []
+    if target == "classes":
+        assert told(pairs[1:]) == []  # the only image
+
+
 def test_of_several_images_the_one_whose_labels_are_refused_is_named() -> None:
     image, mask = blobs(3, 40)
     good = (ArrayImage(image, SERIAL, name="a.tif"), ArrayImage(mask))

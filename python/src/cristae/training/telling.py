@@ -115,7 +115,28 @@ def labels_told(request: TrainingRequest, regions: Sequence["Region"]) -> list[s
         said = [*vote, *region.reading.sentences]
         begin = image_told(number, len(regions), region.image.name)
         told += [begin + said[0], *said[1:]] if said else []
+        lacking = _lacking(region, regions)
+        if lacking:
+            told.append(
+                f"{begin}No {' and no '.join(map(repr, lacking))} here, unlike in other images: any among "
+                "the known voxels are learned as something else. If there are some, label them, or mark them "
+                "as unknown."
+            )
     return told
+
+
+def _lacking(region: "Region", regions: Sequence["Region"]) -> list[str]:
+    """Return the classes or masks that an image has nowhere, and others have."""
+
+    def has(one: "Region", group: tuple[int, ...]) -> bool:
+        return any(one.reading.voxel_counts.get(number, 0) for number in group)
+
+    answers = zip(region.reading.answers, region.reading.groups, strict=True)
+    return [
+        entry.name
+        for entry, group in answers
+        if not has(region, group) and any(has(other, group) for other in regions)
+    ]
 
 
 def ranges_told(request: TrainingRequest) -> list[str]:
