@@ -17,10 +17,8 @@ import argparse
 import json
 import os
 import platform
-from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import mean, stdev
 
 from cristae.computing import prepare_to_train
 
@@ -28,6 +26,7 @@ prepare_to_train()  # as commands and workers do, before torch is loaded
 
 import torch
 from learners import PARTS, Asked, learn
+from page import page
 from splits import read_split
 
 PAGES = Path(__file__).parents[2] / "docs" / "benchmarks"
@@ -70,40 +69,6 @@ def noted() -> list[dict]:
     return [json.loads(line) for line in lines]
 
 
-def report(notes: list[dict]) -> str:
-    """Return the page: a table for each split, a row for each learner, budget and choice."""
-    lines = [
-        "# Learning from few labels, side by side",
-        "",
-        "Written by `benchmarks/learning/run.py` from `learning.jsonl`, with every run. Mean and,",
-        "with more than one seed, standard deviation. Minutes are those of the training; nnU-Net's do not",
-        "count its preprocessing, Cristae's count everything. nnU-Net always predicts with mirror images.",
-    ]
-    for name in sorted({note["split"] for note in notes}):
-        rows = defaultdict(list)
-        for note in notes:
-            if note["split"] == name:
-                rows[note["learner"], note["budget"], note["choices"], note["way"]].append(note)
-        lines += ["", f"## {name}: {rows[next(iter(rows))][0]['question']}", ""]
-        titles = ["learner", "budget", "choices", "predicted", "seeds", "Dice", "IoU", "steps"]
-        titles += ["training, s", "prediction, s"]
-        lines += [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-        for (learner, budget, choices, way), runs in sorted(rows.items()):
-            dice, iou = (spread([run[key] for run in runs]) for key in ("dice", "iou"))
-            steps, *seconds = (mean(run[key] for run in runs) for key in ("steps", "train_s", "predict_s"))
-            lines.append(
-                f"| {learner} | {budget} | {choices} | {way} | {len(runs)} | {dice} | {iou} "
-                f"| {steps:.0f} | {seconds[0]:.0f} | {seconds[1]:.0f} |"
-            )
-    machines = sorted({f"{note['machine']} ({note['day']})" for note in notes})
-    return "\n".join([*lines, "", "Measured on: " + "; ".join(machines) + "."]) + "\n"
-
-
-def spread(values: list[float]) -> str:
-    """Return mean and standard deviation."""
-    return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
-
-
 def main() -> None:
     """Run what was asked for and write the page anew."""
     parser = argparse.ArgumentParser(
@@ -129,7 +94,7 @@ def main() -> None:
             measure(chosen.data, chosen.split, asked)
     if not (notes := noted()):
         parser.error("No run is noted yet: give --split and --data.")
-    REPORT.write_text(report(notes), encoding="utf-8")
+    REPORT.write_text(page(notes), encoding="utf-8")
 
 
 if __name__ == "__main__":
