@@ -65,9 +65,14 @@ public final class Segmentation implements Work {
     ModelOnImage seen = ModelOnImage.of(choices);
     String output =
         choices.word("output", "auto", "labels", "instances", "probabilities", "uncertainty");
+    List<String> moreModels = names(choices.get("more-models", ""));
+    if (moreModels.isEmpty() && choices.has("combine")) {
+      throw choices.wrong(
+          "combine", "left out: it is for several models, and more-models names the others");
+    }
     return new Segmentation(
         seen,
-        names(choices.get("more-models", "")),
+        moreModels,
         choices.word("combine", "mean", "median", "vote"),
         output,
         choices.word("flips", "false", "true").equals("true"),

@@ -168,6 +168,9 @@ class MacroIT {
     String sentence =
         failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny more-models=tiny\");");
     assertTrue(sentence.contains("'tiny' and 'tiny' are the same"), sentence);
+    sentence =
+        failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny combine=vote\");");
+    assertTrue(sentence.contains("combine=vote should be left out"), sentence);
   }
 
   @Test
