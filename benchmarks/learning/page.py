@@ -20,6 +20,7 @@ def page(notes: Notes) -> str:
         "Written by `benchmarks/learning/run.py` from `learning.jsonl`, with every run. Mean and,",
         "with more than one seed, standard deviation. Minutes are those of the training; nnU-Net's do not",
         "count its preprocessing, Cristae's count everything. nnU-Net always predicts with mirror images.",
+        "Runs with a budget of steps may have shared the machine with others: their seconds say nothing.",
     ]
     for name in sorted({note["split"] for note in notes}):
         of_split = [note for note in notes if note["split"] == name]

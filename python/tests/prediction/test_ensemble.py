@@ -113,7 +113,7 @@ def test_what_an_ensemble_says_does_not_depend_on_the_tiles(
 
 def test_one_model_in_a_list_is_that_model(models: list[Any], tissue: NDArray[np.uint8]) -> None:
     assert np.array_equal(predicted(models[:1], tissue), predicted(models[0], tissue))
-    with pytest.raises(InvalidInput, match="'m0' and 'm0' are the same"):
+    with pytest.raises(InvalidInput, match="'m0' is given twice"):
         load_models([models[0], models[0]], "cpu")
 
 

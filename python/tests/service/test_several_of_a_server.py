@@ -148,6 +148,9 @@ def test_a_server_learns_from_all_images_and_annotators_as_the_command_line_does
         done = client.wait(client.submit_training(spec).job_id)
         assert done.state == DONE, done
         plan = next(e.plan for e in client.watch(done.job_id) if e.WhichOneof("event") == "plan")
+        again = client.wait(client.submit_training(spec).job_id)
+        told = [e.message.sentence for e in client.watch(again.job_id) if e.WhichOneof("event") == "message"]
+        assert [sentence for sentence in told if sentence.startswith("The model 'm' of 2")]
         asked = prediction(client, "m")
         found = []
         for raw in raws:

@@ -34,6 +34,14 @@ def test_a_folder_of_slices_is_sorted_by_number(tmp_path, suffix):
     assert "1 files of other kinds" in image.notes[0]
 
 
+def test_a_folder_in_which_a_slice_seems_to_be_missing_says_so(tmp_path):
+    for z in (1, 2, 4, 5, 6):
+        tifffile.imwrite(tmp_path / f"s{z:03}.tif", STACK[0])
+    image = open_image(tmp_path)
+    assert image.shape_czyx[1] == 5
+    assert [note for note in image.notes if "missing between s002.tif and s004.tif" in note]
+
+
 def test_slices_that_differ_are_named(tmp_path):
     tifffile.imwrite(tmp_path / "a1.tif", STACK[0])
     tifffile.imwrite(tmp_path / "a2.tif", STACK[1, :10])

@@ -77,13 +77,22 @@ def refuse_unlike(named: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     for number, (name, record) in enumerate(others, 1):
         for other, theirs in named[:number]:
             if theirs["weights_sha256"] == record["weights_sha256"]:
-                raise InvalidInput(f"The models {other!r} and {name!r} are the same. Give different ones.")
+                raise InvalidInput(_same_told(other, name))
         for what, of in _COMPARED.items():
             if not _like(of(first), of(record)):
                 raise InvalidInput(
                     f"The models {first_name!r} and {name!r} cannot be combined: {what} {_told(of(first))} "
                     f"of the one, {_told(of(record))} of the other. Choose models that were trained alike."
                 )
+
+
+def _same_told(one: str, other: str) -> str:
+    if one == other:
+        return f"The model {one!r} is given twice. Give different ones."
+    return (
+        f"The models {one!r} and {other!r} have the same weights: the same images and labels with the same "
+        "seed give the same model. Train one of them with another seed, or on other data."
+    )
 
 
 def _stride(record: Mapping[str, Any]) -> list[int]:

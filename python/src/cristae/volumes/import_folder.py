@@ -3,6 +3,8 @@
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,36 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     """
     parts = re.split(r"(\d+)", name.lower())
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
+
+
+def gaps_told(folder: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Say where a slice seems to be missing: names that are numbered evenly but for a gap.
+
+    Examples
+    --------
+    >>> gaps_told("stack", ["s1.tif", "s2.tif", "s4.tif", "s5.tif"])[0][:66]
+    'In the folder stack a slice seems to be missing between s2.tif and'
+    >>> gaps_told("stack", ["s10.tif", "s20.tif", "s30.tif"]), gaps_told("stack", ["a.tif", "b.tif"])
+    ((), ())
+    >>> gaps_told("stack", ["at 1203.tif", "at 1217.tif", "at 1220.tif"])
+    ()
+    """
+    parts = [natural(name) for name in names]
+    varying = [place for place, values in enumerate(zip(*parts, strict=False)) if len(set(values)) > 1]
+    if len({len(one) for one in parts}) > 1 or len(varying) != 1:
+        return ()
+    numbers = [one[varying[0]][1] for one in parts]
+    steps = [b - a for a, b in pairwise(numbers) if isinstance(a, int) and isinstance(b, int)]
+    if len(steps) < len(numbers) - 1:
+        return ()
+    gaps = [place for place, step in enumerate(steps) if step > min(steps)]
+    if not gaps or len(gaps) * 3 > len(steps):  # numbers such as times are not even at all
+        return ()
+    more = f" (and at {len(gaps) - 1} more places)" if len(gaps) > 1 else ""
+    return (
+        f"In the folder {folder} a slice seems to be missing between {names[gaps[0]]} and "
+        f"{names[gaps[0] + 1]}{more}: the slices are taken as if they lay side by side.",
+    )
 
 
 class SliceFolder:
@@ -65,9 +97,8 @@ class SliceFolder:
         self.dtype: np.dtype[Any] = first.dtype
         self.shape_czyx = check_shape((1, len(self._slices), *first.shape_yx))
         left_out = len(entries) - len(self._slices)
-        self.notes: tuple[str, ...] = (
-            (f"{left_out} files of other kinds in {path.name} were left out.",) if left_out else ()
-        )
+        others = (f"{left_out} files of other kinds in {path.name} were left out.",) if left_out else ()
+        self.notes: tuple[str, ...] = (*others, *gaps_told(path.name, [one.name for one in self._slices]))
         self._recent: OrderedDict[int, Voxels] = OrderedDict()
         self._lock = threading.Lock()
 

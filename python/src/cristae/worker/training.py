@@ -1,8 +1,11 @@
 """One training job: from volumes of the store to a model in the library."""
 
 import logging
+from datetime import datetime
 from typing import Literal
 
+from cristae.errors import CristaeError, NotFound
+from cristae.events import Note
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import TrainingSpec
@@ -75,7 +78,20 @@ def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> Jo
         device=order.device,
     )
     record = {**trained.record, "job_id": order.job_id}
+    _tell_replaced(library, spec.model_name, line)
     return JobResult(model_name=library.add(record, trained.weights, trained.preview).name)
+
+
+def _tell_replaced(library: ModelLibrary, name: str, line: Line) -> None:
+    """Say which model makes room: perhaps one that came while this training waited or ran."""
+    try:
+        day = datetime.fromtimestamp(library.get(name).created_s).astimezone()
+    except NotFound:
+        return
+    except CristaeError:
+        line.tell(Note(f"A model '{name}' that could not be read is replaced."))
+        return
+    line.tell(Note(f"The model '{name}' of {day:%Y-%m-%d %H:%M} is replaced."))
 
 
 def budget_of(spec: TrainingSpec) -> Budget:

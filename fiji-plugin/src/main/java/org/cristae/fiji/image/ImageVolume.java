@@ -28,6 +28,11 @@ import org.cristae.v1.VoxelSize;
 public final class ImageVolume implements BlockSource {
   private static final int MAX_NAME_LENGTH = 120;
 
+  /** So much of the end of a longer title is kept: titles often differ there only. */
+  private static final int END_LENGTH = 40;
+
+  private static final String LEFT_OUT = "...";
+
   private final String title;
   private final ImageStack stack;
   private final PlaneOrder order;
@@ -45,6 +50,19 @@ public final class ImageVolume implements BlockSource {
   private final Object[] slab;
   private int slabChannel = -1;
   private int slabSection = -1;
+
+  /**
+   * A title as the name of a volume: without control characters, of a long one beginning and end.
+   */
+  static String name(String title) {
+    int[] points = title.codePoints().map(c -> Character.isISOControl(c) ? ' ' : c).toArray();
+    if (points.length <= MAX_NAME_LENGTH) {
+      return new String(points, 0, points.length);
+    }
+    int begin = MAX_NAME_LENGTH - LEFT_OUT.length() - END_LENGTH;
+    String end = new String(points, points.length - END_LENGTH, END_LENGTH);
+    return new String(points, 0, begin) + LEFT_OUT + end;
+  }
 
   private ImageVolume(
       ImagePlus image, VoxelSize voxelSize, List<LabelClass> classes, boolean nanAllowed)
@@ -64,7 +82,7 @@ public final class ImageVolume implements BlockSource {
             .setShape(grid.shape())
             .setBlockShape(grid.blockShape())
             .setDataType(type)
-            .setName(title.length() > MAX_NAME_LENGTH ? title.substring(0, MAX_NAME_LENGTH) : title)
+            .setName(name(title))
             .addAllClasses(classes);
     if (voxelSize != null) {
       builder.setVoxelSize(voxelSize);

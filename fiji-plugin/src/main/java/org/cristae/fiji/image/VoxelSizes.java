@@ -3,11 +3,15 @@ package org.cristae.fiji.image;
 import ij.measure.Calibration;
 import java.util.Locale;
 import java.util.Optional;
+import org.cristae.v1.VolumeSpec;
 import org.cristae.v1.VoxelSize;
 
 /** ImageJ's calibration as a voxel size in nanometres, and back. */
 public final class VoxelSizes {
   private static final int MAX_UNIT_LENGTH = 32;
+
+  /** What a change of units may change. */
+  private static final double ROUNDING = 1e-6;
 
   private VoxelSizes() {}
 
@@ -26,6 +30,22 @@ public final class VoxelSizes {
             .build();
     boolean valid = isLength(size.getZNm()) && isLength(size.getYNm()) && isLength(size.getXNm());
     return valid ? Optional.of(size) : Optional.empty();
+  }
+
+  /** True if an image has voxels of the size of those of a volume, or neither tells a size. */
+  public static boolean areLike(Calibration calibration, VolumeSpec volume) {
+    Optional<VoxelSize> ours = of(calibration);
+    if (!ours.isPresent() || !volume.hasVoxelSize()) {
+      return !ours.isPresent() && !volume.hasVoxelSize();
+    }
+    VoxelSize theirs = volume.getVoxelSize();
+    return areLike(ours.get().getZNm(), theirs.getZNm())
+        && areLike(ours.get().getYNm(), theirs.getYNm())
+        && areLike(ours.get().getXNm(), theirs.getXNm());
+  }
+
+  private static boolean areLike(double nm, double otherNm) {
+    return Math.abs(nm - otherNm) <= ROUNDING * Math.max(nm, otherNm);
   }
 
   /** A calibration that shows {@code size} in the person's unit. */

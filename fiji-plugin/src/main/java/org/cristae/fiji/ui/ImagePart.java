@@ -8,6 +8,7 @@ import java.util.regex.Pattern;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.v1.Box;
+import org.cristae.v1.ErrorCode;
 import org.cristae.v1.SectionRange;
 
 /** A part of an image: some slices, and in them all or the rectangle around a selection. */
@@ -57,6 +58,14 @@ final class ImagePart {
 
   private static Rectangle rectangle(Choices choices, ImagePlus image) throws CristaeException {
     Rectangle all = new Rectangle(image.getWidth(), image.getHeight());
+    if (!choices.has(KEY) && isOutside(image.getRoi(), all)) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          "The selection of \""
+              + image.getTitle()
+              + "\" lies outside of the image. Select a part of the image (or nothing, for whole"
+              + " slices), or say part=whole.");
+    }
     String text = choices.get(KEY, proposed(image)).replace(" ", "");
     if (text.equals(WHOLE)) {
       return all;
@@ -82,7 +91,14 @@ final class ImagePart {
             + " pixels");
   }
 
-  /** The rectangle around the selection of an image in words; whole slices if it has none. */
+  private static boolean isOutside(Roi selection, Rectangle all) {
+    return selection != null && selection.isArea() && !selection.getBounds().intersects(all);
+  }
+
+  /**
+   * The rectangle around the selection of an image in words; whole slices if it has none, or one
+   * without an area, such as a line.
+   */
   static String proposed(ImagePlus image) {
     Roi selection = image.getRoi();
     if (selection == null || !selection.isArea()) {

@@ -11,6 +11,7 @@ import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.image.LayerMaps;
 import org.cristae.fiji.image.ReceivedVolume;
+import org.cristae.fiji.image.VoxelSizes;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.fiji.labels.MaskChannels;
 import org.cristae.v1.ErrorCode;
@@ -120,8 +121,10 @@ public final class Results {
   private static ImagePlus openSource(Client client, Job job, Volume volume)
       throws CristaeException {
     ImagePlus open = OpenImages.titled(sourceName(client, job));
+    // A title says little: another "raw.tif" must not lend its calibration to this result.
     boolean same =
         open != null
+            && VoxelSizes.areLike(open.getCalibration(), volume.getSpec())
             && open.getWidth() == volume.getSpec().getShape().getX()
             && open.getHeight() == volume.getSpec().getShape().getY()
             && open.getStackSize() == open.getNChannels() * volume.getSpec().getShape().getZ();

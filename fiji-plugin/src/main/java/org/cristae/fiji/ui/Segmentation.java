@@ -66,6 +66,9 @@ public final class Segmentation implements Work {
     String output =
         choices.word("output", "auto", "labels", "instances", "probabilities", "uncertainty");
     List<String> moreModels = names(choices.get("more-models", ""));
+    if (moreModels.isEmpty() && choices.has("more-models")) {
+      throw choices.wrong("more-models", "the names of further models, with commas between");
+    }
     if (moreModels.isEmpty() && choices.has("combine")) {
       throw choices.wrong(
           "combine", "left out: it is for several models, and more-models names the others");

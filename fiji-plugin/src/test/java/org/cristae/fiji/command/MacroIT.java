@@ -167,7 +167,7 @@ class MacroIT {
     assertEquals("vote", spec.getCombine());
     String sentence =
         failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny more-models=tiny\");");
-    assertTrue(sentence.contains("'tiny' and 'tiny' are the same"), sentence);
+    assertTrue(sentence.contains("'tiny' is given twice"), sentence);
     sentence =
         failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny combine=vote\");");
     assertTrue(sentence.contains("combine=vote should be left out"), sentence);

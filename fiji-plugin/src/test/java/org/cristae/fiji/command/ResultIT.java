@@ -192,15 +192,34 @@ class ResultIT {
       recorder.close();
     }
     RealImageJ.closeAll();
+    ImagePlus again = openedFromJobs("activations", TITLE);
+    assertEquals("micron", again.getCalibration().getUnit());
+    assertEquals(0.064, again.getCalibration().getX(0.0), 1e-9);
+  }
+
+  @Test
+  void anotherImageOfTheSameTitleLendsItsCalibrationToNoResult() throws Exception {
+    RealImageJ.stack("little.tif", 3, 1);
+    macro("run(\"Cristae Segment\", \"image=little.tif model=little\");");
+    RealImageJ.closeAll();
+    ImagePlus other = RealImageJ.stack("little.tif", 3, 2);
+    other.getCalibration().setUnit("nm");
+    other.getCalibration().pixelWidth = 50;
+    ImagePlus labels = openedFromJobs("segmentation", "little-little.tif");
+    assertEquals("micron", labels.getCalibration().getUnit());
+    assertEquals(0.008, labels.getCalibration().pixelWidth, 1e-9);
+    assertEquals(0.04, labels.getCalibration().pixelDepth, 1e-9);
+  }
+
+  /** Opens the result of the newest job, which is of this kind, from the list of jobs. */
+  private static ImagePlus openedFromJobs(String kind, String title) throws Exception {
     menu("Cristae Jobs");
     Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
     JTable table = (JTable) child(jobs, part -> part instanceof JTable);
     await("the list", () -> table.getRowCount() > 0 ? table : null);
-    assertEquals("activations", table.getValueAt(0, 1));
+    assertEquals(kind, table.getValueAt(0, 1));
     SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
     click(jobs, "Open Result");
-    ImagePlus again = await("the result", () -> WindowManager.getImage(TITLE));
-    assertEquals("micron", again.getCalibration().getUnit());
-    assertEquals(0.064, again.getCalibration().getX(0.0), 1e-9);
+    return await("the result", () -> WindowManager.getImage(title));
   }
 }

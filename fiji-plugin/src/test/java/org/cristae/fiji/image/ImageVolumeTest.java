@@ -336,4 +336,15 @@ class ImageVolumeTest {
     assertEquals(3, result.getCalibration().xOrigin);
     assertEquals(3, result.getCurrentSlice());
   }
+
+  @Test
+  void aTitleIsTheNameOfAVolumeWithBeginningAndEndAndNoControlCharacters() {
+    assertEquals("stack.tif", ImageVolume.name("stack.tif"));
+    assertEquals("a b c.tif", ImageVolume.name("a\tb\nc.tif"));
+    String longest = String.join("", Collections.nCopies(120, "\ud83d\udd2c"));
+    assertEquals(longest, ImageVolume.name(longest));
+    String name = ImageVolume.name(longest + "_left.tif");
+    assertEquals(120, name.codePointCount(0, name.length()));
+    assertTrue(name.startsWith("\ud83d\udd2c") && name.endsWith("_left.tif"), name);
+  }
 }

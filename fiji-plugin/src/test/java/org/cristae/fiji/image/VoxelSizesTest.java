@@ -2,8 +2,10 @@ package org.cristae.fiji.image;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.measure.Calibration;
+import org.cristae.v1.VolumeSpec;
 import org.cristae.v1.VoxelSize;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,6 +52,21 @@ class VoxelSizesTest {
     assertEquals(before.getUnit(), after.getUnit());
     assertEquals(before.pixelDepth, after.pixelDepth, 1e-12);
     assertEquals(before.pixelWidth, after.pixelWidth, 1e-12);
+  }
+
+  @Test
+  void sizesAreAlikeWhateverTheirUnit() {
+    VoxelSize size = VoxelSizes.of(calibration("nm")).get();
+    VolumeSpec sized = VolumeSpec.newBuilder().setVoxelSize(size).build();
+    Calibration micron = calibration("micron");
+    assertFalse(VoxelSizes.areLike(micron, sized));
+    micron.pixelWidth = 0.004;
+    micron.pixelHeight = 0.005;
+    micron.pixelDepth = 0.05;
+    assertTrue(VoxelSizes.areLike(micron, sized));
+    assertFalse(VoxelSizes.areLike(new Calibration(), sized));
+    assertFalse(VoxelSizes.areLike(micron, VolumeSpec.getDefaultInstance()));
+    assertTrue(VoxelSizes.areLike(new Calibration(), VolumeSpec.getDefaultInstance()));
   }
 
   @Test

@@ -55,6 +55,14 @@ class ImagePartTest {
   }
 
   @Test
+  void aSelectionOutsideOfTheImageIsRefusedUnlessAPartIsNamed() throws Exception {
+    image.setRoi(new Roi(50, 5, 8, 6));
+    CristaeException e = assertThrows(CristaeException.class, () -> part(""));
+    assertTrue(e.getMessage().contains("\"stack.tif\" lies outside of the image"), e.getMessage());
+    assertEquals(box(3, 4, 0, 30, 0, 40), part("part=whole"));
+  }
+
+  @Test
   void whatIsSaidCountsAlsoWithASelection() throws Exception {
     image.setRoi(new Roi(10, 5, 8, 6));
     assertEquals(box(1, 3, 0, 30, 0, 40), part("slices=2-3 part=whole"));
