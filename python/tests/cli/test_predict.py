@@ -87,7 +87,7 @@ def test_several_models_answer_together(
     assert cli.main([*words, "--model", "neurons-2"]) == 1
     assert "'mito' and 'neurons-2' cannot be combined" in capsys.readouterr().err
     assert cli.main([*words, "--model", "mito"]) == 1
-    assert "'mito' and 'mito' are the same" in capsys.readouterr().err
+    assert "'mito' is given twice" in capsys.readouterr().err
     assert cli.main([*words, "--model", "mito-2", "--combine", "vote"]) == 0
     assert json.loads(capsys.readouterr().out) == {"out": str(out), "model": ["mito", "mito-2"]}
     in_memory = cristae.predict(tifffile.imread(stack), model=["mito", "mito-2"], combine="vote")

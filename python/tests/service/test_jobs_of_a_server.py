@@ -119,7 +119,7 @@ def test_several_models_answer_together_and_all_of_them_are_told_to_the_worker(c
 
 def test_models_that_do_not_go_together_are_refused_before_they_are_queued(client):
     client.wait(client.submit_training(training(client, model="alone")).job_id)
-    with pytest.raises(InvalidInput, match="'alone' and 'alone' are the same"):
+    with pytest.raises(InvalidInput, match="'alone' is given twice"):
         client.submit_prediction(prediction(client, "alone", more_models=["alone"]))
     with pytest.raises(InvalidInput, match="combined by mean, median, vote, not 'sum'"):
         client.submit_prediction(prediction(client, "alone", combine="sum"))
