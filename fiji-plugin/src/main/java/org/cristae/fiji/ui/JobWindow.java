@@ -21,6 +21,7 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
+import org.cristae.v1.JobKind;
 import org.cristae.v1.LabelClass;
 
 /**
@@ -108,12 +109,18 @@ public final class JobWindow implements JobListener {
     Look.onEventThread(
         () -> {
           JobWindow window = OF_JOBS.get(job.getJobId());
-          if (window != null && window.frame.isDisplayable() && !window.ended) {
+          // The window of a segmentation that ended is not asked for: its result is, once more.
+          boolean tells = window != null && (!window.ended || isTraining(job));
+          if (tells && window.frame.isDisplayable()) {
             window.frame.toFront();
           } else {
             start(new Attachment(job));
           }
         });
+  }
+
+  private static boolean isTraining(Job job) {
+    return job.getKind() == JobKind.JOB_KIND_TRAINING;
   }
 
   private void run() {

@@ -194,7 +194,10 @@ public final class JobsWindow {
   private void selectionChanged() {
     Job job = selected();
     boolean open = job != null && !Jobs.isEnd(job.getState());
-    follow.setEnabled(open);
+    boolean isTraining = job != null && job.getKind() == JobKind.JOB_KIND_TRAINING;
+    // What a training told is kept: its plan, curves and preview can be seen when it has ended.
+    follow.setText(isTraining && !open ? "Show" : "Follow");
+    follow.setEnabled(open || isTraining);
     cancel.setEnabled(open && job.getState() != JobState.JOB_STATE_CANCELLING);
     result.setEnabled(
         job != null

@@ -36,6 +36,7 @@ import javax.swing.JList;
 import javax.swing.JTable;
 import javax.swing.SwingUtilities;
 import javax.swing.plaf.basic.BasicHTML;
+import javax.swing.text.JTextComponent;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Patience;
@@ -313,12 +314,22 @@ class DialogIT {
             .getBudget()
             .getMinutes();
     assertEquals(30, minutes, "what was typed into the budget");
+    await("its plan", () -> child(window, part -> says(part, "the network works")));
     click(window, "Close");
     await("the end of the window", () -> window.isShowing() ? null : this);
     click(jobs, "Follow");
     Window again = await("another window", () -> frame("Cristae: Training long"));
     click(again, "Cancel");
     awaitFirst(table, "long", "cancelled");
+    click(jobs, "Show");
+    SwingUtilities.invokeAndWait(() -> {});
+    assertEquals(1, frames("Cristae: Training long"), "its window is there still");
+    click(again, "Close");
+    await("the end of the window", () -> again.isShowing() ? null : this);
+    click(jobs, "Show");
+    Window ended = await("the ended training", () -> frame("Cristae: Training long"));
+    await("its last words", () -> child(ended, part -> says(part, "Cancelled.")));
+    await("its plan", () -> child(ended, part -> says(part, "the network works")));
   }
 
   @Test
@@ -361,6 +372,9 @@ class DialogIT {
   }
 
   private static boolean says(Component part, String text) {
+    if (part instanceof JTextComponent) {
+      return ((JTextComponent) part).getText().contains(text);
+    }
     return part instanceof JLabel && ((JLabel) part).getText().contains(text);
   }
 
