@@ -17,6 +17,7 @@ from cristae.labels import check_same_shape
         ((5, 1, 8, 6), (1, 5, 8, 6), "read as channels"),
         ((10, 1, 8, 6), (2, 5, 8, 6), "mixed up"),
         ((1, 10, 8, 6), (2, 5, 8, 6), "section per channel"),
+        ((1, 5, 8, 6), (5, 1, 8, 6), "sections of the image look stored as channels"),
         ((1, 4, 8, 6), (1, 5, 8, 6), "1 section is missing in the labels"),
         ((1, 3, 8, 6), (1, 5, 8, 6), "2 sections are missing in the labels"),
         ((1, 6, 8, 6), (1, 5, 8, 6), "1 section too many"),

@@ -11,7 +11,7 @@ folder. From another machine reach it through an SSH tunnel; beyond loopback it 
 certificate.
 """
 EXAMPLE = """\
-  cristae serve --port 50051
+  cristae serve --port 7867
 """
 
 
@@ -43,8 +43,8 @@ def port(text: str) -> int:
 
     Examples
     --------
-    >>> port("50051")
-    50051
+    >>> port("7867")
+    7867
     """
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port; ports are 0 to 65535")

@@ -166,7 +166,7 @@ def find_masks(
     if count > MOST_MASKS:
         raise InvalidInput(
             f"The {what} have {count} channels, one for each mask; at most {MOST_MASKS} are taken. "
-            "Are sections stored as channels?"
+            "Are they sections, stored as channels? Then set them as slices (in ImageJ: Image > Properties)."
         )
     found: set[int] = set()
     for number, image in enumerate(images):
@@ -178,8 +178,13 @@ def find_masks(
             found |= set(fastremap.unique(bits[~is_unknown]).tolist())
             if len(found) > MOST_COMBINATIONS + 1:
                 raise InvalidInput(
-                    f"The masks overlap in more than {MOST_COMBINATIONS} ways, which is too many. "
-                    "Train fewer masks at once."
+                    f"The {count} masks overlap in more than {MOST_COMBINATIONS} ways, which is too many. "
+                    + (
+                        "Are they sections, stored as channels? Then set them as slices (in ImageJ: Image > "
+                        "Properties); else train fewer masks at once."
+                        if image.shape_czyx[1] == 1
+                        else "Train fewer masks at once."
+                    )
                 )
     return Masks(
         named,

@@ -80,6 +80,11 @@ def _likely_cause(
         return f"rows and columns look swapped. Transpose the {labels}."
     if sorted(labels_zyx) == sorted(image_zyx):
         return f"the axes look transposed. Bring the {labels} into the order z, y, x."
+    if iz == 1 < image_channels and (lz, ly, lx) == (image_channels, iy, ix):
+        return (
+            f"the sections of the {image} look stored as channels. If so, set them as slices (in ImageJ: "
+            f"Image > Properties) and save it again; if they are channels, keep one section of the {labels}."
+        )
     if lz == iz * image_channels and (ly, lx) == (iy, ix) and image_channels > 1:
         return f"the {labels} have a section per channel. Keep one section per z."
     if (ly, lx) == (iy, ix):

@@ -107,7 +107,7 @@ class ModelLibrary:
             return settled
         there = self.names()
         if not there:
-            raise NotFound(f"There is no model {name!r}, nor any other yet. Train one first.")
+            raise NotFound(f"There is no model {name!r}, nor any other yet: a training makes one.")
         shown = ", ".join(there[:20]) + (f" and {len(there) - 20} more" if len(there) > 20 else "")
         raise NotFound(f"There is no model {name!r}. There are: {shown}.")
 

@@ -157,7 +157,7 @@ class Frame:
         channels = image.shape_czyx[0]
         if channels != len(preprocessing.statistics.mean):
             raise InvalidInput(
-                f"The image has {channels} channel(s), the model was trained on "
+                f"The image has {channels} channel{'' if channels == 1 else 's'}, the model was trained on "
                 f"{len(preprocessing.statistics.mean)}. Choose an image with the same channels."
             )
         self.image = image

@@ -154,10 +154,11 @@ def _check_prediction(house: House, spec: PredictionSpec) -> str:
     if spec.output != "activations" and spec.output not in model.record["outputs"]:
         able = ", ".join(model.record["outputs"])
         raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")
-    if image.shape_czyx[0] != model.record["channels"]:
+    channels = image.shape_czyx[0]
+    if channels != model.record["channels"]:
         raise InvalidInput(
-            f"The image has {image.shape_czyx[0]} channel(s); the model '{model.name}' was trained on "
-            f"{model.record['channels']}. Choose another model, or split the channels."
+            f"The image has {channels} channel{'' if channels == 1 else 's'}; the model '{model.name}' was "
+            f"trained on {model.record['channels']}. Choose another model, or split the channels."
         )
     refuse_unlike([(name, house.library.get(name).record) for name in (spec.model_name, *spec.more_models)])
     return f"{image.name or 'image'} with {' + '.join((spec.model_name, *spec.more_models))}"

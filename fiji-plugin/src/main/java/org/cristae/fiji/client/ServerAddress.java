@@ -38,7 +38,7 @@ public final class ServerAddress {
         ErrorCode.ERROR_CODE_INVALID_INPUT,
         "\""
             + text
-            + "\" is not the address of a server. Write host:port, for example 127.0.0.1:50051, or"
+            + "\" is not the address of a server. Write host:port, for example 127.0.0.1:7867, or"
             + " https://host:port for an encrypted one.");
   }
 

@@ -8,6 +8,7 @@ import ij.plugin.PlugIn;
 import ij.plugin.frame.Recorder;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.ui.Choices;
 import org.cristae.fiji.ui.Failures;
 import org.cristae.fiji.ui.JobWindow;
 import org.cristae.fiji.ui.Results;
@@ -66,6 +67,39 @@ abstract class Command implements PlugIn {
     }
     // A macro gets the sentence as it is; ImageJ's own dialog does not break lines.
     IJ.error("Cristae", interpreter == null ? wrapped(failure.getMessage()) : failure.getMessage());
+  }
+
+  /** A dialog: the choices of the person, or null. */
+  interface Dialog {
+    Choices ask() throws CristaeException;
+  }
+
+  /** Makes work of choices, or refuses them. */
+  interface Preparation {
+    Work prepare(Choices choices) throws CristaeException;
+  }
+
+  /** Asks the person, and begins what was chosen. A choice that cannot be is asked for again. */
+  static void ask(Dialog dialog, Preparation preparation) throws CristaeException {
+    while (true) {
+      Choices choices = dialog.ask();
+      if (choices == null) {
+        throw dismissed();
+      }
+      Work work;
+      try {
+        work = preparation.prepare(choices);
+      } catch (CristaeException e) {
+        if (e.code() != ErrorCode.ERROR_CODE_INVALID_INPUT || IJ.isMacro()) {
+          throw e;
+        }
+        IJ.error("Cristae", wrapped(e.getMessage()));
+        continue; // the dialog remembers what was chosen
+      }
+      choices.record();
+      begin(work);
+      return;
+    }
   }
 
   /** What a dialog that was cancelled is: nothing is recorded, and a macro that opened it ends. */

@@ -1,7 +1,6 @@
 package org.cristae.fiji.command;
 
 import org.cristae.fiji.client.CristaeException;
-import org.cristae.fiji.ui.Choices;
 import org.cristae.fiji.ui.SegmentDialog;
 import org.cristae.fiji.ui.Segmentation;
 
@@ -14,12 +13,6 @@ public final class Segment extends Command {
 
   @Override
   void interactive() throws CristaeException {
-    Choices choices = SegmentDialog.ask();
-    if (choices == null) {
-      throw dismissed();
-    }
-    Segmentation segmentation = Segmentation.prepare(choices);
-    choices.record();
-    begin(segmentation);
+    ask(SegmentDialog::ask, Segmentation::prepare);
   }
 }

@@ -3,7 +3,6 @@ package org.cristae.fiji.command;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.ui.ActivationMaps;
 import org.cristae.fiji.ui.ActivationsDialog;
-import org.cristae.fiji.ui.Choices;
 
 /** Plugins > Cristae > Cristae Show Activations: what a layer of a network makes of an image. */
 public final class ShowActivations extends Command {
@@ -14,12 +13,6 @@ public final class ShowActivations extends Command {
 
   @Override
   void interactive() throws CristaeException {
-    Choices choices = ActivationsDialog.ask();
-    if (choices == null) {
-      throw dismissed();
-    }
-    ActivationMaps maps = ActivationMaps.prepare(choices);
-    choices.record();
-    begin(maps);
+    ask(ActivationsDialog::ask, ActivationMaps::prepare);
   }
 }

@@ -1,7 +1,6 @@
 package org.cristae.fiji.command;
 
 import org.cristae.fiji.client.CristaeException;
-import org.cristae.fiji.ui.Choices;
 import org.cristae.fiji.ui.TrainDialog;
 import org.cristae.fiji.ui.Training;
 import org.cristae.fiji.ui.TrainingChoices;
@@ -15,12 +14,6 @@ public final class Train extends Command {
 
   @Override
   void interactive() throws CristaeException {
-    Choices choices = TrainDialog.ask();
-    if (choices == null) {
-      throw dismissed();
-    }
-    Training training = Training.prepare(choices);
-    choices.record();
-    begin(training);
+    ask(TrainDialog::ask, Training::prepare);
   }
 }

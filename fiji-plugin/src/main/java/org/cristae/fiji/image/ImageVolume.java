@@ -33,6 +33,9 @@ public final class ImageVolume implements BlockSource {
 
   private static final String LEFT_OUT = "...";
 
+  /** So many channels are more often slices that another program saved without a word. */
+  private static final int FEWEST_DOUBTED_CHANNELS = 5;
+
   private final String title;
   private final ImageStack stack;
   private final PlaneOrder order;
@@ -170,9 +173,18 @@ public final class ImageVolume implements BlockSource {
 
   /** What is to be said of the order of its planes; empty if there is nothing strange. */
   public String doubt() {
-    return order.isTimeTakenAsSections()
-        ? "\"" + title + "\" is a time series; its time points are taken as slices."
-        : "";
+    if (order.isTimeTakenAsSections()) {
+      return "\"" + title + "\" is a time series; its time points are taken as slices.";
+    }
+    if (order.sections() == 1 && order.channels() >= FEWEST_DOUBTED_CHANNELS) {
+      return "\""
+          + title
+          + "\" has "
+          + order.channels()
+          + " channels and one slice. If these are slices, say so in Image > Properties, and begin"
+          + " again.";
+    }
+    return "";
   }
 
   @Override

@@ -29,6 +29,7 @@ final class RoiDrawing extends VirtualStack {
   private final int unknown;
   private final boolean isKnownByRois;
   private final Map<Integer, List<Consumer<ImageProcessor>>> strokes = new HashMap<>();
+  private final Map<Integer, Set<Integer>> valuesOfPlane = new HashMap<>();
   private final Set<Integer> sectionsWithRois = new HashSet<>();
 
   /**
@@ -52,7 +53,7 @@ final class RoiDrawing extends VirtualStack {
     Roi copy = (Roi) roi.clone();
     if (!(copy instanceof PointRoi)) {
       int z = source.sectionOf(roi, current);
-      add(roi, channel, z, section -> draw(copy, value, section));
+      add(roi, channel, z, value, section -> draw(copy, value, section));
       return;
     }
     int width = strokeWidth(copy);
@@ -64,6 +65,7 @@ final class RoiDrawing extends VirtualStack {
           roi,
           channel,
           source.sectionOf((PointRoi) copy, i, current),
+          value,
           section -> {
             section.setValue(value);
             section.setLineWidth(width);
@@ -91,7 +93,7 @@ final class RoiDrawing extends VirtualStack {
     return true;
   }
 
-  private void add(Roi roi, int channel, int z, Consumer<ImageProcessor> stroke)
+  private void add(Roi roi, int channel, int z, int value, Consumer<ImageProcessor> stroke)
       throws CristaeException {
     if (z >= source.sections()) {
       throw new CristaeException(
@@ -106,8 +108,31 @@ final class RoiDrawing extends VirtualStack {
               + source.sections()
               + ". Were the ROIs drawn on another image? Remove those that do not belong here.");
     }
-    strokes.computeIfAbsent(drawn.plane(channel, z), n -> new ArrayList<>()).add(stroke);
+    int plane = drawn.plane(channel, z);
+    strokes.computeIfAbsent(plane, n -> new ArrayList<>()).add(stroke);
+    valuesOfPlane.computeIfAbsent(plane, n -> new HashSet<>()).add(value);
     sectionsWithRois.add(z);
+  }
+
+  /** The values that were drawn, and of which what was drawn later left no voxel. */
+  Set<Integer> hidden() {
+    Set<Integer> left = new HashSet<>();
+    valuesOfPlane.values().forEach(left::addAll);
+    for (Map.Entry<Integer, Set<Integer>> plane : valuesOfPlane.entrySet()) {
+      Set<Integer> sought = new HashSet<>(plane.getValue());
+      sought.retainAll(left);
+      if (sought.isEmpty()) {
+        continue;
+      }
+      ImageProcessor section = getProcessor(plane.getKey());
+      for (int i = 0; i < section.getPixelCount() && !sought.isEmpty(); i++) {
+        int value = (int) section.getf(i);
+        if (sought.remove(value)) {
+          left.remove(value);
+        }
+      }
+    }
+    return left;
   }
 
   @Override

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.v1.ErrorCode;
@@ -144,6 +145,9 @@ public final class RoiLabels {
       }
     }
     checkContrast(rois, drawn, target);
+    if (!masks) {
+      checkVisible(rois, drawn, drawing);
+    }
     ImagePlus image = new ImagePlus("ROIs of " + source.getTitle(), drawing);
     order.withChannels(channels).shape(image);
     image.setCalibration(source.getCalibration().copy());
@@ -166,6 +170,22 @@ public final class RoiLabels {
               + className(rois[0])
               + "\", and what is not drawn is unknown: draw some background too, and call it"
               + " background.");
+    }
+  }
+
+  /** Refuses a class or an object of which the ROIs above leave nothing. */
+  private static void checkVisible(Roi[] rois, int[] drawn, RoiDrawing drawing)
+      throws CristaeException {
+    Set<Integer> hidden = drawing.hidden();
+    for (int i = 0; i < rois.length; i++) {
+      if (hidden.contains(drawn[i])) {
+        throw wrong(
+            "The ROI \""
+                + rois[i].getName()
+                + "\" is wholly covered by others, and nothing of its kind is left. Later ROIs lie"
+                + " above earlier ones: change their order, or remove what covers it. For kinds that"
+                + " overlap there is the task masks.");
+      }
     }
   }
 

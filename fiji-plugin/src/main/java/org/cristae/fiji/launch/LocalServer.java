@@ -234,8 +234,9 @@ public final class LocalServer {
           ErrorCode.ERROR_CODE_NOT_FOUND,
           "The Cristae server could not be started with \""
               + String.join(" ", command)
-              + "\". Install it (pip install . in a checkout of Cristae), and set its command or"
-              + " the address of a running server in Plugins > Cristae > Cristae Server.",
+              + "\". Install it (\"make setup\" in a checkout of Cristae), and write the full path of"
+              + " its command (.venv/bin/cristae there) into Plugins > Cristae > Cristae Server; or the"
+              + " address of a server that runs.",
           e);
     }
   }

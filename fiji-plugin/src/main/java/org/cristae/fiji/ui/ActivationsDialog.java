@@ -166,7 +166,7 @@ public final class ActivationsDialog {
             }
           });
     } catch (CristaeException e) {
-      SwingUtilities.invokeLater(() -> form.say(e.getMessage()));
+      SwingUtilities.invokeLater(() -> form.refuse(e.getMessage()));
     }
   }
 
@@ -196,12 +196,14 @@ public final class ActivationsDialog {
       return;
     }
     Choices now = ActivationMaps.choices();
+    now.call("slices", "Slices");
+    now.call(ImagePart.KEY, "Part");
     now.put("slices", form.value("slices")).put(ImagePart.KEY, form.value(ImagePart.KEY));
     try {
       Box region = ImagePart.of(now, image, PlaneOrder.of(image));
       form.say(about(Layers.resultShape(shown.get(layer.getSelectedIndex()), region)));
     } catch (CristaeException e) {
-      form.say(e.getMessage());
+      form.refuse(e.getMessage());
     }
   }
 

@@ -3,6 +3,7 @@ package org.cristae.fiji.ui;
 import ij.Prefs;
 import ij.plugin.frame.Recorder;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,10 @@ public final class Choices {
   private final String command;
   private final List<String> keys;
   private final Map<String, String> values = new LinkedHashMap<>();
+
+  /** What a dialog calls the keys, for sentences to whoever fills it in. */
+  private final Map<String, String> labels = new HashMap<>();
+
   private boolean isOfMacro;
 
   /**
@@ -165,8 +170,19 @@ public final class Choices {
     throw wrong(key, "a whole number, at least " + least);
   }
 
+  /** Says what a dialog calls a key. */
+  void call(String key, String label) {
+    labels.put(key, label);
+  }
+
   /** The sentence for a choice that cannot be. */
   CristaeException wrong(String key, String expected) {
+    if (labels.containsKey(key)) {
+      String found = has(key) ? "\"" + get(key, "") + "\"" : "it is empty, and";
+      return new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          labels.get(key) + ": " + found + " should be " + expected + ".");
+    }
     String found = has(key) ? key + "=" + get(key, "") : key + " is not given; it";
     return new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,

@@ -35,6 +35,7 @@ final class FormDialog {
   private final JPanel rows = new JPanel(new GridBagLayout());
   private final List<JComponent> hidden = new ArrayList<>();
   private final JLabel message = Look.hint(" ");
+  private final JButton ok = new JButton();
   private final Map<String, JComponent> fields = new LinkedHashMap<>();
   private boolean startsOpen;
   private boolean accepted;
@@ -145,6 +146,7 @@ final class FormDialog {
   /** Adds a field that is, or is a part of, {@code shown}. */
   private void add(boolean isMore, String key, String label, JComponent field, JComponent shown) {
     fields.put(key, field);
+    before.call(key, label);
     field.setName(key);
     GridBagConstraints at = new GridBagConstraints();
     at.gridy = rows.getComponentCount();
@@ -171,7 +173,17 @@ final class FormDialog {
 
   /** Says something below the fields. */
   void say(String text) {
-    message.setText(text.isEmpty() ? " " : Look.wrapped(text, WIDTH));
+    say(text, new Html().text(text), true);
+  }
+
+  /** Says below the fields why what stands in them cannot be: then OK cannot be pressed. */
+  void refuse(String why) {
+    say(why, new Html().red(why), false);
+  }
+
+  private void say(String text, Html shown, boolean isPossible) {
+    message.setText(text.isEmpty() ? " " : shown.wrapped(WIDTH));
+    ok.setEnabled(isPossible);
     if (dialog.isShowing()) {
       dialog.pack();
     }
@@ -179,13 +191,12 @@ final class FormDialog {
 
   /** Shows the dialog and waits; true if the person pressed OK. */
   boolean ask(String okText) {
-    JButton ok =
-        Look.button(
-            okText,
-            () -> {
-              accepted = true;
-              dialog.dispose();
-            });
+    ok.setText(okText);
+    ok.addActionListener(
+        event -> {
+          accepted = true;
+          dialog.dispose();
+        });
     JButton cancel = Look.button("Cancel", dialog::dispose);
     JButton toggle = new JButton("More...");
     toggle.setVisible(!hidden.isEmpty());
@@ -195,6 +206,7 @@ final class FormDialog {
           hidden.forEach(part -> part.setVisible(show));
           toggle.setText(show ? "Less" : "More...");
           dialog.pack();
+          rows.requestFocusInWindow(); // Enter presses OK again, not this button
         });
     if (startsOpen) {
       toggle.doClick(); // what is remembered from the last time must be seen

@@ -87,6 +87,14 @@ public final class JobWindow implements JobListener {
     content.add(new JScrollPane(log), BorderLayout.CENTER);
     content.add(Look.buttons(curves, cancel, close), BorderLayout.SOUTH);
     frame.setContentPane(content);
+    // While the job runs, Esc could mean its end.
+    Look.onEsc(frame.getRootPane(), () -> close(ended));
+  }
+
+  private void close(boolean isWanted) {
+    if (isWanted) {
+      close();
+    }
   }
 
   /** Opens a window and does the work on a thread of its own; returns at once. */
@@ -126,30 +134,32 @@ public final class JobWindow implements JobListener {
   private void run() {
     try {
       ImagePlus result = work.run(this, cancellation, detach);
-      end(work.lastWords(), 1);
+      end(work.lastWords(), true);
       if (result != null) {
         Results.show(result);
       }
     } catch (CristaeException e) {
-      end(e.code() == ErrorCode.ERROR_CODE_CANCELLED ? "Cancelled." : e.getMessage(), 0);
+      end(e.code() == ErrorCode.ERROR_CODE_CANCELLED ? "Cancelled." : e.getMessage(), false);
     } catch (RuntimeException | Error e) {
-      end(Failures.unforeseen(e).getMessage(), 0);
+      end(Failures.unforeseen(e).getMessage(), false);
     } finally {
       StatusBar.clear("");
     }
   }
 
-  private void end(String words, double fraction) {
+  private void end(String words, boolean isDone) {
     SwingUtilities.invokeLater(
         () -> {
           ended = true;
           if (!frame.isDisplayable()) {
             return; // closed: packing it would bring it back
           }
-          stage.setText(Look.wrapped(words, 440));
+          Html said = isDone ? new Html().text(words) : new Html().red(words);
+          stage.setText(said.wrapped(440));
           detail.setText(" ");
           bar.setIndeterminate(false);
-          bar.setValue((int) (fraction * bar.getMaximum()));
+          bar.setValue(isDone ? bar.getMaximum() : 0);
+          bar.setVisible(isDone);
           cancel.setEnabled(false);
           frame.pack();
         });

@@ -3,15 +3,20 @@ package org.cristae.fiji.ui;
 import java.awt.BorderLayout;
 import java.awt.Dimension;
 import java.awt.event.ActionEvent;
+import java.awt.event.KeyEvent;
+import java.awt.event.MouseAdapter;
+import java.awt.event.MouseEvent;
 import java.time.LocalTime;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import javax.swing.JButton;
+import javax.swing.JComponent;
 import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.JPanel;
 import javax.swing.JScrollPane;
 import javax.swing.JTable;
+import javax.swing.KeyStroke;
 import javax.swing.ListSelectionModel;
 import javax.swing.SwingUtilities;
 import javax.swing.Timer;
@@ -75,7 +80,26 @@ public final class JobsWindow {
     content.add(scroll, BorderLayout.CENTER);
     content.add(south, BorderLayout.SOUTH);
     frame.setContentPane(content);
+    Look.onEsc(frame.getRootPane(), frame::dispose);
+    openByEnterOrDoubleClick();
     selectionChanged();
+  }
+
+  private void openByEnterOrDoubleClick() {
+    Runnable open = () -> (result.isEnabled() ? result : follow).doClick();
+    table.registerKeyboardAction(
+        event -> open.run(),
+        KeyStroke.getKeyStroke(KeyEvent.VK_ENTER, 0),
+        JComponent.WHEN_ANCESTOR_OF_FOCUSED_COMPONENT);
+    table.addMouseListener(
+        new MouseAdapter() {
+          @Override
+          public void mouseClicked(MouseEvent event) {
+            if (event.getClickCount() == 2) {
+              open.run();
+            }
+          }
+        });
   }
 
   /** Opens the window, or brings it to the front. */

@@ -20,6 +20,13 @@ final class LastTime {
     titles = Arrays.asList(ofImages);
   }
 
+  /** Changes one of them, if there are any. */
+  synchronized void put(String key, String value) {
+    if (choices != null) {
+      choices.put(key, value);
+    }
+  }
+
   /**
    * The choices of the last time if they were made for this image, and theirs is still open, else
    * {@code otherwise}.

@@ -107,13 +107,17 @@ final class Look {
 
   /** Shows a dialog in which Enter presses {@code ok} and Esc closes it without. */
   static void ask(JDialog dialog, JButton ok) {
-    JRootPane root = dialog.getRootPane();
-    root.setDefaultButton(ok);
-    root.registerKeyboardAction(
-        event -> dialog.dispose(),
+    dialog.getRootPane().setDefaultButton(ok);
+    onEsc(dialog.getRootPane(), dialog::dispose);
+    show(dialog);
+  }
+
+  /** Has Esc do something, wherever in the window the keys go. */
+  static void onEsc(JRootPane window, Runnable action) {
+    window.registerKeyboardAction(
+        event -> action.run(),
         KeyStroke.getKeyStroke(KeyEvent.VK_ESCAPE, 0),
         JComponent.WHEN_IN_FOCUSED_WINDOW);
-    show(dialog);
   }
 
   /** Puts a window where ImageJ's user looks, and shows it. */

@@ -20,6 +20,12 @@ public final class SegmentDialog {
 
   private SegmentDialog() {}
 
+  /** Has the dialog propose a model that was just made. */
+  static void propose(String model) {
+    Segmentation.choices().put("model", model).remember("model");
+    LAST.put("model", model);
+  }
+
   /**
    * Asks the server for its models, then the person; not on the event thread.
    *

@@ -1,6 +1,7 @@
 package org.cristae.fiji.ui;
 
 import javax.swing.JTextArea;
+import javax.swing.text.DefaultCaret;
 
 /**
  * What a job told, one sentence below the other; warnings stand above the rest, where they are seen
@@ -17,11 +18,25 @@ final class Sentences extends JTextArea {
     setEditable(false);
     setLineWrap(true);
     setWrapStyleWord(true);
+    setCaret(new Hidden());
+  }
+
+  /** A caret that is not drawn: it would cover what stands there. */
+  private static final class Hidden extends DefaultCaret {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public void setVisible(boolean isVisible) {
+      super.setVisible(false);
+    }
   }
 
   /** Adds a sentence, and shows the first ones again; on the event thread. */
   void add(String sentence, boolean isWarning) {
     String line = (isWarning ? "! " : "") + sentence + "\n";
+    if (getText().contains(line)) {
+      return; // a training that goes on after a break tells its plan and its doubts again
+    }
     insert(line, isWarning ? warningsEnd : getDocument().getLength());
     warningsEnd += isWarning ? line.length() : 0;
     setCaretPosition(0);

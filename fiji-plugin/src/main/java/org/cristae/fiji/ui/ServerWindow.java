@@ -68,6 +68,7 @@ public final class ServerWindow {
         Look.buttons(stop, connect, Look.button("Close", frame::dispose)), BorderLayout.SOUTH);
     frame.setContentPane(content);
     frame.getRootPane().setDefaultButton(connect);
+    Look.onEsc(frame.getRootPane(), frame::dispose);
     choiceChanged();
   }
 
@@ -178,7 +179,7 @@ public final class ServerWindow {
   /** Who answers at an address, and what it computes on. */
   static void describe(Html text, GetServerResponse server, String address) {
     text.bold("Connected").text(" to " + address + ", version " + server.getVersion());
-    text.text(server.getStopsWithClient() ? "; it ends with ImageJ." : ".");
+    text.text(server.getStopsWithClient() ? "; it ends when no ImageJ uses it." : ".");
     for (Device device : server.getDevicesList()) {
       text.line().text(device.getName() + ": " + device.getDescription());
       text.text(String.format(Locale.ROOT, ", %.0f GB", device.getMemoryBytes() / 1e9));
@@ -191,6 +192,8 @@ public final class ServerWindow {
     String running = String.join(" ", Connection.local().home().runningCommand());
     if (!running.isEmpty()) {
       text.line().text("Started by " + running);
+      text.text(
+          Connection.local().isOurs() ? "" : ", not from here: stop it where it was started.");
     }
     List<String> next = Connection.nextCommand();
     String installed = ServerCommand.installedVersion(next);

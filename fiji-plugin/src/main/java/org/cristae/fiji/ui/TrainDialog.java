@@ -1,6 +1,5 @@
 package org.cristae.fiji.ui;
 
-import ij.IJ;
 import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -107,7 +106,7 @@ public final class TrainDialog {
           String question = Look.wrapped(ServerModels.isReplaced(model), FormDialog.WIDTH);
           int answer =
               JOptionPane.showOptionDialog(
-                  IJ.getInstance(),
+                  null, // in the middle, where the dialog was
                   question,
                   "Cristae: replace a model?",
                   JOptionPane.DEFAULT_OPTION,
@@ -231,10 +230,13 @@ public final class TrainDialog {
     ImagePlus chosen = OpenImages.titled(form.value("labels"));
     String swap = image == null || chosen == null ? "" : pairs.aboutSwap(image, chosen);
     String typed = form.value("name");
-    String about = typed.isEmpty() ? "" : ModelName.whyNot(typed);
+    String refused = typed.isEmpty() ? "" : ModelName.whyNot(typed);
+    if (!refused.isEmpty()) {
+      form.refuse(refused);
+      return;
+    }
     Model replaced = models.soFar().get(typed);
-    about += replaced == null ? "" : ServerModels.isReplaced(replaced);
-    form.say((swap + " " + about).trim());
+    form.say((swap + " " + (replaced == null ? "" : ServerModels.isReplaced(replaced))).trim());
   }
 
   /** Further images, and further annotators of the first one. */

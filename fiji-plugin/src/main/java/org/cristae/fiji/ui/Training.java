@@ -142,6 +142,7 @@ public final class Training implements Work {
     Job job = jobs.submit(spec.build());
     listener.submitted(job.getJobId());
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
+    SegmentDialog.propose(spec.getModelName());
     return null;
   }
 

@@ -9,6 +9,7 @@ import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.frames;
 import static org.cristae.fiji.command.Windows.hasEnded;
+import static org.cristae.fiji.command.Windows.isButton;
 import static org.cristae.fiji.command.Windows.menu;
 import static org.cristae.fiji.command.Windows.text;
 import static org.cristae.fiji.command.Windows.type;
@@ -201,7 +202,18 @@ class DialogIT {
     for (String[] field : typed) {
       type(first, field[0], field[1]);
     }
+    type(first, "name", "a/b");
+    Component ok = child(first, part -> isButton(part, "Train"));
+    assertFalse(ok.isEnabled(), "a name with a slash");
+    type(first, "name", "refused");
+    assertTrue(ok.isEnabled());
+    type(first, "seed", "seven");
     click(first, "Train");
+    Window message = await("the message", Windows::message);
+    SwingUtilities.invokeAndWait(message::dispose);
+    Window asked = await("the dialog again", () -> dialog("Cristae: train a model"));
+    type(asked, "seed", "7");
+    click(asked, "Train");
     await("the refusal", () -> hasEnded("Cristae: Training refused") ? this : null);
     IJ.selectWindow("refused.tif");
     menu("Cristae Train");

@@ -1,6 +1,7 @@
 package org.cristae.fiji.command;
 
 import ij.IJ;
+import ij.gui.MessageDialog;
 import java.awt.Component;
 import java.awt.Container;
 import java.awt.Window;
@@ -50,6 +51,16 @@ final class Windows {
           window instanceof javax.swing.JDialog
               && title.equals(((javax.swing.JDialog) window).getTitle());
       if (same && window.isShowing()) {
+        return window;
+      }
+    }
+    return null;
+  }
+
+  /** ImageJ's own window with a sentence. */
+  static Window message() {
+    for (Window window : Window.getWindows()) {
+      if (window instanceof MessageDialog && window.isShowing()) {
         return window;
       }
     }

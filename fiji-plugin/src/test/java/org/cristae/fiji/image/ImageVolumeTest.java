@@ -146,6 +146,14 @@ class ImageVolumeTest {
   }
 
   @Test
+  void manyChannelsOfOneSliceAreDoubted() throws Exception {
+    String doubt = ImageVolume.image(hyperstack(8, 12, 1, 1, 8, 9), null).doubt();
+    assertTrue(doubt.contains("has 12 channels and one slice. If these are slices"), doubt);
+    assertEquals("", ImageVolume.image(hyperstack(8, 12, 2, 1, 8, 9), null).doubt());
+    assertEquals("", ImageVolume.image(hyperstack(8, 4, 1, 1, 8, 9), null).doubt());
+  }
+
+  @Test
   void aStackOpenedAsTimeSeriesIsTakenAsSections() throws Exception {
     ImagePlus image = hyperstack(8, 1, 1, 5, 8, 9);
     assertEveryVoxelInPlace(image, 8);

@@ -69,6 +69,23 @@ class RoiLabelsTest {
   }
 
   @Test
+  void aClassThatLaterRoisCoverIsRefusedUnlessItIsSeenElsewhere() throws Exception {
+    Roi under = named(new Roi(2, 2, 4, 4), "mito-1", 1);
+    Roi above = named(new Roi(2, 2, 5, 5), "background", 1);
+    Roi elsewhere = named(new Roi(2, 2, 4, 4), "mito-2", 2);
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> draw(source, new Roi[] {under, above}, false));
+    assertTrue(failure.getMessage().startsWith("The ROI \"mito-1\" is wholly covered by others"));
+    assertEquals(1, at(draw(source, new Roi[] {above, under}, false), 1, 3, 3));
+    RoiLabels labels = draw(source, new Roi[] {under, above, elsewhere}, false);
+    assertEquals(0, at(labels, 1, 3, 3));
+    assertEquals(1, at(labels, 2, 3, 3));
+    Roi point = named(new PointRoi(3, 3), "first", 1);
+    Roi covering = named(new Roi(2, 2, 4, 4), "second", 1);
+    assertThrows(CristaeException.class, () -> draw(source, new Roi[] {point, covering}, true));
+  }
+
+  @Test
   void aRoiOfASliceThatIsNotThereIsTold() {
     Roi[] rois = {named(new Roi(0, 0, 4, 4), "mito-1", 9)};
     CristaeException failure =

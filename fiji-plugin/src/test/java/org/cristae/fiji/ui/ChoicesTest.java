@@ -210,6 +210,19 @@ class ChoicesTest {
         failure.getMessage());
   }
 
+  @Test
+  void whoFillsInADialogIsToldOfItsFields() {
+    Choices choices = TrainingChoices.none().put("seed", "x");
+    choices.call("seed", "Seed");
+    choices.call("name", "Name of the model");
+    assertEquals(
+        "Seed: \"x\" should be a whole number, at least 0.",
+        assertThrows(CristaeException.class, () -> choices.whole("seed", 0)).getMessage());
+    assertEquals(
+        "Name of the model: it is empty, and should be a name.",
+        choices.wrong("name", "a name").getMessage());
+  }
+
   @ParameterizedTest
   @CsvSource({
     "stack.tif, labels, stack-mito.tif",

@@ -21,4 +21,14 @@ class SentencesTest {
         log.getText());
     assertEquals(0, log.getCaretPosition());
   }
+
+  @Test
+  void whatIsToldAgainAfterABreakStandsOnce() {
+    Sentences log = new Sentences();
+    for (int begun = 0; begun < 2; begun++) {
+      log.add("The model is not validated.", true);
+      log.add("The network works in 2D.", false);
+    }
+    assertEquals("! The model is not validated.\nThe network works in 2D.\n", log.getText());
+  }
 }
