@@ -143,10 +143,6 @@ def test_an_existing_result_is_replaced_only_when_that_is_said(
         (["{stack}", "{tmp}/o.xyz", "--model", "neurons", "--voxel-size", "10,10,10"], "means no format"),
         (["{tmp}/none.tif", "{tmp}/o.tif", "--model", "mito"], "none.tif"),
         (
-            ["{stack}", "{tmp}/o.tif", "--model", "mito", "--engine", "openvino"],
-            "openvino is not supported",
-        ),
-        (
             ["{stack}", "{tmp}/o.tif", "--model", "mito", "--output", "instances"],
             "gives labels or probabilities or uncertainty",
         ),

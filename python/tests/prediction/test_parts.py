@@ -17,7 +17,7 @@ from cristae.models.grid import model_grid
 from cristae.networks import UNetConfig
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.instances import check_memory
-from cristae.prediction.ledger import Ledger
+from cristae.prediction.ledger import How, Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.resampling import ResampledImage, weights, write_back
 from cristae.prediction.tiling import least_waste, tile_count, tiling
@@ -141,25 +141,25 @@ def test_what_was_computed_before_a_stop_is_written() -> None:
 
 def test_half_a_line_at_the_end_of_a_ledger_does_not_count(tmp_path: Path) -> None:
     path, work = tmp_path / "tiles.jsonl", {"model": "m"}
-    with Ledger(path, work, (8, 8, 8)) as ledger:
+    with Ledger(path, work, How((8, 8, 8))) as ledger:
         ledger.note(1)
         ledger.note(12)
     path.write_bytes(path.read_bytes()[:-3])  # a power cut within the second line
-    again = Ledger(path, work, (8, 8, 8))
+    again = Ledger(path, work, How((8, 8, 8)))
     assert again.done == {1}
     with again:
         again.note(2)
-    assert Ledger(path, work, (8, 8, 8)).done == {1, 2}
+    assert Ledger(path, work, How((8, 8, 8))).done == {1, 2}
 
 
 def test_a_ledger_of_other_work_or_full_of_rubbish_starts_anew(tmp_path: Path) -> None:
     path, work = tmp_path / "tiles.jsonl", {"model": "m"}
-    with Ledger(path, work, (8, 8, 8)) as ledger:
+    with Ledger(path, work, How((8, 8, 8))) as ledger:
         ledger.note(1)
-    assert Ledger.tile_of(path, work) == (8, 8, 8)
-    assert Ledger.tile_of(path, {"model": "other"}) is None
-    assert Ledger(path, {"model": "other"}, (8, 8, 8)).done == frozenset()
-    assert Ledger(path, work, (8, 8, 16)).done == frozenset()
+    assert Ledger.begun(path, work) == How((8, 8, 8))
+    assert Ledger.begun(path, {"model": "other"}) is None
+    assert Ledger(path, {"model": "other"}, How((8, 8, 8))).done == frozenset()
+    assert Ledger(path, work, How((8, 8, 16))).done == frozenset()
     for rubbish in (
         b"",
         b"\n",
@@ -169,8 +169,8 @@ def test_a_ledger_of_other_work_or_full_of_rubbish_starts_anew(tmp_path: Path) -
         path.read_bytes() + b'{"done": "x"}\n',
     ):
         path.write_bytes(rubbish)
-        assert Ledger(path, work, (8, 8, 8)).done == frozenset()
-    assert Ledger(None, work, (8, 8, 8)).done == frozenset()
+        assert Ledger(path, work, How((8, 8, 8))).done == frozenset()
+    assert Ledger(None, work, How((8, 8, 8))).done == frozenset()
 
 
 @settings(max_examples=40, deadline=None)

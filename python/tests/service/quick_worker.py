@@ -151,12 +151,12 @@ def form_of(record, kind):
 
 
 def predict(models, image, output, *, kind, device, flips, combine, ledger, on_event, should_stop):
-    from cristae.prediction.ledger import Ledger
+    from cristae.prediction.ledger import How, Ledger
 
     threshold = getattr(np, combine)([model.weights()["threshold"][0] for model in models])
     depth, rows, columns = image.shape_czyx[1:]
     work = {"models": [model.digest for model in models], "kind": kind}
-    with Ledger(ledger, work, (1, rows, columns)) as notes:
+    with Ledger(ledger, work, How((1, rows, columns))) as notes:
         if notes.done:
             on_event(Note(f"{len(notes.done)} of {depth} tiles were finished before the interruption."))
         for z in range(depth):

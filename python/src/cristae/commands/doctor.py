@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         "python": _python,
         "libraries": _libraries,
         "device": _device,
+        "engine": _engine,
         "home": lambda: _home(home),
         "disk": lambda: _disk(home),
         "space": lambda: _space(home),
@@ -115,6 +116,19 @@ def _device() -> Finding:
         )
     return Finding(
         "device", "note", f"No GPU was found; Cristae computes on {describe(device)}, which takes longer."
+    )
+
+
+def _engine() -> Finding:
+    from cristae.prediction.engines import is_installed
+
+    if is_installed():
+        return Finding("engine", "ok", f"Predictions on CPUs try OpenVINO {version('openvino')} beside torch.")
+    return Finding(
+        "engine",
+        "note",
+        "OpenVINO is not installed; with it, long predictions on CPUs may take half the time: "
+        "pip install 'cristae[openvino]'.",
     )
 
 

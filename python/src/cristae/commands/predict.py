@@ -62,9 +62,9 @@ def add_to(commands: Commands) -> None:
     add(
         "--engine",
         choices=("auto", "torch", "openvino"),
-        metavar="auto|torch",
         default="auto",
-        help="what computes (default: auto)",
+        help="what computes: torch; openvino, on CPUs, if it is installed (pip install 'cristae[openvino]'); "
+        "auto, the one that takes less time (default: auto)",
     )
     add(
         "--voxel-size",

@@ -230,7 +230,8 @@ def predict(
         "labels", "probabilities", "instances" or "uncertainty" (0 sure to 255 not at all; of masks for each
         by itself); default: "instances" for a model trained on instances, else "labels".
     engine
-        "auto" or "torch".
+        What computes: "torch"; "openvino", on CPUs, if it is installed; or "auto", the one that takes less
+        time for this image.
     device
         "auto", "cpu" or "cuda:0".
     flips
@@ -264,7 +265,6 @@ def predict(
     >>> labels = cristae.predict(stack, model="mito")  # doctest: +SKIP
     """
     from cristae.door import arguments as kinds
-    from cristae.door.later import refuse_engine
     from cristae.door.results import Run
     from cristae.door.resume import fingerprint
     from cristae.door.sources import as_image
@@ -290,7 +290,6 @@ def predict(
         on_event=(on_event, kinds.FUNCTION),
         should_stop=(should_stop, kinds.FUNCTION),
     )
-    refuse_engine(engine)
     named = [model] if isinstance(model, str | Path) or not isinstance(model, Sequence) else model
     combination = combination_of(combine, len(named))
     if out is not None:
@@ -304,7 +303,7 @@ def predict(
     for sentence in image.notes:
         on_event(Note(sentence))
     wanted = kind or output_kinds(record)[0]
-    predictor = load_models(packages, device, flips=flips, combine=combination)
+    predictor = load_models(packages, device, flips=flips, combine=combination, engine=engine)
     run = Run(predictor, image, wanted, on_event, should_stop)
     if out is None:
         voxels = run.to_array()

@@ -7,7 +7,8 @@ Source: B. Lakshminarayanan et al., Simple and scalable predictive uncertainty e
 ensembles, NeurIPS 2017.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import log
 
 import numpy as np
@@ -104,6 +105,13 @@ class Ensemble:
         seen = dict(zip(self._seen, self.members, strict=True))
         return tuple(seen[kind].blank(tile_zyx) for kind in sorted(seen))
 
+    def settle(self, read: Callable[[], Inputs], tiles: int, begun_with: str | None = None) -> str:
+        """Decide what computes so many tiles, the first member for all; see :meth:`Predictor.settle`."""
+        chosen = begun_with
+        for member, seen in zip(self.members, self._seen, strict=True):
+            chosen = member.settle(partial(_one_of, read, seen), tiles * len(self.members), chosen)
+        return chosen or "torch"
+
     def predict(self, prepared: Inputs, kind: Kind, wanted: Box) -> NDArray[np.uint8]:
         """Predict one tile; see :meth:`Predictor.predict`.
 
@@ -123,6 +131,10 @@ class Ensemble:
             answer = _answer(shares, kind, masks).round().clamp(0, 255).to(torch.uint8)
             voxels: NDArray[np.uint8] = answer.contiguous().cpu().numpy()
             return voxels
+
+
+def _one_of(read: Callable[[], Inputs], seen: int) -> NDArray[np.float32]:
+    return read()[seen]
 
 
 def _mean(answers: Iterator[Tensor], count: int) -> Tensor:
@@ -201,6 +213,7 @@ def load_models(
     *,
     flips: bool = False,
     combine: Combine = "mean",
+    engine: str = "auto",
 ) -> Predictor | Ensemble:
     """Put a model, or several that answer as one, on a device.
 
@@ -208,7 +221,7 @@ def load_models(
     ----------
     models
         One package of the library, or several.
-    device, flips
+    device, flips, engine
         As for :func:`load_predictor`.
     combine
         How several answer as one; see :class:`Ensemble`.
@@ -219,8 +232,9 @@ def load_models(
         The models cannot be combined, or the device is not there.
     """
     if not isinstance(models, Sequence):
-        return load_predictor(models, device, flips=flips)
+        return load_predictor(models, device, flips=flips, engine=engine)
     if len(models) == 1:
-        return load_predictor(models[0], device, flips=flips)
+        return load_predictor(models[0], device, flips=flips, engine=engine)
     refuse_unlike([(model.name, model.record) for model in models])
-    return Ensemble([load_predictor(model, device, flips=flips) for model in models], combine)
+    members = [load_predictor(model, device, flips=flips, engine=engine) for model in models]
+    return Ensemble(members, combine)

@@ -1,12 +1,13 @@
 """The ledger: which tiles are written already, so that a prediction that was killed goes on where it was.
 
-A file of JSON lines. The first says what is being predicted; every further one names a tile that is in the
-output, and how many of its voxels were no numbers. A line that a crash cut in half does not count.
+A file of JSON lines. The first says what is being predicted, and how; every further one names a tile that is
+in the output, and how many of its voxels were no numbers. A line that a crash cut in half does not count.
 """
 
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +15,22 @@ from typing import Any, Self
 SCHEMA = 1
 
 type Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class How:
+    """What a prediction chose when it began, and keeps to: the result must not tell of an interruption.
+
+    Parameters
+    ----------
+    tile_zyx
+        The shape of a tile; the numbers of tiles mean something for this shape only.
+    engine
+        What computes the network.
+    """
+
+    tile_zyx: Triple
+    engine: str = "torch"
 
 
 class Ledger:
@@ -25,8 +42,8 @@ class Ledger:
         The file; it is made if it is not there. None keeps no ledger.
     work
         What is being predicted: plain JSON values. If the file tells of other work, it starts anew.
-    tile_zyx
-        The shape of a tile; the numbers of tiles mean something for this shape only.
+    how
+        Tile and engine; if the file tells of others, it starts anew.
 
     Attributes
     ----------
@@ -39,18 +56,18 @@ class Ledger:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "tiles.jsonl"
-    >>> with Ledger(path, {"model": "m"}, (8, 64, 64)) as ledger:
+    >>> with Ledger(path, {"model": "m"}, How((8, 64, 64))) as ledger:
     ...     ledger.note(3, bad_voxels=7)
-    >>> again = Ledger(path, {"model": "m"}, (8, 64, 64))
+    >>> again = Ledger(path, {"model": "m"}, How((8, 64, 64)))
     >>> again.done, again.bad_voxels
     (frozenset({3}), 7)
-    >>> Ledger.tile_of(path, {"model": "m"})
-    (8, 64, 64)
+    >>> Ledger.begun(path, {"model": "m"})
+    How(tile_zyx=(8, 64, 64), engine='torch')
     """
 
-    def __init__(self, path: Path | None, work: Mapping[str, Any], tile_zyx: Triple) -> None:
+    def __init__(self, path: Path | None, work: Mapping[str, Any], how: How) -> None:
         self._path = path
-        self._header = _header(work, tile_zyx)
+        self._header = _header(work, how)
         self._file: int | None = None
         self._bad_of = self._read()
         self.done = frozenset(self._bad_of)
@@ -73,17 +90,18 @@ class Ledger:
             return {}
 
     @staticmethod
-    def tile_of(path: Path | None, work: Mapping[str, Any]) -> Triple | None:
-        """Return the tile that an earlier attempt at this work used; None if there was none.
+    def begun(path: Path | None, work: Mapping[str, Any]) -> How | None:
+        """Return tile and engine of an earlier attempt at this work; None if there was none.
 
         The free memory may be another one now, and with another tile nothing that is done could be told.
         """
         try:
             header = json.loads(_lines(path)[0])
             z, y, x = (int(side) for side in header["tile_zyx"])
-        except (IndexError, KeyError, TypeError, ValueError):
+            how = How((z, y, x), str(header.get("engine", "torch")))
+        except (IndexError, KeyError, TypeError, ValueError, AttributeError):
             return None
-        return (z, y, x) if header == _header(work, (z, y, x)) else None
+        return how if header == _header(work, how) else None
 
     def __enter__(self) -> Self:
         if self._path is not None:
@@ -124,8 +142,9 @@ def finished_tiles(path: Path) -> int:
     return max(0, len(_lines(path)) - 1)  # the first line says what is being predicted
 
 
-def _header(work: Mapping[str, Any], tile_zyx: Triple) -> dict[str, Any]:
-    return {"ledger": SCHEMA, "work": json.loads(json.dumps(work)), "tile_zyx": list(tile_zyx)}
+def _header(work: Mapping[str, Any], how: How) -> dict[str, Any]:
+    header = {"ledger": SCHEMA, "work": json.loads(json.dumps(work)), "tile_zyx": list(how.tile_zyx)}
+    return header if how.engine == "torch" else header | {"engine": how.engine}  # older ledgers have none
 
 
 def _note(number: int, bad_voxels: int) -> dict[str, int]:

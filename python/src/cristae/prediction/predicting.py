@@ -16,8 +16,9 @@ from cristae.models.alike import Combine
 from cristae.networks import broken_in, broken_told
 from cristae.networks.devices import describe
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
+from cristae.prediction.engines import is_installed
 from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
-from cristae.prediction.ledger import Ledger
+from cristae.prediction.ledger import How, Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor
 from cristae.prediction.resampling import box_of_image, write_back
@@ -215,11 +216,17 @@ def predict_tiles(
     }
     if ledger is not None and not output.resumed:
         ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
-    begun_with = Ledger.tile_of(ledger, work) if tile_shape_zyx is None else None
+    begun = Ledger.begun(ledger, work)
+    if begun is not None and begun.engine == "openvino" and not is_installed():
+        on_event(
+            Note("OpenVINO, with which the prediction was begun, is not installed any more: it begins anew.")
+        )
+        begun = None
+    begun_with = None if begun is None else begun.tile_zyx
     try:
         cut = _fitting_tiling(predictor, frame, tile_shape_zyx or begun_with, grid_offset_zyx, on_event)
     except OutOfMemory:
-        if begun_with is None:
+        if tile_shape_zyx is not None or begun_with is None:
             raise
         on_event(
             Note(
@@ -230,8 +237,11 @@ def predict_tiles(
         cut = _fitting_tiling(predictor, frame, None, grid_offset_zyx, on_event)
     size = " x ".join(map(str, cut.tile_zyx))
     tiles = "1 tile" if len(cut.tiles) == 1 else f"{len(cut.tiles)} tiles"
-    on_event(Note(f"Predicting on {describe(predictor.device)}, {tiles} of {size} voxels (z, y, x)."))
-    with Ledger(ledger, work, cut.tile_zyx) as notes:
+    first: Callable[[], Any] = lambda: frame.read(cut.tiles[0].read_box)  # noqa: E731
+    engine = predictor.settle(first, len(cut.tiles), None if begun is None else begun.engine)
+    by = " by OpenVINO" if engine == "openvino" else ""
+    on_event(Note(f"Predicting on {describe(predictor.device)}{by}, {tiles} of {size} voxels (z, y, x)."))
+    with Ledger(ledger, work, How(cut.tile_zyx, engine)) as notes:
         run = _Run(predictor, frame, image, output, kind, notes, len(cut.tiles), on_event)
         todo = [(number, tile) for number, tile in enumerate(cut.tiles) if number not in notes.done]
         if len(todo) < len(cut.tiles):

@@ -1,6 +1,7 @@
 """A trained network, ready on a device: the input of one tile in, labels or probabilities out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import log
 from typing import Any, Literal, Protocol
 
@@ -24,6 +25,7 @@ from cristae.networks import (
     total_stride,
 )
 from cristae.networks.devices import choose_device, memory_format
+from cristae.prediction.engines import Engine, OpenVinoEngine, TorchEngine, is_worth_a_trial, quicker, usable
 
 type Kind = Literal["labels", "probabilities", "uncertainty"]
 type Triple = tuple[int, int, int]
@@ -68,6 +70,10 @@ class Predictor:
         Names exactly these weights, this record and, of an added network, its source.
     flips
         Whether the answers for the image and its three in-plane mirror images are averaged.
+    asked
+        "auto", "torch" or "openvino": what was asked to compute the network.
+    engine
+        What does.
     network
         With its normalisation folded into the convolutions, unless its layers are to be seen as trained.
     """
@@ -81,6 +87,7 @@ class Predictor:
         digest: str,
         flips: bool = False,
         folded: bool = True,
+        engine: str = "auto",
     ) -> None:
         self.config: NetworkConfig = network.config
         self.preprocessing = preprocessing
@@ -94,6 +101,9 @@ class Predictor:
         self._memory_format = memory_format(self.config.dims, device)
         network = fold_normalisation(network.eval()) if folded else network.eval()
         self.network = network.to(device).to(memory_format=self._memory_format)
+        self.asked = usable(engine, device)
+        self._torch = TorchEngine(self.network, self._memory_format)
+        self.engine: Engine = self._torch
 
     @property
     def halo_zyx(self) -> Triple:
@@ -148,11 +158,34 @@ class Predictor:
                 given = given.pin_memory().to(self.device, non_blocking=True)
             # A tile ends on the network's grid on both sides, so that its mirror image lies on it too.
             answers = [
-                self.network(given.flip(axes).contiguous(memory_format=self._memory_format)).flip(axes)
-                for axes in (_FLIPS if self.flips else _FLIPS[:1])
+                self.engine(given.flip(axes)).flip(axes) for axes in (_FLIPS if self.flips else _FLIPS[:1])
             ]
             logits: Tensor = answers[0] if len(answers) == 1 else torch.stack(answers).mean(dim=0)
             return logits
+
+    def settle(
+        self, read: Callable[[], NDArray[np.float32]], tiles: int, begun_with: str | None = None
+    ) -> str:
+        """Decide what computes so many tiles of one shape, and return its name.
+
+        Parameters
+        ----------
+        read
+            Returns the input of one of them.
+        tiles
+            How many there are.
+        begun_with
+            What computed those that are done, which is kept to.
+        """
+        name = begun_with or self.asked
+        self.engine = self._torch  # another one was made for tiles of another shape
+        if name == "openvino":
+            example = torch.from_numpy(read())
+            self.engine = OpenVinoEngine(self.network, example, torch.get_num_threads())
+        elif is_worth_a_trial(name, tiles):
+            shares = torch.sigmoid if self.record["target"] == "masks" else partial(torch.softmax, dim=1)
+            self.engine = quicker(self._torch, self.network, torch.from_numpy(read()), tiles, shares)
+        return self.engine.name
 
     def predict(self, prepared: NDArray[np.float32], kind: Kind, wanted: Box) -> NDArray[np.uint8]:
         """Predict one tile.
@@ -232,7 +265,7 @@ def _bytes(shares: Tensor) -> Tensor:
 
 
 def load_predictor(
-    model: Model, device: str = "auto", *, flips: bool = False, folded: bool = True
+    model: Model, device: str = "auto", *, flips: bool = False, folded: bool = True, engine: str = "auto"
 ) -> Predictor:
     """Put a model on a device.
 
@@ -247,6 +280,8 @@ def load_predictor(
         usually a little better.
     folded
         Whether normalisation becomes part of the convolutions before it: the same answers, faster.
+    engine
+        "torch", "openvino" (on CPUs), or "auto": what computes the tiles of a prediction sooner.
 
     Raises
     ------
@@ -254,6 +289,8 @@ def load_predictor(
         The weights do not fit the network that the record names.
     InvalidInput
         The device is not there, or the network is none that this version knows.
+    Unsupported
+        The engine is not installed.
     """
     chosen = choose_device(device)
     network = build(model.record["network"])
@@ -266,7 +303,7 @@ def load_predictor(
             "The package is damaged; train the model again, or take it from a backup."
         ) from error
     preprocessing = Preprocessing.from_dict(model.record["preprocessing"])
-    return Predictor(network, preprocessing, chosen, model.record, model.digest, flips, folded)
+    return Predictor(network, preprocessing, chosen, model.record, model.digest, flips, folded, engine)
 
 
 def fold_normalisation[Network: nn.Module](network: Network) -> Network:
