@@ -57,7 +57,8 @@ if ! .venv/bin/python -c '' 2>/dev/null; then
   "$uv" venv --quiet --clear --python "$python" .venv
 fi
 say "Installing $(grep -c '^[a-z].*==' python/requirements.txt) Python packages, versions and hashes pinned ..."
-install --require-hashes --requirement python/requirements.txt
+# The list is whole; --no-deps leaves out what it leaves out (scripts/pin.sh).
+install --no-deps --require-hashes --requirement python/requirements.txt
 install_torch
 say "Installing cristae itself (this also generates the Python side of proto/) ..."
 install --no-deps --no-build-isolation --editable .

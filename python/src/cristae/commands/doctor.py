@@ -123,12 +123,13 @@ def _engine() -> Finding:
     from cristae.prediction.engines import is_installed
 
     if is_installed():
-        return Finding("engine", "ok", f"Predictions on CPUs try OpenVINO {version('openvino')} beside torch.")
+        there = version("openvino")
+        return Finding("engine", "ok", f"Predictions on CPUs try OpenVINO {there} beside torch.")
     return Finding(
         "engine",
         "note",
         "OpenVINO is not installed; with it, long predictions on CPUs may take half the time: "
-        "pip install 'cristae[openvino]'.",
+        "pip install openvino.",
     )
 
 

@@ -63,7 +63,7 @@ def add_to(commands: Commands) -> None:
         "--engine",
         choices=("auto", "torch", "openvino"),
         default="auto",
-        help="what computes: torch; openvino, on CPUs, if it is installed (pip install 'cristae[openvino]'); "
+        help="what computes: torch; openvino, on CPUs, if it is installed (pip install openvino); "
         "auto, the one that takes less time (default: auto)",
     )
     add(

@@ -144,7 +144,7 @@ def usable(asked: str, device: torch.device) -> str:
         )
     if not is_installed():
         raise Unsupported(
-            "OpenVINO is not installed here: pip install 'cristae[openvino]'. Torch does without."
+            "OpenVINO is not installed here: pip install openvino. Torch does without."
         )
     return asked
 
