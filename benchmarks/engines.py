@@ -1,4 +1,4 @@
-"""What OpenVINO is worth on CPUs: the time of a tile in torch and in OpenVINO, by turns, and whether they agree.
+"""What OpenVINO is worth on CPUs: a tile in torch and in OpenVINO, by turns, and whether they agree.
 
 The networks are those that the program plans for serial sections and for isotropic volumes, trained for some
 steps on smooth objects in noise; the tile is the one that a prediction of a larger image takes. Each round
@@ -23,7 +23,6 @@ prepare_to_compute()  # as commands and workers do, before torch is loaded
 import numpy as np
 import openvino
 import torch
-from step import SUBJECTS, Subject, data
 
 import cristae
 from cristae.geometry import Box
@@ -34,6 +33,7 @@ from cristae.prediction.devices import voxels_at_once
 from cristae.prediction.engines import MOST_DIFFERENCE
 from cristae.prediction.tiling import tiling
 from cristae.volumes import ArrayImage
+from step import SUBJECTS, Subject, data
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "engines.md"
 LEAST_TIMES_QUICKER = 1.7

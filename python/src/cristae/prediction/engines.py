@@ -143,9 +143,7 @@ def usable(asked: str, device: torch.device) -> str:
             f"OpenVINO computes on the CPU, not on {device}. Leave the engine out, or use the cpu."
         )
     if not is_installed():
-        raise Unsupported(
-            "OpenVINO is not installed here: pip install openvino. Torch does without."
-        )
+        raise Unsupported("OpenVINO is not installed here: pip install openvino. Torch does without.")
     return asked
 
 
