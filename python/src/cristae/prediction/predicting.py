@@ -16,6 +16,7 @@ from cristae.models.alike import Combine
 from cristae.networks import broken_in, broken_told
 from cristae.networks.devices import describe
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
+from cristae.prediction.empty import EmptyTiles
 from cristae.prediction.engines import is_installed
 from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
 from cristae.prediction.ledger import How, Ledger
@@ -252,6 +253,9 @@ def predict_tiles(
                 )
             )
         run_pipeline(todo, read=run.read, compute=run.compute, write=run.write, should_stop=should_stop)
+    if run.empty.spared:
+        told = "1 tile holds" if run.empty.spared == 1 else f"{run.empty.spared} tiles hold"
+        on_event(Note(f"{told} one grey value only: the answer of another such tile was taken."))
     if run.bad_voxels:
         on_event(Note(broken_told(run.bad_voxels), is_warning=True))
 
@@ -320,6 +324,7 @@ class _Run:
         self._started_s = self._told_s = time.monotonic()
         self._may_be_bad = image.dtype.kind == "f"
         self._bad_of: dict[int, int] = {}
+        self.empty = EmptyTiles()
 
     @property
     def bad_voxels(self) -> int:
@@ -336,8 +341,10 @@ class _Run:
         return self._frame.read(tile.read_box)
 
     def compute(self, unit: tuple[int, Tile], prepared: Any) -> NDArray[np.uint8]:
-        _, tile = unit
-        return self._predictor.predict(prepared, self._kind, tile.write_in_read)
+        wanted = unit[1].write_in_read
+        return self.empty.answer(
+            prepared, wanted, lambda: self._predictor.predict(prepared, self._kind, wanted)
+        )
 
     def write(self, unit: tuple[int, Tile], result: NDArray[np.uint8]) -> None:
         number, tile = unit
