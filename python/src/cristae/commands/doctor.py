@@ -7,33 +7,29 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 from cristae.commands.arguments import Commands, add_json, new_command, wants_json
 from cristae.commands.endings import sentence_of
+from cristae.commands.findings import Finding
 from cristae.errors import CristaeError, InvalidInput
 from cristae.settings import Home, size
 
 DESCRIPTION = """\
 Look at everything that Cristae needs on this machine: Python, libraries, devices, the home folder and how
-much lies in it, the server. Ends with 1 if something that it cannot do without is missing.
+much lies in it, the server. Ends with 1 if something that it cannot do without is missing. With --device
+it tries that device too, for a minute or two: a training and a prediction against those of the CPU, the time
+and the memory of tiles of three sizes. What was found is then kept as a report in the home folder.
 """
 EXAMPLE = """\
   cristae doctor --json
+  cristae doctor --device cuda:0
 """
 LIBRARIES = ("torch", "numpy", "zarr", "grpcio", "tifffile", "h5py")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; ``state`` is "ok", "note" or "problem"."""
-
-    subject: str
-    state: str
-    sentence: str
 
 
 def add_to(commands: Commands) -> None:
@@ -45,6 +41,7 @@ def add_to(commands: Commands) -> None:
         description=DESCRIPTION,
         example=EXAMPLE,
     )
+    command.add_argument("--device", metavar="cpu|cuda:0", help="try this device, and write a report")
     add_json(command)
     command.set_defaults(run=run)
 
@@ -66,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         "java": _java,
     }
     findings = [_looked(subject, look) for subject, look in looks.items()]
+    if arguments.device is not None:
+        findings += _tried(arguments.device, home, findings)
     is_well = all(finding.state != "problem" for finding in findings)
     if wants_json(arguments):
         print(json.dumps({"ok": is_well, "findings": [asdict(finding) for finding in findings]}))
@@ -73,6 +72,27 @@ def run(arguments: argparse.Namespace) -> int:
         for finding in findings:
             print(f"{finding.state:8}{finding.subject}: {finding.sentence}")
     return 0 if is_well else 1
+
+
+def _tried(device: str, home: Home, findings: list[Finding]) -> list[Finding]:
+    """Try a device, and write what was found there and before into the home folder."""
+    from cristae.commands.device_trial import try_device
+    from cristae.volumes.durable import replace_file
+
+    def tell(sentence: str) -> None:
+        print(sentence, file=sys.stderr, flush=True)
+
+    tried = try_device(device, tell)
+    report = home.root / f"device-{device.replace(':', '-')}.md"
+    replace_file(report, _report(device, [*findings, *tried]).encode())
+    return [*tried, Finding("report", "ok", f"{report}.")]
+
+
+def _report(device: str, findings: list[Finding]) -> str:
+    rows = [f"| {one.subject} | {one.state} | {one.sentence} |" for one in findings]
+    day = time.strftime("%Y-%m-%d %H:%M")
+    lines = [f"# The device {device}, tried on {day}", "", "| what | state | found |", "|---|---|---|", *rows]
+    return "\n".join(lines) + "\n"
 
 
 def _looked(subject: str, look: Callable[[], Finding]) -> Finding:

@@ -1,0 +1,197 @@
+"""A trial of a device where it stands: whether it computes what the CPU computes, how fast, in what memory.
+
+The networks are those that the program plans for serial sections and for isotropic volumes; the images are
+made up. So a kind of GPU that nobody has tried is tried in a minute.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cristae.commands.findings import Finding
+
+if TYPE_CHECKING:
+    import torch
+
+    from cristae.models import ModelPackage
+    from cristae.prediction import Predictor
+
+STEPS = 20
+MOST_OF_A_PROBABILITY = 1e-3
+LEAST_AGREEMENT = 0.999
+MOST_OF_A_LOSS = 0.1
+"""Relative: sums in another order drift apart in so many steps, but not further than this."""
+
+_SHARES = (1 / 16, 1 / 4, 1)
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A kind of data: its name, shapes (z, y, x) to learn from and to cut into tiles, its voxel size."""
+
+    name: str
+    shape_zyx: tuple[int, int, int]
+    large_zyx: tuple[int, int, int]
+    voxel_size_nm: tuple[float, float, float]
+    blur_zyx: tuple[float, float, float]
+
+
+_SUBJECTS = (
+    _Subject("serial sections", (6, 512, 512), (16, 4096, 4096), (50, 5, 5), (0.5, 9, 9)),
+    _Subject("an isotropic volume", (48, 112, 112), (512, 512, 512), (10, 10, 10), (4, 4, 4)),
+)
+
+
+def try_device(name: str, tell: Callable[[str], None]) -> list[Finding]:
+    """Try a device.
+
+    Parameters
+    ----------
+    name
+        "cpu", "cuda:0".
+    tell
+        Gets a sentence before each thing that takes some time.
+
+    Returns
+    -------
+    list
+        Findings; those with the state "problem" mean that results on this device cannot be trusted, or that
+        it failed.
+
+    Raises
+    ------
+    InvalidInput
+        The device is not there.
+    """
+    from cristae.networks.devices import choose_device
+
+    device = choose_device(name)
+    found = []
+    with tempfile.TemporaryDirectory() as home:
+        for subject in _SUBJECTS:
+            image, labels = _made_up(subject)
+            tell(f"Training on {subject.name}: {STEPS} steps on {device}, and on the CPU ...")
+            own, seconds = _trained(subject, image, labels, str(device), home)
+            model = own if device.type == "cpu" else _trained(subject, image, labels, "cpu", home)[0]
+            found.append(_training_found(subject, own, model, seconds))
+            tell(f"Predicting {subject.name} on {device}, and on the CPU ...")
+            found.append(_prediction_found(subject, image, model, device, home))
+            tell(f"Measuring tiles of {subject.name} on {device} ...")
+            found.append(_speed_found(subject, model, device))
+    return found
+
+
+def _made_up(subject: _Subject) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return an image of dark smooth objects in noise, and its labels."""
+    from scipy.ndimage import gaussian_filter
+
+    random = np.random.default_rng(0)
+    field = gaussian_filter(random.normal(size=subject.shape_zyx), subject.blur_zyx)
+    labels = (field > field.std()).astype(np.uint8)
+    image = 150 - 60.0 * labels + random.normal(0, 15, labels.shape)
+    return image.clip(1, 255).astype(np.uint8), labels
+
+
+def _trained(
+    subject: _Subject, image: NDArray[np.uint8], labels: NDArray[np.uint8], device: str, home: str
+) -> tuple["ModelPackage", float]:
+    """Return a model, trained for some steps in 32 bit, and the seconds that it took."""
+    import cristae
+
+    start = time.monotonic()
+    model = cristae.train(
+        image,
+        labels,
+        model="trial",
+        steps=STEPS,
+        settings={"precision": "float32", "validation": "0"},
+        voxel_size_nm=subject.voxel_size_nm,
+        device=device,
+        home=home,
+    )
+    return model, time.monotonic() - start
+
+
+def _training_found(subject: _Subject, own: "ModelPackage", model: "ModelPackage", seconds: float) -> Finding:
+    losses, expected = ([figures["loss"] for figures in one.record["history"]] for one in (own, model))
+    as_on_cpu = abs(losses[-1] - expected[-1]) <= MOST_OF_A_LOSS * expected[-1]
+    return Finding(
+        f"training on {subject.name}",
+        "ok" if as_on_cpu and losses[-1] < losses[0] else "problem",
+        f"The loss went from {losses[0]:.3f} to {losses[-1]:.3f} in {STEPS} steps and {seconds:.0f} s; "
+        f"on the CPU to {expected[-1]:.3f}.",
+    )
+
+
+def _prediction_found(
+    subject: _Subject, image: NDArray[np.uint8], model: "ModelPackage", device: "torch.device", home: str
+) -> Finding:
+    import cristae
+
+    def predicted(where: str, kind: Any) -> NDArray[Any]:
+        return np.asarray(
+            cristae.predict(
+                image,
+                model=model,
+                kind=kind,
+                engine="torch",
+                voxel_size_nm=subject.voxel_size_nm,
+                device=where,
+                home=home,
+            )
+        )
+
+    agreement = float((predicted(str(device), "labels") == predicted("cpu", "labels")).mean())
+    shares = [predicted(where, "probabilities").astype(int) for where in (str(device), "cpu")]
+    difference = int(np.abs(shares[0] - shares[1]).max())
+    return Finding(
+        f"predicting {subject.name}",
+        "ok" if agreement >= LEAST_AGREEMENT and difference <= 1 + 255 * MOST_OF_A_PROBABILITY else "problem",
+        f"{100 * agreement:.3f} % of the labels are those of the CPU; probabilities differ by at most "
+        f"{difference} of 255.",
+    )
+
+
+def _speed_found(subject: _Subject, model: "ModelPackage", device: "torch.device") -> Finding:
+    from cristae.prediction import load_predictor
+
+    predictor = load_predictor(model, str(device), engine="torch")
+    told = [_tile_told(subject, predictor, share) for share in _SHARES]
+    return Finding(f"speed on {subject.name}", "ok", f"{'; '.join(told)}.")
+
+
+def _tile_told(subject: _Subject, predictor: "Predictor", share: float) -> str:
+    """Measure a tile that has a share of the voxels that fit."""
+    import torch
+
+    from cristae.prediction.devices import voxels_at_once
+    from cristae.prediction.tiling import tiling
+    from cristae.volumes import ArrayImage
+
+    device, preprocessing = predictor.device, predictor.preprocessing
+    frame = predictor.frame(ArrayImage(np.zeros(subject.shape_zyx, np.uint8)))
+    most = voxels_at_once(predictor.config, device) * int(np.prod(preprocessing.downsample_zyx))
+    cut = tiling(
+        subject.large_zyx,
+        frame.step_zyx,
+        frame.halo_zyx(predictor.halo_zyx),
+        most_voxels=int(share * most),
+    )
+    blank = predictor.blank(cut.tile_zyx)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    seconds = []
+    for _ in range(1 + _ROUNDS):  # the first call is slower
+        start = time.perf_counter()
+        predictor.forward(blank).argmax(dim=1).cpu()
+        seconds.append(time.perf_counter() - start)
+    voxels = np.prod(cut.tile_zyx) / median(seconds[1:]) / 1e6
+    memory = f", {torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB" if device.type == "cuda" else ""
+    return f"tiles of {' x '.join(map(str, cut.tile_zyx))}: {voxels:.1f} million voxels a second{memory}"
