@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 import cristae
 from cristae import cli
@@ -64,5 +63,5 @@ def test_labels_unlike_those_of_the_cpu_are_a_problem(monkeypatch, wrong, state)
     monkeypatch.setattr(cristae, "predict", predict)
     image = np.zeros((10, 64, 64), np.uint8)
     subject = device_trial._SUBJECTS[0]
-    found = device_trial._prediction_found(subject, image, object(), torch.device("cuda:0"), "")
+    found = device_trial._prediction_found(subject, image, object(), "cuda:0", "")
     assert found.state == state

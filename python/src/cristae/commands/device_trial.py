@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +16,7 @@ from numpy.typing import NDArray
 from cristae.commands.findings import Finding
 
 if TYPE_CHECKING:
-    import torch
-
     from cristae.models import ModelPackage
-    from cristae.prediction import Predictor
 
 STEPS = 20
 MOST_OF_A_PROBABILITY = 1e-3
@@ -29,7 +25,6 @@ MOST_OF_A_LOSS = 0.1
 """Relative: sums in another order drift apart in so many steps, but not further than this."""
 
 _SHARES = (1 / 16, 1 / 4, 1)
-_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -72,14 +67,14 @@ def try_device(name: str, tell: Callable[[str], None]) -> list[Finding]:
     """
     from cristae.networks.devices import choose_device
 
-    device = choose_device(name)
+    device = str(choose_device(name))
     found = []
     with tempfile.TemporaryDirectory() as home:
         for subject in _SUBJECTS:
             image, labels = _made_up(subject)
             tell(f"Training on {subject.name}: {STEPS} steps on {device}, and on the CPU ...")
-            own, seconds = _trained(subject, image, labels, str(device), home)
-            model = own if device.type == "cpu" else _trained(subject, image, labels, "cpu", home)[0]
+            own, seconds = _trained(subject, image, labels, device, home)
+            model = own if device == "cpu" else _trained(subject, image, labels, "cpu", home)[0]
             found.append(_training_found(subject, own, model, seconds))
             tell(f"Predicting {subject.name} on {device}, and on the CPU ...")
             found.append(_prediction_found(subject, image, model, device, home))
@@ -131,7 +126,7 @@ def _training_found(subject: _Subject, own: "ModelPackage", model: "ModelPackage
 
 
 def _prediction_found(
-    subject: _Subject, image: NDArray[np.uint8], model: "ModelPackage", device: "torch.device", home: str
+    subject: _Subject, image: NDArray[np.uint8], model: "ModelPackage", device: str, home: str
 ) -> Finding:
     import cristae
 
@@ -148,8 +143,8 @@ def _prediction_found(
             )
         )
 
-    agreement = float((predicted(str(device), "labels") == predicted("cpu", "labels")).mean())
-    shares = [predicted(where, "probabilities").astype(int) for where in (str(device), "cpu")]
+    agreement = float((predicted(device, "labels") == predicted("cpu", "labels")).mean())
+    shares = [predicted(where, "probabilities").astype(int) for where in (device, "cpu")]
     difference = int(np.abs(shares[0] - shares[1]).max())
     return Finding(
         f"predicting {subject.name}",
@@ -159,39 +154,12 @@ def _prediction_found(
     )
 
 
-def _speed_found(subject: _Subject, model: "ModelPackage", device: "torch.device") -> Finding:
+def _speed_found(subject: _Subject, model: "ModelPackage", device: str) -> Finding:
     from cristae.prediction import load_predictor
-
-    predictor = load_predictor(model, str(device), engine="torch")
-    told = [_tile_told(subject, predictor, share) for share in _SHARES]
-    return Finding(f"speed on {subject.name}", "ok", f"{'; '.join(told)}.")
-
-
-def _tile_told(subject: _Subject, predictor: "Predictor", share: float) -> str:
-    """Measure a tile that has a share of the voxels that fit."""
-    import torch
-
-    from cristae.prediction.devices import voxels_at_once
-    from cristae.prediction.tiling import tiling
+    from cristae.prediction.speed import tile_speed
     from cristae.volumes import ArrayImage
 
-    device, preprocessing = predictor.device, predictor.preprocessing
+    predictor = load_predictor(model, device, engine="torch")
     frame = predictor.frame(ArrayImage(np.zeros(subject.shape_zyx, np.uint8)))
-    most = voxels_at_once(predictor.config, device) * int(np.prod(preprocessing.downsample_zyx))
-    cut = tiling(
-        subject.large_zyx,
-        frame.step_zyx,
-        frame.halo_zyx(predictor.halo_zyx),
-        most_voxels=int(share * most),
-    )
-    blank = predictor.blank(cut.tile_zyx)
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    seconds = []
-    for _ in range(1 + _ROUNDS):  # the first call is slower
-        start = time.perf_counter()
-        predictor.forward(blank).argmax(dim=1).cpu()
-        seconds.append(time.perf_counter() - start)
-    voxels = np.prod(cut.tile_zyx) / median(seconds[1:]) / 1e6
-    memory = f", {torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB" if device.type == "cuda" else ""
-    return f"tiles of {' x '.join(map(str, cut.tile_zyx))}: {voxels:.1f} million voxels a second{memory}"
+    told = [str(tile_speed(predictor, frame, subject.large_zyx, share)) for share in _SHARES]
+    return Finding(f"speed on {subject.name}", "ok", f"{'; '.join(told)}.")
