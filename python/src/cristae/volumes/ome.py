@@ -12,11 +12,12 @@ from typing import Any
 from cristae.errors import CorruptData, CristaeError
 from cristae.volumes.chunks import ChunkFormat
 from cristae.volumes.digest import check_digest
+from cristae.volumes.levels import Triple, levels_of
 from cristae.volumes.records import classes_from_json, classes_to_json, shape_from_json
 from cristae.volumes.spec import VolumeSpec, VoxelSize
 
 ARRAY = "0"
-"""The path of the only array below the group."""
+"""The path of the array below the group; coarser levels follow as 1, 2, ..."""
 FORMAT = 1
 MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
 _DAMAGED = (
@@ -27,12 +28,13 @@ _DAMAGED = (
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What the metadata of a sealed volume says."""
+    """What the metadata of a sealed volume says; ``levels`` counts the finest one too."""
 
     spec: VolumeSpec
     digest: str
     created_s: float
     stored_bytes: int
+    levels: int = 1
 
 
 def group_document(sealed: Sealed) -> bytes:
@@ -50,7 +52,11 @@ def group_document(sealed: Sealed) -> bytes:
                     {
                         "path": ARRAY,
                         "coordinateTransformations": [{"type": "scale", "scale": [1.0, *lengths]}],
-                    }
+                    },
+                    *(
+                        _coarser(str(number), lengths, level.whole_zyx)
+                        for number, level in enumerate(levels_of(spec)[: sealed.levels - 1], 1)
+                    ),
                 ],
             }
         ],
@@ -129,7 +135,21 @@ def _parse_group(group: Any, array: Any) -> Sealed:
     stored_bytes, created_s = cristae["stored_bytes"], cristae["created_s"]
     if not isinstance(stored_bytes, int) or not isinstance(created_s, float):
         raise TypeError
-    return Sealed(spec, check_digest(cristae["digest"]), created_s, stored_bytes)
+    levels = len(multiscale["datasets"])
+    return Sealed(spec, check_digest(cristae["digest"]), created_s, stored_bytes, levels)
+
+
+def _coarser(path: str, lengths: tuple[float, float, float], whole_zyx: Triple) -> dict[str, Any]:
+    """Return the entry of a coarser level: its first voxel lies in the middle of those that it stands for."""
+    scale = [length * by for length, by in zip(lengths, whole_zyx, strict=True)]
+    shift = [length * (by - 1) / 2 for length, by in zip(lengths, whole_zyx, strict=True)]
+    return {
+        "path": path,
+        "coordinateTransformations": [
+            {"type": "scale", "scale": [1.0, *scale]},
+            {"type": "translation", "translation": [0.0, *shift]},
+        ],
+    }
 
 
 def _image_label(spec: VolumeSpec) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def form_of(path: Path | str) -> str:
 
 
 class ZarrOutput:
-    """An OME-Zarr 0.5 image on its way; the same format as the store's volumes."""
+    """An OME-Zarr 0.5 image on its way; the format of the store's volumes, with coarser levels if large."""
 
     def __init__(self, staged: StagedTarget, spec: VolumeSpec) -> None:
         self._staged = staged
@@ -148,7 +148,7 @@ class ZarrOutput:
         folder = staged.folder / "zarr"
         folder.mkdir(exist_ok=True)
         (folder / "volume").mkdir(exist_ok=True)
-        self._writer = VolumeWriter(folder, spec, self._publish, resumed=staged.resumed)
+        self._writer = VolumeWriter(folder, spec, self._publish, resumed=staged.resumed, pyramid=True)
         self.shape_czyx, self.dtype = self._writer.shape_czyx, self._writer.dtype
 
     def write(self, box_zyx: Box, voxels: Voxels) -> None:

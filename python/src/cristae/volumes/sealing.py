@@ -16,6 +16,7 @@ from cristae.errors import CorruptData
 from cristae.volumes.digest import block_digest, volume_digest
 from cristae.volumes.durable import write_file
 from cristae.volumes.ome import ARRAY, Sealed, array_document, group_document
+from cristae.volumes.pyramid import write_pyramid
 from cristae.volumes.stored import ChunkFiles
 
 _THREADS = min(8, os.cpu_count() or 1)
@@ -58,9 +59,12 @@ def digest_of(files: ChunkFiles) -> tuple[str, int]:
     return volume_digest(files.spec, block_digests()), stored_bytes
 
 
-def write_metadata(folder: Path, files: ChunkFiles, digest: str, stored_bytes: int) -> Sealed:
-    """Write the documents that make the folder an OME-Zarr image."""
-    sealed = Sealed(files.spec, digest, time.time(), stored_bytes)
+def write_metadata(
+    folder: Path, files: ChunkFiles, digest: str, stored_bytes: int, *, pyramid: bool = False
+) -> Sealed:
+    """Write the documents that make the folder an OME-Zarr image; with `pyramid` its coarser levels too."""
     write_file(folder / ARRAY / "zarr.json", array_document(files.spec, files.chunk_format))
+    levels = write_pyramid(files) if pyramid else 1
+    sealed = Sealed(files.spec, digest, time.time(), stored_bytes, levels)
     write_file(folder / "zarr.json", group_document(sealed))
     return sealed

@@ -33,13 +33,16 @@ class ChunkFiles:
         The volume.
     chunk_format
         How its chunks are stored.
+    array
+        The array below the group; a coarser level has its own.
     """
 
-    def __init__(self, folder: Path, spec: VolumeSpec, chunk_format: ChunkFormat) -> None:
+    def __init__(self, folder: Path, spec: VolumeSpec, chunk_format: ChunkFormat, array: str = ARRAY) -> None:
+        self.folder = folder
         self.spec = spec
         self.chunk_format = chunk_format
         self.blocks = spec.blocks
-        self._array = os.fspath(folder / ARRAY)
+        self._array = os.fspath(folder / array)
 
     def path(self, index: int) -> str:
         """Return the place of a block's chunk file."""

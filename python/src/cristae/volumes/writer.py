@@ -94,6 +94,8 @@ class VolumeWriter:
         The finished volume, if that process came as far as that.
     free_floor_bytes
         What must stay free on the disk; None for the default.
+    pyramid
+        Whether coarser levels are made in the end, for viewers of what is large.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class VolumeWriter:
         resumed: bool,
         sealed: StoredVolume | None = None,
         free_floor_bytes: int | None = None,
+        pyramid: bool = False,
     ) -> None:
         self.id = folder.name
         self.spec = spec
@@ -113,6 +116,7 @@ class VolumeWriter:
         self._volume = folder / "volume"
         self._publish = publish
         self._floor = free_floor_bytes
+        self._pyramid = pyramid
         self._files = ChunkFiles(self._volume, spec, ChunkFormat.ZSTD)
         self._partial = threading.Lock()
         self._unsynced: set[Path] = set()
@@ -204,7 +208,7 @@ class VolumeWriter:
             raise Busy(f"{missing} of {self.spec.blocks.count} blocks of the result were not written yet.")
         digest, stored_bytes = digest_of(self._files)
         with full_disk_told():
-            write_metadata(self._volume, self._files, digest, stored_bytes)
+            write_metadata(self._volume, self._files, digest, stored_bytes, pyramid=self._pyramid)
             replace_file(self._folder / DIGEST_NOTE, digest.encode())
             on_digest(digest)
             self._sealed = self._publish(self._volume, digest)
