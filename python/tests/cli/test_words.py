@@ -37,7 +37,7 @@ def test_the_help_shows_no_word_that_is_then_refused(
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
     text = capsys.readouterr().out
-    assert not {word for word in ("openvino", "yet") if word in text}
+    assert "yet" not in text
 
 
 def test_the_help_says_what_the_uncertainty_of_masks_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,12 @@ from cristae.computing import prepare_to_compute
 
 DESCRIPTION = """\
 Predict an image with a model, without a server, tile by tile: the image may be far larger than the memory.
-RAW is a TIFF file (also ImageJ and OME-TIFF), a folder of slices, OME-Zarr or HDF5 (file.h5:key); OUT is
-written by its suffix: .tif, .ome.tif, .zarr, .ome.zarr or .h5; a name that ends in /, or an empty folder that
-is there, becomes a folder of TIFF slices. OUT appears when it is complete, never half-made: until then it is
-.OUT.partial beside it. Ctrl-C keeps that, and so does a kill: run the same command again and it goes on from
-the last tile (not into HDF5, and not for objects, which begin anew). To give up, delete .OUT.partial.
+RAW is a TIFF file (also ImageJ and OME-TIFF), a folder of slices, OME-Zarr, HDF5 or N5 (file.h5:key), MRC or
+NIfTI; OUT is written by its suffix: .tif, .ome.tif, .zarr, .ome.zarr or .h5; a name that ends in /, or an
+empty folder that is there, becomes a folder of TIFF slices. OUT appears when it is complete, never half-made:
+until then it is .OUT.partial beside it. Ctrl-C keeps that, and so does a kill: run the same command again and
+it goes on from the last tile (not into HDF5, and not for objects, which begin anew). To give up, delete
+.OUT.partial.
 The home folder is only read: a library of models that somebody else owns is enough.
 """
 EXAMPLE = """\

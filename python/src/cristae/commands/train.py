@@ -19,9 +19,9 @@ from cristae.computing import launched, prepare_to_train
 
 DESCRIPTION = """\
 Train a model on an image and its labels, without a server. RAW and LABELS are TIFF files (also ImageJ and
-OME-TIFF), folders of slices, OME-Zarr or HDF5 (file.h5:key) and have the same shape. What a label value
-means: 0 is background, 1...n are classes; a section without any label, while others have some, counts as not
-annotated.
+OME-TIFF), folders of slices, OME-Zarr, HDF5 or N5 (file.h5:key), MRC or NIfTI, and have the same
+shape. What a label value means: 0 is background, 1...n are classes; a section without any label, while
+others have some, counts as not annotated.
 
 The plan is printed in words before the training starts. Ctrl-C keeps the state of the training, and so does
 a kill: run the same command again and it goes on from the last checkpoint.

@@ -287,7 +287,9 @@ def _are_one(source: Any, other: Any) -> bool:
     (file, key), (other_file, other_key) = split_key(Path(source)), split_key(Path(other))
     if not file.samefile(other_file):
         return False
-    return file.suffix.lower() not in HDF5 or _dataset(file, key) == _dataset(file, other_key)
+    if file.suffix.lower() in HDF5:
+        return _dataset(file, key) == _dataset(file, other_key)
+    return key == other_key
 
 
 def _dataset(file: Path, key: str | None) -> str:

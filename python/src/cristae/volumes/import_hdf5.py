@@ -1,26 +1,24 @@
 """Data sets of HDF5 files as images."""
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from cristae.errors import CorruptData, InvalidInput
-from cristae.geometry import Box
-from cristae.volumes.axes import plain_axes
-from cristae.volumes.image import Voxels, check_box
-from cristae.volumes.spec import VoxelSize, check_shape
+from cristae.errors import InvalidInput
+from cristae.volumes.sliced import SlicedImage
+from cristae.volumes.spec import VoxelSize
 from cristae.volumes.units import voxel_size_in
 
 SUFFIXES = (".h5", ".hdf5", ".hdf", ".n5h5")
+_MARKS = dict.fromkeys(SUFFIXES, ":/") | {".n5": ":", ".zarr": ":"}  # folders have paths of their own
 _WELL_KNOWN = ("data", "raw", "label", "labels", "exported_data", "volumes/raw", "t00000/s00/0/cells")
 
 
 def split_key(path: Path) -> tuple[Path, str | None]:
-    """Split ``file.h5:dataset`` and ``file.h5/dataset`` into file and data set.
+    """Split ``file.h5:dataset``, ``file.h5/dataset`` and ``folder.n5:array`` into the file and what is in it.
 
     Examples
     --------
@@ -30,15 +28,15 @@ def split_key(path: Path) -> tuple[Path, str | None]:
     True
     """
     text = str(path)
-    for suffix in SUFFIXES:
-        for mark in (":", "/"):
+    for suffix, marks in _MARKS.items():
+        for mark in marks:
             head, found, key = text.partition(suffix + mark)
             if found and key:
                 return Path(head + suffix), key.replace("\\", "/")
     return path, None
 
 
-class Hdf5Image:
+class Hdf5Image(SlicedImage):
     """One data set of an HDF5 file, with its number type.
 
     Parameters
@@ -56,8 +54,6 @@ class Hdf5Image:
     """
 
     def __init__(self, path: Path, key: str | None) -> None:
-        self.name = path.name
-        self._lock = threading.Lock()
         try:
             self._file = h5py.File(path, "r")
         except FileNotFoundError as error:
@@ -68,17 +64,13 @@ class Hdf5Image:
                 "was cut off; copy or save it again."
             ) from error
         try:
-            self._data, chosen = self._find(key)
+            self._data, chosen = self._find(path.name, key)
             attributes = self._data.attrs
             letters = _letters(attributes, self._data.ndim)
-            self._place, shape, notes = plain_axes(self.name, letters, self._data.shape)
-            self.notes = chosen + notes
-            self.shape_czyx = check_shape(shape)
+            super().__init__(path.name, self._data, letters, _voxel_size(attributes), chosen)
         except BaseException:
             self._file.close()
             raise
-        self.dtype: np.dtype[Any] = np.dtype(self._data.dtype).newbyteorder("=")
-        self.voxel_size: VoxelSize | None = _voxel_size(attributes)
 
     @property
     def key(self) -> str:
@@ -89,48 +81,32 @@ class Hdf5Image:
         """Close the file; nothing is read from it any more."""
         self._file.close()
 
-    def read(self, box_zyx: Box) -> Voxels:
-        """Return the voxels (c, z, y, x) of a box, a fresh array."""
-        check_box(box_zyx, self.shape_czyx)
-        wanted = {"c": slice(None), **dict(zip("zyx", box_zyx.slices, strict=True))}
-        index = tuple(wanted[axis] if axis else 0 for axis in self._place)
-        try:
-            with self._lock:
-                found = np.asarray(self._data[index])
-        except (OSError, ValueError) as error:
-            raise CorruptData(
-                f"The box {box_zyx} (z, y, x) of {self.name} cannot be read ({str(error)[:200]})."
-            ) from error
-        order = [axis for axis in self._place if axis]
-        moved = found.transpose([order.index(axis) for axis in "czyx" if axis in order])
-        return np.array(moved, self.dtype, order="C").reshape(self.shape_czyx[0], *box_zyx.shape)
-
-    def _find(self, key: str | None) -> tuple[h5py.Dataset, tuple[str, ...]]:
+    def _find(self, name: str, key: str | None) -> tuple[h5py.Dataset, tuple[str, ...]]:
         """Return the data set, and what is to be told about choosing it."""
         found: dict[str, h5py.Dataset] = {}
 
-        def look(name: str, node: Any) -> None:
+        def look(place: str, node: Any) -> None:
             if isinstance(node, h5py.Dataset) and node.ndim >= 2 and node.dtype.kind in "biufc":
-                found[name] = node
+                found[place] = node
 
         self._file.visititems(look)
-        listed = ", ".join(f"{name} {data.shape}" for name, data in found.items()) or "none"
+        listed = ", ".join(f"{place} {data.shape}" for place, data in found.items()) or "none"
         if key is not None:
             if key.strip("/") not in found:
-                raise InvalidInput(f"{self.name} has no image {key!r}. It has: {listed}.")
+                raise InvalidInput(f"{name} has no image {key!r}. It has: {listed}.")
             return found[key.strip("/")], ()
-        known = [name for name in _WELL_KNOWN if name in found]
+        known = [place for place in _WELL_KNOWN if place in found]
         if len(found) == 1:
             return next(iter(found.values())), ()
         if len(known) == 1:
-            other = next(name for name in found if name != known[0])
+            other = next(place for place in found if place != known[0])
             return found[known[0]], (
-                f"{self.name}: took the dataset {known[0]} of {', '.join(found)}; choose another with "
-                f"{self.name}:{other}.",
+                f"{name}: took the dataset {known[0]} of {', '.join(found)}; choose another with "
+                f"{name}:{other}.",
             )
         if not found:
-            raise InvalidInput(f"{self.name} holds no image.")
-        raise InvalidInput(f"{self.name} holds several images; add one of them to its name: {listed}.")
+            raise InvalidInput(f"{name} holds no image.")
+        raise InvalidInput(f"{name} holds several images; add one of them to its name: {listed}.")
 
 
 def _letters(attributes: Any, count: int) -> str:

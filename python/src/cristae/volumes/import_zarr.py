@@ -5,13 +5,10 @@ from typing import Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
 from cristae.errors import CorruptData, InvalidInput
-from cristae.geometry import Box
-from cristae.volumes.axes import plain_axes
-from cristae.volumes.image import Voxels, check_box
-from cristae.volumes.spec import VoxelSize, check_shape
+from cristae.volumes.sliced import SlicedImage
+from cristae.volumes.spec import VoxelSize
 from cristae.volumes.stored import StoredVolume
 from cristae.volumes.units import nm_per_unit, plain_unit, voxel_size_in
 
@@ -52,7 +49,7 @@ def open_zarr(path: Path, key: str | None) -> "ZarrImage | StoredVolume":
     return ZarrImage(path.name, node, key, notes, strict=strict)
 
 
-class ZarrImage:
+class ZarrImage(SlicedImage):
     """An array of a foreign Zarr folder, with its number type.
 
     A chunk that is not stored means the fill value, as the format says; with `strict` it is an error.
@@ -67,7 +64,6 @@ class ZarrImage:
         *,
         strict: bool = False,
     ) -> None:
-        self.name = name
         multiscale: dict[str, Any] = {}
         if isinstance(node, zarr.Group):
             multiscale = _multiscale(node)
@@ -76,33 +72,12 @@ class ZarrImage:
             if not isinstance(found, zarr.Array):
                 raise InvalidInput(f"{name} has no array {key!r}. It has: {_arrays(node)}.")
             node = found
-        self._array = node.with_config({"read_missing_chunks": False}) if strict else node
+        array = node.with_config({"read_missing_chunks": False}) if strict else node
         letters, lengths, units = _axes(multiscale, key, len(node.shape), node)
-        self._place, shape, axis_notes = plain_axes(name, letters, node.shape)
-        self.shape_czyx = check_shape(shape)
-        self.dtype: np.dtype[Any] = np.dtype(node.dtype).newbyteorder("=")
+        super().__init__(name, array, letters, _voxel_size(letters, lengths, units), notes)
         chunk = int(np.prod([int(length) for length in node.chunks], dtype=object)) * self.dtype.itemsize
         if chunk > _MAX_CHUNK_BYTES:
             raise InvalidInput(f"{name} has chunks of {chunk} bytes; save it with chunks below 2 GiB.")
-        self.notes: tuple[str, ...] = notes + axis_notes
-        self.voxel_size: VoxelSize | None = _voxel_size(letters, lengths, units)
-
-    def read(self, box_zyx: Box) -> Voxels:
-        """Return the voxels (c, z, y, x) of a box, a fresh array."""
-        check_box(box_zyx, self.shape_czyx)
-        wanted = {"c": slice(None), **dict(zip("zyx", box_zyx.slices, strict=True))}
-        index = tuple(wanted[axis] if axis else 0 for axis in self._place)
-        try:
-            found: NDArray[Any] = np.asarray(self._array[index])
-        except Exception as error:  # Codecs raise whatever a broken chunk makes them trip over.
-            raise CorruptData(
-                f"The box {box_zyx} (z, y, x) of {self.name} cannot be read ({str(error)[:200]})."
-            ) from error
-        order = [axis for axis in self._place if axis]
-        present = [axis for axis in "czyx" if axis in order]
-        moved = found.transpose([order.index(axis) for axis in present])
-        shape = (self.shape_czyx[0], *box_zyx.shape)
-        return np.array(moved, self.dtype, order="C").reshape(shape)
 
 
 def _multiscale(group: zarr.Group) -> dict[str, Any]:
