@@ -165,11 +165,11 @@ def test_a_result_never_replaces_the_image_that_it_is_made_from(
 ) -> None:
     before = stack.read_bytes()
     assert cli.main(["predict", str(stack), str(stack), "--model", "mito", "--overwrite"]) == 1
-    assert "holds the image itself" in capsys.readouterr().err
+    assert "is what the result is made of" in capsys.readouterr().err
     assert stack.read_bytes() == before
     container = tmp_path / "raw.zarr"
     inside = zarr.open_group(container, mode="w").create_array("0", data=tifffile.imread(stack))
-    with pytest.raises(InvalidInput, match="holds the image itself"):
+    with pytest.raises(InvalidInput, match="is what the result is made of"):
         cristae.predict(container / "0", container, model="mito", overwrite=True)
     assert np.array_equal(inside[:], tifffile.imread(stack))
 
@@ -203,6 +203,21 @@ def test_an_image_that_changed_inside_its_folder_or_file_is_another_image(tmp_pa
     slices[1].write_bytes(slices[1].read_bytes() + b" ")
     cells.write_bytes(b"12")
     assert not set(before) & {fingerprint(source) for source in sources}
+
+
+def test_a_mask_says_which_part_is_predicted(home: Path, stack: Path, tmp_path: Path) -> None:
+    whole = cristae.predict(stack, model="mito")
+    inside = np.zeros((6, 40, 52), np.uint8)
+    inside[2:4, 10:30, 10:40] = 255
+    mask, out = tmp_path / "mask.tif", tmp_path / "out.tif"
+    tifffile.imwrite(mask, inside)
+    words = ["predict", str(stack), str(out), "--model", "mito", "--inside", str(mask)]
+    assert cli.main(words) == 0
+    assert np.array_equal(tifffile.imread(out), whole * (inside > 0))
+    objects = cristae.predict(stack, model="neurons", inside=inside)
+    assert not objects[inside == 0].any()
+    with pytest.raises(InvalidInput, match="is what the result is made of"):
+        cristae.predict(stack, mask, model="mito", inside=mask, overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["out.tif", "out.zarr", "out/"])

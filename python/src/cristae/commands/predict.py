@@ -61,6 +61,12 @@ def add_to(commands: Commands) -> None:
         "time, usually a little better",
     )
     add(
+        "--inside",
+        metavar="MASK",
+        help="an image, as large as RAW or coarser: where it is 0, so is OUT, and what lies outside is not "
+        "computed",
+    )
+    add(
         "--engine",
         choices=("auto", "torch", "openvino"),
         default="auto",
@@ -94,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
             engine=arguments.engine,
             device=arguments.device,
             flips=arguments.flips,
+            inside=arguments.inside,
             voxel_size_nm=arguments.voxel_size,
             overwrite=arguments.overwrite,
             home=getattr(arguments, "home", None),

@@ -205,6 +205,7 @@ def predict(
     engine: str = "auto",
     device: str = "auto",
     flips: bool = False,
+    inside: Source | None = None,
     voxel_size_nm: tuple[float, float, float] | None = None,
     overwrite: bool = False,
     home: str | Path | None = None,
@@ -237,6 +238,9 @@ def predict(
     flips
         Average the answers for the image and its three in-plane mirror images: four times the time, and
         usually a little better.
+    inside
+        A mask, as large as the image or coarser: where it is 0, so is the result, and tiles that lie outside
+        are not computed.
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the file says.
     overwrite
@@ -294,6 +298,8 @@ def predict(
     combination = combination_of(combine, len(named))
     if out is not None:
         check_target(out, raw, overwrite=overwrite)
+        if inside is not None:
+            check_target(out, inside, overwrite=overwrite)
     place = Home.find(home).checked()
     use_extensions(place.extensions)
     library = ModelLibrary(place.models)
@@ -304,7 +310,8 @@ def predict(
         on_event(Note(sentence))
     wanted = kind or output_kinds(record)[0]
     predictor = load_models(packages, device, flips=flips, combine=combination, engine=engine)
-    run = Run(predictor, image, wanted, on_event, should_stop)
+    mask = None if inside is None else as_image(inside, None)
+    run = Run(predictor, image, wanted, mask, on_event, should_stop)
     if out is None:
         voxels = run.to_array()
         if record["target"] == "masks":
@@ -312,7 +319,7 @@ def predict(
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels
         return spatial if wanted == "probabilities" else spatial[0]
-    run.to_file(out, overwrite=overwrite, source=fingerprint(raw))
+    run.to_file(out, overwrite=overwrite, source=fingerprint(raw, *([] if inside is None else [inside])))
     return Path(out)
 
 

@@ -32,9 +32,11 @@ class Run:
         predictor: Answering,
         image: Image,
         kind: OutputKind,
+        inside: Image | None,
         on_event: Callable[[Event], None],
         should_stop: Callable[[], bool],
     ) -> None:
+        self._inside = inside
         self._predictor, self._image, self._kind = predictor, image, kind
         self._form = form_of(predictor.record, kind)
         self._on_event, self._should_stop = on_event, should_stop
@@ -111,6 +113,7 @@ class Run:
             self._image,
             output,
             kind=self._kind,
+            inside=self._inside,
             ledger=ledger,
             source=source,
             on_event=self._on_event,
@@ -119,7 +122,11 @@ class Run:
 
     def _objects(self) -> NDArray[np.unsignedinteger[Any]]:
         objects = predict_objects(
-            self._predictor, self._image, on_event=self._on_event, should_stop=self._should_stop
+            self._predictor,
+            self._image,
+            inside=self._inside,
+            on_event=self._on_event,
+            should_stop=self._should_stop,
         )
         # ImageJ shows 16-bit ids as they are; 32-bit ones it turns into numbers with a decimal point.
         return objects.astype(np.uint16) if int(objects.max()) <= LARGEST_16_BIT_ID else objects

@@ -101,8 +101,11 @@ def key(paths: Sequence[Path], choices: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def fingerprint(source: Any) -> str | None:
-    """Tell a file from its other versions by path, size and time of change; None for what is no path."""
+def fingerprint(source: Any, *others: Any) -> str | None:
+    """Tell files from their other versions by path, size and time of change; None if one is no path."""
+    if others:
+        every = [fingerprint(one) for one in (source, *others)]
+        return None if None in every else " and ".join(map(str, every))
     if not isinstance(source, str | Path):
         return None
     path, key_inside = split_key(Path(source))

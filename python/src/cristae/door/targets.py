@@ -22,7 +22,7 @@ def check_target(out: str | Path, raw: object, *, overwrite: bool) -> None:
     if isinstance(raw, str | Path):
         image, place = split_key(Path(raw))[0].resolve(), target.resolve()
         if target.exists() and (place == image or place in image.parents):
-            raise InvalidInput(f"{out} holds the image itself: it would be lost. Choose another name.")
+            raise InvalidInput(f"{out} is what the result is made of: it would be lost. Choose another name.")
         if place.parent == image and place.suffix.lower() in SLICES:
             raise InvalidInput(
                 f"{out} would become one more slice of the image {raw}. Choose another folder for it."

@@ -30,13 +30,14 @@ def predict_objects(
     *,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
+    inside: Image | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> NDArray[np.uint32]:
     """Predict the objects of an image with a model that was trained on instances.
 
     The whole volume is held in memory, about 96 bytes a voxel; that they fit is checked before anything is
-    computed.
+    computed. Where the mask `inside` is 0 there are no objects.
 
     Returns
     -------
@@ -65,6 +66,7 @@ def predict_objects(
         kind="probabilities",
         tile_shape_zyx=tile_shape_zyx,
         grid_offset_zyx=grid_offset_zyx,
+        inside=inside,
         on_event=show,
         should_stop=should_stop,
     )

@@ -19,6 +19,7 @@ from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.empty import EmptyTiles
 from cristae.prediction.engines import is_installed
 from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
+from cristae.prediction.inside import Inside
 from cristae.prediction.ledger import How, Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor
@@ -107,6 +108,7 @@ def predict(
     combine: Combine = "mean",
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
+    inside: Image | None = None,
     ledger: Path | None = None,
     source: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
@@ -135,11 +137,14 @@ def predict(
         As for :func:`load_models`; not used either if `model` is on a device already.
     tile_shape_zyx, grid_offset_zyx
         The tile and where the cuts lie, in voxels; by default chosen for device and image.
+    inside
+        A mask; where it is 0, so is the result, and tiles that lie outside are not computed. See
+        :class:`cristae.prediction.inside.Inside`.
     ledger
         A file that notes finished tiles. With the same file and an output that was resumed a
         restart does only what is missing. ("instances" start again.)
     source
-        Names the content of the image, such as a digest: a ledger of another one does not count.
+        Names the content of image and mask, such as a digest: a ledger of another one does not count.
     on_event
         Gets progress and notes.
     should_stop
@@ -168,6 +173,7 @@ def predict(
             image,
             tile_shape_zyx=tile_shape_zyx,
             grid_offset_zyx=grid_offset_zyx,
+            inside=inside,
             on_event=on_event,
             should_stop=should_stop,
         )
@@ -180,6 +186,7 @@ def predict(
         kind=kind,
         tile_shape_zyx=tile_shape_zyx,
         grid_offset_zyx=grid_offset_zyx,
+        inside=inside,
         ledger=ledger,
         source=source,
         on_event=on_event,
@@ -195,12 +202,16 @@ def predict_tiles(
     kind: Kind,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
+    inside: Image | None = None,
     ledger: Path | None = None,
     source: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Predict labels or probabilities; see :func:`predict`."""
+    within = None if inside is None else Inside(inside, image.shape_czyx[1:])
+    if within is not None and within.note is not None:
+        on_event(Note(within.note))
     seen = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, on_event)
     frame = predictor.frame(seen)
     for doubt in (predictor.doubt(), frame.doubt()):
@@ -214,6 +225,7 @@ def predict_tiles(
         "grid_zyx": list(frame.shape_zyx),
         "kind": kind,
         "offset_zyx": list(grid_offset_zyx),
+        **({} if inside is None else {"inside_zyx": list(inside.shape_czyx[1:])}),
     }
     if ledger is not None and not output.resumed:
         ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
@@ -243,7 +255,7 @@ def predict_tiles(
     by = " by OpenVINO" if engine == "openvino" else ""
     on_event(Note(f"Predicting on {describe(predictor.device)}{by}, {tiles} of {size} voxels (z, y, x)."))
     with Ledger(ledger, work, How(cut.tile_zyx, engine)) as notes:
-        run = _Run(predictor, frame, image, output, kind, notes, len(cut.tiles), on_event)
+        run = _Run(predictor, frame, image, within, output, kind, notes, len(cut.tiles), on_event)
         todo = [(number, tile) for number, tile in enumerate(cut.tiles) if number not in notes.done]
         if len(todo) < len(cut.tiles):
             on_event(
@@ -253,6 +265,8 @@ def predict_tiles(
                 )
             )
         run_pipeline(todo, read=run.read, compute=run.compute, write=run.write, should_stop=should_stop)
+    if run.outside:
+        on_event(Note(f"{run.outside} of {len(cut.tiles)} tiles lie outside of the mask: not computed."))
     if run.empty.spared:
         told = "1 tile holds" if run.empty.spared == 1 else f"{run.empty.spared} tiles hold"
         on_event(Note(f"{told} one grey value only: the answer of another such tile was taken."))
@@ -312,6 +326,7 @@ class _Run:
         predictor: Answering,
         frame: Seen,
         image: Image,
+        inside: Inside | None,
         output: Output,
         kind: Kind,
         ledger: Ledger,
@@ -319,43 +334,68 @@ class _Run:
         on_event: Callable[[Event], None],
     ) -> None:
         self._predictor, self._frame, self._image, self._output = predictor, frame, image, output
-        self._kind, self._ledger, self._on_event = kind, ledger, on_event
+        self._inside, self._kind, self._ledger, self._on_event = inside, kind, ledger, on_event
         self._count, self._written, self._before = tile_count, 0, len(ledger.done)
         self._started_s = self._told_s = time.monotonic()
         self._may_be_bad = image.dtype.kind == "f"
         self._bad_of: dict[int, int] = {}
         self.empty = EmptyTiles()
+        self.outside = 0
+        self._channels = form_of(predictor.record, kind).channels
 
     @property
     def bad_voxels(self) -> int:
         """How many voxels of the image are no numbers, with those of tiles that earlier attempts finished."""
         return self._ledger.bad_voxels + sum(self._bad_of.values())
 
+    def _box(self, tile: Tile) -> Box | None:
+        """Return the voxels of the image that a tile decides; None if there are none."""
+        return box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
+
     def read(self, unit: tuple[int, Tile]) -> Any:
+        """Return the input of a tile; None if no voxel of it lies inside."""
         number, tile = unit
-        box = box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
+        box = self._box(tile)
+        if self._inside is not None and (box is None or self._inside.of(box) is None):
+            return None
         if self._may_be_bad and box is not None:
             bad = broken_in(self._image.read(box))
             if bad:
                 self._bad_of[number] = bad
         return self._frame.read(tile.read_box)
 
-    def compute(self, unit: tuple[int, Tile], prepared: Any) -> NDArray[np.uint8]:
+    def compute(self, unit: tuple[int, Tile], prepared: Any) -> NDArray[np.uint8] | None:
+        if prepared is None:
+            return None
         wanted = unit[1].write_in_read
         return self.empty.answer(
             prepared, wanted, lambda: self._predictor.predict(prepared, self._kind, wanted)
         )
 
-    def write(self, unit: tuple[int, Tile], result: NDArray[np.uint8]) -> None:
+    def write(self, unit: tuple[int, Tile], result: NDArray[np.uint8] | None) -> None:
         number, tile = unit
-        back = write_back(result, tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
-        if back is not None:
-            self._output.write(*back)
+        if result is None:
+            self.outside += 1
+            box = self._box(tile)
+            if box is not None:
+                self._output.write(box, np.zeros((self._channels, *box.shape), np.uint8))
+        else:
+            self._write_result(tile, result)
         if self._ledger.is_kept:
             self._output.sync()  # before the note: after a power cut it must not vouch for what is not there
             self._ledger.note(number, self._bad_of.get(number, 0))
         self._written += 1
         self._tell()
+
+    def _write_result(self, tile: Tile, result: NDArray[np.uint8]) -> None:
+        back = write_back(result, tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
+        if back is None:
+            return
+        box, voxels = back
+        if self._inside is not None:
+            inside = self._inside.of(box)
+            voxels = np.zeros_like(voxels) if inside is None else voxels * inside
+        self._output.write(box, voxels)
 
     def _tell(self) -> None:
         done, now_s = self._before + self._written, time.monotonic()

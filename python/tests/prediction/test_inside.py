@@ -1,0 +1,82 @@
+"""A mask says which part of an image is predicted; outside is 0, and inside is what it would be without."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cristae.errors import InvalidInput
+from cristae.events import Note
+from cristae.geometry import Box
+from cristae.prediction import load_predictor, predict
+from cristae.prediction.inside import Inside
+from cristae.prediction.instances import InMemory
+from cristae.volumes import ArrayImage
+
+TILE = (5, 48, 48)
+
+
+def predicted(predictor, voxels, **choices):
+    told = []
+    output = InMemory((3 if choices.get("kind") == "probabilities" else 1, *voxels.shape))
+    output.voxels[:] = 99
+    predict(predictor, ArrayImage(voxels), output, tile_shape_zyx=TILE, on_event=told.append, **choices)
+    return output.voxels, [event.sentence for event in told if isinstance(event, Note)]
+
+
+def large(tissue):
+    return np.tile(tissue, (1, 3, 3))[:, :200, :220]
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities", "uncertainty"])
+@pytest.mark.parametrize("network", ["volume", "sections"])
+def test_inside_it_is_as_without_a_mask_and_outside_it_is_0(random_model, tissue, network, kind):
+    predictor = load_predictor(random_model(network), "cpu", engine="torch")
+    voxels = large(tissue)
+    mask = np.zeros(voxels.shape, np.uint8)
+    mask[2:9, 60:130, 70:101] = 200
+    whole, _ = predicted(predictor, voxels, kind=kind)
+    part, told = predicted(predictor, voxels, kind=kind, inside=ArrayImage(mask))
+    assert np.array_equal(part, whole * (mask > 0))
+    assert any("tiles lie outside of the mask: not computed" in sentence for sentence in told)
+
+
+def test_nothing_is_computed_outside(random_model, tissue, monkeypatch):
+    predictor = load_predictor(random_model("volume"), "cpu", engine="torch")
+    monkeypatch.setattr(predictor, "predict", lambda *_: pytest.fail("a tile was computed"))
+    voxels = large(tissue)
+    nothing, _ = predicted(predictor, voxels, inside=ArrayImage(np.zeros(voxels.shape, np.uint8)))
+    assert not nothing.any()
+
+
+def test_a_coarse_mask_stands_for_the_voxels_that_lie_in_it(random_model, tissue):
+    predictor = load_predictor(random_model("volume"), "cpu", engine="torch")
+    voxels = large(tissue)[:12]
+    coarse = np.zeros((3, 50, 55), np.uint8)
+    coarse[1, 10:30, 5:22] = 1
+    fine = coarse.repeat(4, 0).repeat(4, 1).repeat(4, 2)
+    part, told = predicted(predictor, voxels, inside=ArrayImage(coarse))
+    assert np.array_equal(part, predicted(predictor, voxels, inside=ArrayImage(fine))[0])
+    assert "The mask is 4 x 4 x 4 times as coarse as the image (z, y, x)." in told
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.data())
+def test_every_voxel_takes_the_voxel_of_the_mask_in_which_its_centre_lies(side, whole, data):
+    side = min(side, whole)
+    start = data.draw(st.integers(0, whole - 1))
+    stop = data.draw(st.integers(start + 1, whole))
+    marked = data.draw(st.integers(0, side - 1))
+    mask = np.zeros((1, 1, side), np.uint8)
+    mask[0, 0, marked] = 1
+    found = Inside(ArrayImage(mask), (1, 1, whole)).of(Box((0, 0, start), (1, 1, stop)))
+    expected = [marked <= (x + 0.5) * side / whole < marked + 1 for x in range(start, stop)]
+    assert (found is None and not any(expected)) or found.ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [((2, 3, 4, 5), "has 2 channels"), ((1, 3, 4, 7), "as large as its image, or coarser")],
+)
+def test_a_mask_of_something_else_is_refused(shape, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        Inside(ArrayImage(np.zeros(shape, np.uint8)), (3, 4, 6))
