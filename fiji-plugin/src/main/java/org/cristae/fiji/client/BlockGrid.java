@@ -114,6 +114,33 @@ public final class BlockGrid {
     return low;
   }
 
+  /** The blocks that hold a plane, and with it its neighbours. */
+  public Slab slab(int channel, int section) {
+    return new Slab(channel, section / block[1]);
+  }
+
+  /** All blocks of one channel at the same sections; their numbers follow each other. */
+  public final class Slab {
+    /** The number of its first block. */
+    public final long firstBlock;
+
+    /** How many blocks it has. */
+    public final long blocks;
+
+    /** Its first section. */
+    public final int z;
+
+    /** Its sections. */
+    public final int depth;
+
+    private Slab(int channel, long number) {
+      blocks = counts[2] * counts[3];
+      firstBlock = (channel * counts[1] + number) * blocks;
+      z = (int) (number * block[1]);
+      depth = (int) Math.min(block[1], shape[1] - z);
+    }
+  }
+
   /** One block: a box of one channel. */
   public final class Block {
     /** Its number, from 0. */

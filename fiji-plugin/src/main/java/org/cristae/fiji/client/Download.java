@@ -12,6 +12,8 @@ import org.cristae.v1.Volume;
 
 /** Fetches volumes; after a break it goes on with the first block that is still wanted. */
 public final class Download {
+  private static final Patience SOON = new Patience(2);
+
   private Download() {}
 
   /** Tells what a volume is, without its voxels. */
@@ -28,12 +30,38 @@ public final class Download {
   public static void run(
       Client client, Volume volume, BlockSink sink, Progress progress, Cancellation cancellation)
       throws CristaeException {
+    long count = BlockGrid.of(volume.getSpec()).blockCount();
+    blocks(client, volume, 0, count, client.patience(), sink, progress, cancellation);
+  }
+
+  /**
+   * Fetches the blocks of a slab, for somebody who waits to see it: a server that does not answer
+   * is soon given up.
+   *
+   * @throws CristaeException if it cannot be fetched, or was cancelled
+   */
+  public static void slab(
+      Client client, Volume volume, BlockGrid.Slab slab, BlockSink sink, Cancellation cancellation)
+      throws CristaeException {
+    long stop = slab.firstBlock + slab.blocks;
+    blocks(client, volume, slab.firstBlock, stop, SOON, sink, Progress.NONE, cancellation);
+  }
+
+  private static void blocks(
+      Client client,
+      Volume volume,
+      long first,
+      long stop,
+      Patience patience,
+      BlockSink sink,
+      Progress progress,
+      Cancellation cancellation)
+      throws CristaeException {
     BlockGrid grid = BlockGrid.of(volume.getSpec());
-    long count = grid.blockCount();
-    long next = 0;
-    Patience.Wait wait = client.patience().start();
+    long next = first;
+    Patience.Wait wait = patience.start();
     Contact contact = new Contact(client, progress);
-    while (next < count) {
+    while (next < stop) {
       Context.CancellableContext context = Context.current().withCancellation();
       Context before = context.attach();
       Runnable abort = cancellation.onCancel(() -> context.cancel(null));
@@ -46,7 +74,7 @@ public final class Download {
                         .setVolumeId(volume.getVolumeId())
                         .setFirstBlock(next)
                         .build());
-        while (blocks.hasNext()) {
+        while (next < stop && blocks.hasNext()) {
           cancellation.check();
           Block message = blocks.next();
           byte[] voxels = message.getVoxels().toByteArray();
@@ -55,9 +83,10 @@ public final class Download {
           next++;
           wait.reset();
           contact.found();
-          contact.update("Receiving " + volume.getSpec().getName(), (double) next / count, "");
+          double done = (double) (next - first) / (stop - first);
+          contact.update("Receiving " + volume.getSpec().getName(), done, "");
         }
-        if (next < count && !wait.pause()) {
+        if (next < stop && !wait.pause()) {
           throw damaged();
         }
       } catch (StatusRuntimeException e) {

@@ -185,6 +185,17 @@ public final class ReceivedVolume implements BlockSink {
         stack.addSlice(null, planes[c * sections + z]);
       }
     }
+    return shaped(spec, stack, title, source);
+  }
+
+  /**
+   * The planes of a volume, a section's channels behind each other, as an image; see {@link
+   * #toImage}.
+   */
+  static ImagePlus shaped(VolumeSpec spec, ImageStack stack, String title, ImagePlus source)
+      throws CristaeException {
+    int channels = (int) spec.getShape().getC();
+    int sections = (int) spec.getShape().getZ();
     ImagePlus image = new ImagePlus(title, stack);
     if (source != null && channels == 1) {
       PlaneOrder.of(source).withChannels(1).shape(image);

@@ -5,24 +5,35 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Shape;
 
-/** Whether ImageJ's memory holds a result: told before anything is sent and computed for it. */
+/** Whether ImageJ's memory holds a result as a whole. */
 public final class ResultRoom {
   private ResultRoom() {}
 
+  /** A result is kept in memory if it leaves so much of it for everything else. */
+  static double mostOfFree = 0.8;
+
   /**
-   * Makes sure that a result can fit, at one byte a voxel.
+   * Makes sure that a result fits into the memory that is free now, at one byte a voxel.
    *
-   * @throws CristaeException if it never can, whatever is closed meanwhile
+   * @throws CristaeException if it does not
    */
   public static void check(Shape shape) throws CristaeException {
-    long most = Runtime.getRuntime().maxMemory();
-    if (bytes(shape, 1) > most) {
+    double bytes = bytes(shape, 1);
+    if (bytes > mostOfFree * free()) {
+      System.gc(); // what nobody uses any more does not count
+    }
+    if (bytes > mostOfFree * free()) {
       throw new CristaeException(
           ErrorCode.ERROR_CODE_OUT_OF_MEMORY,
-          doesNotFit(shape, most)
-              + "Nothing was sent. Give it more in Edit > Options > Memory & Threads and restart it,"
-              + " segment a part (Image > Duplicate), or segment the file with `cristae predict`.");
+          doesNotFit(shape, Runtime.getRuntime().maxMemory()).trim());
     }
+  }
+
+  /** What is to be said of a result that is shown slice by slice, since it does not fit. */
+  public static String isServed(Shape shape) {
+    return doesNotFit(shape, Runtime.getRuntime().maxMemory())
+        + "It is shown as a virtual stack: its slices come from the server when they are looked at,"
+        + " as long as that runs. File > Save As > Tiff keeps all of them.";
   }
 
   /** Which result does not fit into how much memory, in a sentence with a space behind. */
@@ -56,8 +67,9 @@ public final class ResultRoom {
         ? ""
         : String.format(
             Locale.ROOT,
-            "The result needs up to %.1f GB, and ImageJ has %.1f GB of memory left: close what is not"
-                + " needed until it is there. If it does not fit then, it stays on the server.",
+            "The result needs up to %.1f GB, and ImageJ has %.1f GB of memory left. If it does not fit"
+                + " when it is there, it is shown as a virtual stack, whose slices come from the"
+                + " server when they are looked at.",
             bytes / 1e9,
             free / 1e9);
   }

@@ -11,6 +11,8 @@ import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.image.LayerMaps;
 import org.cristae.fiji.image.ReceivedVolume;
+import org.cristae.fiji.image.ResultRoom;
+import org.cristae.fiji.image.ServedStack;
 import org.cristae.fiji.image.VoxelSizes;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.fiji.labels.MaskChannels;
@@ -26,6 +28,9 @@ import org.cristae.v1.Volume;
 public final class Results {
   private static final String LAYER = "cristae.layer";
 
+  /** How many labels are told apart by their colours where it is not known how many there are. */
+  private static final long MOST_LABELS = 65_535;
+
   private Results() {}
 
   /**
@@ -36,7 +41,7 @@ public final class Results {
    * @throws CristaeException if there is none or it cannot be fetched
    */
   public static ImagePlus fetch(
-      Client client, Job job, ImagePlus source, Progress progress, Cancellation cancellation)
+      Client client, Job job, ImagePlus source, JobListener listener, Cancellation cancellation)
       throws CristaeException {
     if (job.getResult().getOutputsCount() == 0) {
       throw new CristaeException(
@@ -44,16 +49,27 @@ public final class Results {
     }
     OutputVolume output = job.getResult().getOutputs(0);
     Volume volume = Download.describe(client, output.getVolumeId());
-    ReceivedVolume received = new ReceivedVolume(volume.getSpec());
-    Download.run(client, volume, received, progress, cancellation);
     if (ActivationMaps.isOf(job)) {
-      return maps(client, job, source, received);
+      return maps(client, job, source, received(client, volume, listener, cancellation));
     }
     ImagePlus origin = source == null ? openSource(client, job, volume) : source;
     String name = source == null ? sourceName(client, job) : source.getTitle();
     String model = job.getPrediction().getModelName();
     String title = OpenImages.resultTitle(name, model, output.getOutput());
-    ImagePlus image = received.toImage(title, origin);
+    long maximum = MOST_LABELS;
+    ImagePlus image;
+    try {
+      ResultRoom.check(volume.getSpec().getShape());
+      ReceivedVolume received = received(client, volume, listener, cancellation);
+      maximum = received.maximum();
+      image = received.toImage(title, origin);
+    } catch (CristaeException e) {
+      if (e.code() != ErrorCode.ERROR_CODE_OUT_OF_MEMORY) {
+        throw e;
+      }
+      image = new ServedStack(client, volume).toImage(title, origin);
+      listener.note(ResultRoom.isServed(volume.getSpec().getShape()), true);
+    }
     List<LabelClass> classes = volume.getSpec().getClassesList();
     boolean isObjects = output.getOutput().equals("instances");
     boolean isLabels = isObjects || output.getOutput().equals("labels");
@@ -62,10 +78,18 @@ public final class Results {
       image = MaskChannels.show(image, masks);
       classes = masks;
     } else if (isLabels && image.getNChannels() == 1) {
-      ClassColors.apply(image, isObjects ? new ArrayList<>() : classes, received.maximum());
+      ClassColors.apply(image, isObjects ? new ArrayList<>() : classes, maximum);
     } // else how sure: grey from 0 to 255
     describe(image, job, output, classes);
     return image;
+  }
+
+  private static ReceivedVolume received(
+      Client client, Volume volume, Progress progress, Cancellation cancellation)
+      throws CristaeException {
+    ReceivedVolume received = new ReceivedVolume(volume.getSpec());
+    Download.run(client, volume, received, progress, cancellation);
+    return received;
   }
 
   /** Shows a fetched image; maps of a coarse layer are small, and enlarged to be seen. */

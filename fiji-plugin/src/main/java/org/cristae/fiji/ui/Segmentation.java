@@ -112,7 +112,6 @@ public final class Segmentation implements Work {
     Model found = new Jobs(client).model(seen.model);
     String wanted = output.equals("auto") ? usualOutput(found) : output;
     Shape result = resultShape(seen.image.spec().getShape(), found, wanted);
-    ResultRoom.check(result);
     String tight = ResultRoom.warning(result, wanted.equals("instances") ? 4 : 1);
     if (!tight.isEmpty()) {
       listener.note(tight, true);

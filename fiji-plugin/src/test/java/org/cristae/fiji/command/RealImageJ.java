@@ -76,7 +76,7 @@ public final class RealImageJ {
     }
   }
 
-  static void closeAll() {
+  public static void closeAll() {
     int[] ids = WindowManager.getIDList();
     if (ids != null) {
       for (int id : ids) {
@@ -97,7 +97,7 @@ public final class RealImageJ {
   }
 
   /** A stack of noise with a bright square of 12 x 12 in each section, and its labels. */
-  static ImagePlus stack(String title, int sections, int seed) {
+  public static ImagePlus stack(String title, int sections, int seed) {
     ImagePlus image = IJ.createImage(title, "8-bit black", 48, 40, sections);
     Random random = new Random(seed);
     for (int z = 1; z <= sections; z++) {
@@ -114,7 +114,7 @@ public final class RealImageJ {
     return image;
   }
 
-  static ImagePlus labels(String title, int sections) {
+  public static ImagePlus labels(String title, int sections) {
     ImagePlus labels = IJ.createImage(title, "8-bit black", 48, 40, sections);
     for (int z = 1; z <= sections; z++) {
       for (int i = 0; i < 48 * 40; i++) {
@@ -155,7 +155,7 @@ public final class RealImageJ {
   }
 
   /** Runs a macro that must come to its end. */
-  static void macro(String... lines) {
+  public static void macro(String... lines) {
     File marker = root().resolve("ended").toFile();
     String sentence = run(marker, lines);
     assertTrue(marker.exists(), "the macro was aborted: " + sentence);

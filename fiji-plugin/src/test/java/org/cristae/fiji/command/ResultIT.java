@@ -18,12 +18,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.Prefs;
-import ij.VirtualStack;
 import ij.WindowManager;
 import ij.gui.Roi;
 import ij.plugin.frame.Recorder;
-import ij.process.ByteProcessor;
-import ij.process.ImageProcessor;
 import java.awt.Window;
 import java.util.Arrays;
 import javax.swing.JComboBox;
@@ -40,12 +37,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Results of a model: one that cannot fit, and the maps of a layer, from a macro and a dialog. */
+/** Results of a model: the maps of a layer, from a macro and a dialog, and what is opened again. */
 @Timeout(240)
 class ResultIT {
-  private static final int SIDE = 4000;
   private static final String TITLE = "little-little-decoder.0.tif";
-  private static int planesRead;
 
   @BeforeAll
   static void start() throws Exception {
@@ -67,45 +62,6 @@ class ResultIT {
   static void stopServer() {
     RealImageJ.closeAll();
     Connection.stopLocal();
-  }
-
-  /** A volume larger than the memory of these tests, of which no plane is kept. */
-  private static ImagePlus huge() {
-    int planes = (int) (Runtime.getRuntime().maxMemory() / SIDE / SIDE) + 2;
-    return new ImagePlus(
-        "huge.tif",
-        new VirtualStack(SIDE, SIDE, null, null) {
-          @Override
-          public ImageProcessor getProcessor(int plane) {
-            planesRead++;
-            return new ByteProcessor(SIDE, SIDE);
-          }
-
-          @Override
-          public int getSize() {
-            return planes;
-          }
-
-          @Override
-          public int getBitDepth() {
-            return 8;
-          }
-
-          @Override
-          public String getSliceLabel(int plane) {
-            return null;
-          }
-        });
-  }
-
-  @Test
-  void aResultThatCannotFitIsRefusedBeforeTheImageIsReadAndSent() {
-    huge().show();
-    int before = planesRead;
-    String sentence = failingMacro("run(\"Cristae Segment\", \"image=huge.tif model=little\");");
-    assertTrue(sentence.contains("does not fit into the"), sentence);
-    assertTrue(sentence.contains("Nothing was sent."), sentence);
-    assertEquals(before, planesRead);
   }
 
   private static final String SHOW = "run(\"Cristae Show Activations\", \"image=little.tif %s\");";

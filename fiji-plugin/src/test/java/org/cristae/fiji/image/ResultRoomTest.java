@@ -17,14 +17,15 @@ class ResultRoomTest {
   }
 
   @Test
-  void whatIsGreaterThanTheMemoryIsRefused() throws Exception {
-    CristaeException failure =
-        assertThrows(CristaeException.class, () -> ResultRoom.check(share(1.1)));
-    assertTrue(failure.getMessage().contains("does not fit into the"), failure.getMessage());
-    assertTrue(failure.getMessage().contains("Nothing was sent."), failure.getMessage());
-    ResultRoom.check(share(0.9));
-    Shape channels = share(0.9).toBuilder().setC(2).build();
-    assertThrows(CristaeException.class, () -> ResultRoom.check(channels));
+  void whatIsGreaterThanTheMemoryIsServedSliceBySlice() throws Exception {
+    ResultRoom.check(share(0.3));
+    Shape channels = share(0.3).toBuilder().setC(4).build();
+    for (Shape large : new Shape[] {share(1.1), channels}) {
+      assertThrows(CristaeException.class, () -> ResultRoom.check(large));
+    }
+    String said = ResultRoom.isServed(share(1.1));
+    assertTrue(said.contains("does not fit into the"), said);
+    assertTrue(said.contains("It is shown as a virtual stack"), said);
   }
 
   @Test
