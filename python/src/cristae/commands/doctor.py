@@ -148,7 +148,7 @@ def _engine() -> Finding:
     return Finding(
         "engine",
         "note",
-        "OpenVINO is not installed; with it, long predictions on CPUs may take half the time: "
+        "OpenVINO is not installed; with it, long predictions of volumes on CPUs take less time: "
         "pip install openvino.",
     )
 
