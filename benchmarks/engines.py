@@ -77,7 +77,9 @@ def measure(subject: Subject, rounds: int, steps: int, home: Path) -> Measured:
     model = trained(subject, steps, home)
     ways = {name: load_predictor(model, "cpu", engine=name) for name in ("torch", "openvino")}
     own = ways["torch"]
-    image = np.random.default_rng(0).integers(1, 255, LARGER[subject.name], np.uint8)
+    pattern, shape = data(subject)[0], LARGER[subject.name]
+    times = [-(-whole // side) for whole, side in zip(shape, pattern.shape, strict=True)]
+    image = np.tile(pattern, times)[tuple(slice(side) for side in shape)]
     frame = own.frame(ArrayImage(image, subject.voxel_size))
     most = voxels_at_once(own.config, own.device) * int(np.prod(frame.preprocessing.downsample_zyx))
     cut = tiling(frame.shape_zyx, frame.step_zyx, frame.halo_zyx(own.halo_zyx), most_voxels=most)

@@ -35,6 +35,17 @@ def test_the_doctor_tries_a_device_and_writes_a_report(small, tmp_path: Path, ca
     assert all(one["sentence"] in report for subject, one in found.items() if subject != "report")
 
 
+def test_a_device_that_fails_is_reported(small, tmp_path: Path, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("no kernel image is available\nand more")
+
+    monkeypatch.setattr(cristae, "train", fail)
+    assert cli.main(["doctor", "--device", "cpu", "--home", str(tmp_path)]) == 1
+    sentence = "It failed (RuntimeError): no kernel image is available"
+    assert sentence in capsys.readouterr().out
+    assert sentence in (tmp_path / "device-cpu.md").read_text()
+
+
 def test_a_device_that_is_not_there_is_told(tmp_path: Path, capsys):
     assert cli.main(["doctor", "--device", "cuda:7", "--home", str(tmp_path)]) == 1
     assert "cuda:7" in capsys.readouterr().err

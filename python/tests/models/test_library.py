@@ -71,7 +71,7 @@ def test_the_newest_model_comes_first(library):
 
 
 def test_a_missing_model_is_told_with_the_names_that_are_there(library):
-    with pytest.raises(NotFound, match="Train one first"):
+    with pytest.raises(NotFound, match="nor any other yet: a training makes one"):
         library.get("nuclei")
     library.add(record("mito"), WEIGHTS)
     library.add(record("er"), WEIGHTS)

@@ -122,6 +122,13 @@ def test_an_n5_array_is_found_by_name_or_as_the_finest_level(tmp_path, voxels):
     assert open_image(f"{place}:raw/s1").shape_czyx == (1, 4, 3, 3)
 
 
+def test_an_n5_array_may_name_its_axes(tmp_path, voxels):
+    write_n5(tmp_path / "a.n5", voxels.T, axes=["z", "y", "x"], resolution=[50, 5, 4], units=["nm"] * 3)
+    image = open_image(tmp_path / "a.n5")
+    assert_holds(image, voxels)
+    assert image.voxel_size == VoxelSize(50, 5, 4)
+
+
 def test_several_n5_arrays_are_listed_and_nothing_outside_is_opened(tmp_path, voxels):
     place = tmp_path / "cells.n5"
     write_n5(place / "raw", voxels)
@@ -156,6 +163,11 @@ def test_a_packed_nifti_file_that_is_large_is_not_unpacked(tmp_path):
     header[42:48] = np.array([2000, 2000, 2000], "<i2").tobytes()
     with gzip.open(tmp_path / "bomb.nii.gz", "wb") as packed:
         packed.write(header)
+    damaged = bytearray((tmp_path / "a.nii").read_bytes())
+    damaged[70:72] = np.array([31_000], "<i2").tobytes()  # the code of a number type that there is not
+    (tmp_path / "damaged.nii").write_bytes(damaged)
+    with pytest.raises(InvalidInput, match="cannot be read as NIfTI"):
+        open_image(tmp_path / "damaged.nii")
     with pytest.raises(InvalidInput, match=r"7\.5 GiB unpacked"):
         open_image(tmp_path / "bomb.nii.gz")
     shutil.copy(tmp_path / "bomb.nii.gz", tmp_path / "text.mrc")

@@ -14,9 +14,9 @@ from cristae.volumes.levels import levels_of
 from cristae.volumes.pyramid import reduced
 
 
-def written(path, voxels, size=None, classes=()):
+def written(path, voxels, size=None, **choices):
     shape = (1, *voxels.shape)
-    output = create_output(path, shape, voxels.dtype, size, classes=classes)
+    output = create_output(path, shape, voxels.dtype, size, **choices)
     output.write(Box.of_shape(voxels.shape), voxels)
     output.seal()
     return zarr.open_group(path, mode="r")
@@ -69,11 +69,21 @@ def test_labels_keep_their_values_and_the_most_frequent_counts(tmp_path, early):
         assert Counter(members.tolist())[found[z, y, x]] == max(Counter(members.tolist()).values())
 
 
-def test_numbers_of_objects_are_never_averaged(tmp_path, early):
-    voxels = np.where(np.arange(30)[None, None] < 15, 5, 4_000_000_001).astype(np.uint32)
+@pytest.mark.parametrize(
+    ("dtype", "highest"), [("uint8", 200), ("uint16", 60_001), ("uint32", 4_000_000_001)]
+)
+def test_numbers_of_objects_are_never_averaged(tmp_path, early, dtype, highest):
+    voxels = np.where(np.arange(30)[None, None] < 15, 5, highest).astype(dtype)
     voxels = np.broadcast_to(voxels, (2, 30, 30))
-    group = written(tmp_path / "objects.zarr", np.ascontiguousarray(voxels))
-    assert set(np.unique(np.asarray(group["1"])).tolist()) == {5, 4_000_000_001}
+    group = written(tmp_path / "objects.zarr", np.ascontiguousarray(voxels), labels=True)
+    assert set(np.unique(np.asarray(group["1"])).tolist()) == {5, highest}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("shape", [(1, 600, 1, 1), (1, 1000, 600, 1), (1, 1, 1, 5000)])
+def test_the_longest_shape_comes_to_an_end(shape):
+    last = levels_of(VolumeSpec(shape, "uint8", VoxelSize(50, 5, 5)))[-1]
+    assert max(last.spec.shape_czyx) <= 512
 
 
 def test_a_small_image_has_one_level_as_before(tmp_path):

@@ -4,9 +4,10 @@ The networks are those that the program plans for serial sections and for isotro
 made up. So a kind of GPU that nobody has tried is tried in a minute.
 """
 
+import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ LEAST_AGREEMENT = 0.999
 MOST_OF_A_LOSS = 0.1
 """Relative: sums in another order drift apart in so many steps, but not further than this."""
 
+_log = logging.getLogger(__name__)
 _SHARES = (1 / 16, 1 / 4, 1)
 
 
@@ -68,19 +70,28 @@ def try_device(name: str, tell: Callable[[str], None]) -> list[Finding]:
     from cristae.networks.devices import choose_device
 
     device = str(choose_device(name))
-    found = []
+    found: list[Finding] = []
     with tempfile.TemporaryDirectory() as home:
         for subject in _SUBJECTS:
-            image, labels = _made_up(subject)
-            tell(f"Training on {subject.name}: {STEPS} steps on {device}, and on the CPU ...")
-            own, seconds = _trained(subject, image, labels, device, home)
-            model = own if device == "cpu" else _trained(subject, image, labels, "cpu", home)[0]
-            found.append(_training_found(subject, own, model, seconds))
-            tell(f"Predicting {subject.name} on {device}, and on the CPU ...")
-            found.append(_prediction_found(subject, image, model, device, home))
-            tell(f"Measuring tiles of {subject.name} on {device} ...")
-            found.append(_speed_found(subject, model, device))
+            try:
+                found += _tried(subject, device, home, tell)
+            except Exception as failure:  # whatever it is, it is what is wanted to be known
+                _log.exception("The trial of %s on %s failed", subject.name, device)
+                told = f"It failed ({type(failure).__name__}): {str(failure).splitlines()[0][:300]}"
+                found.append(Finding(subject.name, "problem", told))
     return found
+
+
+def _tried(subject: _Subject, device: str, home: str, tell: Callable[[str], None]) -> Iterator[Finding]:
+    image, labels = _made_up(subject)
+    tell(f"Training on {subject.name}: {STEPS} steps on {device}, and on the CPU ...")
+    own, seconds = _trained(subject, image, labels, device, home)
+    model = own if device == "cpu" else _trained(subject, image, labels, "cpu", home)[0]
+    yield _training_found(subject, own, model, seconds)
+    tell(f"Predicting {subject.name} on {device}, and on the CPU ...")
+    yield _prediction_found(subject, image, model, device, home)
+    tell(f"Measuring tiles of {subject.name} on {device} ...")
+    yield _speed_found(subject, model, device)
 
 
 def _made_up(subject: _Subject) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

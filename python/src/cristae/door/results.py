@@ -103,6 +103,7 @@ class Run:
             self._image.voxel_size,
             name=Path(out).name.split(".")[0],
             classes=self._form.classes,
+            labels=self._kind in ("labels", "instances"),
             overwrite=overwrite,
             resume=resume,
         )

@@ -147,6 +147,19 @@ def usable(asked: str, device: torch.device) -> str:
     return asked
 
 
+def can_go_on(begun_with: str, asked: str, device: torch.device) -> bool:
+    """Tell whether what computed a prediction before can go on with it: one that was asked for goes first.
+
+    Examples
+    --------
+    >>> can_go_on("torch", "auto", torch.device("cpu")), can_go_on("openvino", "torch", torch.device("cpu"))
+    (True, False)
+    """
+    if begun_with == "openvino" and (device.type != "cpu" or not is_installed()):
+        return False
+    return asked in ("auto", begun_with)
+
+
 def quicker(
     own: Engine, network: nn.Module, example: Tensor, tiles: int, shares: Callable[[Tensor], Tensor]
 ) -> Engine:

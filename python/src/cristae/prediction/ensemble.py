@@ -106,11 +106,21 @@ class Ensemble:
         return tuple(seen[kind].blank(tile_zyx) for kind in sorted(seen))
 
     def settle(self, read: Callable[[], Inputs], tiles: int, begun_with: str | None = None) -> str:
-        """Decide what computes so many tiles, the first member for all; see :meth:`Predictor.settle`."""
-        chosen = begun_with
-        for member, seen in zip(self.members, self._seen, strict=True):
-            chosen = member.settle(partial(_one_of, read, seen), tiles * len(self.members), chosen)
-        return chosen or "torch"
+        """Decide what computes so many tiles, the same for all members; see :meth:`Predictor.settle`."""
+
+        def settled(name: str | None) -> set[str]:
+            ways = zip(self.members, self._seen, strict=True)
+            return {member.settle(partial(_one_of, read, seen), tiles, name) for member, seen in ways}
+
+        chosen = settled(begun_with)
+        if len(chosen) > 1:
+            chosen = settled("torch")
+        return chosen.pop()
+
+    @property
+    def asked(self) -> str:
+        """What was asked to compute the networks."""
+        return self.members[0].asked
 
     def predict(self, prepared: Inputs, kind: Kind, wanted: Box) -> NDArray[np.uint8]:
         """Predict one tile; see :meth:`Predictor.predict`.

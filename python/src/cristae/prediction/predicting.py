@@ -17,7 +17,7 @@ from cristae.networks import broken_in, broken_told
 from cristae.networks.devices import describe
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.empty import EmptyTiles
-from cristae.prediction.engines import is_installed
+from cristae.prediction.engines import can_go_on
 from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
 from cristae.prediction.inside import Inside
 from cristae.prediction.ledger import How, Ledger
@@ -230,10 +230,9 @@ def predict_tiles(
     if ledger is not None and not output.resumed:
         ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
     begun = Ledger.begun(ledger, work)
-    if begun is not None and begun.engine == "openvino" and not is_installed():
-        on_event(
-            Note("OpenVINO, with which the prediction was begun, is not installed any more: it begins anew.")
-        )
+    if begun is not None and not can_go_on(begun.engine, predictor.asked, predictor.device):
+        told = f"It was begun with {begun.engine}, which does not compute it now: the prediction begins anew."
+        on_event(Note(told))
         begun = None
     begun_with = None if begun is None else begun.tile_zyx
     try:

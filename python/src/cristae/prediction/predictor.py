@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from cristae.errors import CorruptData
+from cristae.errors import CorruptData, Unsupported
 from cristae.geometry import Box
 from cristae.networks import (
     AddedNetwork,
@@ -181,7 +181,12 @@ class Predictor:
         self.engine = self._torch  # another one was made for tiles of another shape
         if name == "openvino":
             example = torch.from_numpy(read())
-            self.engine = OpenVinoEngine(self.network, example, torch.get_num_threads())
+            try:
+                self.engine = OpenVinoEngine(self.network, example, torch.get_num_threads())
+            except Exception as error:  # it does not know every operation that somebody's network may have
+                raise Unsupported(
+                    f"OpenVINO cannot compute this network ({str(error)[:200]}). Use the engine torch."
+                ) from error
         elif is_worth_a_trial(name, tiles):
             shares = torch.sigmoid if self.record["target"] == "masks" else partial(torch.softmax, dim=1)
             self.engine = quicker(self._torch, self.network, torch.from_numpy(read()), tiles, shares)

@@ -51,7 +51,7 @@ def open_n5(path: Path, key: str | None) -> SlicedImage:
     letters = "".join(str(axis)[:1].upper() for axis in attributes.get("axes", ()))
     if len(letters) != store.ndim:
         letters = "XYZCT"[: store.ndim]
-    return SlicedImage(name, _Read(store), letters, _voxel_size(attributes))
+    return SlicedImage(name, _Read(store), letters, _voxel_size(attributes, letters))
 
 
 class _Read:
@@ -99,7 +99,7 @@ def _arrays_below(place: Path, levels: int) -> list[Path]:
     return found
 
 
-def _voxel_size(attributes: dict[str, Any]) -> VoxelSize | None:
+def _voxel_size(attributes: dict[str, Any], letters: str) -> VoxelSize | None:
     """Return what Fiji's N5 plugins (``pixelResolution``) or others (``resolution``, ``units``) say."""
     stated = attributes.get("pixelResolution", {})
     lengths, unit = attributes.get("resolution"), "nm"
@@ -108,8 +108,11 @@ def _voxel_size(attributes: dict[str, Any]) -> VoxelSize | None:
         lengths, unit = stated["dimensions"], str(stated.get("unit", ""))
     elif isinstance(units, list) and units:
         unit = str(units[0])
+    in_space = [letter for letter in letters if letter in "XYZ"]
     try:
-        x, y, z = (float(length) for length in (lengths or ())[:3])
-    except (TypeError, ValueError):
+        # A length for each axis, or for those of space only, in their order.
+        named = letters if len(lengths or ()) == len(letters) else in_space
+        of = {letter: float(length) for letter, length in zip(named, lengths or (), strict=True)}
+        return voxel_size_in(unit, of.get("Z", of["X"]), of["Y"], of["X"])
+    except (TypeError, ValueError, KeyError):
         return None
-    return voxel_size_in(unit, z, y, x)

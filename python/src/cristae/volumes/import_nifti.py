@@ -5,7 +5,6 @@ from typing import Any
 
 import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 
 from cristae.errors import InvalidInput
 from cristae.volumes.sliced import SlicedImage
@@ -27,41 +26,38 @@ def open_nifti(path: Path) -> SlicedImage:
     try:
         file: Any = nibabel.load(path)
         array = file.dataobj
-        if path.suffix.lower() == ".gz":
-            _check_size(path, array)
-            array = np.asanyarray(array)
-        elif path.stat().st_size < array.offset + _bytes_of(array):
-            raise InvalidInput(f"{path.name} was cut off: it is shorter than its header says. Copy it again.")
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
+        is_scaled = array.slope != 1.0 or array.inter != 0.0
+        dtype = np.dtype(np.float32) if is_scaled else np.dtype(array.dtype)
+        size = int(np.prod([int(side) for side in array.shape], dtype=object))
+        if path.suffix.lower() != ".gz":
+            if path.stat().st_size < array.offset + size * array.dtype.itemsize:
+                raise EOFError("it is shorter than its header says")
+            voxels: Any = _AsType(array, dtype)
+        elif size * dtype.itemsize <= _MOST_UNPACKED_BYTES:
+            voxels = array.get_scaled(dtype) if is_scaled else array.get_unscaled()
+        else:
+            raise InvalidInput(
+                f"{path.name} is packed, and {size * dtype.itemsize / 2**30:.1f} GiB unpacked. Unpack it "
+                "first (gunzip): then only those parts are read that are needed."
+            )
+        return SlicedImage(path.name, voxels, "XYZTUVW"[: len(array.shape)], _voxel_size(file.header))
+    except InvalidInput:
+        raise
+    except Exception as error:  # Damaged files raise whatever the parser and the unpacking trip over.
         raise InvalidInput(
             f"{path.name} cannot be read as NIfTI ({str(error)[:200]}). It is something else, or was cut "
             "off; copy or save it again."
         ) from error
-    return SlicedImage(path.name, _Scaled(array), "XYZTUVW"[: len(array.shape)], _voxel_size(file.header))
 
 
-class _Scaled:
-    """Slices of a file's array, in 32-bit floats where the file scales its numbers."""
+class _AsType:
+    """Slices of a file's array, of one number type: scaled ones come as 64-bit floats."""
 
-    def __init__(self, array: Any) -> None:
-        self._array, self.shape = array, array.shape
-        is_scaled = getattr(array, "slope", 1.0) != 1.0 or getattr(array, "inter", 0.0) != 0.0
-        self.dtype = np.dtype(np.float32) if is_scaled else np.dtype(array.dtype)
+    def __init__(self, array: Any, dtype: np.dtype[Any]) -> None:
+        self._array, self.shape, self.dtype = array, array.shape, dtype
 
     def __getitem__(self, index: Any) -> Any:
         return np.asarray(self._array[index]).astype(self.dtype)
-
-
-def _check_size(path: Path, array: Any) -> None:
-    if _bytes_of(array) > _MOST_UNPACKED_BYTES:
-        raise InvalidInput(
-            f"{path.name} is packed, and {_bytes_of(array) / 2**30:.1f} GiB unpacked. Unpack it first "
-            "(gunzip): then only those parts are read that are needed."
-        )
-
-
-def _bytes_of(array: Any) -> int:
-    return int(np.prod([int(side) for side in array.shape], dtype=object)) * int(array.dtype.itemsize)
 
 
 def _voxel_size(header: Any) -> VoxelSize | None:

@@ -51,6 +51,8 @@ def levels_of(spec: VolumeSpec) -> tuple[Level, ...]:
     while max(current.shape_czyx[1:]) > LARGEST_COARSEST:
         c, *sides = current.shape_czyx
         factor = _factor(sides, current.voxel_size)
+        if factor == (1, 1, 1):
+            break
         shape = (c, *(-(-side // by) for side, by in zip(sides, factor, strict=True)))
         whole = _times(whole, factor)
         current = VolumeSpec(
@@ -65,8 +67,8 @@ def levels_of(spec: VolumeSpec) -> tuple[Level, ...]:
 
 
 def _factor(sides: list[int], size: VoxelSize | None) -> Triple:
-    halves_z = size is None or size.z_nm <= _LIKE * size.x_nm
     z, y, x = (2 if side > 1 else 1 for side in sides)
+    halves_z = size is None or size.z_nm <= _LIKE * size.x_nm or y == x == 1
     return (z if halves_z else 1), y, x
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from cristae.errors import CorruptData, CristaeError
 from cristae.volumes.chunks import ChunkFormat
 from cristae.volumes.digest import check_digest
-from cristae.volumes.levels import Triple, levels_of
+from cristae.volumes.levels import Level, Triple, levels_of
 from cristae.volumes.records import classes_from_json, classes_to_json, shape_from_json
 from cristae.volumes.spec import VolumeSpec, VoxelSize
 
@@ -55,7 +55,7 @@ def group_document(sealed: Sealed) -> bytes:
                     },
                     *(
                         _coarser(str(number), lengths, level.whole_zyx)
-                        for number, level in enumerate(levels_of(spec)[: sealed.levels - 1], 1)
+                        for number, level in enumerate(_coarser_levels(sealed), 1)
                     ),
                 ],
             }
@@ -137,6 +137,10 @@ def _parse_group(group: Any, array: Any) -> Sealed:
         raise TypeError
     levels = len(multiscale["datasets"])
     return Sealed(spec, check_digest(cristae["digest"]), created_s, stored_bytes, levels)
+
+
+def _coarser_levels(sealed: Sealed) -> tuple[Level, ...]:
+    return levels_of(sealed.spec)[: sealed.levels - 1] if sealed.levels > 1 else ()
 
 
 def _coarser(path: str, lengths: tuple[float, float, float], whole_zyx: Triple) -> dict[str, Any]:

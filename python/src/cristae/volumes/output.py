@@ -16,6 +16,7 @@ from cristae.volumes.output_hdf5 import Hdf5Output
 from cristae.volumes.output_slices import SliceOutput
 from cristae.volumes.output_tiff import TiffOutput
 from cristae.volumes.records import spec_to_json
+from cristae.volumes.sealing import Pyramid
 from cristae.volumes.spec import VolumeSpec, VoxelSize
 from cristae.volumes.staging import StagedTarget
 from cristae.volumes.stored import StoredVolume
@@ -41,6 +42,7 @@ def create_output(
     *,
     name: str = "",
     classes: Sequence[LabelClass] = (),
+    labels: bool = False,
     overwrite: bool = False,
     resume: bool = False,
 ) -> Output:
@@ -62,6 +64,8 @@ def create_output(
         For people; by default the file's name.
     classes
         The class table of a label image.
+    labels
+        Whether it holds numbers of classes or objects, which are never averaged; with `classes` it does.
     overwrite
         Whether an existing file, or a folder of slices, may be replaced, at the very end.
     resume
@@ -100,7 +104,7 @@ def create_output(
         if form == "hdf5":
             return Hdf5Output(staged, spec)
         if form == "zarr":
-            return ZarrOutput(staged, spec)
+            return ZarrOutput(staged, spec, labels=labels or bool(classes))
         return TiffOutput(staged, spec, ome=form == "ome-tiff")
     except BaseException:
         staged.discard()
@@ -142,13 +146,14 @@ def form_of(path: Path | str) -> str:
 class ZarrOutput:
     """An OME-Zarr 0.5 image on its way; the format of the store's volumes, with coarser levels if large."""
 
-    def __init__(self, staged: StagedTarget, spec: VolumeSpec) -> None:
+    def __init__(self, staged: StagedTarget, spec: VolumeSpec, *, labels: bool) -> None:
         self._staged = staged
         self.resumed = staged.resumed
         folder = staged.folder / "zarr"
         folder.mkdir(exist_ok=True)
         (folder / "volume").mkdir(exist_ok=True)
-        self._writer = VolumeWriter(folder, spec, self._publish, resumed=staged.resumed, pyramid=True)
+        kind: Pyramid = "labels" if labels else "image"
+        self._writer = VolumeWriter(folder, spec, self._publish, resumed=staged.resumed, pyramid=kind)
         self.shape_czyx, self.dtype = self._writer.shape_czyx, self._writer.dtype
 
     def write(self, box_zyx: Box, voxels: Voxels) -> None:

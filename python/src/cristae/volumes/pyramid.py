@@ -16,20 +16,17 @@ from cristae.volumes.ome import array_document
 from cristae.volumes.stored import ChunkFiles
 
 
-def write_pyramid(files: ChunkFiles) -> int:
+def write_pyramid(files: ChunkFiles, *, is_labels: bool) -> int:
     """Write the levels below a whole image, block by block, and return how many levels there are then.
-
-    Labels (8 to 32 bit, with classes, or with 32 bit) keep their values: the most frequent one counts. Of
-    other images it is the mean.
 
     Parameters
     ----------
     files
         The finest level, with every block and its array document.
+    is_labels
+        Whether voxels are numbers of classes or objects; see :func:`reduced`.
     """
-    spec = files.spec
-    is_labels = bool(spec.classes) or spec.dtype == "uint32"
-    levels = levels_of(spec)
+    levels = levels_of(files.spec)
     for number, level in enumerate(levels, 1):
         finer = zarr.open_array(files.folder / str(number - 1), mode="r")
         coarser = ChunkFiles(files.folder, level.spec, ChunkFormat.ZSTD, str(number))

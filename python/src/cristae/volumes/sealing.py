@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from pathlib import Path
+from typing import Literal
 
 from cristae.errors import CorruptData
 from cristae.volumes.digest import block_digest, volume_digest
 from cristae.volumes.durable import write_file
 from cristae.volumes.ome import ARRAY, Sealed, array_document, group_document
-from cristae.volumes.pyramid import write_pyramid
 from cristae.volumes.stored import ChunkFiles
+
+type Pyramid = Literal["image", "labels"]
 
 _THREADS = min(8, os.cpu_count() or 1)
 _BLOCKS_AT_ONCE = 8 * _THREADS
@@ -60,11 +62,15 @@ def digest_of(files: ChunkFiles) -> tuple[str, int]:
 
 
 def write_metadata(
-    folder: Path, files: ChunkFiles, digest: str, stored_bytes: int, *, pyramid: bool = False
+    folder: Path, files: ChunkFiles, digest: str, stored_bytes: int, *, pyramid: Pyramid | None = None
 ) -> Sealed:
     """Write the documents that make the folder an OME-Zarr image; with `pyramid` its coarser levels too."""
     write_file(folder / ARRAY / "zarr.json", array_document(files.spec, files.chunk_format))
-    levels = write_pyramid(files) if pyramid else 1
+    levels = 1
+    if pyramid is not None:
+        from cristae.volumes.pyramid import write_pyramid  # it loads zarr, which a server does not need
+
+        levels = write_pyramid(files, is_labels=pyramid == "labels")
     sealed = Sealed(files.spec, digest, time.time(), stored_bytes, levels)
     write_file(folder / "zarr.json", group_document(sealed))
     return sealed

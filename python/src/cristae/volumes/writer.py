@@ -25,7 +25,7 @@ from cristae.volumes.durable import (
 )
 from cristae.volumes.image import Voxels, check_box
 from cristae.volumes.locking import FileLock
-from cristae.volumes.sealing import digest_of, write_metadata
+from cristae.volumes.sealing import Pyramid, digest_of, write_metadata
 from cristae.volumes.spec import VolumeSpec
 from cristae.volumes.stored import ChunkFiles, StoredVolume
 
@@ -95,7 +95,8 @@ class VolumeWriter:
     free_floor_bytes
         What must stay free on the disk; None for the default.
     pyramid
-        Whether coarser levels are made in the end, for viewers of what is large.
+        What coarser levels are made of in the end, for viewers of what is large: an "image", or "labels"
+        (classes or objects), which are never averaged. None makes none.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class VolumeWriter:
         resumed: bool,
         sealed: StoredVolume | None = None,
         free_floor_bytes: int | None = None,
-        pyramid: bool = False,
+        pyramid: Pyramid | None = None,
     ) -> None:
         self.id = folder.name
         self.spec = spec

@@ -54,7 +54,7 @@ public final class ReceivedVolume implements BlockSink {
   private CristaeException tooLarge() {
     return new CristaeException(
         ErrorCode.ERROR_CODE_OUT_OF_MEMORY,
-        ResultRoom.doesNotFit(spec.getShape(), Runtime.getRuntime().maxMemory())
+        ResultRoom.doesNotFit(spec.getShape(), Runtime.getRuntime().maxMemory(), "may use")
             + "Give it more in Edit > Options > Memory & Threads, restart it, and open the result with"
             + " Plugins > Cristae > Cristae Jobs. "
             + WHERE);

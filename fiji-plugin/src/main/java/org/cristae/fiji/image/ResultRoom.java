@@ -23,29 +23,27 @@ public final class ResultRoom {
       System.gc(); // what nobody uses any more does not count
     }
     if (bytes > mostOfFree * free()) {
-      throw new CristaeException(
-          ErrorCode.ERROR_CODE_OUT_OF_MEMORY,
-          doesNotFit(shape, Runtime.getRuntime().maxMemory()).trim());
+      throw new CristaeException(ErrorCode.ERROR_CODE_OUT_OF_MEMORY, isServed(shape));
     }
   }
 
   /** What is to be said of a result that is shown slice by slice, since it does not fit. */
   public static String isServed(Shape shape) {
-    return doesNotFit(shape, Runtime.getRuntime().maxMemory())
+    return doesNotFit(shape, free(), "has left")
         + "It is shown as a virtual stack: its slices come from the server when they are looked at,"
         + " as long as that runs. File > Save As > Tiff keeps all of them.";
   }
 
   /** Which result does not fit into how much memory, in a sentence with a space behind. */
-  static String doesNotFit(Shape shape, long most) {
+  static String doesNotFit(Shape shape, double bytes, String memory) {
     return String.format(
         Locale.ROOT,
-        "The result, %d x %d in %d slices, does not fit into the %.1f GB of memory that ImageJ may"
-            + " use. ",
+        "The result, %d x %d in %d slices, does not fit into the %.1f GB of memory that ImageJ %s. ",
         shape.getX(),
         shape.getY(),
         shape.getZ(),
-        most / 1e9);
+        bytes / 1e9,
+        memory);
   }
 
   /**

@@ -2,6 +2,7 @@ package org.cristae.fiji.image;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.Macro;
 import ij.VirtualStack;
 import ij.process.ByteProcessor;
 import ij.process.FloatProcessor;
@@ -26,6 +27,9 @@ import org.cristae.v1.Volume;
  */
 public final class ServedStack extends VirtualStack {
   private static final int MOST_PARTS_OF_MEMORY = 8;
+
+  /** How ImageJ names the threads of its commands. */
+  private static final String COMMANDS = "Run$_";
 
   private final Client client;
   private final Volume volume;
@@ -80,8 +84,8 @@ public final class ServedStack extends VirtualStack {
       lastFailure = "";
       plane = plane(voxels, section - slab.z);
     } catch (CristaeException e) {
-      plane = empty();
       tell(e.getMessage());
+      plane = empty();
       plane.setColor(255);
       plane.drawString("This slice could not be fetched: see the Log window", 10, 30);
     }
@@ -117,11 +121,16 @@ public final class ServedStack extends VirtualStack {
     }
   }
 
-  /** Says why a slice is missing: a macro ends, a person reads it in the log, once. */
+  /**
+   * Says why a slice is missing: a person who looks reads it in the log, once. A command that works
+   * on the slices, such as Save As, ends: it must not take for data what stands in place of them.
+   */
   private void tell(String sentence) {
-    if (IJ.isMacro()) {
+    if (IJ.isMacro() || Thread.currentThread().getName().startsWith(COMMANDS)) {
       IJ.error("Cristae", sentence);
-    } else if (!sentence.equals(lastFailure)) {
+      throw new RuntimeException(Macro.MACRO_CANCELED); // so ImageJ ends commands, without a trace
+    }
+    if (!sentence.equals(lastFailure)) {
       IJ.log("Cristae: " + sentence);
       lastFailure = sentence;
     }

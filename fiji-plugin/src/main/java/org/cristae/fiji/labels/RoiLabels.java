@@ -181,10 +181,10 @@ public final class RoiLabels {
       if (hidden.contains(drawn[i])) {
         throw wrong(
             "The ROI \""
-                + rois[i].getName()
-                + "\" is wholly covered by others, and nothing of its kind is left. Later ROIs lie"
-                + " above earlier ones: change their order, or remove what covers it. For kinds that"
-                + " overlap there is the task masks.");
+                + (rois[i].getName() == null ? "number " + (i + 1) : rois[i].getName())
+                + "\" leaves no voxel of its kind: it is wholly covered by others, or smaller than a"
+                + " voxel. Later ROIs lie above earlier ones: change their order, or remove what covers"
+                + " it. For kinds that overlap there is the task masks.");
       }
     }
   }

@@ -166,7 +166,12 @@ public final class ActivationsDialog {
             }
           });
     } catch (CristaeException e) {
-      SwingUtilities.invokeLater(() -> form.refuse(e.getMessage()));
+      SwingUtilities.invokeLater(
+          () -> {
+            if (form.value("model").equals(model)) {
+              form.refuse(e.getMessage());
+            }
+          });
     }
   }
 

@@ -13,7 +13,7 @@ import javax.swing.JTextField;
 import javax.swing.SwingUtilities;
 
 /** The windows that are open, and what the mouse and the keyboard do in them. */
-final class Windows {
+public final class Windows {
   private Windows() {}
 
   static int frames(String title) {
@@ -58,7 +58,7 @@ final class Windows {
   }
 
   /** ImageJ's own window with a sentence. */
-  static Window message() {
+  public static Window message() {
     for (Window window : Window.getWindows()) {
       if (window instanceof MessageDialog && window.isShowing()) {
         return window;
@@ -124,7 +124,7 @@ final class Windows {
     SwingUtilities.invokeLater(button::doClick);
   }
 
-  static <T> T await(String what, Callable<T> wanted) throws Exception {
+  public static <T> T await(String what, Callable<T> wanted) throws Exception {
     for (int i = 0; i < 1200; i++) {
       T found = wanted.call();
       if (found != null) {

@@ -1,6 +1,7 @@
 package org.cristae.fiji.image;
 
 import static org.cristae.fiji.command.RealImageJ.macro;
+import static org.cristae.fiji.command.Windows.await;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -8,14 +9,18 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.Macro;
+import java.awt.Window;
 import java.io.File;
 import java.nio.file.Path;
+import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Download;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.command.RealImageJ;
+import org.cristae.fiji.command.Windows;
 import org.cristae.fiji.ui.Connection;
 import org.cristae.v1.Volume;
 import org.junit.jupiter.api.AfterAll;
@@ -82,6 +87,15 @@ class ServedStackIT {
     }
   }
 
+  /** As ImageJ's threads that show a slice ask for it; IJ.run renames the one that it runs on. */
+  private static byte[] looked(ServedStack stack, int plane) throws Exception {
+    byte[][] found = new byte[1][];
+    Thread look = new Thread(() -> found[0] = (byte[]) stack.getPixels(plane), "zSelector");
+    look.start();
+    look.join(60_000);
+    return found[0];
+  }
+
   private static void assertSameVoxels(ImagePlus expected, ImagePlus found) {
     assertArrayEquals(expected.getDimensions(), found.getDimensions());
     assertEquals(expected.getBitDepth(), found.getBitDepth());
@@ -102,8 +116,16 @@ class ServedStackIT {
     stack.getProcessor(1);
     Connection.stopLocal();
     IJ.log("\\Clear");
-    byte[] lost = (byte[]) stack.getPixels(SLICES);
+    byte[] lost = looked(stack, SLICES);
     assertTrue(IJ.getLog().contains("Cristae: "), IJ.getLog());
+    Thread command = new Thread(() -> stack.getPixels(SLICES), "Run$_Save As");
+    Throwable[] ended = new Throwable[1];
+    command.setUncaughtExceptionHandler((thread, failure) -> ended[0] = failure);
+    command.start();
+    Window message = await("the message", Windows::message);
+    SwingUtilities.invokeAndWait(message::dispose);
+    command.join(20_000);
+    assertEquals(Macro.MACRO_CANCELED, ended[0].getMessage());
     assertEquals(lost.length, whole.getWidth() * whole.getHeight());
     Connection.open(Progress.NONE, new Cancellation());
     assertArrayEquals(

@@ -75,7 +75,10 @@ class RoiLabelsTest {
     Roi elsewhere = named(new Roi(2, 2, 4, 4), "mito-2", 2);
     CristaeException failure =
         assertThrows(CristaeException.class, () -> draw(source, new Roi[] {under, above}, false));
-    assertTrue(failure.getMessage().startsWith("The ROI \"mito-1\" is wholly covered by others"));
+    assertTrue(
+        failure
+            .getMessage()
+            .startsWith("The ROI \"mito-1\" leaves no voxel of its kind: it is wholly"));
     assertEquals(1, at(draw(source, new Roi[] {above, under}, false), 1, 3, 3));
     RoiLabels labels = draw(source, new Roi[] {under, above, elsewhere}, false);
     assertEquals(0, at(labels, 1, 3, 3));
