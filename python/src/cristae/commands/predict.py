@@ -3,11 +3,23 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cristae.commands.arguments import Commands, add_device, add_json, new_command, voxel_size, wants_json
+from cristae.commands.arguments import (
+    Commands,
+    add_device,
+    add_json,
+    new_command,
+    positive_count,
+    voxel_size,
+    wants_json,
+)
 from cristae.commands.reporting import reporter
 from cristae.commands.stopping import polite_stop
 from cristae.computing import prepare_to_compute
+
+if TYPE_CHECKING:
+    from cristae.door.workers import Workers
 
 DESCRIPTION = """\
 Predict an image with a model, without a server, tile by tile: the image may be far larger than the memory.
@@ -60,6 +72,24 @@ def add_to(commands: Commands) -> None:
         help="average the answers for the image and its three mirror images in the plane: four times the "
         "time, usually a little better",
     )
+    several = command.add_mutually_exclusive_group()
+    several.add_argument(
+        "--local-workers",
+        metavar="N",
+        type=positive_count,
+        help="have so many processes of this machine predict RAW together, into an OME-Zarr",
+    )
+    several.add_argument(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="have the workers of a Dask scheduler do it; they see all files under the same paths",
+    )
+    several.add_argument(
+        "--slurm",
+        metavar="JOBS",
+        type=positive_count,
+        help="have so many jobs of SLURM do it, as jobqueue.yaml of Dask describes them",
+    )
     add(
         "--inside",
         metavar="MASK",
@@ -85,6 +115,16 @@ def add_to(commands: Commands) -> None:
     command.set_defaults(run=run)
 
 
+def _workers(arguments: argparse.Namespace) -> "Workers | None":
+    from cristae.door.workers import DaskWorkers, LocalWorkers, SlurmWorkers
+
+    if arguments.local_workers is not None:
+        return LocalWorkers(arguments.local_workers)
+    if arguments.scheduler is not None:
+        return DaskWorkers(arguments.scheduler)
+    return None if arguments.slurm is None else SlurmWorkers(arguments.slurm)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Predict and tell where the result is."""
     from cristae import door
@@ -102,6 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
             flips=arguments.flips,
             inside=arguments.inside,
             voxel_size_nm=arguments.voxel_size,
+            workers=_workers(arguments),
             overwrite=arguments.overwrite,
             home=getattr(arguments, "home", None),
             on_event=show,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cristae.door.sources import Classes
+    from cristae.door.workers import Workers
     from cristae.events import Event
     from cristae.models import ModelPackage
     from cristae.models.alike import Combine
@@ -207,6 +208,7 @@ def predict(
     flips: bool = False,
     inside: Source | None = None,
     voxel_size_nm: tuple[float, float, float] | None = None,
+    workers: "Workers | None" = None,
     overwrite: bool = False,
     home: str | Path | None = None,
     on_event: "Callable[[Event], None]" = lambda event: None,
@@ -243,6 +245,9 @@ def predict(
         are not computed.
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the file says.
+    workers
+        Several processes, such as ``cristae.door.workers.LocalWorkers(4)``, that predict a file into an
+        OME-Zarr together; default: this one.
     overwrite
         Replace `out` if it is there.
     home
@@ -273,6 +278,7 @@ def predict(
     from cristae.door.resume import fingerprint
     from cristae.door.sources import as_image
     from cristae.door.targets import check_target
+    from cristae.door.unit_work import order_of
     from cristae.events import Note
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
@@ -309,9 +315,13 @@ def predict(
     for sentence in image.notes:
         on_event(Note(sentence))
     wanted = kind or output_kinds(record)[0]
+    chosen = {"flips": flips, "combine": combination, "engine": engine, "device": device}
     predictor = load_models(packages, device, flips=flips, combine=combination, engine=engine)
     mask = None if inside is None else as_image(inside, None)
-    run = Run(predictor, image, wanted, mask, on_event, should_stop)
+    shared = None
+    if workers is not None:
+        shared = workers, order_of(raw, inside, voxel_size_nm, packages, place, wanted, out, chosen)
+    run = Run(predictor, image, wanted, mask, shared, on_event, should_stop)
     if out is None:
         voxels = run.to_array()
         if record["target"] == "masks":

@@ -1,13 +1,14 @@
 """A prediction as an array, or as a file that appears when it is complete."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import CristaeError
+from cristae.errors import CristaeError, InvalidInput
 from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.prediction import Answering, Output, OutputKind, form_of, predict, predict_objects
@@ -15,11 +16,15 @@ from cristae.prediction.instances import InMemory
 from cristae.prediction.ledger import finished_tiles
 from cristae.volumes import Image, create_output
 from cristae.volumes import Output as FileOutput
-from cristae.volumes.output import can_go_on
+from cristae.volumes.output import ZarrOutput, can_go_on
 from cristae.volumes.staging import staging_folder, was_begun
 
+if TYPE_CHECKING:
+    from cristae.door.unit_work import Order
+    from cristae.door.workers import Workers
+
 LARGEST_16_BIT_ID = 65_535
-LEDGER = "tiles.jsonl"
+LEDGER, UNITS = "tiles.jsonl", "units.jsonl"
 """Which tiles are finished; beside the unfinished result, so that reading a model needs no place to write."""
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
 
@@ -33,10 +38,11 @@ class Run:
         image: Image,
         kind: OutputKind,
         inside: Image | None,
+        shared: "tuple[Workers, Order] | None",
         on_event: Callable[[Event], None],
         should_stop: Callable[[], bool],
     ) -> None:
-        self._inside = inside
+        self._inside, self._shared = inside, shared
         self._predictor, self._image, self._kind = predictor, image, kind
         self._form = form_of(predictor.record, kind)
         self._on_event, self._should_stop = on_event, should_stop
@@ -78,11 +84,18 @@ class Run:
         resume = source is not None and can_go_on(out)
         begun = was_begun(Path(out))
         output = self._created(out, self._form.dtype, overwrite=overwrite, resume=resume)
-        ledger = staging_folder(Path(out).absolute()) / LEDGER
+        staged = staging_folder(Path(out).absolute())
+        ledger, other = staged / LEDGER, staged / UNITS
+        if self._shared is not None:
+            ledger, other = other, ledger
+        other.unlink(missing_ok=True)  # what it calls done is written over
         if begun and not output.resumed:
             self._on_event(Note(_anew_told(Path(out).name, can_go_on(out))))
         try:
-            self._predict_into(output, ledger if resume else None, source or "")
+            if self._shared is None:
+                self._predict_into(output, ledger if resume else None, source or "")
+            else:
+                self._predict_together(output, ledger, source or "", *self._shared)
             output.seal()
         except Exception as failure:
             if finished_tiles(ledger) == 0:
@@ -94,6 +107,18 @@ class Run:
                 failure.sentence = f"{failure.sentence} {GO_ON}"
                 failure.args = (failure.sentence,)
             raise
+
+    def _predict_together(
+        self, output: FileOutput, ledger: Path, source: str, workers: "Workers", order: "Order"
+    ) -> None:
+        from cristae.door.scaled import as_json, predict_units
+
+        if not isinstance(output, ZarrOutput):
+            raise InvalidInput(
+                "Several processes write together into an OME-Zarr only: give OUT a name that ends in .zarr."
+            )
+        order = replace(order, out=str(output.folder.absolute()), spec=as_json(output))
+        predict_units(order, output, workers, ledger, source, self._on_event, self._should_stop)
 
     def _created(self, out: str | Path, dtype: str, *, overwrite: bool, resume: bool) -> FileOutput:
         return create_output(

@@ -2,7 +2,15 @@
 
 from cristae.prediction.ensemble import Answering, Ensemble, load_models
 from cristae.prediction.instances import predict_objects
-from cristae.prediction.predicting import Form, Output, OutputKind, form_of, output_kinds, predict
+from cristae.prediction.predicting import (
+    Form,
+    Output,
+    OutputKind,
+    form_of,
+    output_kinds,
+    predict,
+    predict_tiles,
+)
 from cristae.prediction.predictor import Predictor, load_predictor
 
 __all__ = [
@@ -18,4 +26,5 @@ __all__ = [
     "output_kinds",
     "predict",
     "predict_objects",
+    "predict_tiles",
 ]

@@ -25,6 +25,11 @@ def free_bytes(device: torch.device) -> int:
     return available_bytes()
 
 
+def use_threads(count: int) -> None:
+    """Compute with so many threads in this process."""
+    torch.set_num_threads(count)
+
+
 def voxels_at_once(config: NetworkConfig, device: torch.device) -> int:
     """Estimate how many input voxels of the network fit on the device in one tile."""
     share, most = (

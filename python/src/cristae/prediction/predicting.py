@@ -23,7 +23,7 @@ from cristae.prediction.inside import Inside
 from cristae.prediction.ledger import How, Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor
-from cristae.prediction.resampling import box_of_image, write_back
+from cristae.prediction.resampling import box_of_image, box_on_grid, write_back
 from cristae.prediction.tiling import Tiling, Triple, tiling
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image, LabelClass
@@ -203,12 +203,16 @@ def predict_tiles(
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
     inside: Image | None = None,
+    part: Box | None = None,
     ledger: Path | None = None,
     source: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Predict labels or probabilities; see :func:`predict`."""
+) -> int:
+    """Predict labels or probabilities; see :func:`predict`. Return how many voxels are no numbers.
+
+    With `part`, (z, y, x), only what decides its voxels is computed, and the output keeps what it wants.
+    """
     within = None if inside is None else Inside(inside, image.shape_czyx[1:])
     if within is not None and within.note is not None:
         on_event(Note(within.note))
@@ -235,8 +239,11 @@ def predict_tiles(
         on_event(Note(told))
         begun = None
     begun_with = None if begun is None else begun.tile_zyx
+    within_grid = None if part is None else box_on_grid(part, image.shape_czyx[1:], frame.shape_zyx)
     try:
-        cut = _fitting_tiling(predictor, frame, tile_shape_zyx or begun_with, grid_offset_zyx, on_event)
+        cut = _fitting_tiling(
+            predictor, frame, tile_shape_zyx or begun_with, grid_offset_zyx, within_grid, on_event
+        )
     except OutOfMemory:
         if tile_shape_zyx is not None or begun_with is None:
             raise
@@ -246,7 +253,7 @@ def predict_tiles(
                 "anew, with smaller ones."
             )
         )
-        cut = _fitting_tiling(predictor, frame, None, grid_offset_zyx, on_event)
+        cut = _fitting_tiling(predictor, frame, None, grid_offset_zyx, within_grid, on_event)
     size = " x ".join(map(str, cut.tile_zyx))
     tiles = "1 tile" if len(cut.tiles) == 1 else f"{len(cut.tiles)} tiles"
     first: Callable[[], Any] = lambda: frame.read(cut.tiles[0].read_box)  # noqa: E731
@@ -269,8 +276,9 @@ def predict_tiles(
     if run.empty.spared:
         told = "1 tile holds" if run.empty.spared == 1 else f"{run.empty.spared} tiles hold"
         on_event(Note(f"{told} one grey value only: the answer of another such tile was taken."))
-    if run.bad_voxels:
+    if run.bad_voxels and part is None:
         on_event(Note(broken_told(run.bad_voxels), is_warning=True))
+    return run.bad_voxels
 
 
 def _fitting_tiling(
@@ -278,6 +286,7 @@ def _fitting_tiling(
     frame: Seen,
     tile_shape_zyx: Triple | None,
     grid_offset_zyx: Triple,
+    part: Box | None,
     on_event: Callable[[Event], None],
 ) -> Tiling:
     """Cut the volume into the largest tiles that the device takes; on a GPU that is tried out."""
@@ -293,6 +302,7 @@ def _fitting_tiling(
             most_voxels=voxels,
             tile_shape_zyx=tile_shape_zyx,
             grid_offset_zyx=grid_offset_zyx,
+            part_zyx=part,
         )
         if predictor.device.type == "cuda":
             _try_out(predictor, cut.tile_zyx)

@@ -173,3 +173,18 @@ def box_of_image(box_zyx: Box, new_zyx: Sequence[int], old_zyx: Sequence[int]) -
     if any(stop <= start for start, stop in zip(starts, stops, strict=True)):
         return None
     return Box(starts, stops)
+
+
+def box_on_grid(box_zyx: Box, old_zyx: Sequence[int], new_zyx: Sequence[int]) -> Box:
+    """Return the voxels of the model's grid that decide all voxels of a box of the image.
+
+    Examples
+    --------
+    >>> str(box_on_grid(Box((0, 0, 3), (1, 1, 5)), (1, 1, 8), (1, 1, 4)))
+    '[0:1, 0:1, 1:3]'
+    """
+    sides = list(zip(box_zyx.start, box_zyx.stop, old_zyx, new_zyx, strict=True))
+    return Box(
+        tuple(min(start * new // old, new - 1) for start, _, old, new in sides),
+        tuple(min(new, ceil(stop * new / old)) for _, stop, old, new in sides),
+    )

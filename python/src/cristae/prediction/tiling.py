@@ -52,8 +52,9 @@ def tiling(
     most_voxels: int,
     tile_shape_zyx: Sequence[int] | None = None,
     grid_offset_zyx: Sequence[int] = (0, 0, 0),
+    part_zyx: Box | None = None,
 ) -> Tiling:
-    """Cut a volume into tiles of one shape.
+    """Cut a volume, or a part of it, into tiles of one shape.
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ def tiling(
         least waste.
     grid_offset_zyx
         Moves the cuts by so many voxels, rounded down to whole cells.
+    part_zyx
+        Only this part is written; tiles read what they need around it.
 
     Examples
     --------
@@ -79,21 +82,30 @@ def tiling(
     """
     length = _cells(shape_zyx, cell_zyx)
     halo = _cells(halo_zyx, cell_zyx)
+    padded = _times(length, cell_zyx)
+    part = Box.of_shape(shape_zyx) if part_zyx is None else part_zyx
+    # With the halo around it, a part is cut as if it were a volume: what lies at its ends is not written.
+    first = [max(0, start // cell - h) for start, cell, h in zip(part.start, cell_zyx, halo, strict=True)]
+    ends = zip(part.stop, cell_zyx, halo, length, strict=True)
+    length = _triple(
+        min(n, ceil(stop / cell) + h) - f for (stop, cell, h, n), f in zip(ends, first, strict=True)
+    )
     if tile_shape_zyx is None:
         tile = least_waste(length, halo, most_voxels // prod(cell_zyx))
     else:
         wanted = zip(_cells(tile_shape_zyx, cell_zyx), halo, length, strict=True)
         tile = _triple(min(max(side, 2 * margin + 1), whole) for side, margin, whole in wanted)
     offset = [voxels // cell for voxels, cell in zip(grid_offset_zyx, cell_zyx, strict=True)]
-    volume = Box.of_shape(shape_zyx)
+    cut = []
+    for one in tiles(length, tile, halo, offset):
+        written = _in_voxels(one.write_box.shifted(first), cell_zyx).intersection(part)
+        if written is not None:
+            cut.append(Tile(_in_voxels(one.read_box.shifted(first), cell_zyx), written))
     return Tiling(
         shape_zyx=_triple(shape_zyx),
-        padded_zyx=_times(length, cell_zyx),
+        padded_zyx=padded,
         tile_zyx=_times(tile, cell_zyx),
-        tiles=tuple(
-            Tile(_in_voxels(one.read_box, cell_zyx), _in_voxels(one.write_box, cell_zyx).clipped(volume))
-            for one in tiles(length, tile, halo, offset)
-        ),
+        tiles=tuple(cut),
     )
 
 

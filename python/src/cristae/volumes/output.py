@@ -156,6 +156,16 @@ class ZarrOutput:
         self._writer = VolumeWriter(folder, spec, self._publish, resumed=staged.resumed, pyramid=kind)
         self.shape_czyx, self.dtype = self._writer.shape_czyx, self._writer.dtype
 
+    @property
+    def folder(self) -> Path:
+        """The OME-Zarr group that is being written; :func:`write_blocks` may write into it too."""
+        return self._staged.folder / "zarr" / "volume"
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What is written."""
+        return self._writer.spec
+
     def write(self, box_zyx: Box, voxels: Voxels) -> None:
         """Write a box (c, z, y, x); several threads may write at once."""
         self._writer.write(box_zyx, voxels)

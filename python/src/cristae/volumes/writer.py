@@ -266,6 +266,44 @@ class VolumeWriter:
             self._scratch(index).unlink(missing_ok=True)
 
 
+def write_blocks(folder: Path, spec: VolumeSpec, box_zyx: Box, voxels: Voxels) -> None:
+    """Write whole blocks of a result that another process has begun, and wait until they are safe.
+
+    Processes may write side by side, each its own blocks.
+
+    Parameters
+    ----------
+    folder
+        The OME-Zarr group that is being written.
+    spec
+        The whole result.
+    box_zyx
+        Begins and ends with blocks, or with the volume.
+    voxels
+        (c, z, y, x) of the box.
+
+    Raises
+    ------
+    InvalidInput
+        The box cuts a block.
+    """
+    voxels = fitting(voxels, box_zyx, spec.shape_czyx, np.dtype(spec.dtype))
+    files = ChunkFiles(folder, spec, ChunkFormat.ZSTD)
+    wanted = Box((0, *box_zyx.start), (spec.shape_czyx[0], *box_zyx.stop))
+    for index in spec.blocks.touching(wanted):
+        block = spec.blocks.box(index)
+        if not wanted.contains(block):
+            raise InvalidInput(f"The box {box_zyx} cuts the block {block} (c, z, y, x).")
+        path = Path(files.path(index))
+        with full_disk_told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = voxels[block.relative_to(wanted).slices]
+            replace_file(path, *chunks.encode(spec, part, ChunkFormat.ZSTD))
+            fsync_file(path)
+            for parent in path.relative_to(folder).parents:
+                fsync_folder(folder / parent)
+
+
 def fitting(
     voxels: Voxels, box_zyx: Box, shape_czyx: tuple[int, int, int, int], dtype: np.dtype[Any]
 ) -> Voxels:

@@ -1,0 +1,173 @@
+"""Who predicts the units of a volume: processes of this machine, a Dask cluster, or jobs of SLURM."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any, Protocol
+
+from cristae.door.unit_work import prepare_process
+from cristae.errors import Cancelled, CristaeError, Unsupported
+
+_UNITS_AHEAD = 2
+"""For each worker: one that is computed and one that waits, so that nobody waits for the coordinator."""
+
+_MOST_DEATHS = 5
+_LOOK_EVERY_S = 0.3
+
+
+class Workers(Protocol):
+    """Some processes."""
+
+    @property
+    def told(self) -> str:
+        """Who they are, in words."""
+
+    def open(self) -> Any:
+        """Return a context in which an executor with them is open, and how many they are."""
+
+
+class LocalWorkers:
+    """Processes of this machine, each with its share of the threads.
+
+    Parameters
+    ----------
+    count
+        How many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.told = f"{count} processes of this machine"
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Executor, int]]:
+        """Start them; in the end those that still compute are asked to stop after their tile."""
+        context = get_context("spawn")
+        stop = context.Event()
+        threads = max(1, (os.cpu_count() or 1) // self.count)
+        pool = ProcessPoolExecutor(self.count, context, prepare_process, (threads, stop))
+        try:
+            yield pool, self.count
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class DaskWorkers:
+    """The workers of a Dask scheduler, which see the same files under the same paths.
+
+    Parameters
+    ----------
+    address
+        ``tcp://host:port`` or ``tls://host:port``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.told = f"the workers of {address}"
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Executor, int]]:
+        """Connect to them."""
+        distributed = _needed("distributed")
+        try:
+            client = distributed.Client(self.address, timeout="10s", set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise CristaeError(
+                f"No Dask scheduler answers at {self.address} ({str(error)[:200]}). Start it with `dask "
+                "scheduler`, and workers with `dask worker` in the environment of Cristae."
+            ) from error
+        with client:
+            yield client.get_executor(pure=False), max(1, len(client.scheduler_info()["workers"]))
+
+
+class SlurmWorkers:
+    """Jobs of SLURM, each a Dask worker, as ``jobqueue.yaml`` of Dask describes them.
+
+    Parameters
+    ----------
+    jobs
+        How many.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self.told = f"{jobs} jobs of SLURM"
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Executor, int]]:
+        """Submit the jobs; in the end they are given back."""
+        jobqueue, distributed = _needed("dask_jobqueue"), _needed("distributed")
+        try:
+            cluster = jobqueue.SLURMCluster()
+        except ValueError as error:
+            raise CristaeError(
+                f"The jobs of SLURM are not described ({str(error)[:200]}). Write cores and memory, and what "
+                "your cluster wants else, into ~/.config/dask/jobqueue.yaml, under jobqueue: slurm:."
+            ) from error
+        with cluster, distributed.Client(cluster, set_as_default=False) as client:
+            cluster.scale(jobs=self.jobs)
+            yield client.get_executor(pure=False), self.jobs
+
+
+def _needed(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise Unsupported(
+            f"{name} is not installed here: pip install distributed dask-jobqueue. Without it there is "
+            "--local-workers."
+        ) from error
+
+
+def results_of[Unit, Result](
+    workers: Workers,
+    function: Callable[[Unit], Result],
+    units: Sequence[tuple[int, Unit]],
+    should_stop: Callable[[], bool],
+) -> Iterator[tuple[int, Result]]:
+    """Have every unit done, a few at a time, and yield number and result of each as it is done.
+
+    A worker that dies takes its units with it: they are done again, by others. Only when that happens again
+    and again is it given up.
+
+    Raises
+    ------
+    Cancelled
+        `should_stop` said so.
+    CristaeError
+        A unit failed, or workers died again and again.
+    """
+    todo = deque(units)
+    deaths = 0
+    while todo:
+        with workers.open() as (pool, count):
+            under_way: dict[Future[Result], tuple[int, Unit]] = {}
+            is_whole = True
+            while is_whole and (todo or under_way):
+                if should_stop():
+                    raise Cancelled("The prediction was cancelled.")
+                try:
+                    while todo and len(under_way) < _UNITS_AHEAD * count:
+                        under_way[pool.submit(function, todo[0][1])] = todo[0]
+                        todo.popleft()
+                    for future in wait(under_way, _LOOK_EVERY_S, FIRST_COMPLETED).done:
+                        result = future.result()
+                        number, _ = under_way.pop(future)
+                        yield number, result
+                except BrokenProcessPool:
+                    is_whole = False
+        if not is_whole:
+            deaths += 1
+            todo.extendleft(under_way.values())
+            if deaths == _MOST_DEATHS:
+                raise CristaeError(
+                    f"Processes ended {deaths} times without a word; perhaps the memory does not suffice for "
+                    "so many. Start fewer of them."
+                )

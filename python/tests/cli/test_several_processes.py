@@ -1,0 +1,166 @@
+"""Several processes predict one volume: the same labels, whoever dies on the way."""
+
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import tifffile
+import unit_functions
+import zarr
+
+import cristae
+from cristae import cli
+from cristae.door.workers import DaskWorkers, LocalWorkers, SlurmWorkers, results_of
+from cristae.errors import Cancelled, CristaeError, DiskFull, InvalidInput
+from cristae.events import Note, Progress
+from cristae.prediction import units
+
+SHAPE = (20, 300, 290)
+
+
+@pytest.fixture
+def large(stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An image of eight blocks, and each block a unit."""
+    monkeypatch.setattr(units, "LEAST_VOXELS", 1)
+    monkeypatch.setattr(units, "FEWEST_UNITS", 100)
+    voxels = tifffile.imread(stack)
+    path = tmp_path / "large.tif"
+    tifffile.imwrite(path, np.tile(voxels, (4, 8, 6))[: SHAPE[0], : SHAPE[1], : SHAPE[2]])
+    return path
+
+
+def labels_in(path):
+    return np.asarray(zarr.open_group(path, mode="r")["0"])[0]
+
+
+def never():
+    return False
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_two_processes_predict_what_one_does(home: Path, large: Path, tmp_path: Path, kind: str) -> None:
+    whole = cristae.predict(large, model="mito", kind=kind, engine="torch")
+    out = tmp_path / "out.zarr"
+    words = ["predict", str(large), str(out), "--model", "mito", "--local-workers", "2", "--output", kind]
+    assert cli.main(words) == 0
+    found = np.asarray(zarr.open_group(out, mode="r")["0"])
+    assert np.abs(found.astype(int) - np.asarray(whole).reshape(found.shape)).max() <= (kind != "labels")
+    assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == ["out.zarr"]
+
+
+def test_what_was_interrupted_is_done_by_others_only_where_it_lacks(
+    home: Path, large: Path, tmp_path: Path
+) -> None:
+    whole = cristae.predict(large, model="mito", engine="torch")
+    mask = tmp_path / "mask.tif"
+    tifffile.imwrite(mask, np.ones(SHAPE, np.uint8))
+    out, told = tmp_path / "out.zarr", []
+    done = []
+
+    def listen(event):
+        told.append(event)
+        if isinstance(event, Progress):
+            done.append(event.fraction)
+
+    choices = {"model": "mito", "inside": mask, "on_event": listen}
+    with pytest.raises(Cancelled, match="same command again"):
+        cristae.predict(
+            large, out, workers=LocalWorkers(1), should_stop=lambda: bool(done and done[-1] > 0.2), **choices
+        )
+    before = len(done)
+    assert 2 <= before < 8
+    cristae.predict(large, out, workers=LocalWorkers(2), **choices)
+    assert any(isinstance(one, Note) and f"{before} of 8 units were" in one.sentence for one in told)
+    assert len(done) == 8
+    assert np.array_equal(labels_in(out), whole)
+
+
+def test_a_process_that_dies_costs_its_units_only(tmp_path: Path) -> None:
+    tasks = [(number, (number, str(tmp_path))) for number in range(12)]
+    found = list(results_of(LocalWorkers(2), unit_functions.dying_once, tasks, never))
+    assert sorted(set(found)) == [(number, number) for number in range(12)]
+    assert len(found) <= 12 + 4  # at most those that were under way are done again
+
+
+def test_processes_that_die_again_and_again_are_given_up() -> None:
+    with pytest.raises(CristaeError, match="Processes ended 5 times without a word"):
+        list(results_of(LocalWorkers(1), unit_functions.always_dying, [(0, 0)], never))
+
+
+def test_what_a_unit_refuses_is_told_as_it_is() -> None:
+    with pytest.raises(DiskFull, match="No space for 7"):
+        list(results_of(LocalWorkers(1), unit_functions.refusing, [(0, 7)], never))
+
+
+def test_cancelling_does_not_wait_for_what_has_not_begun() -> None:
+    start = time.monotonic()
+    with pytest.raises(Cancelled):
+        list(results_of(LocalWorkers(1), unit_functions.asleep, [(n, 0.5) for n in range(100)], lambda: True))
+    assert time.monotonic() - start < 20
+
+
+@pytest.fixture
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+def test_the_workers_of_a_dask_scheduler_predict_the_same_though_one_is_killed(
+    home: Path, large: Path, tmp_path: Path, cluster
+) -> None:
+    whole = cristae.predict(large, model="mito", engine="torch")
+    victims = [worker.pid for worker in cluster.workers.values()]
+    killed = []
+
+    def listen(event):
+        if isinstance(event, Progress) and not killed:
+            killed.append(victims[0])
+            psutil.Process(victims[0]).send_signal(signal.SIGKILL)
+
+    out = tmp_path / "out.zarr"
+    cristae.predict(large, out, model="mito", workers=DaskWorkers(cluster.scheduler_address), on_event=listen)
+    assert killed
+    assert np.array_equal(labels_in(out), whole)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_jobs_of_slurm_are_asked_for_and_predict_the_same(
+    home: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch system is dask-jobqueue's stand-in, which starts the script of a job as a process."""
+    dask_jobqueue = pytest.importorskip("dask_jobqueue")
+    from dask_jobqueue.local import LocalCluster
+
+    made = []
+
+    def slurm():
+        made.append(LocalCluster(cores=1, processes=1, memory="4GB", scheduler_options={"dashboard": False}))
+        return made[0]
+
+    monkeypatch.setattr(dask_jobqueue, "SLURMCluster", slurm)
+    whole = cristae.predict(large, model="mito", engine="torch")
+    out = tmp_path / "out.zarr"
+    cristae.predict(large, out, model="mito", workers=SlurmWorkers(2))
+    assert np.array_equal(labels_in(out), whole)
+    assert "distributed.cli.dask_worker" in made[0].job_script()
+
+
+def test_what_several_processes_cannot_do_is_refused(home: Path, large: Path, tmp_path: Path) -> None:
+    two = LocalWorkers(2)
+    with pytest.raises(InvalidInput, match=r"ends in \.zarr"):
+        cristae.predict(large, tmp_path / "out.tif", model="mito", workers=two)
+    with pytest.raises(InvalidInput, match="in the memory of one process"):
+        cristae.predict(large, tmp_path / "out.zarr", model="neurons", workers=two)
+    with pytest.raises(InvalidInput, match="give paths, not arrays"):
+        cristae.predict(np.zeros(SHAPE, np.uint8), tmp_path / "out.zarr", model="mito", workers=two)
+    with pytest.raises(InvalidInput, match="give paths, not arrays"):
+        cristae.predict(large, model="mito", workers=two)
+    with pytest.raises(CristaeError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        cristae.predict(large, tmp_path / "o.zarr", model="mito", workers=DaskWorkers("tcp://127.0.0.1:9"))
+    assert not list(tmp_path.glob("*.zarr"))
