@@ -1,7 +1,9 @@
 """Several processes predict one volume: the same labels, whoever dies on the way."""
 
+import json
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,19 @@ import pytest
 import tifffile
 import unit_functions
 import zarr
+from drawn_models import add_model
 
 import cristae
 from cristae import cli
+from cristae.door.unit_work import order_of, predict_unit
 from cristae.door.workers import DaskWorkers, LocalWorkers, SlurmWorkers, results_of
 from cristae.errors import Cancelled, CristaeError, DiskFull, InvalidInput
 from cristae.events import Note, Progress
-from cristae.prediction import units
+from cristae.models import ModelLibrary
+from cristae.prediction import predicting, units
+from cristae.settings import Home
+from cristae.volumes import VolumeSpec
+from cristae.volumes.records import spec_to_json
 
 SHAPE = (20, 300, 290)
 
@@ -76,6 +84,60 @@ def test_what_was_interrupted_is_done_by_others_only_where_it_lacks(
     assert any(isinstance(one, Note) and f"{before} of 8 units were" in one.sentence for one in told)
     assert len(done) == 8
     assert np.array_equal(labels_in(out), whole)
+
+
+def test_units_of_another_model_do_not_count(home: Path, large: Path, tmp_path: Path) -> None:
+    """The model is replaced by one of the same classes, while a prediction waits to go on."""
+    out, done = tmp_path / "out.zarr", []
+
+    def listen(event):
+        if isinstance(event, Progress):
+            done.append(event.fraction)
+
+    with pytest.raises(Cancelled):
+        cristae.predict(
+            large,
+            out,
+            model="mito",
+            workers=LocalWorkers(1),
+            on_event=listen,
+            should_stop=lambda: bool(done and done[-1] > 0.2),
+        )
+    add_model(home, "mito", seed=6)
+    whole = cristae.predict(large, model="mito", engine="torch")
+    cristae.predict(large, out, model="mito", workers=LocalWorkers(1))
+    assert np.array_equal(labels_in(out), whole)
+
+
+def test_what_one_process_began_is_not_lost_when_several_cannot_go_on(
+    home: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 100_000)
+    out, asked, told = tmp_path / "out.zarr", iter(range(1000)), []
+    choices = {"model": "mito", "engine": "torch", "on_event": lambda event: told.append(str(event))}
+    with pytest.raises(Cancelled):
+        cristae.predict(large, out, should_stop=lambda: next(asked) >= 3, **choices)
+    with pytest.raises(CristaeError, match="No Dask scheduler answers"):
+        cristae.predict(large, out, workers=DaskWorkers("tcp://127.0.0.1:9"), **choices)
+    with pytest.raises(InvalidInput, match="in the memory of one process"):
+        cristae.predict(
+            large, out, kind="instances", workers=LocalWorkers(1), **(choices | {"model": "neurons"})
+        )
+    cristae.predict(large, out, **choices)
+    assert any("finished before the interruption" in sentence for sentence in told)
+
+
+def test_after_the_end_of_a_run_nothing_is_written(home: Path, large: Path, tmp_path: Path) -> None:
+    order = order_of(
+        large, None, "", None, [ModelLibrary(home / "models").get("mito")], Home.find(None), "labels",
+        tmp_path / "out.zarr", {"flips": False, "combine": "mean", "engine": "auto", "device": "cpu"},
+    )  # fmt: skip
+    spec = VolumeSpec((1, *SHAPE), "uint8")
+    order = replace(order, out=str(tmp_path / "volume"), spec=json.dumps(spec_to_json(spec)), run="1")
+    (tmp_path / "run").write_text("2")
+    with pytest.raises(Cancelled):
+        predict_unit(order, next(iter(units.units_of(spec))))
+    assert not (tmp_path / "volume").exists()
 
 
 def test_a_process_that_dies_costs_its_units_only(tmp_path: Path) -> None:

@@ -63,6 +63,9 @@ BUDGET = one_of("quick", "standard", "best")
 EMPTY_SECTIONS = one_of("unknown", "background")
 ENGINE = Kind(lambda value: isinstance(value, str), "'auto', 'torch' or 'openvino'")
 DEVICE = Kind(lambda value: isinstance(value, str), "'auto', 'cpu' or 'cuda:0'")
+WORKERS = Kind(
+    lambda value: hasattr(value, "open") and hasattr(value, "told"), "workers such as LocalWorkers(4)"
+)
 PATH = Kind(lambda value: isinstance(value, str | os.PathLike), "a path such as 'stack.tif'")
 WHOLE = Kind(_is_whole, "a whole number such as 3")
 NUMBER = Kind(_is_number, "a number such as 2.5")

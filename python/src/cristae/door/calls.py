@@ -295,6 +295,7 @@ def predict(
         device=(device, kinds.DEVICE),
         flips=(flips, kinds.TRUTH),
         voxel_size_nm=(voxel_size_nm, kinds.SIDES | kinds.NOTHING),
+        workers=(workers, kinds.WORKERS | kinds.NOTHING),
         overwrite=(overwrite, kinds.TRUTH),
         home=(home, kinds.PATH | kinds.NOTHING),
         on_event=(on_event, kinds.FUNCTION),
@@ -316,11 +317,14 @@ def predict(
         on_event(Note(sentence))
     wanted = kind or output_kinds(record)[0]
     chosen = {"flips": flips, "combine": combination, "engine": engine, "device": device}
-    predictor = load_models(packages, device, flips=flips, combine=combination, engine=engine)
+    # The others compute: this process may have no GPU, and needs none.
+    own = device if workers is None else "cpu"
+    predictor = load_models(packages, own, flips=flips, combine=combination, engine=engine)
     mask = None if inside is None else as_image(inside, None)
+    source = fingerprint(raw, *([] if inside is None else [inside]))
     shared = None
     if workers is not None:
-        shared = workers, order_of(raw, inside, voxel_size_nm, packages, place, wanted, out, chosen)
+        shared = workers, order_of(raw, inside, source, voxel_size_nm, packages, place, wanted, out, chosen)
     run = Run(predictor, image, wanted, mask, shared, on_event, should_stop)
     if out is None:
         voxels = run.to_array()
@@ -329,7 +333,7 @@ def predict(
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels
         return spatial if wanted == "probabilities" else spatial[0]
-    run.to_file(out, overwrite=overwrite, source=fingerprint(raw, *([] if inside is None else [inside])))
+    run.to_file(out, overwrite=overwrite, source=source)
     return Path(out)
 
 

@@ -1,7 +1,6 @@
 """A prediction as an array, or as a file that appears when it is complete."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,15 @@ from numpy.typing import NDArray
 from cristae.errors import CristaeError, InvalidInput
 from cristae.events import Event, Note
 from cristae.geometry import Box
-from cristae.prediction import Answering, Output, OutputKind, form_of, predict, predict_objects
+from cristae.prediction import (
+    Answering,
+    Output,
+    OutputKind,
+    form_of,
+    predict,
+    predict_objects,
+    tell_doubts,
+)
 from cristae.prediction.instances import InMemory
 from cristae.prediction.ledger import finished_tiles
 from cristae.volumes import Image, create_output
@@ -88,17 +95,28 @@ class Run:
         ledger, other = staged / LEDGER, staged / UNITS
         if self._shared is not None:
             ledger, other = other, ledger
-        other.unlink(missing_ok=True)  # what it calls done is written over
         if begun and not output.resumed:
             self._on_event(Note(_anew_told(Path(out).name, can_go_on(out))))
+
+        def begin() -> None:
+            if finished_tiles(other):
+                self._on_event(
+                    Note(
+                        "What was begun by one process cannot be gone on with by several, nor the other way "
+                        "round: it begins anew."
+                    )
+                )
+            other.unlink(missing_ok=True)  # what it calls done is written over
+
         try:
-            if self._shared is None:
-                self._predict_into(output, ledger if resume else None, source or "")
+            if self._shared is not None:
+                self._predict_together(output, ledger, begin, *self._shared)
             else:
-                self._predict_together(output, ledger, source or "", *self._shared)
+                begin()
+                self._predict_into(output, ledger if resume else None, source or "")
             output.seal()
         except Exception as failure:
-            if finished_tiles(ledger) == 0:
+            if finished_tiles(ledger) == 0 == finished_tiles(other):
                 output.discard()
                 raise
             # Hours of computing are not thrown away because a network drive was away for a moment.
@@ -109,16 +127,19 @@ class Run:
             raise
 
     def _predict_together(
-        self, output: FileOutput, ledger: Path, source: str, workers: "Workers", order: "Order"
+        self,
+        output: FileOutput,
+        ledger: Path,
+        on_open: Callable[[], None],
+        workers: "Workers",
+        order: "Order",
     ) -> None:
-        from cristae.door.scaled import as_json, predict_units
+        from cristae.door.scaled import predict_units
 
         if not isinstance(output, ZarrOutput):
-            raise InvalidInput(
-                "Several processes write together into an OME-Zarr only: give OUT a name that ends in .zarr."
-            )
-        order = replace(order, out=str(output.folder.absolute()), spec=as_json(output))
-        predict_units(order, output, workers, ledger, source, self._on_event, self._should_stop)
+            raise InvalidInput("Several processes write together into an OME-Zarr only.")
+        tell_doubts(self._predictor, self._image, self._inside, self._on_event)
+        predict_units(order, output, workers, ledger, on_open, self._on_event, self._should_stop)
 
     def _created(self, out: str | Path, dtype: str, *, overwrite: bool, resume: bool) -> FileOutput:
         return create_output(

@@ -1,24 +1,30 @@
 """What each of several processes does of a prediction: units, one after the other."""
 
-from dataclasses import dataclass
+import json
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from cristae.computing import prepare_to_compute
-from cristae.errors import InvalidInput
+from cristae.errors import Cancelled, InvalidInput
 from cristae.geometry import Box
+from cristae.volumes.output import form_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from multiprocessing.synchronize import Event as StopEvent
-
     from cristae.models import ModelPackage
     from cristae.prediction import Answering
     from cristae.settings import Home
     from cristae.volumes import Image
 
-_stop: "StopEvent | None" = None
+RUN = "run"
+"""A file beside the blocks, which names the run that may write them: it goes when that run ends."""
+
+_one_at_a_time = Lock()
+"""A worker may have several threads, and there is one network in it."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,12 @@ class Order:
     ----------
     raw, inside
         The image and, if there is one, the mask, by absolute path.
+    source
+        Names the content of both.
     voxel_size_nm
         Instead of what the file says.
-    models
-        Packages, by absolute path.
+    models, digests
+        Packages, by absolute path, and what is in them.
     combine, flips, kind, engine, device
         As for :func:`cristae.predict`.
     extensions
@@ -41,26 +49,44 @@ class Order:
         The OME-Zarr group that is being written.
     spec
         The result, as plain JSON values.
+    run
+        Names this run: when another one has begun, or it has ended, nothing is written any more.
     """
 
     raw: str
     inside: str | None
+    source: str
     voxel_size_nm: tuple[float, float, float] | None
     models: tuple[str, ...]
+    digests: tuple[str, ...]
     combine: Any
     flips: bool
     kind: Any
     engine: str
     device: str
     extensions: str
-    out: str
-    spec: str
+    out: str = ""
+    spec: str = ""
+    run: str = ""
+
+    @property
+    def mark(self) -> Path:
+        """The file that names the run."""
+        return Path(self.out).with_name(RUN)
+
+    def is_over(self) -> bool:
+        """Tell whether the run that this belongs to has ended."""
+        try:
+            return self.mark.read_text(encoding="ascii") != self.run
+        except FileNotFoundError:
+            return True
 
 
 def order_of(
     raw: Any,
     inside: Any,
-    voxel_size_nm: tuple[float, float, float] | None,
+    source: str | None,
+    voxel_size_nm: Sequence[float] | None,
     packages: "Sequence[ModelPackage]",
     home: "Home",
     kind: str,
@@ -80,57 +106,64 @@ def order_of(
         )
     if out is None or any(one is not None and not isinstance(one, str | Path) for one in (raw, inside)):
         raise InvalidInput("Several processes predict a file into a file: give paths, not arrays.")
+    if form_of(out) != "zarr":
+        raise InvalidInput(
+            "Several processes write together into an OME-Zarr only: give OUT a name that ends in .zarr."
+        )
     engine = "torch" if chosen["engine"] == "auto" else chosen["engine"]  # all must take the same
     return Order(
         raw=str(Path(raw).absolute()),
         inside=None if inside is None else str(Path(inside).absolute()),
-        voxel_size_nm=voxel_size_nm,
+        source=source or "",
+        voxel_size_nm=None if voxel_size_nm is None else _three(voxel_size_nm),
         models=tuple(str(one.path.absolute()) for one in packages),
+        digests=tuple(one.digest for one in packages),
         extensions=str(home.extensions.absolute()),
         kind=kind,
-        out="",
-        spec="",
         **{**chosen, "engine": engine},
     )
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a unit gave: how many voxels of it are no numbers, and what is doubtful."""
-
-    bad_voxels: int
-    warnings: tuple[str, ...]
+def _three(lengths: Sequence[float]) -> tuple[float, float, float]:
+    z, y, x = (float(length) for length in lengths)
+    return z, y, x
 
 
-def prepare_process(threads: int, stop: "StopEvent") -> None:
+def prepare_process(threads: int) -> None:
     """Prepare a process of this machine, beside others, before it gets its first unit."""
-    global _stop
-    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them; the first one ends the run
     prepare_to_compute()
     from cristae.prediction.devices import use_threads
 
     use_threads(threads)
 
 
-def predict_unit(order: Order, unit: Box) -> Done:
-    """Predict a unit and write its blocks; when this returns, they are safe against a power cut."""
-    import json
+def predict_unit(order: Order, unit: Box) -> int:
+    """Predict a unit and write its blocks; when this returns, they are safe against a power cut.
 
-    from cristae.events import Event, Note
+    Returns
+    -------
+    int
+        How many of its voxels are no numbers.
+
+    Raises
+    ------
+    Cancelled
+        The run is over.
+    """
+    with _one_at_a_time:
+        return _predict_unit(order, unit)
+
+
+def _predict_unit(order: Order, unit: Box) -> int:
     from cristae.prediction import predict_tiles
     from cristae.prediction.units import PartInMemory
     from cristae.volumes.records import spec_from_json
     from cristae.volumes.writer import write_blocks
 
-    image, inside, predictor = _opened(order)
+    image, inside, predictor = _opened(replace(order, run=""))
     spec = spec_from_json(json.loads(order.spec))
     output = PartInMemory(spec.shape_czyx[0], unit)
-    warnings: list[str] = []
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Note) and event.is_warning:
-            warnings.append(event.sentence)
-
     bad_voxels = predict_tiles(
         predictor,
         image,
@@ -138,11 +171,12 @@ def predict_unit(order: Order, unit: Box) -> Done:
         kind=order.kind,
         inside=inside,
         part=unit,
-        on_event=listen,
-        should_stop=_stop.is_set if _stop is not None else lambda: False,
+        should_stop=order.is_over,
     )
+    if order.is_over():
+        raise Cancelled("The prediction was cancelled.")
     write_blocks(Path(order.out), spec, unit, output.voxels)
-    return Done(bad_voxels, tuple(warnings))
+    return bad_voxels
 
 
 @lru_cache(maxsize=1)
@@ -157,8 +191,10 @@ def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
     image = as_image(Path(order.raw), order.voxel_size_nm)
     inside = None if order.inside is None else as_image(Path(order.inside))
     packages = [read_package(Path(one)) for one in order.models]
-    return (
-        image,
-        inside,
-        load_models(packages, order.device, flips=order.flips, combine=order.combine, engine=order.engine),
-    )
+    if tuple(one.digest for one in packages) != order.digests:
+        raise InvalidInput(
+            "A model was replaced while it predicted. Run the same command again: it begins anew, with the "
+            "new model."
+        )
+    how = {"flips": order.flips, "combine": order.combine, "engine": order.engine}
+    return image, inside, load_models(packages, order.device, **how)

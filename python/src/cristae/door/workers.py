@@ -2,10 +2,10 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import get_context
 from typing import Any, Protocol
 
@@ -26,8 +26,8 @@ class Workers(Protocol):
     def told(self) -> str:
         """Who they are, in words."""
 
-    def open(self) -> Any:
-        """Return a context in which an executor with them is open, and how many they are."""
+    def open(self) -> AbstractContextManager[tuple[Executor, Callable[[], int]]]:
+        """Return a context with an executor, and what tells how many work for it now."""
 
 
 class LocalWorkers:
@@ -44,16 +44,13 @@ class LocalWorkers:
         self.told = f"{count} processes of this machine"
 
     @contextmanager
-    def open(self) -> Iterator[tuple[Executor, int]]:
-        """Start them; in the end those that still compute are asked to stop after their tile."""
-        context = get_context("spawn")
-        stop = context.Event()
+    def open(self) -> Iterator[tuple[Executor, Callable[[], int]]]:
+        """Start them; in the end it is waited for those that are at work."""
         threads = max(1, (os.cpu_count() or 1) // self.count)
-        pool = ProcessPoolExecutor(self.count, context, prepare_process, (threads, stop))
+        pool = ProcessPoolExecutor(self.count, get_context("spawn"), prepare_process, (threads,))
         try:
-            yield pool, self.count
+            yield pool, lambda: self.count
         finally:
-            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -71,7 +68,7 @@ class DaskWorkers:
         self.told = f"the workers of {address}"
 
     @contextmanager
-    def open(self) -> Iterator[tuple[Executor, int]]:
+    def open(self) -> Iterator[tuple[Executor, Callable[[], int]]]:
         """Connect to them."""
         distributed = _needed("distributed")
         try:
@@ -82,7 +79,7 @@ class DaskWorkers:
                 "scheduler`, and workers with `dask worker` in the environment of Cristae."
             ) from error
         with client:
-            yield client.get_executor(pure=False), max(1, len(client.scheduler_info()["workers"]))
+            yield client.get_executor(pure=False), lambda: len(client.nthreads())
 
 
 class SlurmWorkers:
@@ -99,7 +96,7 @@ class SlurmWorkers:
         self.told = f"{jobs} jobs of SLURM"
 
     @contextmanager
-    def open(self) -> Iterator[tuple[Executor, int]]:
+    def open(self) -> Iterator[tuple[Executor, Callable[[], int]]]:
         """Submit the jobs; in the end they are given back."""
         jobqueue, distributed = _needed("dask_jobqueue"), _needed("distributed")
         try:
@@ -111,7 +108,7 @@ class SlurmWorkers:
             ) from error
         with cluster, distributed.Client(cluster, set_as_default=False) as client:
             cluster.scale(jobs=self.jobs)
-            yield client.get_executor(pure=False), self.jobs
+            yield client.get_executor(pure=False), lambda: len(client.nthreads())
 
 
 def _needed(name: str) -> Any:
@@ -131,30 +128,45 @@ def results_of[Unit, Result](
     function: Callable[[Unit], Result],
     units: Sequence[tuple[int, Unit]],
     should_stop: Callable[[], bool],
-) -> Iterator[tuple[int, Result]]:
+    on_open: Callable[[int], None] = lambda count: None,
+) -> Generator[tuple[int, Result]]:
     """Have every unit done, a few at a time, and yield number and result of each as it is done.
 
     A worker that dies takes its units with it: they are done again, by others. Only when that happens again
     and again is it given up.
+
+    Parameters
+    ----------
+    workers
+        Who does it.
+    function
+        Does a unit; workers import it by its name.
+    units
+        Each with its number.
+    should_stop
+        Asked several times a second.
+    on_open
+        Told how many workers are there, when they are reached and before any of them begins.
 
     Raises
     ------
     Cancelled
         `should_stop` said so.
     CristaeError
-        A unit failed, or workers died again and again.
+        A unit failed, the workers cannot be reached, or died again and again.
     """
     todo = deque(units)
     deaths = 0
     while todo:
+        is_whole = True
         with workers.open() as (pool, count):
+            on_open(count())
             under_way: dict[Future[Result], tuple[int, Unit]] = {}
-            is_whole = True
             while is_whole and (todo or under_way):
                 if should_stop():
                     raise Cancelled("The prediction was cancelled.")
                 try:
-                    while todo and len(under_way) < _UNITS_AHEAD * count:
+                    while todo and len(under_way) < _UNITS_AHEAD * max(1, count()):
                         under_way[pool.submit(function, todo[0][1])] = todo[0]
                         todo.popleft()
                     for future in wait(under_way, _LOOK_EVERY_S, FIRST_COMPLETED).done:
@@ -163,6 +175,13 @@ def results_of[Unit, Result](
                         yield number, result
                 except BrokenProcessPool:
                     is_whole = False
+                except Exception as error:
+                    if not type(error).__module__.startswith("distributed"):
+                        raise
+                    raise CristaeError(
+                        f"The Dask cluster gave up ({type(error).__name__}: {str(error)[:300]}). See the "
+                        "logs of its workers; perhaps their memory does not suffice."
+                    ) from error
         if not is_whole:
             deaths += 1
             todo.extendleft(under_way.values())

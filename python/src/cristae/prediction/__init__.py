@@ -10,6 +10,7 @@ from cristae.prediction.predicting import (
     output_kinds,
     predict,
     predict_tiles,
+    tell_doubts,
 )
 from cristae.prediction.predictor import Predictor, load_predictor
 
@@ -27,4 +28,5 @@ __all__ = [
     "predict",
     "predict_objects",
     "predict_tiles",
+    "tell_doubts",
 ]

@@ -77,6 +77,7 @@ class OpenVinoEngine:
     name: EngineName = "openvino"
 
     def __init__(self, network: nn.Module, example: Tensor, threads: int) -> None:
+        self.shape = example.shape
         openvino = _openvino()
         with torch.no_grad():
             model = openvino.convert_model(torch.export.export(network, (example.clone(),)))

@@ -194,6 +194,21 @@ def predict(
     )
 
 
+def tell_doubts(
+    predictor: Answering, image: Image, inside: Image | None, on_event: Callable[[Event], None]
+) -> tuple[Inside | None, Seen]:
+    """Tell what is doubtful about image and mask; return the mask, and the image as the network sees it."""
+    within = None if inside is None else Inside(inside, image.shape_czyx[1:])
+    if within is not None and within.note is not None:
+        on_event(Note(within.note))
+    seen = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, on_event)
+    frame = predictor.frame(seen)
+    for doubt in (predictor.doubt(), frame.doubt()):
+        if doubt is not None:
+            on_event(Note(doubt, is_warning=True))
+    return within, frame
+
+
 def predict_tiles(
     predictor: Answering,
     image: Image,
@@ -213,14 +228,7 @@ def predict_tiles(
 
     With `part`, (z, y, x), only what decides its voxels is computed, and the output keeps what it wants.
     """
-    within = None if inside is None else Inside(inside, image.shape_czyx[1:])
-    if within is not None and within.note is not None:
-        on_event(Note(within.note))
-    seen = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, on_event)
-    frame = predictor.frame(seen)
-    for doubt in (predictor.doubt(), frame.doubt()):
-        if doubt is not None:
-            on_event(Note(doubt, is_warning=True))
+    within, frame = tell_doubts(predictor, image, inside, on_event)
     work = {
         "source": source,
         "model": predictor.digest,
@@ -261,7 +269,7 @@ def predict_tiles(
     by = " by OpenVINO" if engine == "openvino" else ""
     on_event(Note(f"Predicting on {describe(predictor.device)}{by}, {tiles} of {size} voxels (z, y, x)."))
     with Ledger(ledger, work, How(cut.tile_zyx, engine)) as notes:
-        run = _Run(predictor, frame, image, within, output, kind, notes, len(cut.tiles), on_event)
+        run = _Run(predictor, frame, image, within, output, kind, notes, len(cut.tiles), on_event, part)
         todo = [(number, tile) for number, tile in enumerate(cut.tiles) if number not in notes.done]
         if len(todo) < len(cut.tiles):
             on_event(
@@ -341,7 +349,9 @@ class _Run:
         ledger: Ledger,
         tile_count: int,
         on_event: Callable[[Event], None],
+        part: Box | None,
     ) -> None:
+        self._part = part
         self._predictor, self._frame, self._image, self._output = predictor, frame, image, output
         self._inside, self._kind, self._ledger, self._on_event = inside, kind, ledger, on_event
         self._count, self._written, self._before = tile_count, 0, len(ledger.done)
@@ -359,7 +369,8 @@ class _Run:
 
     def _box(self, tile: Tile) -> Box | None:
         """Return the voxels of the image that a tile decides; None if there are none."""
-        return box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
+        box = box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
+        return box if box is None or self._part is None else box.intersection(self._part)
 
     def read(self, unit: tuple[int, Tile]) -> Any:
         """Return the input of a tile; None if no voxel of it lies inside."""

@@ -178,9 +178,12 @@ class Predictor:
             What computed those that are done, which is kept to.
         """
         name = begun_with or self.asked
-        self.engine = self._torch  # another one was made for tiles of another shape
+        made, self.engine = self.engine, self._torch
         if name == "openvino":
             example = torch.from_numpy(read())
+            if isinstance(made, OpenVinoEngine) and made.shape == example.shape:
+                self.engine = made
+                return made.name
             try:
                 self.engine = OpenVinoEngine(self.network, example, torch.get_num_threads())
             except Exception as error:  # it does not know every operation that somebody's network may have

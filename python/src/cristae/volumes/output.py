@@ -161,6 +161,11 @@ class ZarrOutput:
         """The OME-Zarr group that is being written; :func:`write_blocks` may write into it too."""
         return self._staged.folder / "zarr" / "volume"
 
+    def sweep(self) -> None:
+        """Remove what processes that were killed while they wrote a block left of it."""
+        for path in self.folder.rglob(".*.part"):
+            path.unlink(missing_ok=True)
+
     @property
     def spec(self) -> VolumeSpec:
         """What is written."""

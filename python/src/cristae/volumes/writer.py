@@ -288,6 +288,7 @@ def write_blocks(folder: Path, spec: VolumeSpec, box_zyx: Box, voxels: Voxels) -
         The box cuts a block.
     """
     voxels = fitting(voxels, box_zyx, spec.shape_czyx, np.dtype(spec.dtype))
+    check_free_space(folder, voxels.nbytes)
     files = ChunkFiles(folder, spec, ChunkFormat.ZSTD)
     wanted = Box((0, *box_zyx.start), (spec.shape_czyx[0], *box_zyx.stop))
     for index in spec.blocks.touching(wanted):
