@@ -77,7 +77,8 @@ def try_device(name: str, tell: Callable[[str], None]) -> list[Finding]:
                 found += _tried(subject, device, home, tell)
             except Exception as failure:  # whatever it is, it is what is wanted to be known
                 _log.exception("The trial of %s on %s failed", subject.name, device)
-                told = f"It failed ({type(failure).__name__}): {str(failure).splitlines()[0][:300]}"
+                why = str(failure).partition("\n")[0][:300]
+                told = f"It failed ({type(failure).__name__}): {why}"
                 found.append(Finding(subject.name, "problem", told))
     return found
 

@@ -1,6 +1,6 @@
 """What computes a network: torch, or on CPUs OpenVINO where a trial shows that it is quicker.
 
-Both compute the same in 32 bit. They add in another order, so that a probability differs in the seventh
+Both compute the same in 32 bit. They add in another order, so that a probability differs in the sixth
 decimal; the trial looks whether it is no more. A prediction computes all its tiles with one of them.
 """
 

@@ -9,7 +9,9 @@ import org.cristae.v1.Shape;
 public final class ResultRoom {
   private ResultRoom() {}
 
-  /** A result is kept in memory if it leaves so much of it for everything else. */
+  /**
+   * So much of the free memory a result may take; the rest is for everything else. Tests set it.
+   */
   static double mostOfFree = 0.8;
 
   /**

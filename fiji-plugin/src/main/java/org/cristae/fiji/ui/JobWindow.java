@@ -88,11 +88,11 @@ public final class JobWindow implements JobListener {
     content.add(Look.buttons(curves, cancel, close), BorderLayout.SOUTH);
     frame.setContentPane(content);
     // While the job runs, Esc could mean its end.
-    Look.onEsc(frame.getRootPane(), () -> close(ended));
+    Look.onEsc(frame.getRootPane(), this::closeIfEnded);
   }
 
-  private void close(boolean isWanted) {
-    if (isWanted) {
+  private void closeIfEnded() {
+    if (ended) {
       close();
     }
   }

@@ -8,7 +8,7 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.Shape;
 import org.junit.jupiter.api.Test;
 
-/** A result that cannot fit is refused before it is computed; one that may not is told. */
+/** A result that does not fit comes slice by slice; one that may not fit is told beforehand. */
 class ResultRoomTest {
   /** A volume of as many bytes as ImageJ may use, in these parts of it. */
   private static Shape share(double part) {
