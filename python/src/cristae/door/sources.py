@@ -15,10 +15,9 @@ from cristae.labels import about_image, check_same_shape, voted
 from cristae.volumes import Image, LabelClass, VoxelSize, open_image
 from cristae.volumes.channels import ImagesAsChannels
 from cristae.volumes.conversion import as_image as converted
-from cristae.volumes.import_folder import SLICES, natural
-from cristae.volumes.import_hdf5 import SUFFIXES as HDF5
 from cristae.volumes.import_hdf5 import Hdf5Image, split_key
 from cristae.volumes.import_zarr import is_zarr
+from cristae.volumes.kinds import HDF5, SLICES, natural
 
 type Classes = Iterable[LabelClass | str] | Mapping[int, str]
 

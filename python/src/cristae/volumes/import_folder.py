@@ -1,10 +1,7 @@
 """A folder of slices, one file each, as an image; and single PNG, JPEG and BMP pictures."""
 
-import re
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,54 +12,15 @@ from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.volumes.image import Voxels, check_box
 from cristae.volumes.import_tiff import TiffImage, refuse_colours
+from cristae.volumes.kinds import PICTURES, SLICES, gaps_told, natural
 from cristae.volumes.spec import VoxelSize, check_shape
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
-SLICES = (".tif", ".tiff", *PICTURES)
 _KEPT_SLICES = 24
 _KEPT_BYTES = 256 * 1024 * 1024
 
 
-def natural(name: str) -> list[tuple[int, int | str]]:
-    """Return a key that sorts numbers in names by their value.
-
-    Examples
-    --------
-    >>> sorted(["s10.png", "s9.png", "s1.png"], key=natural)
-    ['s1.png', 's9.png', 's10.png']
-    """
-    parts = re.split(r"(\d+)", name.lower())
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
-
-
-def gaps_told(folder: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Say where a slice seems to be missing: names that are numbered evenly but for a gap.
-
-    Examples
-    --------
-    >>> gaps_told("stack", ["s1.tif", "s2.tif", "s4.tif", "s5.tif"])[0][:66]
-    'In the folder stack a slice seems to be missing between s2.tif and'
-    >>> gaps_told("stack", ["s10.tif", "s20.tif", "s30.tif"]), gaps_told("stack", ["a.tif", "b.tif"])
-    ((), ())
-    >>> gaps_told("stack", ["at 1203.tif", "at 1217.tif", "at 1220.tif"])
-    ()
-    """
-    parts = [natural(name) for name in names]
-    varying = [place for place, values in enumerate(zip(*parts, strict=False)) if len(set(values)) > 1]
-    if len({len(one) for one in parts}) > 1 or len(varying) != 1:
-        return ()
-    numbers = [one[varying[0]][1] for one in parts]
-    steps = [b - a for a, b in pairwise(numbers) if isinstance(a, int) and isinstance(b, int)]
-    if len(steps) < len(numbers) - 1:
-        return ()
-    gaps = [place for place, step in enumerate(steps) if step > min(steps)]
-    if not gaps or len(gaps) * 3 > len(steps):  # numbers such as times are not even at all
-        return ()
-    more = f" (and at {len(gaps) - 1} more places)" if len(gaps) > 1 else ""
-    return (
-        f"In the folder {folder} a slice seems to be missing between {names[gaps[0]]} and "
-        f"{names[gaps[0] + 1]}{more}: the slices are taken as if they lay side by side.",
-    )
+class SeveralPlanes(InvalidInput):
+    """The files of a folder are stacks of their own, no slices."""
 
 
 class SliceFolder:
@@ -144,7 +102,7 @@ class _Slice:
             self._tiff = TiffImage(path)
             c, z, y, x = self._tiff.shape_czyx
             if c * z != 1:
-                raise InvalidInput(f"{path.name} holds {c * z} planes; a folder of slices needs one a file.")
+                raise SeveralPlanes(f"{path.name} holds {c * z} planes; a folder of slices needs one a file.")
             self.dtype = self._tiff.dtype
             self.voxel_size = self._tiff.voxel_size
         self.shape_yx = (y, x)

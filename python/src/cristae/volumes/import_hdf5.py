@@ -8,12 +8,12 @@ import h5py
 import numpy as np
 
 from cristae.errors import InvalidInput
+from cristae.volumes.kinds import HDF5
 from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
 from cristae.volumes.units import voxel_size_in
 
-SUFFIXES = (".h5", ".hdf5", ".hdf", ".n5h5")
-_MARKS = dict.fromkeys(SUFFIXES, ":/") | {".n5": ":", ".zarr": ":"}  # folders have paths of their own
+_MARKS = dict.fromkeys(HDF5, ":/") | {".n5": ":", ".zarr": ":"}  # folders have paths of their own
 _WELL_KNOWN = ("data", "raw", "label", "labels", "exported_data", "volumes/raw", "t00000/s00/0/cells")
 
 
@@ -54,15 +54,7 @@ class Hdf5Image(SlicedImage):
     """
 
     def __init__(self, path: Path, key: str | None) -> None:
-        try:
-            self._file = h5py.File(path, "r")
-        except FileNotFoundError as error:
-            raise InvalidInput(f"There is no file {path.name}.") from error
-        except OSError as error:
-            raise InvalidInput(
-                f"{path.name} cannot be read as HDF5 ({str(error)[:200]}). It is something else, damaged, or "
-                "was cut off; copy or save it again."
-            ) from error
+        self._file = _opened(path)
         try:
             self._data, chosen = self._find(path.name, key)
             attributes = self._data.attrs
@@ -83,13 +75,7 @@ class Hdf5Image(SlicedImage):
 
     def _find(self, name: str, key: str | None) -> tuple[h5py.Dataset, tuple[str, ...]]:
         """Return the data set, and what is to be told about choosing it."""
-        found: dict[str, h5py.Dataset] = {}
-
-        def look(place: str, node: Any) -> None:
-            if isinstance(node, h5py.Dataset) and node.ndim >= 2 and node.dtype.kind in "biufc":
-                found[place] = node
-
-        self._file.visititems(look)
+        found = _images(self._file)
         listed = ", ".join(f"{place} {data.shape}" for place, data in found.items()) or "none"
         if key is not None:
             if key.strip("/") not in found:
@@ -107,6 +93,41 @@ class Hdf5Image(SlicedImage):
         if not found:
             raise InvalidInput(f"{name} holds no image.")
         raise InvalidInput(f"{name} holds several images; add one of them to its name: {listed}.")
+
+
+def images_of_hdf5(path: Path) -> list[str]:
+    """Return the names of the images in a file; raise InvalidInput if it cannot be read."""
+    with _opened(path) as file:
+        return list(_images(file))
+
+
+def lies_elsewhere(path: Path) -> bool:
+    """Tell whether the voxels of some data set lie in other files, which an HDF5 file may name at will."""
+    with _opened(path) as file:
+        return any(data.external is not None or data.is_virtual for data in _images(file).values())
+
+
+def _opened(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError as error:
+        raise InvalidInput(f"There is no file {path.name}.") from error
+    except OSError as error:
+        raise InvalidInput(
+            f"{path.name} cannot be read as HDF5 ({str(error)[:200]}). It is something else, damaged, or "
+            "was cut off; copy or save it again."
+        ) from error
+
+
+def _images(file: h5py.File) -> dict[str, h5py.Dataset]:
+    found: dict[str, h5py.Dataset] = {}
+
+    def look(place: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and node.ndim >= 2 and node.dtype.kind in "biufc":
+            found[place] = node
+
+    file.visititems(look)
+    return found
 
 
 def _letters(attributes: Any, count: int) -> str:

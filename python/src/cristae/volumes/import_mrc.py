@@ -12,7 +12,6 @@ from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
 from cristae.volumes.units import voxel_size_in
 
-SUFFIXES = (".mrc", ".rec", ".st", ".map", ".mrcs")
 _IMOD_STAMP = b"IMOD"
 _SIGNED_FLAG = 1
 

@@ -7,11 +7,11 @@ from typing import Any
 import tensorstore
 
 from cristae.errors import InvalidInput
+from cristae.volumes.kinds import N5_MARK
 from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
 from cristae.volumes.units import voxel_size_in
 
-ATTRIBUTES = "attributes.json"
 _MOST_ATTRIBUTES_BYTES = 16 * 1024 * 1024
 _DEEPEST = 6
 _FINEST = "s0"
@@ -19,7 +19,7 @@ _FINEST = "s0"
 
 def is_n5(path: Path) -> bool:
     """Tell whether a folder is an N5 container, or a group or an array in one."""
-    return (path / ATTRIBUTES).is_file()
+    return (path / N5_MARK).is_file()
 
 
 def open_n5(path: Path, key: str | None) -> SlicedImage:
@@ -54,6 +54,13 @@ def open_n5(path: Path, key: str | None) -> SlicedImage:
     return SlicedImage(name, _Read(store), letters, _voxel_size(attributes, letters))
 
 
+def arrays_of_n5(path: Path) -> list[str]:
+    """Return the names of the images below a folder: arrays named ``s0`` if there are, else all arrays."""
+    if "dimensions" in _attributes(path):
+        return []
+    return [one.relative_to(path).as_posix() for one in _images_below(path)]
+
+
 class _Read:
     """Slices of a TensorStore as arrays."""
 
@@ -65,7 +72,7 @@ class _Read:
 
 
 def _attributes(place: Path) -> dict[str, Any]:
-    file = place / ATTRIBUTES
+    file = place / N5_MARK
     try:
         if file.stat().st_size > _MOST_ATTRIBUTES_BYTES:
             return {}
@@ -79,14 +86,18 @@ def _only_array(path: Path, place: Path) -> Path:
     """Return the array below a group, or refuse to choose."""
     if not place.is_dir():
         raise InvalidInput(f"{path.name} has nothing named {place.relative_to(path).as_posix()!r}.")
-    arrays = _arrays_below(place, _DEEPEST)
-    finest = [one for one in arrays if one.name == _FINEST]
-    if len(arrays) == 1 or len(finest) == 1:
-        return arrays[0] if len(arrays) == 1 else finest[0]
-    listed = ", ".join(one.relative_to(path).as_posix() for one in (finest or arrays)[:20]) or "none"
+    found = _images_below(place)
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(one.relative_to(path).as_posix() for one in found[:20]) or "none"
     raise InvalidInput(
-        f"{path.name} holds {len(arrays)} arrays; add one of them to its name behind a colon: {listed}."
+        f"{path.name} holds {len(found)} arrays; add one of them to its name behind a colon: {listed}."
     )
+
+
+def _images_below(place: Path) -> list[Path]:
+    arrays = _arrays_below(place, _DEEPEST)
+    return [one for one in arrays if one.name == _FINEST] or arrays
 
 
 def _arrays_below(place: Path, levels: int) -> list[Path]:

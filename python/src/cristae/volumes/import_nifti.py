@@ -11,7 +11,6 @@ from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
 from cristae.volumes.units import voxel_size_in
 
-ENDINGS = (".nii", ".nii.gz")
 _MOST_UNPACKED_BYTES = 2 * 1024**3
 
 

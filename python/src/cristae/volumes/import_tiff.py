@@ -67,6 +67,7 @@ class TiffImage:
 
     def _look_inside(self) -> None:
         series = self._file.series[0]
+        self.lies_in_several_files = bool(series.is_multifile)
         refuse_colours(self.name, series.axes, series.shape, series.keyframe.photometric)
         order = order_axes(self.name, series.axes, series.shape)
         self._order: AxisOrder = order

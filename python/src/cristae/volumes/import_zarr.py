@@ -7,18 +7,18 @@ import numpy as np
 import zarr
 
 from cristae.errors import CorruptData, InvalidInput
+from cristae.volumes.kinds import ZARR_MARKS
 from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
 from cristae.volumes.stored import StoredVolume
 from cristae.volumes.units import nm_per_unit, plain_unit, voxel_size_in
 
 _MAX_CHUNK_BYTES = 2 * 1024**3
-_MARKS = ("zarr.json", ".zgroup", ".zarray")
 
 
 def is_zarr(path: Path) -> bool:
     """Tell whether a folder is a Zarr group or array."""
-    return any((path / mark).is_file() for mark in _MARKS)
+    return any((path / mark).is_file() for mark in ZARR_MARKS)
 
 
 def open_zarr(path: Path, key: str | None) -> "ZarrImage | StoredVolume":
@@ -31,12 +31,7 @@ def open_zarr(path: Path, key: str | None) -> "ZarrImage | StoredVolume":
     key
         The array inside a group; by default the full resolution of an OME-Zarr image, or the only array.
     """
-    try:
-        node = zarr.open(path, mode="r")
-    except Exception as error:  # Broken metadata raises whatever its parser trips over.
-        raise InvalidInput(
-            f"{path.name} is not a Zarr image that can be read ({str(error)[:200]})."
-        ) from error
+    node = _opened(path)
     notes: tuple[str, ...] = ()
     strict = False
     if isinstance(node, zarr.Group) and "cristae" in node.attrs and key is None:
@@ -47,6 +42,23 @@ def open_zarr(path: Path, key: str | None) -> "ZarrImage | StoredVolume":
             notes = (f"The metadata of {path.name} was changed after Cristae wrote it.",)
             strict = True
     return ZarrImage(path.name, node, key, notes, strict=strict)
+
+
+def arrays_of_zarr(path: Path) -> list[str]:
+    """Return the names of the arrays of a group that is no OME-Zarr image; raise InvalidInput if damaged."""
+    node = _opened(path)
+    if not isinstance(node, zarr.Group) or "cristae" in node.attrs or _multiscale(node):
+        return []
+    return sorted(key for key, _ in node.arrays())
+
+
+def _opened(path: Path) -> zarr.Group | zarr.Array[Any]:
+    try:
+        return zarr.open(path, mode="r")
+    except Exception as error:  # Broken metadata raises whatever its parser trips over.
+        raise InvalidInput(
+            f"{path.name} is not a Zarr image that can be read ({str(error)[:200]})."
+        ) from error
 
 
 class ZarrImage(SlicedImage):

@@ -3,18 +3,16 @@
 from pathlib import Path
 
 from cristae.errors import InvalidInput
-from cristae.volumes.conversion import as_image
+from cristae.volumes.conversion import Source, as_image
 from cristae.volumes.image import ArrayImage, Image
-from cristae.volumes.import_folder import PICTURES, SliceFolder, read_picture
-from cristae.volumes.import_hdf5 import SUFFIXES as HDF5
-from cristae.volumes.import_hdf5 import Hdf5Image, split_key
-from cristae.volumes.import_mrc import SUFFIXES as MRC
+from cristae.volumes.import_folder import SliceFolder, read_picture
+from cristae.volumes.import_hdf5 import Hdf5Image, images_of_hdf5, split_key
 from cristae.volumes.import_mrc import open_mrc
-from cristae.volumes.import_n5 import is_n5, open_n5
-from cristae.volumes.import_nifti import ENDINGS as NIFTI
+from cristae.volumes.import_n5 import arrays_of_n5, is_n5, open_n5
 from cristae.volumes.import_nifti import open_nifti
 from cristae.volumes.import_tiff import TiffImage
-from cristae.volumes.import_zarr import is_zarr, open_zarr
+from cristae.volumes.import_zarr import arrays_of_zarr, is_zarr, open_zarr
+from cristae.volumes.kinds import HDF5, MRC, NIFTI, PICTURES, TIFF
 
 
 def open_image(path: Path | str, *, key: str | None = None) -> Image:
@@ -40,29 +38,52 @@ def open_image(path: Path | str, *, key: str | None = None) -> Image:
         It is missing, damaged, cut off, coloured, complex, or has axes that cannot be told.
     """
     place, inside = split_key(Path(path))
-    key = key or inside
+    return as_image(open_source(place, key or inside))
+
+
+def open_source(place: Path, key: str | None) -> Source:
+    """Open a file or folder as `open_image` does, with the number type that it has."""
     suffix = place.suffix.lower()
     if not place.exists():
         raise InvalidInput(f"There is no file or folder {place}. Check the name.")
     if place.is_dir():
         if is_zarr(place):
-            return as_image(open_zarr(place, key))
+            return open_zarr(place, key)
         if is_n5(place):
-            return as_image(open_n5(place, key))
+            return open_n5(place, key)
         if suffix == ".zarr":
             raise InvalidInput(f"{place.name} holds no Zarr metadata; the copy may be incomplete.")
-        return as_image(SliceFolder(place))
-    if suffix in (".tif", ".tiff"):
-        return as_image(TiffImage(place))
+        return SliceFolder(place)
+    if suffix in TIFF:
+        return TiffImage(place)
     if suffix in HDF5:
-        return as_image(Hdf5Image(place, key))
+        return Hdf5Image(place, key)
     if suffix in MRC:
-        return as_image(open_mrc(place))
+        return open_mrc(place)
     if place.name.lower().endswith(NIFTI):
-        return as_image(open_nifti(place))
+        return open_nifti(place)
     if suffix in PICTURES:
         return ArrayImage(read_picture(place), name=place.name)
     raise InvalidInput(
         f"{place.name} is not a kind of file that Cristae reads (TIFF, OME-Zarr, HDF5, N5, MRC, NIfTI, "
         "PNG, JPEG, or a folder of slices). In ImageJ open it and choose File > Save As > Tiff."
     )
+
+
+def images_in(place: Path) -> list[str]:
+    """Return the keys of the images in a file or folder that holds several; [] if it holds one, or none.
+
+    Raises
+    ------
+    InvalidInput
+        It is damaged.
+    """
+    if place.suffix.lower() in HDF5:
+        names = images_of_hdf5(place)
+    elif is_zarr(place):
+        names = arrays_of_zarr(place)
+    elif is_n5(place):
+        names = arrays_of_n5(place)
+    else:
+        names = []
+    return names if len(names) > 1 else []

@@ -1,0 +1,66 @@
+"""Kinds of files that Cristae reads, told by their names alone: nothing is opened here."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+TIFF = (".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
+SLICES = (*TIFF, *PICTURES)
+HDF5 = (".h5", ".hdf5", ".hdf", ".n5h5")
+MRC = (".mrc", ".rec", ".st", ".map", ".mrcs")
+NIFTI = (".nii", ".nii.gz")
+ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
+N5_MARK = "attributes.json"
+
+
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """Return a key that sorts numbers in names by their value.
+
+    Examples
+    --------
+    >>> sorted(["s10.png", "s9.png", "s1.png"], key=natural)
+    ['s1.png', 's9.png', 's10.png']
+    """
+    parts = re.split(r"(\d+)", name.lower())
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
+
+
+def numbers_of(names: Sequence[str]) -> list[int]:
+    """Return the numbers in which names differ that are alike in all else; [] if they are not numbered so.
+
+    Examples
+    --------
+    >>> numbers_of(["s9.tif", "s10.tif"]), numbers_of(["a.tif", "b.tif"]), numbers_of(["s1.tif"])
+    ([9, 10], [], [])
+    """
+    parts = [natural(name) for name in names]
+    varying = [place for place, values in enumerate(zip(*parts, strict=False)) if len(set(values)) > 1]
+    if len({len(one) for one in parts}) > 1 or len(varying) != 1:
+        return []
+    numbers = [one[varying[0]][1] for one in parts]
+    whole = [number for number in numbers if isinstance(number, int)]
+    return whole if len(whole) == len(numbers) else []
+
+
+def gaps_told(folder: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Say where a slice seems to be missing: names that are numbered evenly but for a gap.
+
+    Examples
+    --------
+    >>> gaps_told("stack", ["s1.tif", "s2.tif", "s4.tif", "s5.tif"])[0][:66]
+    'In the folder stack a slice seems to be missing between s2.tif and'
+    >>> gaps_told("stack", ["s10.tif", "s20.tif", "s30.tif"]), gaps_told("stack", ["a.tif", "b.tif"])
+    ((), ())
+    >>> gaps_told("stack", ["at 1203.tif", "at 1217.tif", "at 1220.tif"])
+    ()
+    """
+    steps = [b - a for a, b in pairwise(numbers_of(names))]
+    gaps = [place for place, step in enumerate(steps) if step > min(steps)]
+    if not gaps or len(gaps) * 3 > len(steps):  # numbers such as times are not even at all
+        return ()
+    more = f" (and at {len(gaps) - 1} more places)" if len(gaps) > 1 else ""
+    return (
+        f"In the folder {folder} a slice seems to be missing between {names[gaps[0]]} and "
+        f"{names[gaps[0] + 1]}{more}: the slices are taken as if they lay side by side.",
+    )

@@ -1,0 +1,164 @@
+"""The process that opens files under a data root: ``python -m cristae.volumes.reader_process ROOT BYTES``.
+
+It hears a line of JSON for each wish and answers with one, behind which voxels may follow:
+
+=========================================  ==================================================================
+``{"look": name}``                         ``{"images": [...]}``: what is in it, or why nothing can be read
+``{"open": name, "key": key}``             ``{"number": n, "image": {...}, "state": ...}``
+``{"state": name}``                        ``{"state": ...}``, as :func:`cristae.volumes.states.state_of`
+``{"read": n, "start": zyx, "stop": zyx}``  ``{"bytes": count}`` and the voxels (c, z, y, x), native bytes
+=========================================  ==================================================================
+
+What goes wrong is answered with ``{"code": ..., "sentence": ...}``. It may use ``BYTES`` of memory at most
+and write no file: a file that asks for more costs this process its life, and nobody else's.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from cristae.errors import CristaeError, InvalidInput
+from cristae.geometry import Box
+from cristae.settings import size
+from cristae.volumes.data_root import LISTED_FILES, DataRoot
+from cristae.volumes.kinds import HDF5
+from cristae.volumes.states import state_of
+
+MOST_KEYS = 64
+_MOST_NOTES = 16
+_LONGEST_NOTE = 500
+
+
+def main(words: list[str]) -> None:
+    """Answer until nobody asks any more."""
+    root, most_bytes = DataRoot(Path(words[0])), int(words[1])
+    limit_this_process(most_bytes)
+    ask, answer = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+    reading = _Reading(root)
+    while line := ask.readline():
+        try:
+            told, voxels = reading.answer(json.loads(line))
+        except MemoryError:
+            sentence = (
+                f"To read it takes more than the {size(most_bytes)} of memory that a file under the data "
+                "root may take. It is damaged, or its chunks are too large."
+            )
+            told, voxels = {"code": InvalidInput.code, "sentence": sentence}, b""
+        except CristaeError as error:
+            told, voxels = {"code": error.code, "sentence": error.sentence}, b""
+        except OSError as error:
+            words_of_it = error.strerror or type(error).__name__
+            told, voxels = {"code": InvalidInput.code, "sentence": f"It cannot be read: {words_of_it}."}, b""
+        _send(answer, told, voxels)
+
+
+def limit_this_process(most_bytes: int) -> None:
+    """Let this process use so many bytes of memory at most, and write no file. Windows has no such limits."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for what, most in (
+        # Not the address space: files are mapped, and a mapping of a terabyte is no use of memory.
+        (resource.RLIMIT_DATA, most_bytes),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # a lower limit stands already
+            resource.setrlimit(what, (most, most))
+
+
+def _send(answer: BinaryIO, told: dict[str, Any], voxels: bytes | memoryview) -> None:
+    answer.write(json.dumps(told).encode() + b"\n")
+    answer.write(voxels)
+    answer.flush()
+
+
+class _Reading:
+    """Images that are open, by number."""
+
+    def __init__(self, root: DataRoot) -> None:
+        self._root = root
+        self._open: list[Any] = []
+
+    def answer(self, wish: dict[str, Any]) -> tuple[dict[str, Any], bytes | memoryview]:
+        if "look" in wish:
+            return {"images": self._look(wish["look"])}, b""
+        if "state" in wish:
+            return {"state": state_of(self._root.place(wish["state"]))}, b""
+        if "open" in wish:
+            # The state first: what changes later is noticed at the end.
+            state = state_of(self._root.place(wish["open"]))
+            source = self._opened(wish["open"], wish["key"])
+            self._open.append(source)
+            return {"number": len(self._open) - 1, "image": _about(source), "state": state}, b""
+        box = Box(tuple(wish["start"]), tuple(wish["stop"]))
+        voxels = self._open[wish["read"]].read(box)
+        return {"bytes": voxels.nbytes}, memoryview(voxels).cast("B")
+
+    def _opened(self, name: str, key: str) -> Any:
+        from cristae.volumes.import_tiff import TiffImage
+        from cristae.volumes.opening import open_source
+
+        place = self._root.place(name)
+        if place.suffix.lower() in HDF5:
+            from cristae.volumes.import_hdf5 import lies_elsewhere
+
+            if lies_elsewhere(place):
+                raise _elsewhere(place)
+        source = open_source(place, key or None)
+        if isinstance(source, TiffImage) and source.lies_in_several_files:
+            raise _elsewhere(place)
+        if source.dtype.kind not in "biuf":
+            raise InvalidInput(f"{place.name} holds voxels of type {source.dtype}; numbers are needed.")
+        return source
+
+    def _look(self, name: str) -> list[dict[str, Any]]:
+        from cristae.volumes.import_folder import SeveralPlanes
+        from cristae.volumes.opening import images_in
+
+        place = self._root.place(name)
+        try:
+            state_of(place, LISTED_FILES)  # refuses links
+            keys = images_in(place) or [""]
+        except CristaeError as error:
+            return [{"key": "", "problem": error.sentence[:_LONGEST_NOTE]}]
+        found = []
+        for key in keys[:MOST_KEYS]:
+            try:
+                found.append({"key": key, **_about(self._opened(name, key))})
+            except SeveralPlanes:
+                return []
+            except CristaeError as error:
+                found.append({"key": key, "problem": error.sentence[:_LONGEST_NOTE]})
+        if len(keys) > MOST_KEYS:
+            found[-1]["notes"] = [
+                f"Only the first {MOST_KEYS} of {len(keys)} images in {place.name} are listed."
+            ]
+        return found
+
+
+def _elsewhere(place: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{place.name} says that its voxels lie in other files. Under a data root an image must lie whole "
+        "where it is: save it as one file."
+    )
+
+
+def _about(source: Any) -> dict[str, Any]:
+    size_of_voxel = source.voxel_size
+    return {
+        "shape_czyx": list(source.shape_czyx),
+        "dtype": source.dtype.name,
+        "voxel_size_nm": None if size_of_voxel is None else list(size_of_voxel.zyx_nm),
+        "display_unit": "" if size_of_voxel is None else size_of_voxel.display_unit,
+        "notes": [note[:_LONGEST_NOTE] for note in source.notes[:_MOST_NOTES]],
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
