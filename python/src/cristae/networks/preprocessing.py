@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.networks.statistics import ReadableImage, Statistics, image_statistics, section_statistics
+from cristae.networks.statistics import (
+    ReadableImage,
+    Statistics,
+    image_statistics,
+    sample,
+    section_statistics,
+)
 
 Triple = tuple[int, int, int]
 Float32 = NDArray[np.float32]
@@ -182,16 +188,37 @@ class Frame:
             )
         )
 
+    def inside(self, box_zyx: Box) -> Box:
+        """Return the voxels of the image that :meth:`read` reads for a box."""
+        return mirrored_box(self._with_context(box_zyx), self.shape_zyx)
+
+    def samples(self, box_zyx: Box) -> list[list[Box]]:
+        """Return where the grey values are measured to :meth:`read` a box; often nowhere but in the image.
+
+        Of an image that is normalised by itself, or may have to be, that is one sample of boxes; else the
+        sections that are read, each by itself.
+        """
+        if self.preprocessing.normalisation == "section":
+            inside, (_, rows, columns) = self.inside(box_zyx), self.shape_zyx
+            return [[Box((z, 0, 0), (z + 1, rows, columns))] for z in _sections_of(inside)]
+        return [sample(self.shape_zyx)]
+
+    def take(self, box_zyx: Box, measured: Sequence[Statistics]) -> None:
+        """Take what somebody measured in the :meth:`samples` of a box; the image is not asked for it then."""
+        with self._lock:
+            if self.preprocessing.normalisation == "section":
+                self._sections = dict(zip(_sections_of(self.inside(box_zyx)), measured, strict=True))
+            else:
+                (of_image,) = measured
+                self._image_statistics = self._used(of_image)
+
     def read(self, box_zyx: Box) -> Float32:
         """Return the network's input for a box, (z, c, y, x) with ``dims=2``, (1, c, z, y, x) with 3.
 
         With context sections the channels are those of section z - context, ..., z + context, in this order.
         """
         context = self.preprocessing.context
-        box = Box(
-            (box_zyx.start[0] - context, *box_zyx.start[1:]), (box_zyx.stop[0] + context, *box_zyx.stop[1:])
-        )
-        prepared = self._read_normalised(box)
+        prepared = self._read_normalised(self._with_context(box_zyx))
         if self.preprocessing.dims == 3:
             return prepared[None]
         sections = box_zyx.shape[0]
@@ -202,22 +229,35 @@ class Frame:
         """Return a sentence if the grey values are quite unlike those of the training data, else None."""
         if self.preprocessing.normalisation != "training":
             return None
-        with self._lock:
-            used, trained = self._statistics_of_image(), self.preprocessing.statistics
-        if used == trained:
+        if not self.is_normalised_by_itself():
             return None
+        used, trained = self._statistics_of_image(), self.preprocessing.statistics
         return (
             f"The image's grey values ({used}) are unlike those that the model was trained on ({trained}): "
             "they are normalised by themselves, and the result may be worse."
         )
 
+    def is_normalised_by_itself(self) -> bool:
+        """Tell whether the image's own grey values count, not those of the training data."""
+        if self.preprocessing.normalisation == "section":
+            return True
+        with self._lock:
+            return self._statistics_of_image() != self.preprocessing.statistics
+
     def _statistics_of_image(self) -> Statistics:
         """Return what the whole image is normalised with; measured once."""
         if self._image_statistics is None:
-            found, trained = image_statistics(self.image), self.preprocessing.statistics
-            frozen = self.preprocessing.normalisation == "training" and found.is_like(trained)
-            self._image_statistics = trained if frozen else found
+            self._image_statistics = self._used(image_statistics(self.image))
         return self._image_statistics
+
+    def _used(self, found: Statistics) -> Statistics:
+        """Return what an image with these statistics is normalised with."""
+        trained = self.preprocessing.statistics
+        frozen = self.preprocessing.normalisation == "training" and found.is_like(trained)
+        return trained if frozen else found
+
+    def _with_context(self, box_zyx: Box) -> Box:
+        return box_zyx.grown((self.preprocessing.context, 0, 0))
 
     def _read_normalised(self, box_zyx: Box) -> Float32:
         """Return (c, z, y, x) of a box that may reach beyond the image, normalised and reduced."""
@@ -260,12 +300,31 @@ def read_mirrored(image: ReadableImage, box_zyx: Box) -> tuple[NDArray[Any], NDA
         mirrored(start, stop, length)
         for start, stop, length in zip(box_zyx.start, box_zyx.stop, image.shape_czyx[1:], strict=True)
     ]
-    inside = Box(tuple(int(i.min()) for i in indices), tuple(int(i.max()) + 1 for i in indices))
+    inside = mirrored_box(box_zyx, image.shape_czyx[1:])
     values = image.read(inside)
     for axis, (index, first) in enumerate(zip(indices, inside.start, strict=True), start=1):
         if len(index) != values.shape[axis] or index[0] != first or (np.diff(index) != 1).any():
             values = np.take(values, index - first, axis=axis)
     return values, indices[0]
+
+
+def mirrored_box(box_zyx: Box, shape_zyx: Sequence[int]) -> Box:
+    """Return the voxels inside of an image that stand for a box which may reach beyond it.
+
+    Examples
+    --------
+    >>> str(mirrored_box(Box((-1, 2, 0), (1, 6, 4)), (3, 5, 4)))
+    '[0:2, 2:5, 0:4]'
+    """
+    indices = [
+        mirrored(start, stop, length)
+        for start, stop, length in zip(box_zyx.start, box_zyx.stop, shape_zyx, strict=True)
+    ]
+    return Box(tuple(int(i.min()) for i in indices), tuple(int(i.max()) + 1 for i in indices))
+
+
+def _sections_of(box_zyx: Box) -> range:
+    return range(box_zyx.start[0], box_zyx.stop[0])
 
 
 def mirrored(start: int, stop: int, length: int) -> NDArray[np.intp]:

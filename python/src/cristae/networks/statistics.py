@@ -1,6 +1,6 @@
 """Mean and deviation of grey values, of a section or of a whole image, in bounded memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,6 +34,23 @@ class Statistics:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     measured_std: tuple[float, ...] = field(default=(), compare=False, repr=False)
+
+    @classmethod
+    def measured(cls, mean: Sequence[float], deviation: Sequence[float]) -> "Statistics":
+        """Return the statistics of what was measured, one number a channel.
+
+        A constant image has no contrast to normalise: it becomes zero, not infinite.
+
+        Examples
+        --------
+        >>> Statistics.measured([7.0, 100.0], [0.0, 20.0]).std
+        (1.0, 20.0)
+        """
+        contrast = [
+            float(std) if std > 1e-6 * max(abs(mean), 1e-30) else 0.0
+            for mean, std in zip(mean, deviation, strict=True)
+        ]
+        return cls(tuple(map(float, mean)), tuple(std or 1.0 for std in contrast), tuple(contrast))
 
     def __str__(self) -> str:
         return f"mean {self.mean[0]:.4g}, deviation {(self.measured_std or self.std)[0]:.4g}"
@@ -73,14 +90,24 @@ def section_statistics(image: ReadableImage, z: int) -> Statistics:
 
 
 def image_statistics(image: ReadableImage) -> Statistics:
-    """Return the statistics of a fixed sample of the image: at most 64 boxes of 8 x 128 x 128 voxels."""
+    """Return the statistics of the :func:`sample` of the image."""
+    return gathered_statistics(image.read(box) for box in sample(image.shape_czyx[1:]))
+
+
+def sample(shape_zyx: Sequence[int]) -> list[Box]:
+    """Return where the grey values of an image are measured: at most 64 boxes of 8 x 128 x 128 voxels.
+
+    Examples
+    --------
+    >>> [str(box) for box in sample((1, 100, 200))]
+    ['[0:1, 0:100, 0:128]', '[0:1, 0:100, 72:200]']
+    """
     axes = []
-    for length, size in zip(image.shape_czyx[1:], (8, 128, 128), strict=True):
+    for length, size in zip(shape_zyx, (8, 128, 128), strict=True):
         size = min(size, length)
         count = min(4, -(-length // size))
         axes.append([(round(start), round(start) + size) for start in np.linspace(0, length - size, count)])
-    boxes = (Box((z[0], y[0], x[0]), (z[1], y[1], x[1])) for z in axes[0] for y in axes[1] for x in axes[2])
-    return gathered_statistics(image.read(box) for box in boxes)
+    return [Box((z[0], y[0], x[0]), (z[1], y[1], x[1])) for z in axes[0] for y in axes[1] for x in axes[2]]
 
 
 def gathered_statistics(blocks: Iterable[NDArray[Any]]) -> Statistics:
@@ -98,7 +125,4 @@ def gathered_statistics(blocks: Iterable[NDArray[Any]]) -> Statistics:
     count = np.maximum(count, 1)
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    # A constant section has no contrast to normalise: it becomes zero, not infinite.
-    measured = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-30), deviation, 0.0)
-    used = np.where(measured > 0, measured, 1.0)
-    return Statistics(tuple(mean.tolist()), tuple(used.tolist()), tuple(measured.tolist()))
+    return Statistics.measured(mean.tolist(), deviation.tolist())

@@ -51,19 +51,21 @@ class ResampledImage:
         self.notes = image.notes
         self.voxel_size = _of_the_new_grid(image, shape_zyx)
 
-    def read(self, box_zyx: Box) -> NDArray[np.float32]:
-        """Return the interpolated voxels (c, z, y, x) of a box on the new grid."""
-        axes = [
-            weights(start, stop, old, new)
-            for start, stop, old, new in zip(
-                box_zyx.start, box_zyx.stop, self._image.shape_czyx[1:], self.shape_czyx[1:], strict=True
-            )
-        ]
-        source = Box(
+    def source_box(self, box_zyx: Box) -> Box:
+        """Return the voxels of the image that a box on the new grid is made of."""
+        axes = self._axes(box_zyx)
+        return Box(
             tuple(first for first, _ in axes), tuple(first + matrix.shape[1] for first, matrix in axes)
         )
-        matrices = [matrix for _, matrix in axes]
-        values = self._image.read(source).astype(np.float32)
+
+    def _axes(self, box_zyx: Box) -> list[tuple[int, NDArray[np.float32]]]:
+        old, new = self._image.shape_czyx[1:], self.shape_czyx[1:]
+        return [weights(*sides) for sides in zip(box_zyx.start, box_zyx.stop, old, new, strict=True)]
+
+    def read(self, box_zyx: Box) -> NDArray[np.float32]:
+        """Return the interpolated voxels (c, z, y, x) of a box on the new grid."""
+        matrices = [matrix for _, matrix in self._axes(box_zyx)]
+        values = self._image.read(self.source_box(box_zyx)).astype(np.float32)
         finite = np.isfinite(values)
         if finite.all():
             return _interpolated(values, matrices)
