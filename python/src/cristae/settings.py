@@ -105,6 +105,11 @@ class Home:
         return self.jobs / job_id / "checkpoints"
 
     @property
+    def previews(self) -> Path:
+        """The log of the process that answers previews."""
+        return self.root / "previews"
+
+    @property
     def extensions(self) -> Path:
         """Python files with which the owner adds networks, losses and augmentations."""
         return self.root / "extensions"
@@ -155,7 +160,9 @@ class Limits:
 
     Sizes are bytes, times are seconds. ``free_floor_bytes`` must stay free on the disk (None: 2 GiB or 5 %
     of it, whichever is less). ``stop_grace_s`` is how long a server that a plugin started waits
-    after that ImageJ is gone and no job runs.
+    after that ImageJ is gone and no job runs. A preview may take ``preview_patience_s``; the process that
+    answers them keeps ``max_preview_models`` models, of ``max_preview_model_bytes`` together, and ends when
+    nobody asked it for ``preview_idle_s``.
     """
 
     max_message_bytes: int = 4 * MIB
@@ -172,6 +179,9 @@ class Limits:
     max_open_uploads: int = 32
     max_open_jobs: int = 1000
     max_maps_bytes: int = 4 * GIB
+    max_preview_bytes: int = 16 * MIB
+    max_preview_models: int = 4
+    max_preview_model_bytes: int = GIB
     max_training_volumes: int = 64
     max_annotators: int = 16
     max_settings: int = 64
@@ -183,6 +193,8 @@ class Limits:
     staging_kept_s: float = 7 * 24 * 3600.0
     free_floor_bytes: int | None = None
     stop_grace_s: float = 120.0
+    preview_patience_s: float = 60.0
+    preview_idle_s: float = 600.0
 
     @classmethod
     def from_environment(cls) -> "Limits":

@@ -12,9 +12,9 @@ from google.protobuf import descriptor_pool, message_factory
 
 from cristae.service.status import ERROR_KEY
 from cristae.service.token import read_or_make_token
-from cristae.v1 import common_pb2, jobs_pb2, models_pb2, server_pb2, volumes_pb2
+from cristae.v1 import common_pb2, jobs_pb2, models_pb2, previews_pb2, server_pb2, volumes_pb2
 
-FILES = (common_pb2, jobs_pb2, models_pb2, server_pb2, volumes_pb2)
+FILES = (common_pb2, jobs_pb2, models_pb2, previews_pb2, server_pb2, volumes_pb2)
 METHODS = [
     method
     for file in FILES
@@ -49,7 +49,7 @@ def right(server):
 
 
 def test_the_contract_has_the_calls_that_this_test_knows():
-    assert len(METHODS) == 20, NAMES
+    assert len(METHODS) == 22, NAMES
 
 
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)
@@ -178,7 +178,11 @@ def fill(message, chance, depth=0):
         elif kind == field.CPPTYPE_STRING:
             setattr(message, field.name, chance.choice(nasty))
         elif kind in (field.CPPTYPE_DOUBLE, field.CPPTYPE_FLOAT):
-            setattr(message, field.name, chance.choice([0.0, -1.0, 1e308, float("nan"), float("inf")]))
+            odd = [0.0, -1.0, 1e308, float("nan"), float("inf")]
+            if field.is_repeated:
+                getattr(message, field.name).extend(chance.choices(odd, k=chance.choice([1, 2, 70])))
+            else:
+                setattr(message, field.name, chance.choice(odd))
         elif kind == field.CPPTYPE_BOOL:
             setattr(message, field.name, chance.random() < 0.5)
         elif kind == field.CPPTYPE_ENUM:
@@ -235,9 +239,19 @@ def test_a_text_at_the_limit_passes_and_one_beyond_is_refused(channel, right):
 
 
 def test_a_message_beyond_four_mebibytes_is_refused(channel, right):
-    (get,) = (method for method in METHODS if method.name == "GetServer")
-    code, _, _ = call(channel, get, b"x" * (4 * 2**20 + 1), right)
-    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    for method in METHODS:
+        if method.name not in ("PreviewPart", "WriteBlocks"):
+            code, _, _ = call(channel, method, b"x" * (4 * 2**20 + 1), right)
+            assert code is grpc.StatusCode.RESOURCE_EXHAUSTED, method.name
+
+
+def test_a_preview_may_bring_sixteen_mebibytes_of_voxels_and_no_message_is_larger(channel, right):
+    (preview,) = (method for method in METHODS if method.name == "PreviewPart")
+    code, told, _ = call(channel, preview, b"\xff" * (20 * 2**20), right)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT, told
+    for method in METHODS:
+        code, _, _ = call(channel, method, b"\xff" * (20 * 2**20 + 1), right)
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED, method.name
 
 
 def test_fields_of_tomorrow_are_passed_over(channel, right):

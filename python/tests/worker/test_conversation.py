@@ -12,7 +12,7 @@ from cristae.jobs.protocol import CANCEL, MAX_LINE, Order, order_line, parse_mes
 from cristae.jobs.specs import LabelledVolume, PredictionSpec, TrainingSpec
 from cristae.settings import Limits
 from cristae.volumes import LabelClass
-from cristae.worker.__main__ import explain
+from cristae.worker.failures import explain
 from cristae.worker.line import Line
 
 ORDER = Order("job", 1, "cpu", PredictionSpec("m", "a" * 64))

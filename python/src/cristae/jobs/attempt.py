@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cristae.events import Event, Progress
+from cristae.jobs.child import status_told
 from cristae.jobs.process import WorkerProcess
 from cristae.jobs.protocol import Ending, Order
 
@@ -129,7 +130,7 @@ class Attempt:
                 break
             self._tell(message)
         status = process.wait(self._patience.kill_s)
-        return Outcome(message, f"signal {-status}" if status < 0 else f"exit status {status}")
+        return Outcome(message, status_told(status))
 
 
 class _Latest:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,9 +16,9 @@ from typing import Any
 
 from cristae.events import Event, Note
 from cristae.jobs.attempt import Attempt, Outcome, Patience
+from cristae.jobs.child import last_lines
 from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import SPACE_MAY_COME, Leftovers
-from cristae.jobs.process import last_lines
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
 from cristae.jobs.states import JobState
@@ -115,6 +115,8 @@ class Supervisor:
         How long to wait.
     worker_command
         The program of a worker.
+    make_room
+        Awaited before a worker starts, so that what can do without memory gives it back.
     """
 
     def __init__(
@@ -125,8 +127,10 @@ class Supervisor:
         *,
         patience: Patience | None = None,
         worker_command: Sequence[str] | None = None,
+        make_room: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._home, self._journal, self._leftovers = home, journal, leftovers
+        self._make_room = make_room
         self._patience = patience or Patience()
         self._command = worker_command or (sys.executable, "-m", "cristae.worker", "--home", str(home.root))
         self._devices: tuple[str, ...] = ()
@@ -172,6 +176,10 @@ class Supervisor:
         self._threads.shutdown()
 
     # What others ask
+
+    def is_computing(self) -> bool:
+        """Tell whether a worker runs."""
+        return bool(self._runs)
 
     def holder(self, device: str) -> str:
         """Return the id of the job that holds a device, "" if it is free."""
@@ -252,6 +260,8 @@ class Supervisor:
         if device is None:
             return
         await self._thread(self._take_over, job)
+        if self._make_room is not None:
+            await self._make_room()
         job = await self._move(job.job_id, Move(JobState.RUNNING))
         attempt = Attempt(
             self._command,

@@ -16,14 +16,17 @@ import psutil
 
 from cristae.errors import Busy, CorruptData, InvalidInput, NotFound, Unsupported
 from cristae.geometry import Box
+from cristae.service.gate import largest_message
 from cristae.service.messages import shape_czyx, spec_message, volume_spec
 from cristae.service.refusals import SlowError, UnavailableError, error_of
-from cristae.settings import MIB, Home, Limits
+from cristae.settings import Home, Limits
 from cristae.v1 import (
     jobs_pb2,
     jobs_pb2_grpc,
     models_pb2,
     models_pb2_grpc,
+    previews_pb2,
+    previews_pb2_grpc,
     server_pb2,
     server_pb2_grpc,
     volumes_pb2,
@@ -32,6 +35,9 @@ from cristae.v1 import (
 from cristae.volumes import Image, VolumeSpec, block_digest, volume_digest
 
 DEADLINE_S = 30.0
+PREVIEW_DEADLINE_S = 150.0
+"""The server itself ends what takes too long; the first preview waits for a process to start."""
+
 MOST_UNANSWERED = 2
 """Blocks under way at a time: a connection that breaks loses no more than these."""
 ENDS = (jobs_pb2.JOB_STATE_DONE, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED)
@@ -152,6 +158,21 @@ class Client:
         """Return the layers of a model, in the order in which they compute."""
         request = models_pb2.ListLayersRequest(model_name=model)
         return list(self._call_long(models_pb2_grpc.ModelsStub, "ListLayers", request).layers)
+
+    def plan_preview(self, subject: previews_pb2.PreviewSubject) -> previews_pb2.PreviewPlan:
+        """Ask what of an image is needed for a preview of a part of it."""
+        request = previews_pb2.PlanPreviewRequest(subject=subject)
+        plan: previews_pb2.PreviewPlan = self._call(
+            previews_pb2_grpc.PreviewsStub, "PlanPreview", request, PREVIEW_DEADLINE_S
+        )
+        return plan
+
+    def preview_part(self, request: previews_pb2.PreviewPartRequest) -> previews_pb2.PreviewedPart:
+        """Return what a model makes of a part of an image."""
+        part: previews_pb2.PreviewedPart = self._call(
+            previews_pb2_grpc.PreviewsStub, "PreviewPart", request, PREVIEW_DEADLINE_S
+        )
+        return part
 
     def delete_model(self, name: str) -> None:
         """Delete a model."""
@@ -309,7 +330,7 @@ class Client:
             self._channel = grpc.insecure_channel(
                 self._address.target,
                 options=[
-                    ("grpc.max_receive_message_length", 4 * MIB),
+                    ("grpc.max_receive_message_length", largest_message(Limits())),
                     ("grpc.keepalive_time_ms", 30_000),
                     ("grpc.keepalive_timeout_ms", 20_000),
                 ],
@@ -323,12 +344,12 @@ class Client:
     def _reconnect(self) -> None:
         self.close()
 
-    def _call(self, kind: Any, method: str, request: Any) -> Any:
+    def _call(self, kind: Any, method: str, request: Any, deadline_s: float = DEADLINE_S) -> Any:
         deadline, pause = time.monotonic() + self._patience_s, 0.05
         while True:
             try:
                 call = getattr(self._stub(kind), method)
-                return call(request, metadata=self._metadata(), timeout=DEADLINE_S)
+                return call(request, metadata=self._metadata(), timeout=deadline_s)
             except (grpc.RpcError, NotFound) as failure:
                 error = failure if isinstance(failure, NotFound) else error_of(failure)
                 tries = isinstance(error, UnavailableError) or failure is error

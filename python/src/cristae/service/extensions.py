@@ -23,6 +23,11 @@ class Extensions:
         self._home = home
         self._known: tuple[str, ...] = ()
 
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Files and their state as they were at the last look; another one means that something changed."""
+        return self._known
+
     async def look(self) -> None:
         """Find out which names there are, if a file has come, changed or gone since the last look."""
         there = await asyncio.to_thread(_state_of, self._home.extensions)

@@ -33,6 +33,15 @@ STRANGER = (
 MISTAKE = "The server made a mistake; its log has the details. Try again, and report it if it stays."
 
 
+WITH_VOXELS = "/cristae.v1.Previews/PreviewPart"
+"""The one call whose request may be larger than other messages."""
+
+
+def largest_message(limits: Limits) -> int:
+    """Return how many bytes a message may have that carries the voxels of a preview."""
+    return limits.max_message_bytes + limits.max_preview_bytes
+
+
 class Gate(grpc.aio.ServerInterceptor):
     """The interceptor.
 
@@ -92,7 +101,7 @@ class Gate(grpc.aio.ServerInterceptor):
         async def call(data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
                 with self._call():
-                    return await behaviour(self._checked(data, parse), context)
+                    return await behaviour(self._checked(data, parse, method), context)
             except Exception as error:
                 await self._fail(error, method, context)
 
@@ -101,7 +110,7 @@ class Gate(grpc.aio.ServerInterceptor):
     def _streaming(self, method: str, behaviour: Any, parse: Callable[[bytes], Message]) -> Any:
         async def call(data: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
             try:
-                request = self._checked(data, parse)
+                request = self._checked(data, parse, method)
                 with self._stream():
                     async for answer in behaviour(request, context):
                         yield answer
@@ -125,7 +134,10 @@ class Gate(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _checked(self, data: bytes, parse: Callable[[bytes], Message]) -> Message:
+    def _checked(self, data: bytes, parse: Callable[[bytes], Message], method: str) -> Message:
+        most = largest_message(self._limits) if method == WITH_VOXELS else self._limits.max_message_bytes
+        if len(data) > most:
+            raise LimitExceeded(f"The request has {len(data)} bytes; at most {most} are taken.")
         try:
             request = parse(data)
         except DecodeError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cristae.errors import Busy
 from cristae.jobs.journal import Journal
+from cristae.jobs.previewer import Previewer
 from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary, ModelPackage
 from cristae.models.layers import Layer
@@ -39,10 +40,12 @@ class House:
         journal: Journal,
         supervisor: Supervisor,
         devices: Devices,
+        previewer: Previewer,
     ) -> None:
         self.home, self.limits = home, limits
         self.store, self.library = store, library
         self.journal, self.supervisor, self.devices = journal, supervisor, devices
+        self.previewer = previewer
         self.changing = asyncio.Lock()
         self.extensions = Extensions(home)
         self._layers = Layers(home)

@@ -6,12 +6,13 @@ from typing import Any, Literal, get_args
 
 from cristae.errors import InvalidInput, LimitExceeded
 from cristae.events import Metrics, Note, PlanMade, Progress
-from cristae.geometry import Box
 from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
 from cristae.jobs.specs import LabelledVolume, Output, PredictionSpec, TrainingSpec
 from cristae.models.alike import combination_of
 from cristae.models.layers import Layer, outermost
 from cristae.service.messages import (
+    box_message,
+    box_of,
     check_digest,
     check_name,
     class_messages,
@@ -128,7 +129,7 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         more_models=tuple(check_name(name, limits, "A model's name") for name in message.more_models),
         combine=combination_of(message.combine or None, 1 + len(message.more_models)),
         layer=message.layer,
-        region=_region(message.region) if message.HasField("region") else None,
+        region=box_of(message.region) if message.HasField("region") else None,
         image_name=check_name(message.image_name, limits, "The image's name"),
     )
 
@@ -146,10 +147,6 @@ def _check_layer(message: jobs_pb2.PredictionSpec, output: Output) -> None:
         raise InvalidInput(
             "The maps of a layer are those of one model, for the image as it is: without flips."
         )
-
-
-def _region(box: common_pb2.Box) -> Box:
-    return Box((box.z_start, box.y_start, box.x_start), (box.z_stop, box.y_stop, box.x_stop))
 
 
 def job_message(job: JobRecord) -> jobs_pb2.Job:
@@ -181,18 +178,11 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 more_models=job.spec.more_models,
                 combine=job.spec.combine if job.spec.more_models else "",
                 layer=job.spec.layer,
-                region=None if job.spec.region is None else _region_message(job.spec.region),
+                region=None if job.spec.region is None else box_message(job.spec.region),
                 image_name=job.spec.image_name,
             )
         )
     return message
-
-
-def _region_message(box: Box) -> common_pb2.Box:
-    (z_start, y_start, x_start), (z_stop, y_stop, x_stop) = box.start, box.stop
-    return common_pb2.Box(
-        z_start=z_start, y_start=y_start, x_start=x_start, z_stop=z_stop, y_stop=y_stop, x_stop=x_stop
-    )
 
 
 def _training_message(spec: TrainingSpec) -> jobs_pb2.TrainingSpec:

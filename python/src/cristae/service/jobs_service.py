@@ -13,7 +13,7 @@ from cristae.models.alike import refuse_unlike
 from cristae.service.house import House
 from cristae.service.job_messages import event_message, job_message, prediction_spec, training_spec
 from cristae.service.layers import check_maps
-from cristae.service.messages import check_job_id, class_messages
+from cristae.service.messages import check_uuid, class_messages
 from cristae.service.pages import NO_SUCH_PAGE, page_size
 from cristae.service.status import ServerStopsError
 from cristae.service.training_checks import check_presence, check_training
@@ -32,7 +32,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         self, request: jobs_pb2.SubmitTrainingRequest, context: Context
     ) -> jobs_pb2.Job:
         """Check the labels, then queue the training."""
-        job_id = check_job_id(request.job_id)
+        job_id = check_uuid(request.job_id, "The job id")
         await self._house.look_at_extensions()
         spec = training_spec(request.training, self._house.limits)
 
@@ -46,7 +46,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         self, request: jobs_pb2.SubmitPredictionRequest, context: Context
     ) -> jobs_pb2.Job:
         """Check that the model fits the image, then queue the prediction."""
-        job_id = check_job_id(request.job_id)
+        job_id = check_uuid(request.job_id, "The job id")
         spec = prediction_spec(request.prediction, self._house.limits)
 
         async def check() -> str:
@@ -98,10 +98,10 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
 
     async def CancelJob(self, request: jobs_pb2.CancelJobRequest, context: Context) -> jobs_pb2.Job:  # noqa: N802
         """Ask a job to end."""
-        return job_message(await self._house.supervisor.cancel(check_job_id(request.job_id)))
+        return job_message(await self._house.supervisor.cancel(check_uuid(request.job_id, "The job id")))
 
     async def _get(self, job_id: str) -> JobRecord:
-        return await self._house.quick(self._house.journal.get, check_job_id(job_id))
+        return await self._house.quick(self._house.journal.get, check_uuid(job_id, "The job id"))
 
     async def _submit(self, job_id: str, spec: Spec, check: Callable[[], Awaitable[str]]) -> jobs_pb2.Job:
         """Queue a job once ``check`` has returned its title; the same request again is the same job."""

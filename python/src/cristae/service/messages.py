@@ -6,9 +6,10 @@ import uuid
 from collections.abc import Iterable
 
 from cristae.errors import InvalidInput, LimitExceeded
+from cristae.geometry import Box
 from cristae.service.status import OutsideVolume
 from cristae.settings import Limits
-from cristae.v1 import common_pb2, volumes_pb2
+from cristae.v1 import common_pb2, previews_pb2, volumes_pb2
 from cristae.volumes import LabelClass, VolumeSpec, VoxelSize
 from cristae.volumes.classes import check_classes
 
@@ -37,16 +38,14 @@ def check_digest(text: str, what: str) -> str:
     return text
 
 
-def check_job_id(text: str) -> str:
-    """Return a job's id, or refuse what is not a UUID in its usual 36 characters."""
+def check_uuid(text: str, what: str) -> str:
+    """Return an id that a client made, or refuse what is not a UUID in its usual 36 characters."""
     try:
         known = str(uuid.UUID(text)) == text
     except ValueError:
         known = False
     if not known:
-        raise InvalidInput(
-            "The job id is not a UUID in its usual 36 lower-case characters; make a random one."
-        )
+        raise InvalidInput(f"{what} is not a UUID in its usual 36 lower-case characters; make a random one.")
     return text
 
 
@@ -74,7 +73,27 @@ def volume_spec(message: volumes_pb2.VolumeSpec, limits: Limits) -> VolumeSpec:
     LimitExceeded
         If it has too many voxels or channels.
     """
-    shape = shape_czyx(message.shape)
+    return VolumeSpec(
+        shape_czyx=checked_shape(message.shape, limits),
+        dtype=dtype_name(message.data_type),
+        voxel_size=voxel_size_of(message),
+        block_shape_czyx=shape_czyx(message.block_shape),
+        name=check_name(message.name, limits, "The volume's name"),
+        classes=classes(message.classes, limits),
+    )
+
+
+def checked_shape(message: common_pb2.Shape, limits: Limits) -> tuple[int, int, int, int]:
+    """Return the shape (c, z, y, x) of an image, or refuse it.
+
+    Raises
+    ------
+    InvalidInput
+        If an axis is empty.
+    LimitExceeded
+        If it has too many voxels or channels.
+    """
+    shape = shape_czyx(message)
     if min(shape) < 1:
         raise InvalidInput(f"Every axis needs at least one voxel; the shape (c, z, y, x) is {shape}.")
     if shape[0] > limits.max_channels:
@@ -83,23 +102,25 @@ def volume_spec(message: volumes_pb2.VolumeSpec, limits: Limits) -> VolumeSpec:
         raise LimitExceeded(
             f"The image has {math.prod(shape):,} voxels; at most {limits.max_voxels:,} are taken."
         )
-    dtype = _DATA_TYPES.get(message.data_type)
+    return shape
+
+
+def dtype_name(data_type: common_pb2.DataType) -> str:
+    """Return the type of a voxel by its name in NumPy, or refuse one that is none."""
+    dtype = _DATA_TYPES.get(data_type)
     if dtype is None:
         raise InvalidInput(
             "The voxel's type is not one of uint8, uint16, uint32, float32; convert the image."
         )
-    voxel_size = None
-    if message.HasField("voxel_size"):
-        size = message.voxel_size
-        voxel_size = VoxelSize(size.z_nm, size.y_nm, size.x_nm, size.display_unit or "nm")
-    return VolumeSpec(
-        shape_czyx=shape,
-        dtype=dtype,
-        voxel_size=voxel_size,
-        block_shape_czyx=shape_czyx(message.block_shape),
-        name=check_name(message.name, limits, "The volume's name"),
-        classes=classes(message.classes, limits),
-    )
+    return dtype
+
+
+def voxel_size_of(message: volumes_pb2.VolumeSpec | previews_pb2.PreviewSubject) -> VoxelSize | None:
+    """Return the voxel size of an image, None if it is not known; refuse one that cannot be."""
+    if not message.HasField("voxel_size"):
+        return None
+    size = message.voxel_size
+    return VoxelSize(size.z_nm, size.y_nm, size.x_nm, size.display_unit or "nm")
 
 
 def check_name(name: str, limits: Limits, what: str) -> str:
@@ -153,6 +174,20 @@ def spec_message(spec: VolumeSpec) -> volumes_pb2.VolumeSpec:
         block_shape=shape_message(spec.block_shape_czyx),
         name=spec.name,
         classes=class_messages(spec.classes),
+    )
+
+
+def box_of(message: common_pb2.Box) -> Box:
+    """Return a box (z, y, x) of a message, or refuse one that is empty."""
+    start = (message.z_start, message.y_start, message.x_start)
+    return Box(start, (message.z_stop, message.y_stop, message.x_stop))
+
+
+def box_message(box: Box) -> common_pb2.Box:
+    """Return a box (z, y, x) as a message."""
+    (z_start, y_start, x_start), (z_stop, y_stop, x_stop) = box.start, box.stop
+    return common_pb2.Box(
+        z_start=z_start, y_start=y_start, x_start=x_start, z_stop=z_stop, y_stop=y_stop, x_stop=x_stop
     )
 
 

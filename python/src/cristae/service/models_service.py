@@ -23,6 +23,7 @@ FEATURES = (
     "budget.steps",
     "prediction.ensemble",
     "prediction.flips",
+    "prediction.preview",
     "training.annotators",
     "training.preview",
 )
@@ -97,6 +98,7 @@ class Server(server_pb2_grpc.ServerServicer):
                 max_page_size=limits.max_page_size,
                 max_name_length=limits.max_name_length,
                 max_maps_bytes=limits.max_maps_bytes,
+                max_preview_bytes=limits.max_preview_bytes,
             ),
             devices=[
                 server_pb2.Device(

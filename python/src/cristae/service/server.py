@@ -25,18 +25,26 @@ from cristae.errors import InvalidInput
 from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import Leftovers
 from cristae.jobs.locks import FileLock
+from cristae.jobs.previewer import Previewer
 from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary
 from cristae.service.buffers import keep_buffers
 from cristae.service.devices import Devices
-from cristae.service.gate import Gate
+from cristae.service.gate import Gate, largest_message
 from cristae.service.house import House
 from cristae.service.jobs_service import Jobs
 from cristae.service.models_service import Models, Server
+from cristae.service.previews_service import Previews
 from cristae.service.token import read_or_make_token
 from cristae.service.volumes_service import Volumes
 from cristae.settings import MIB, Home, Limits
-from cristae.v1 import jobs_pb2_grpc, models_pb2_grpc, server_pb2_grpc, volumes_pb2_grpc
+from cristae.v1 import (
+    jobs_pb2_grpc,
+    models_pb2_grpc,
+    previews_pb2_grpc,
+    server_pb2_grpc,
+    volumes_pb2_grpc,
+)
 from cristae.volumes import VolumeStore
 from cristae.volumes.durable import write_file_durably
 
@@ -190,12 +198,19 @@ async def _run(
     )
     devices = Devices()
     leftovers = Leftovers(home, journal, store, limits.staging_kept_s)
-    supervisor = Supervisor(home, journal, leftovers, worker_command=options.worker_command)
+    previewer = Previewer(home, limits, options.worker_command)
+    supervisor = Supervisor(
+        home,
+        journal,
+        leftovers,
+        worker_command=options.worker_command,
+        make_room=previewer.make_room,
+    )
 
     async def use(found: Devices) -> None:
         supervisor.use(await found.names(), complete=found.complete)
 
-    house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices)
+    house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices, previewer)
     gate = Gate(token, home.root, limits)
     server = _build(house, gate, options)
     address = f"[{options.host}]" if ":" in options.host else options.host
@@ -229,6 +244,7 @@ async def _run(
             home.server_file.unlink(missing_ok=True)
             for task in background:
                 task.cancel()
+            await previewer.close()
             await supervisor.stop()
             await server.stop(_GOODBYE_S)
             house.close()
@@ -259,8 +275,9 @@ def _build(house: House, gate: Gate, options: Options) -> grpc.aio.Server:
         maximum_concurrent_rpcs=limits.max_calls,
         options=[
             ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", limits.max_message_bytes),
-            ("grpc.max_send_message_length", limits.max_message_bytes),
+            # The gate refuses requests of other calls that are larger than theirs may be.
+            ("grpc.max_receive_message_length", largest_message(limits)),
+            ("grpc.max_send_message_length", largest_message(limits)),
             ("grpc.max_metadata_size", 16 * 1024),
             ("grpc.keepalive_time_ms", keepalive_ms),
             ("grpc.keepalive_timeout_ms", 20_000),
@@ -272,6 +289,7 @@ def _build(house: House, gate: Gate, options: Options) -> grpc.aio.Server:
     volumes_pb2_grpc.add_VolumesServicer_to_server(Volumes(house), server)
     jobs_pb2_grpc.add_JobsServicer_to_server(Jobs(house), server)
     models_pb2_grpc.add_ModelsServicer_to_server(Models(house), server)
+    previews_pb2_grpc.add_PreviewsServicer_to_server(Previews(house), server)
     server_pb2_grpc.add_ServerServicer_to_server(Server(house, stops_with_client=stops), server)
     return server
 

@@ -1,11 +1,12 @@
 """The worker process: ``python -m cristae.worker --home DIR`` does one job.
 
 With ``--gpus`` it lists the GPUs instead, with ``--extensions`` what the owner of the home added, with
-``--layers`` the layers of a model.
+``--layers`` the layers of a model; with ``--previews`` it answers previews.
 """
 
 import argparse
 import faulthandler
+import io
 import json
 import logging
 import os
@@ -22,9 +23,9 @@ from cristae.jobs.locks import FileLock
 from cristae.jobs.protocol import Ending, Order, Stopped
 from cristae.jobs.records import JobError
 from cristae.jobs.specs import TrainingSpec
-from cristae.settings import Home
-from cristae.volumes.durable import disk_failure
-from cristae.worker.line import LONGEST_GOODBYE_S, Line
+from cristae.settings import Home, Limits
+from cristae.worker.failures import explain
+from cristae.worker.line import LONGEST_GOODBYE_S, Line, standard_output_alone
 
 _log = logging.getLogger("cristae.worker")
 
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path)
     parser.add_argument("--gpus", action="store_true", help="print the GPUs as JSON and end")
     parser.add_argument("--extensions", action="store_true", help="print what was added as JSON and end")
+    parser.add_argument("--previews", action="store_true", help="answer previews until the input closes")
     parser.add_argument("--layers", metavar="MODEL", help="print the layers of a model as JSON and end")
     chosen = parser.parse_args(arguments)
     if chosen.gpus:
@@ -56,6 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    if chosen.previews:
+        from cristae.worker.previews import Previews
+
+        speak = io.BufferedWriter(standard_output_alone())
+        Previews(home, Limits.from_environment()).converse(sys.stdin.buffer, speak)
+        return 0
     line = Line.over_standard_streams()
     order = line.order()
     _log.info(
@@ -107,34 +115,6 @@ def extensions_told() -> dict[str, Sequence[str]] | str:
         return {kind: names_of(kind) for kind in OWN_NAMES}
     except CristaeError as error:
         return error.sentence
-
-
-def explain(error: Exception) -> JobError:
-    """Return what an exception that nobody raised on purpose means for a person.
-
-    Examples
-    --------
-    >>> explain(MemoryError()).code
-    'OUT_OF_MEMORY'
-    >>> explain(ZeroDivisionError()).code
-    'INTERNAL'
-    """
-    full = disk_failure(error) if isinstance(error, OSError) else None
-    if full is not None:
-        return JobError(full.code, full.sentence)
-    # torch is not imported here for the name's sake; on a CPU it raises a plain RuntimeError of these words.
-    if (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    ):
-        return JobError(
-            "OUT_OF_MEMORY",
-            "The memory of the device did not suffice. Close other programs, or use a smaller patch.",
-        )
-    return JobError(
-        "INTERNAL", "The job failed by a mistake of the program; the job's log on the server has the details."
-    )
 
 
 def _end_at_once_when_told() -> None:

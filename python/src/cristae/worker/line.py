@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from io import FileIO
 from typing import BinaryIO
 
 from cristae.events import Event
@@ -12,6 +13,14 @@ from cristae.jobs.protocol import CANCEL, MAX_LINE, Message, Order, message_line
 # A worker that lost its server saves and ends; if it hangs in the middle of a step, it ends anyway, so that
 # the next attempt finds the job's lock and the device free.
 LONGEST_GOODBYE_S = 20.0
+
+
+def standard_output_alone() -> FileIO:
+    """Return standard output for us alone: what libraries print goes to standard error from now on."""
+    speak = FileIO(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return speak
 
 
 class Line:
@@ -34,11 +43,8 @@ class Line:
 
     @classmethod
     def over_standard_streams(cls) -> "Line":
-        """Take standard input and output; what libraries print goes to standard error from now on."""
-        speak = os.fdopen(os.dup(1), "wb", buffering=0)
-        os.dup2(2, 1)
-        sys.stdout = sys.stderr
-        return cls(sys.stdin.buffer, speak, give_up=lambda: os._exit(3))
+        """Take standard input and output."""
+        return cls(sys.stdin.buffer, standard_output_alone(), give_up=lambda: os._exit(3))
 
     def order(self) -> Order:
         """Hear the order, and from now on whether the server wants the job to end."""
