@@ -344,12 +344,12 @@ class Client:
     def _reconnect(self) -> None:
         self.close()
 
-    def _call(self, kind: Any, method: str, request: Any, deadline_s: float = DEADLINE_S) -> Any:
+    def _call(self, kind: Any, method: str, request: Any, deadline_s: float | None = None) -> Any:
         deadline, pause = time.monotonic() + self._patience_s, 0.05
         while True:
             try:
                 call = getattr(self._stub(kind), method)
-                return call(request, metadata=self._metadata(), timeout=deadline_s)
+                return call(request, metadata=self._metadata(), timeout=deadline_s or DEADLINE_S)
             except (grpc.RpcError, NotFound) as failure:
                 error = failure if isinstance(failure, NotFound) else error_of(failure)
                 tries = isinstance(error, UnavailableError) or failure is error
