@@ -26,7 +26,7 @@ from pathlib import Path
 from cristae.service import serve
 from cristae.settings import Home
 options = json.loads(sys.argv[2])
-for name in {"tls_certificate", "tls_key"} & set(options):
+for name in {"tls_certificate", "tls_key", "data_root"} & set(options):
     options[name] = Path(options[name])
 serve(Home(Path(sys.argv[1])), **options)
 """

@@ -5,7 +5,8 @@ import pytest
 
 from cristae.volumes import VolumeStore
 
-# Test modules are imported without packages; this lets them share `sending`.
+# Test modules are imported without packages; this lets them share `sending`, and `written_formats` with all.
+sys.path.insert(0, str(Path(__file__).parents[1] / "shared"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 

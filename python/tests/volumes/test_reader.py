@@ -7,28 +7,34 @@ import signal
 import sys
 
 import h5py
-import imageio.v3
-import mrcfile
 import nibabel
 import numpy as np
 import psutil
 import pytest
-import tensorstore
 import tifffile
 import zarr
+from written_formats import (
+    FORMATS,
+    SHAPE,
+    some_voxels,
+    write_hdf5,
+    write_mrc,
+    write_n5,
+    write_planes,
+    write_tiff,
+)
 
 from cristae.errors import CorruptData, CristaeError, InvalidInput, NotFound
 from cristae.geometry import Box
 from cristae.settings import MIB
-from cristae.volumes import ArrayImage, open_image
+from cristae.volumes import VolumeStore, open_image
 from cristae.volumes import reader as reader_module
 from cristae.volumes.conversion import as_image
 from cristae.volumes.data_root import DataRoot
-from cristae.volumes.found import FoundVolume, ReadFound
+from cristae.volumes.found import FoundVolume, JobVolumes
 from cristae.volumes.reader import Patience, Reader, ReadingEnded
 from cristae.volumes.states import state_of
 
-SHAPE = (5, 40, 30)
 CAP = 640 * MIB  # of which the readers' libraries take about half
 BOMB = (1, 1024, 1024 * 1024)
 
@@ -71,90 +77,7 @@ def capped(root):
 
 @pytest.fixture
 def voxels():
-    return np.random.default_rng(0).integers(0, 120, SHAPE).astype(np.uint8)
-
-
-def write_tiff(place, voxels):
-    tifffile.imwrite(
-        place,
-        voxels,
-        imagej=True,
-        resolution=(250, 250),
-        metadata={"axes": "ZYX", "spacing": 0.05, "unit": "um"},
-    )
-
-
-def write_packed_tiff(place, voxels):
-    tifffile.imwrite(place, voxels, compression="zlib", photometric="minisblack")
-
-
-def write_hdf5(place, voxels):
-    with h5py.File(place, "w") as file:
-        data = file.create_dataset("raw", data=voxels, chunks=(2, 16, 16), compression="gzip")
-        data.attrs["element_size_um"] = (0.05, 0.004, 0.004)
-
-
-def write_mrc(place, voxels):
-    with mrcfile.new(place) as file:
-        file.set_data(voxels.astype(np.int16))
-        file.voxel_size = (40, 40, 500)
-
-
-def write_nifti(place, voxels):
-    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(voxels.T), np.eye(4)), place)
-
-
-def write_n5(place, voxels):
-    spec = {
-        "driver": "n5",
-        "kvstore": {"driver": "file", "path": f"{place}/"},
-        "metadata": {"dimensions": voxels.shape[::-1], "blockSize": [16, 16, 2], "dataType": "uint8"},
-    }
-    tensorstore.open(spec, create=True).result().write(np.ascontiguousarray(voxels.T)).result()
-
-
-def write_ome_zarr(version):
-    def write(place, voxels):
-        group = zarr.open_group(place, mode="w", zarr_format=2 if version == "0.4" else 3)
-        group.create_array("0", data=voxels, chunks=(2, 16, 16))
-        axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
-        scale = [{"type": "scale", "scale": [50.0, 4.0, 4.0]}]
-        datasets = [{"path": "0", "coordinateTransformations": scale}]
-        multiscales = [{"version": version, "axes": axes, "datasets": datasets}]
-        group.attrs.update(
-            {"multiscales": multiscales}
-            if version == "0.4"
-            else {"ome": {"version": version, "multiscales": multiscales}}
-        )
-
-    return write
-
-
-def write_planes(ending):
-    def write(place, voxels):
-        place.mkdir()
-        for z, plane in enumerate(voxels, 8):
-            if ending == "tif":
-                tifffile.imwrite(place / f"plane{z}.tif", plane)
-            else:
-                imageio.v3.imwrite(place / f"plane{z}.{ending}", plane)
-
-    return write
-
-
-FORMATS = {
-    "a.tif": write_tiff,
-    "packed.tif": write_packed_tiff,
-    "a.h5": write_hdf5,
-    "a.mrc": write_mrc,
-    "a.nii": write_nifti,
-    "a.nii.gz": write_nifti,
-    "n5": write_n5,
-    "old.zarr": write_ome_zarr("0.4"),
-    "new.zarr": write_ome_zarr("0.5"),
-    "planes": write_planes("tif"),
-    "pictures": write_planes("png"),
-}
+    return some_voxels()
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -419,33 +342,27 @@ def found(root, name, key=""):
     return FoundVolume("a" * 64, name, key, state_of(root.place(name)))
 
 
-def test_a_job_reads_what_it_was_submitted_with_and_nothing_that_changed_since(root, voxels):
-    write_tiff(root.folder / "a.tif", voxels)
-    needs = (found(root, "a.tif"),)
-    with ReadFound(root, needs) as images:
-        assert "a" * 64 in images
-        assert "b" * 64 not in images
-        image = images.open("a" * 64)
-        assert image.name == "a.tif"
+def test_a_job_reads_what_it_was_submitted_with_and_nothing_that_changed_since(root, voxels, tmp_path):
+    store = VolumeStore(tmp_path / "home", free_floor_bytes=0)
+    write_mrc(root.folder / "a.mrc", voxels)
+    needs = (found(root, "a.mrc"),)
+    with JobVolumes(store, root, needs) as volumes:
+        assert volumes.glance("a" * 64).dtype == np.int16
+        image = volumes.open("a" * 64)
+        assert (image.name, image.dtype) == ("a.mrc", np.uint16)
         assert np.array_equal(image.read(Box.of_shape(SHAPE))[0], voxels)
-        images.refuse_changed()
-        os.utime(root.folder / "a.tif", ns=(5, 5))
-        with pytest.raises(InvalidInput, match="was changed since the job was submitted"):
-            images.refuse_changed()
-    with (
-        ReadFound(root, needs) as images,
-        pytest.raises(InvalidInput, match=r"'a.tif' under the data root was changed"),
-    ):
-        images.open("a" * 64)
+        assert volumes.open("a" * 64, "mine.mrc").name == "mine.mrc"
+        with pytest.raises(NotFound, match="no such volume"):
+            volumes.open("b" * 64)
+        volumes.refuse_changed()
+        os.utime(root.folder / "a.mrc", ns=(5, 5))
+        for read in (volumes.refuse_changed, lambda: volumes.open("a" * 64)):
+            with pytest.raises(InvalidInput, match=r"'a\.mrc' under the data root was changed since the job"):
+                read()
+        (root.folder / "a.mrc").unlink()
+        with pytest.raises(NotFound, match=r"no 'a\.mrc' under the server's data root"):
+            volumes.refuse_changed()
     with pytest.raises(NotFound, match="which this server has not"):
-        ReadFound(None, needs)
-    with ReadFound(None, ()) as nothing:
-        assert "a" * 64 not in nothing
+        JobVolumes(store, None, needs)
+    with JobVolumes(store, None, ()) as nothing:
         nothing.refuse_changed()
-
-
-def test_an_array_here_and_there_is_the_same_image(root, reader, voxels):
-    write_tiff(root.folder / "a.tif", voxels)
-    assert np.array_equal(
-        as_image(reader.open("a.tif")).read(Box.of_shape(SHAPE)), ArrayImage(voxels).read(Box.of_shape(SHAPE))
-    )

@@ -12,6 +12,7 @@ certificate.
 """
 EXAMPLE = """\
   cristae serve --port 7867
+  cristae serve --port 7867 --data-root /data/microscope
 """
 
 
@@ -34,6 +35,12 @@ def add_to(commands: Commands) -> None:
         help="the certificate chain (PEM), to listen beyond loopback",
     )
     add("--tls-key", metavar="FILE", type=Path, help="its private key (PEM)")
+    add(
+        "--data-root",
+        metavar="FOLDER",
+        type=Path,
+        help="offer the images in this folder: who has the token may list and segment them unsent",
+    )
     add("--stop-with", metavar="PID", type=int, help="end when this process has ended and no job runs")
     command.set_defaults(run=run)
 
@@ -69,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         tls_certificate=arguments.tls_certificate,
         tls_key=arguments.tls_key,
         stop_with=arguments.stop_with,
+        data_root=arguments.data_root,
         on_ready=tell,
     )
     return 0

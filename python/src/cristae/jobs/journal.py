@@ -31,7 +31,7 @@ from cristae.jobs.records import (
     event_to_json,
     result_from_json,
 )
-from cristae.jobs.specs import Spec, spec_from_json, spec_to_json
+from cristae.jobs.specs import Spec, as_asked, spec_from_json, spec_to_json
 from cristae.jobs.states import JobState, check_move
 
 SCHEMA = 2
@@ -209,7 +209,7 @@ class Journal:
             row = self._db.execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
         if row is None:
             return None
-        if row["spec"] != spec_to_json(spec):
+        if spec_to_json(as_asked(spec_from_json(row["spec"]))) != spec_to_json(as_asked(spec)):
             raise AlreadyExists(
                 f"The job id {job_id} belongs to another job. Submit under a new id; "
                 "an id is used again only to repeat the very same request."

@@ -1,7 +1,7 @@
 """What a job is to do, frozen when it is submitted.
 
-A spec names things by digests and names only. It travels as plain JSON: into the journal, and to the worker
-on the first line of its standard input.
+A spec names things by digests and names only, and images under the data root as the server found them. It
+travels as plain JSON: into the journal, and to the worker on the first line of its standard input.
 
 Examples
 --------
@@ -13,12 +13,13 @@ True
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from cristae.errors import CorruptData, CristaeError
 from cristae.geometry import Box
 from cristae.volumes.classes import LabelClass
+from cristae.volumes.found import FoundVolume
 
 Kind = Literal["training", "prediction"]
 Output = Literal["labels", "instances", "probabilities", "uncertainty", "activations"]
@@ -59,6 +60,7 @@ class TrainingSpec:
     settings: dict[str, str] = field(default_factory=dict)
     seed: int | None = None
     device: str = ""
+    found: tuple[FoundVolume, ...] = ()
 
     kind: Kind = field(default="training", init=False)
 
@@ -85,6 +87,7 @@ class PredictionSpec:
     layer: str = ""
     region: Box | None = None
     image_name: str = ""
+    found: tuple[FoundVolume, ...] = ()
 
     kind: Kind = field(default="prediction", init=False)
 
@@ -102,7 +105,15 @@ Spec = TrainingSpec | PredictionSpec
 
 def spec_to_json(spec: Spec) -> str:
     """Return the spec as one line of JSON; equal specs give equal lines."""
-    return json.dumps(asdict(spec), sort_keys=True, separators=(",", ":"))
+    record = asdict(spec)
+    if not spec.found:  # as an older journal has it
+        del record["found"]
+    return json.dumps(record, sort_keys=True, separators=(",", ":"))
+
+
+def as_asked(spec: Spec) -> Spec:
+    """Return what the client asked for: without what the server knows of images under the data root."""
+    return replace(spec, found=())
 
 
 def spec_from_json(line: str) -> Spec:
@@ -116,6 +127,7 @@ def spec_from_json(line: str) -> Spec:
     try:
         record: dict[str, Any] = json.loads(line)
         kind = record.pop("kind")
+        record["found"] = tuple(FoundVolume(**one) for one in record.get("found", ()))
         if kind == "prediction":
             record["more_models"] = tuple(record.get("more_models", ()))  # an older journal has none
             if record.get("region") is not None:

@@ -117,6 +117,8 @@ class Supervisor:
         The program of a worker.
     make_room
         Awaited before a worker starts, so that what can do without memory gives it back.
+    data_root
+        Where workers find images that nobody sent.
     """
 
     def __init__(
@@ -128,11 +130,14 @@ class Supervisor:
         patience: Patience | None = None,
         worker_command: Sequence[str] | None = None,
         make_room: Callable[[], Awaitable[None]] | None = None,
+        data_root: Path | None = None,
     ) -> None:
         self._home, self._journal, self._leftovers = home, journal, leftovers
         self._make_room = make_room
         self._patience = patience or Patience()
         self._command = worker_command or (sys.executable, "-m", "cristae.worker", "--home", str(home.root))
+        if data_root is not None:
+            self._command = (*self._command, "--data-root", str(data_root))
         self._devices: tuple[str, ...] = ()
         self._complete = False
         self._runs: dict[str, _Run] = {}

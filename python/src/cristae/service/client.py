@@ -183,6 +183,11 @@ class Client:
         kind = volumes_pb2.ListVolumesRequest
         return self._pages(volumes_pb2_grpc.VolumesStub, "ListVolumes", kind, "volumes")
 
+    def found_volumes(self) -> list[volumes_pb2.FoundVolume]:
+        """Return what lies under the server's data root, by name; the first time takes seconds."""
+        kind = volumes_pb2.ListFoundVolumesRequest
+        return self._pages(volumes_pb2_grpc.VolumesStub, "ListFoundVolumes", kind, "volumes")
+
     def delete_volume(self, volume_id: str) -> None:
         """Delete a volume."""
         request = volumes_pb2.DeleteVolumeRequest(volume_id=volume_id)
@@ -383,7 +388,7 @@ class Client:
         items: list[Any] = []
         page = ""
         while True:
-            answer = self._call(kind, method, request(page=page))
+            answer = self._call_long(kind, method, request(page=page))
             items += getattr(answer, field)
             page = answer.next_page
             if not page:

@@ -3,20 +3,25 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from cristae.errors import Busy
 from cristae.jobs.journal import Journal
 from cristae.jobs.previewer import Previewer
+from cristae.jobs.specs import Spec
 from cristae.jobs.supervisor import Supervisor
 from cristae.models import ModelLibrary, ModelPackage
 from cristae.models.layers import Layer
 from cristae.service.devices import Devices
 from cristae.service.extensions import Extensions
 from cristae.service.layers import Layers
+from cristae.service.offers import Offers
 from cristae.settings import Home, Limits
 from cristae.volumes import VolumeStore
+from cristae.volumes.data_root import DataRoot
+from cristae.volumes.found import JobVolumes
 
 
 class House:
@@ -27,6 +32,8 @@ class House:
     changing
         Held while something is deleted, and while a job that needs it is queued: neither may fall between the
         other's check and deed.
+    offers
+        What lies under the data root; None if there is none.
     extensions
         What the owner of the home added; a job that may name such a thing waits until they are looked at.
     """
@@ -41,6 +48,7 @@ class House:
         supervisor: Supervisor,
         devices: Devices,
         previewer: Previewer,
+        data_root: DataRoot | None = None,
     ) -> None:
         self.home, self.limits = home, limits
         self.store, self.library = store, library
@@ -48,10 +56,13 @@ class House:
         self.previewer = previewer
         self.changing = asyncio.Lock()
         self.extensions = Extensions(home)
+        self._data_root = data_root
+        self.offers = None if data_root is None else Offers(data_root)
         self._layers = Layers(home)
         self._quick = ThreadPoolExecutor(4, "quick")
         self._blocks = ThreadPoolExecutor(8, "blocks")
         self._long = ThreadPoolExecutor(2, "long")
+        self._looking = ThreadPoolExecutor(1, "looking")
         self._joined: dict[str, asyncio.Future[Any]] = {}
 
     async def quick[**P, T](self, work: Callable[P, T], *args: P.args, **names: P.kwargs) -> T:
@@ -65,6 +76,22 @@ class House:
     async def long[**P, T](self, work: Callable[P, T], *args: P.args, **names: P.kwargs) -> T:
         """Do something that looks at a whole volume."""
         return await asyncio.get_running_loop().run_in_executor(self._long, partial(work, *args, **names))
+
+    async def look[**P, T](self, work: Callable[P, T], *args: P.args, **names: P.kwargs) -> T:
+        """Look for something under the data root; one look waits for the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._looking, partial(work, *args, **names))
+
+    async def with_found(self, spec: Spec) -> Spec:
+        """Return a spec with what its job needs from the data root, as that is now."""
+        missing = [one for one in spec.needs_volumes() if not await self.quick(self.store.exists, one)]
+        if self.offers is None or not missing:
+            return spec
+        found = [await self.look(self.offers.find, one) for one in dict.fromkeys(missing)]
+        return replace(spec, found=tuple(found))
+
+    def volumes_of(self, spec: Spec) -> JobVolumes:
+        """Return the volumes that a job needs; what of it is read under the data root, a child reads."""
+        return JobVolumes(self.store, self._data_root if spec.found else None, spec.found)
 
     async def joined[T](self, key: str, work: Callable[[], Awaitable[T]]) -> T:
         """Do something long once, however often it is asked for meanwhile.
@@ -104,5 +131,5 @@ class House:
 
     def close(self) -> None:
         """End the threads, after what they do now."""
-        for pool in (self._quick, self._blocks, self._long):
+        for pool in (self._quick, self._blocks, self._long, self._looking):
             pool.shutdown(cancel_futures=True)

@@ -7,7 +7,7 @@ import grpc
 
 from cristae.errors import InvalidInput, NotFound
 from cristae.jobs.records import JobRecord, StateChange
-from cristae.jobs.specs import PredictionSpec, Spec
+from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
 from cristae.models import classes_of, read_preview
 from cristae.models.alike import refuse_unlike
 from cristae.service.house import House
@@ -36,7 +36,8 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         await self._house.look_at_extensions()
         spec = training_spec(request.training, self._house.limits)
 
-        async def check() -> str:
+        async def check(spec: Spec) -> str:
+            assert isinstance(spec, TrainingSpec)  # noqa: S101 - the one from above
             await check_training(self._house, spec)
             return spec.model_name
 
@@ -49,8 +50,9 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         job_id = check_uuid(request.job_id, "The job id")
         spec = prediction_spec(request.prediction, self._house.limits)
 
-        async def check() -> str:
-            title = await self._house.quick(_check_prediction, self._house, spec)
+        async def check(spec: Spec) -> str:
+            assert isinstance(spec, PredictionSpec)  # noqa: S101 - the one from above
+            title = await self._house.long(_check_prediction, self._house, spec)
             return f"{title}, {await self._check_maps(spec)}" if spec.output == "activations" else title
 
         return await self._submit(job_id, spec, check)
@@ -103,7 +105,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
     async def _get(self, job_id: str) -> JobRecord:
         return await self._house.quick(self._house.journal.get, check_uuid(job_id, "The job id"))
 
-    async def _submit(self, job_id: str, spec: Spec, check: Callable[[], Awaitable[str]]) -> jobs_pb2.Job:
+    async def _submit(self, job_id: str, spec: Spec, check: Callable[[Spec], Awaitable[str]]) -> jobs_pb2.Job:
         """Queue a job once ``check`` has returned its title; the same request again is the same job."""
         known = await self._house.quick(self._house.journal.find, job_id, spec)
         if known is not None:
@@ -114,11 +116,16 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
             if spec.device and spec.device not in devices:
                 again = "" if self._house.devices.complete else "; looking for GPUs failed and is tried again"
                 raise InvalidInput(f"There is no device {spec.device!r}; take {' or '.join(devices)}{again}.")
-            title = await check()
+            whole = await self._house.with_found(spec)
+            title = await check(whole)
             async with self._house.changing:
-                await self._house.quick(check_presence, self._house, spec)
+                await self._house.quick(check_presence, self._house, whole)
                 return await self._house.quick(
-                    self._house.journal.submit, job_id, spec, title, max_open=self._house.limits.max_open_jobs
+                    self._house.journal.submit,
+                    job_id,
+                    whole,
+                    title,
+                    max_open=self._house.limits.max_open_jobs,
                 )
 
         # Two different specs under one id must not join each other's check.
@@ -130,7 +137,8 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         """Check that the maps of a layer can be made, and return its name."""
         model = await self._house.quick(self._house.library.get, spec.model_name)
         layers = await self._house.layers_of(model)
-        image = await self._house.quick(self._house.store.open, spec.image_volume_id)
+        with self._house.volumes_of(spec) as volumes:
+            image = await self._house.long(volumes.glance, spec.image_volume_id)
         check_maps(spec, model, layers, image, self._house.limits)
         return spec.layer
 
@@ -150,7 +158,9 @@ def _preview_of(house: House, job: JobRecord) -> jobs_pb2.Preview:
 
 
 def _check_prediction(house: House, spec: PredictionSpec) -> str:
-    model, image = house.library.get(spec.model_name), house.store.open(spec.image_volume_id, spec.image_name)
+    model = house.library.get(spec.model_name)
+    with house.volumes_of(spec) as volumes:
+        image = volumes.glance(spec.image_volume_id, spec.image_name)
     if spec.output != "activations" and spec.output not in model.record["outputs"]:
         able = ", ".join(model.record["outputs"])
         raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")

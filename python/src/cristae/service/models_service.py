@@ -109,6 +109,10 @@ class Server(server_pb2_grpc.ServerServicer):
                 )
                 for device in self._house.devices.known
             ],
-            features=(*FEATURES, *added_features()),
+            features=(*FEATURES, *self._of_the_owner(), *added_features()),
             stops_with_client=self._stops_with_client,
         )
+
+    def _of_the_owner(self) -> tuple[str, ...]:
+        """Return what this server can do because its owner chose so."""
+        return () if self._house.offers is None else ("volumes.found",)

@@ -46,6 +46,7 @@ from cristae.v1 import (
     volumes_pb2_grpc,
 )
 from cristae.volumes import VolumeStore
+from cristae.volumes.data_root import DataRoot
 from cristae.volumes.durable import write_file_durably
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Options:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     stop_with: int | None = None
+    data_root: Path | None = None
     limits: Limits = field(default_factory=Limits)
     worker_command: Sequence[str] | None = None
 
@@ -76,6 +78,7 @@ def serve(
     tls_certificate: Path | None = None,
     tls_key: Path | None = None,
     stop_with: int | None = None,
+    data_root: Path | None = None,
     limits: Limits | None = None,
     worker_command: Sequence[str] | None = None,
     on_ready: Callable[[str], None] = lambda address: None,
@@ -93,6 +96,8 @@ def serve(
     stop_with
         The id of a process: once it has gone and no job runs, the server ends after ``limits.stop_grace_s``.
         Such a server waits for one before it that is ending.
+    data_root
+        A folder whose images everyone with the token may list and read, without sending them.
     limits
         How much it takes.
     worker_command
@@ -105,11 +110,13 @@ def serve(
     Busy
         If another server runs on this home; the sentence says which.
     InvalidInput
-        If it would listen beyond loopback without TLS, or cannot listen there.
+        If it would listen beyond loopback without TLS, or cannot listen there; or the data root is no folder,
+        or holds the home.
     """
     limits = limits or Limits.from_environment()
-    options = Options(host, port, tls_certificate, tls_key, stop_with, limits, worker_command)
+    options = Options(host, port, tls_certificate, tls_key, stop_with, data_root, limits, worker_command)
     credentials = _credentials(options)
+    root = _checked_root(home, options)
     prepare_to_pass_blocks()
     # Also in a home that was made by hand: what the server and its workers write is its owner's alone.
     os.umask(0o077)
@@ -119,9 +126,23 @@ def serve(
     lock.acquire(wait_s=0.0 if stop_with is None else _ENDING_S)
     try:
         with _logging_to(home.log_file):
-            asyncio.run(_run(home, options, credentials, on_ready))
+            asyncio.run(_run(home, options, root, credentials, on_ready))
     finally:
         lock.release()
+
+
+def _checked_root(home: Home, options: Options) -> DataRoot | None:
+    """Return the data root; refuse one that would offer what the server keeps for itself."""
+    if options.data_root is None:
+        return None
+    root = DataRoot(options.data_root)
+    own = Path(os.path.realpath(home.root))
+    if root.folder == own or root.folder in own.parents or own in root.folder.parents:
+        raise InvalidInput(
+            f"The data root {root.folder} and the home {home.root} lie in each other. Give the folder of the "
+            "images that others may use, apart from the home."
+        )
+    return root
 
 
 def _credentials(options: Options) -> grpc.ServerCredentials | None:
@@ -186,6 +207,7 @@ def _logging_to(path: Path) -> Iterator[None]:
 async def _run(
     home: Home,
     options: Options,
+    root: DataRoot | None,
     credentials: grpc.ServerCredentials | None,
     on_ready: Callable[[str], None],
 ) -> None:
@@ -205,12 +227,15 @@ async def _run(
         leftovers,
         worker_command=options.worker_command,
         make_room=previewer.make_room,
+        data_root=None if root is None else root.folder,
     )
 
     async def use(found: Devices) -> None:
         supervisor.use(await found.names(), complete=found.complete)
 
-    house = House(home, limits, store, ModelLibrary(home.models), journal, supervisor, devices, previewer)
+    house = House(
+        home, limits, store, ModelLibrary(home.models), journal, supervisor, devices, previewer, root
+    )
     gate = Gate(token, home.root, limits)
     server = _build(house, gate, options)
     address = f"[{options.host}]" if ":" in options.host else options.host

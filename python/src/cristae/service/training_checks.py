@@ -6,6 +6,7 @@ from cristae.errors import InvalidInput
 from cristae.jobs.specs import Spec, TrainingSpec
 from cristae.service.house import House
 from cristae.volumes import Image
+from cristae.volumes.found import JobVolumes
 
 if TYPE_CHECKING:
     from cristae.training.request import TrainingRequest
@@ -22,14 +23,19 @@ async def check_training(house: House, spec: TrainingSpec) -> None:
         The images do not go together, or nothing can be learned from the labels; of several images, the
         sentence says which it is.
     """
+    await house.quick(_check_names, house, spec)
+    with house.volumes_of(spec) as volumes:
+        await _check_volumes(house, spec, volumes)
+
+
+async def _check_volumes(house: House, spec: TrainingSpec, volumes: JobVolumes) -> None:
     # Loaded here: the label room brings scipy, which a server needs only when someone trains.
     from cristae.labels import share_classes
     from cristae.training.readings import masks_of, reading_of, refuse_other_channels, refuse_twice
     from cristae.training.voxel_sizes import refuse_other_voxel_sizes
 
-    await house.quick(_check_names, house, spec)
     count = len(spec.volumes)
-    opened = [await house.long(_opened, house, spec, number) for number in range(count)]
+    opened = [await house.long(_opened, volumes, spec, number) for number in range(count)]
     refuse_twice(
         [(pair.image_volume_id, *pair.annotators) for pair in spec.volumes],
         [image.name for image, _ in opened],
@@ -45,8 +51,10 @@ async def check_training(house: House, spec: TrainingSpec) -> None:
 
 def check_presence(house: House, spec: Spec) -> None:
     """Raise NotFound if something that the job needs is not there."""
+    found = {one.volume_id for one in spec.found}
     for digest in spec.needs_volumes():
-        house.store.open(digest)
+        if digest not in found:
+            house.store.open(digest)
     for name in spec.needs_models():
         house.library.get(name)
 
@@ -56,17 +64,17 @@ def _check_names(house: House, spec: TrainingSpec) -> None:
     check_presence(house, spec)
 
 
-def _opened(house: House, spec: TrainingSpec, number: int) -> tuple[Image, Image]:
+def _opened(volumes: JobVolumes, spec: TrainingSpec, number: int) -> tuple[Image, Image]:
     """Return an image, counted from 0, with the labels that count."""
     from cristae.labels import about_image, voted
 
     pair = spec.volumes[number]
-    image = house.store.open(pair.image_volume_id, pair.image_name)
+    image = volumes.glance(pair.image_volume_id, pair.image_name)  # only its labels are read
     with about_image(number + 1, len(spec.volumes), image.name):
         if pair.image_volume_id in pair.annotators:
             raise InvalidInput("The image is given as its own labels. Give the labels of the image.")
         labels = voted(
-            [house.store.open(digest) for digest in pair.annotators],
+            [volumes.open(digest) for digest in pair.annotators],
             target=spec.target,
             unknown=spec.unknown_value,
             empty_sections=spec.empty_sections,

@@ -7,10 +7,18 @@ from typing import Any
 
 import grpc
 
-from cristae.errors import InvalidInput
+from cristae.errors import Busy, InvalidInput
 from cristae.geometry import Box
 from cristae.service.house import House
-from cristae.service.messages import box_zyx, check_digest, spec_message, volume_spec
+from cristae.service.messages import (
+    box_zyx,
+    check_digest,
+    shape_message,
+    spec_message,
+    volume_spec,
+    voxel_size_message,
+)
+from cristae.service.offers import Offer
 from cristae.service.pages import page_of, page_size
 from cristae.service.status import AnotherStream, OutsideVolume
 from cristae.service.streams import arriving
@@ -140,6 +148,21 @@ class Volumes(volumes_pb2_grpc.VolumesServicer):
         )
         return volumes_pb2.ListVolumesResponse(volumes=map(volume_message, shown), next_page=next_page)
 
+    async def ListFoundVolumes(  # noqa: N802
+        self, request: volumes_pb2.ListFoundVolumesRequest, context: Context
+    ) -> volumes_pb2.ListFoundVolumesResponse:
+        """List what lies under the data root."""
+        offers = self._house.offers
+        if offers is None:
+            raise Busy("This server has no data root: its owner names one when starting it.")
+        size = page_size(request.page_size, self._house.limits)
+        page = await self._house.joined(
+            f"found {size} {request.page}", lambda: self._house.look(offers.page, size, request.page)
+        )
+        return volumes_pb2.ListFoundVolumesResponse(
+            volumes=map(found_message, page.offers), next_page=page.next_page, notes=page.notes
+        )
+
     async def DeleteVolume(  # noqa: N802
         self, request: volumes_pb2.DeleteVolumeRequest, context: Context
     ) -> volumes_pb2.DeleteVolumeResponse:
@@ -175,4 +198,19 @@ def volume_message(volume: StoredVolume) -> volumes_pb2.Volume:
         spec=spec_message(volume.spec),
         created_s=volume.created_s,
         stored_bytes=volume.stored_bytes,
+    )
+
+
+def found_message(offer: Offer) -> volumes_pb2.FoundVolume:
+    """Return an image under the data root as a message."""
+    about = offer.about
+    if about.problem:
+        return volumes_pb2.FoundVolume(name=offer.name, problem=about.problem)
+    return volumes_pb2.FoundVolume(
+        volume_id=offer.volume_id,
+        name=offer.name,
+        shape=shape_message(about.shape_czyx),
+        stored_type=about.dtype,
+        voxel_size=voxel_size_message(about.voxel_size),
+        notes=about.notes,
     )

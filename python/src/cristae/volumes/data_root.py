@@ -72,7 +72,7 @@ class DataRoot:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(os.path.realpath(folder))
         if not self.folder.is_dir():
-            raise InvalidInput(f"The data root {folder} is not a folder. Give one that is there.")
+            raise InvalidInput(f"The data root {folder.name} is not a folder. Give one that is there.")
         if self.folder == Path(self.folder.anchor):
             raise InvalidInput(
                 f"The data root {folder} is the root of the disk, which would offer every image on it. Give "

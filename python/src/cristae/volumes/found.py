@@ -7,8 +7,11 @@ from types import TracebackType
 from typing import Self
 
 from cristae.errors import InvalidInput, NotFound
+from cristae.volumes.conversion import as_image
 from cristae.volumes.data_root import Candidate, DataRoot
-from cristae.volumes.reader import DistantImage, Reader
+from cristae.volumes.image import Image
+from cristae.volumes.reader import Reader
+from cristae.volumes.store import VolumeStore
 
 
 @dataclass(frozen=True)
@@ -38,25 +41,38 @@ class FoundVolume:
         return title_of(self.name.rpartition("/")[2], self.key)
 
 
-class ReadFound:
-    """The images that a job found under the data root: opened if they are as they were when it was submitted.
+class JobVolumes:
+    """The volumes that a job reads: sealed ones, and those that were found under the data root.
+
+    What was found is opened only if it is as it was when the job was submitted, and read in a process of its
+    own (:mod:`cristae.volumes.reader`), which ends with the ``with`` block.
 
     Parameters
     ----------
+    store
+        The sealed volumes.
     root
         None if the server has no data root.
     found
         What the job needs from there.
+
+    Raises
+    ------
+    NotFound
+        Something was found under a data root, and there is none any more.
     """
 
-    def __init__(self, root: DataRoot | None, found: tuple[FoundVolume, ...]) -> None:
+    def __init__(self, store: VolumeStore, root: DataRoot | None, found: tuple[FoundVolume, ...]) -> None:
+        self._store = store
         self._found = {one.volume_id: one for one in found}
-        if found and root is None:
+        self._reader = None
+        if root is not None:
+            self._reader = Reader(root)
+        elif found:
             raise NotFound(
                 f"The image {found[0].title!r} lies under a data root, which this server has not. Its "
                 "owner names one when starting it; or send the image."
             )
-        self._reader = None if root is None or not found else Reader(root)
 
     def __enter__(self) -> Self:
         return self
@@ -67,37 +83,38 @@ class ReadFound:
         if self._reader is not None:
             self._reader.close()
 
-    def __contains__(self, volume_id: str) -> bool:
-        return volume_id in self._found
-
-    def open(self, volume_id: str, title: str = "") -> DistantImage:
-        """Open one of them, with the number type of its file.
+    def glance(self, volume_id: str, title: str = "") -> Image:
+        """Open one as its file has it, perhaps with a number type that is none of ours.
 
         Raises
         ------
         CristaeError
             It is gone, cannot be read, or was changed since.
         """
-        found = self._found[volume_id]
-        assert self._reader is not None  # noqa: S101 - there is something found
+        found = self._found.get(volume_id)
+        if found is None or self._reader is None:
+            return self._store.open(volume_id, title)
         image = self._reader.open(found.name, found.key, title or found.title)
-        self._refuse_changed(found, image.state)
+        _refuse_changed(found, image.state)
         return image
 
-    def refuse_changed(self) -> None:
-        """Raise InvalidInput if one of them is not any more what it was when the job was submitted."""
-        for found in self._found.values():
-            assert self._reader is not None  # noqa: S101 - there is something found
-            self._refuse_changed(found, self._reader.state(found.name))
+    def open(self, volume_id: str, title: str = "") -> Image:
+        """Open one as `glance` does, with one of our number types: some are read once for that."""
+        return as_image(self.glance(volume_id, title))
 
-    @staticmethod
-    def _refuse_changed(found: FoundVolume, state: str) -> None:
-        if state != found.state:
-            raise InvalidInput(
-                f"The image {found.title!r} under the data root was changed since the job was submitted (the "
-                "size of a file, or its time of change, is another). List the images again, and submit a new "
-                "job."
-            )
+    def refuse_changed(self) -> None:
+        """Raise InvalidInput if something found is not any more what it was when the job was submitted."""
+        for found in self._found.values():
+            assert self._reader is not None  # noqa: S101 - it would have been refused
+            _refuse_changed(found, self._reader.state(found.name))
+
+
+def _refuse_changed(found: FoundVolume, state: str) -> None:
+    if state != found.state:
+        raise InvalidInput(
+            f"The image {found.title!r} under the data root was changed since the job was submitted (the "
+            "size of a file, or its time of change, is another). List the images again, and submit a new job."
+        )
 
 
 def id_of(found: Candidate, key: str) -> str:

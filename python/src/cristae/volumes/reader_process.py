@@ -53,7 +53,24 @@ def main(words: list[str]) -> None:
         except OSError as error:
             words_of_it = error.strerror or type(error).__name__
             told, voxels = {"code": InvalidInput.code, "sentence": f"It cannot be read: {words_of_it}."}, b""
-        _send(answer, told, voxels)
+        _send(answer, without_paths(told, str(root.folder)), voxels)
+
+
+def without_paths(told: Any, folder: str) -> Any:
+    """Return an answer whose texts do not name the folder: libraries like to tell where a file lies.
+
+    Examples
+    --------
+    >>> without_paths({"sentence": "No chunk /data/a.zarr/0.", "notes": [7]}, "/data")
+    {'sentence': 'No chunk a.zarr/0.', 'notes': [7]}
+    """
+    if isinstance(told, str):
+        return told.replace(f"{folder}{os.sep}", "").replace(folder, "the data root")
+    if isinstance(told, dict):
+        return {key: without_paths(value, folder) for key, value in told.items()}
+    if isinstance(told, list):
+        return [without_paths(value, folder) for value in told]
+    return told
 
 
 def limit_this_process(most_bytes: int) -> None:

@@ -24,6 +24,7 @@ from cristae.jobs.protocol import Ending, Order, Stopped
 from cristae.jobs.records import JobError
 from cristae.jobs.specs import TrainingSpec
 from cristae.settings import Home, Limits
+from cristae.volumes.data_root import DataRoot
 from cristae.worker.failures import explain
 from cristae.worker.line import LONGEST_GOODBYE_S, Line, standard_output_alone
 
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--gpus", action="store_true", help="print the GPUs as JSON and end")
     parser.add_argument("--extensions", action="store_true", help="print what was added as JSON and end")
     parser.add_argument("--previews", action="store_true", help="answer previews until the input closes")
+    parser.add_argument("--data-root", type=Path, help="where images lie that nobody sent")
     parser.add_argument("--layers", metavar="MODEL", help="print the layers of a model as JSON and end")
     chosen = parser.parse_args(arguments)
     if chosen.gpus:
@@ -71,24 +73,25 @@ def main(arguments: list[str] | None = None) -> int:
     )
     lock = FileLock(home.jobs / order.job_id / "lock", "This job")
     lock.acquire(wait_s=LONGEST_GOODBYE_S + 10.0)  # a worker whose server died may still be saving
-    ending = do(home, order, line)
+    ending = do(home, order, line, chosen.data_root)
     lock.release()
     line.say(ending)
     return 0
 
 
-def do(home: Home, order: Order, line: Line) -> Ending:
+def do(home: Home, order: Order, line: Line, data_root: Path | None = None) -> Ending:
     """Do the job of an order and return how it ended; whatever goes wrong becomes a sentence."""
     try:
+        root = DataRoot(data_root) if data_root is not None and order.spec.found else None
         # Torch and the science are loaded here, under the lock and where a failure is told.
         if isinstance(order.spec, TrainingSpec):
             from cristae.worker.training import run_training
 
             prepare_to_train()
-            return run_training(home, order, order.spec, line)
+            return run_training(home, order, order.spec, line, root)
         from cristae.worker.prediction import run_prediction
 
-        return run_prediction(home, order, order.spec, line)
+        return run_prediction(home, order, order.spec, line, root)
     except Cancelled:
         return Stopped()
     except CristaeError as error:

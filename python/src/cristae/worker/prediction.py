@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cristae.errors import InvalidInput
+from cristae.events import Note
 from cristae.geometry import Box
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
@@ -13,16 +14,21 @@ from cristae.models import ModelLibrary, ModelPackage
 from cristae.prediction import form_of, predict
 from cristae.settings import Home, Limits
 from cristae.volumes import Image, StoredVolume, VolumeSpec, VolumeStore, VolumeWriter
+from cristae.volumes.data_root import DataRoot
 from cristae.volumes.durable import write_file_durably
+from cristae.volumes.found import JobVolumes
 from cristae.worker.line import Line
 
 _log = logging.getLogger(__name__)
 
 
-def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -> JobResult:
+def run_prediction(
+    home: Home, order: Order, spec: PredictionSpec, line: Line, root: DataRoot | None = None
+) -> JobResult:
     """Predict, seal the result, and return its digest.
 
-    A volume that an earlier attempt sealed is the result; tiles that one finished are not done again.
+    A volume that an earlier attempt sealed is the result; tiles that one finished are not done again. An
+    image under the data root, ``root``, must stay as it is to the end.
 
     Raises
     ------
@@ -38,7 +44,18 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
         _log.info("An earlier attempt sealed the result already")
         return JobResult(outputs=((spec.output, sealed.digest),))
 
-    image = store.open(spec.image_volume_id, spec.image_name)
+    with JobVolumes(store, root, spec.found) as volumes:
+        return _predicted(home, order, spec, line, store, volumes)
+
+
+def _predicted(
+    home: Home, order: Order, spec: PredictionSpec, line: Line, store: VolumeStore, volumes: JobVolumes
+) -> JobResult:
+    folder = home.jobs / order.job_id
+    image = volumes.open(spec.image_volume_id, spec.image_name)
+    if order.attempt <= 1:
+        for note in image.notes:
+            line.tell(Note(note))
     library = ModelLibrary(home.models)
     models = [library.get(name) for name in (spec.model_name, *spec.more_models)]
     if spec.output == "activations":
@@ -48,6 +65,7 @@ def run_prediction(home: Home, order: Order, spec: PredictionSpec, line: Line) -
     writer = _writer(store, wanted, staging_id(order.job_id))
     try:
         write(writer)
+        volumes.refuse_changed()
         volume = writer.seal(lambda digest: write_file_durably(folder / "digest", digest.encode()))
     finally:
         writer.close()

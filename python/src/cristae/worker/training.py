@@ -14,6 +14,8 @@ from cristae.models import ModelLibrary
 from cristae.settings import Home
 from cristae.training import Budget, TrainingRequest, inspect_and_plan, train
 from cristae.volumes import VolumeStore
+from cristae.volumes.data_root import DataRoot
+from cristae.volumes.found import JobVolumes
 from cristae.worker.line import Line
 
 PRESETS: tuple[Literal["quick", "standard", "best"], ...] = ("quick", "standard", "best")
@@ -21,10 +23,13 @@ PRESETS: tuple[Literal["quick", "standard", "best"], ...] = ("quick", "standard"
 _log = logging.getLogger(__name__)
 
 
-def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> JobResult:
+def run_training(
+    home: Home, order: Order, spec: TrainingSpec, line: Line, root: DataRoot | None = None
+) -> JobResult:
     """Train, put the model into the library, and return its name.
 
-    A model that an earlier attempt put there is the result: it is not made twice.
+    A model that an earlier attempt put there is the result: it is not made twice. Images under the data root,
+    ``root``, must stay as they are to the end.
 
     Raises
     ------
@@ -39,12 +44,18 @@ def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> Jo
         _log.info("An earlier attempt made the model already")
         return JobResult(model_name=made.name)
 
-    store = VolumeStore(home.root)
+    with JobVolumes(VolumeStore(home.root), root, spec.found) as volumes:
+        return _trained(home, order, spec, line, library, volumes)
+
+
+def _trained(
+    home: Home, order: Order, spec: TrainingSpec, line: Line, library: ModelLibrary, volumes: JobVolumes
+) -> JobResult:
     pairs = [
         (
-            store.open(pair.image_volume_id, pair.image_name),
+            volumes.open(pair.image_volume_id, pair.image_name),
             voted(
-                [store.open(digest) for digest in pair.annotators],
+                [volumes.open(digest) for digest in pair.annotators],
                 target=spec.target,
                 unknown=spec.unknown_value,
                 empty_sections=spec.empty_sections,
@@ -77,6 +88,7 @@ def run_training(home: Home, order: Order, spec: TrainingSpec, line: Line) -> Jo
         should_stop=line.should_stop,
         device=order.device,
     )
+    volumes.refuse_changed()
     record = {**trained.record, "job_id": order.job_id}
     _tell_replaced(library, spec.model_name, line)
     return JobResult(model_name=library.add(record, trained.weights, trained.preview).name)
