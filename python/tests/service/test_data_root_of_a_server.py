@@ -136,6 +136,7 @@ def test_what_lies_under_the_root_is_segmented_as_if_it_had_been_sent(client, fo
     assert there == here
     assert client.download(there).shape == (1, *SHAPE)
     assert jobs[0].title == f"{name} with base"
+    assert jobs[0].prediction.image_name == name
 
 
 def test_one_array_of_several_is_taken_by_its_name(client, folder):

@@ -43,7 +43,7 @@ class Corner:
     """The reader of all tests, which takes seconds to start, in the folder of one."""
 
     def __init__(self, reader, folder):
-        self.reader, self.prefix = reader, f"{folder.name}/root/"
+        self.reader, self.prefix = reader, f"{folder.name}/data/"
 
     def look(self, name):
         return self.reader.look(self.prefix + name)
@@ -60,8 +60,8 @@ def one_for_all(tmp_path_factory):
 
 @pytest.fixture
 def root(tmp_path):
-    (tmp_path / "root").mkdir()
-    return DataRoot(tmp_path / "root")
+    (tmp_path / "data").mkdir()
+    return DataRoot(tmp_path / "data")
 
 
 @pytest.fixture

@@ -179,10 +179,15 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 combine=job.spec.combine if job.spec.more_models else "",
                 layer=job.spec.layer,
                 region=None if job.spec.region is None else box_message(job.spec.region),
-                image_name=job.spec.image_name,
+                image_name=job.spec.image_name or _found_title(job.spec),
             )
         )
     return message
+
+
+def _found_title(spec: PredictionSpec) -> str:
+    """Return what people call an image under the data root; a sent one has its name with its voxels."""
+    return next((one.title for one in spec.found if one.volume_id == spec.image_volume_id), "")
 
 
 def _training_message(spec: TrainingSpec) -> jobs_pb2.TrainingSpec:

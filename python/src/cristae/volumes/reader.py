@@ -24,6 +24,8 @@ from cristae.volumes.spec import VoxelSize, check_shape
 
 _LONGEST_LINE = 4 * MIB
 _MOST_TOGETHER = 256 * MIB
+_PIPE_BYTES = MIB
+"""So much passes before the two processes must take turns, where the system allows it."""
 _KNOWN = {kind.code: kind for kind in (InvalidInput, LimitExceeded, NotFound, CorruptData)}
 
 
@@ -145,6 +147,7 @@ class Reader:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                pipesize=_PIPE_BYTES,
             )
         return self._process
 
