@@ -1,8 +1,13 @@
 """Several processes predict one volume: the same labels, whoever dies on the way."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,6 +155,47 @@ def test_a_process_that_dies_costs_its_units_only(tmp_path: Path) -> None:
 def test_processes_that_die_again_and_again_are_given_up() -> None:
     with pytest.raises(CristaeError, match="Processes ended 5 times without a word"):
         list(results_of(LocalWorkers(1), unit_functions.always_dying, [(0, 0)], never))
+
+
+def test_processes_end_when_the_one_that_gives_them_work_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import unit_functions, sys\n"
+        "from cristae.door.workers import LocalWorkers, results_of\n"
+        "tasks = [(number, 0.1) for number in range(10_000)]\n"
+        "for _ in results_of(LocalWorkers(2), unit_functions.asleep, tasks, bool):\n"
+        "    print('done', flush=True)\n"
+    )
+    place = {"PYTHONPATH": str(Path(unit_functions.__file__).parent)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, **place}
+    ) as first:
+        first.stdout.readline()
+        others = psutil.Process(first.pid).children(recursive=True)
+        first.kill()
+    assert len(others) >= 2
+    assert psutil.wait_procs(others, timeout=20)[1] == []
+
+
+def test_a_scheduler_that_is_lost_is_told() -> None:
+    """Its client cancels what it was asked to do; that it really does is seen in tests/faults."""
+
+    class Lost:
+        told = "the workers of tcp://there:8786"
+
+        @contextmanager
+        def open(self):
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit = submit
+                yield pool, lambda: 1
+
+    def submit(function, unit):
+        future = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+    with pytest.raises(CristaeError, match="connection to the workers of tcp://there:8786 was lost"):
+        list(results_of(Lost(), unit_functions.doubled, [(0, 1)], never))
 
 
 def test_what_a_unit_refuses_is_told_as_it_is() -> None:

@@ -1,12 +1,14 @@
 """What each of several processes does of a prediction: units, one after the other."""
 
 import json
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from multiprocessing import parent_process
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from cristae.computing import prepare_to_compute
@@ -132,10 +134,19 @@ def _three(lengths: Sequence[float]) -> tuple[float, float, float]:
 def prepare_process(threads: int) -> None:
     """Prepare a process of this machine, beside others, before it gets its first unit."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them; the first one ends the run
+    Thread(target=_end_with_the_first, daemon=True).start()
     prepare_to_compute()
     from cristae.prediction.devices import use_threads
 
     use_threads(threads)
+
+
+def _end_with_the_first() -> None:
+    """End with the process that hands out the units: when that is killed, nobody else says so."""
+    first = parent_process()
+    if first is not None:
+        first.join()
+        os._exit(1)
 
 
 def predict_unit(order: Order, unit: Box) -> int:

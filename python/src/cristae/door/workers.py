@@ -1,9 +1,17 @@
 """Who predicts the units of a volume: processes of this machine, a Dask cluster, or jobs of SLURM."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import get_context
@@ -71,6 +79,7 @@ class DaskWorkers:
     def open(self) -> Iterator[tuple[Executor, Callable[[], int]]]:
         """Connect to them."""
         distributed = _needed("distributed")
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a sentence says it instead
         try:
             client = distributed.Client(self.address, timeout="10s", set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -175,6 +184,11 @@ def results_of[Unit, Result](
                         yield number, result
                 except BrokenProcessPool:
                     is_whole = False
+                except CancelledError as error:  # a lost scheduler takes with it all that was asked of it
+                    raise CristaeError(
+                        f"The connection to {workers.told} was lost. See whether the Dask scheduler still "
+                        "runs, and start it again if it does not."
+                    ) from error
                 except Exception as error:
                     if not type(error).__module__.startswith("distributed"):
                         raise
@@ -184,7 +198,7 @@ def results_of[Unit, Result](
                     ) from error
         if not is_whole:
             deaths += 1
-            todo.extendleft(under_way.values())
+            todo.extendleft(reversed(under_way.values()))
             if deaths == _MOST_DEATHS:
                 raise CristaeError(
                     f"Processes ended {deaths} times without a word; perhaps the memory does not suffice for "
