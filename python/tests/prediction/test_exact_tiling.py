@@ -1,3 +1,4 @@
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cristae.prediction import (
     predict_objects,
     predicting,
 )
+from cristae.prediction.devices import MOST_VOXELS_ON_CPU
 from cristae.prediction.instances import InMemory
 from cristae.prediction.tiling import tiling
 from cristae.volumes import ArrayImage, VoxelSize
@@ -48,6 +50,16 @@ def test_the_label_image_does_not_depend_on_tile_size_or_grid_offset(
         assert np.array_equal(
             predicted(predictor, tissue, tile_shape_zyx=tile, grid_offset_zyx=offset), whole
         )
+
+
+@pytest.mark.parametrize("stride", [1, 4, 8])
+def test_the_tiles_of_a_cube_of_256_voxels_read_at_most_one_and_a_half_times_as_many(stride: int) -> None:
+    shape = (256, 256, 256)
+    cut = tiling(shape, (stride,) * 3, (8, 8, 8), most_voxels=MOST_VOXELS_ON_CPU)
+    read = sum(prod(tile.read_box.shape) for tile in cut.tiles)
+    written = sum(prod(tile.write_box.shape) for tile in cut.tiles)
+    assert written == prod(shape)
+    assert written < read <= 1.5 * prod(shape)
 
 
 def test_probabilities_differ_by_at_most_the_rounding_whatever_the_tile(
