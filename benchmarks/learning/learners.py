@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from splits import Split
 
@@ -64,8 +65,10 @@ class Asked:
 
     @property
     def budget(self) -> str:
-        """How long, in words."""
-        return f"{self.minutes:g} min" if self.steps is None else f"{self.steps} steps"
+        """How long, in words, and on which GPU."""
+        told = f"{self.minutes:g} min" if self.steps is None else f"{self.steps} steps"
+        on_gpu = self.learner == "cristae" and torch.cuda.is_available()
+        return f"{told} on {torch.cuda.get_device_name()}" if on_gpu else told
 
     @property
     def choices(self) -> str:

@@ -10,7 +10,6 @@ many steps, and nothing else is chosen.
 
 import argparse
 import math
-import os
 import platform
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 from splits import Split, read_split
 
 import cristae
+from cristae.networks.devices import choose_device, describe
 
 BRUSH = 7
 LENGTH = 120
@@ -95,7 +95,7 @@ def report(rows: Mapping[str, list[float]], plans: Mapping[str, list[str]], step
         f"With {name}:\n\n" + "\n".join(f"- {sentence}" for sentence in plan) for name, plan in plans.items()
     )
     day = datetime.now(UTC).date().isoformat()
-    place = f"{platform.machine()}, {os.cpu_count()} CPU cores, torch {torch.__version__}"
+    place = f"{platform.machine()}, torch {torch.__version__}, {describe(choose_device())}"
     return f"""# Sparse labels
 
 Written by `benchmarks/learning/sparse_labels.py` on {day} ({place}). Mitochondria in ssTEM sections, 50 x

@@ -7,8 +7,9 @@ made up. So a kind of GPU that nobody has tried is tried in a minute.
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,9 +86,14 @@ def try_device(name: str, tell: Callable[[str], None]) -> list[Finding]:
 
 def _tried(subject: _Subject, device: str, home: str, tell: Callable[[str], None]) -> Iterator[Finding]:
     image, labels = _made_up(subject)
-    tell(f"Training on {subject.name}: {STEPS} steps on {device}, and on the CPU ...")
-    own, seconds = _trained(subject, image, labels, device, home)
-    model = own if device == "cpu" else _trained(subject, image, labels, "cpu", home)[0]
+    tell(f"Training on {subject.name}: {STEPS} steps on the CPU, and on {device} ...")
+    model, seconds = _trained(subject, image, labels, "cpu", home)
+    own = model
+    if device != "cpu":
+        planned = model.record["plan"]["settings"]
+        # For a GPU the program plans more, with which the loss is another one.
+        same = {name: planned[name] for name in ("batch", "patch_zyx", "levels", "features")}
+        own, seconds = _trained(subject, image, labels, device, home, same)
     yield _training_found(subject, own, model, seconds)
     tell(f"Predicting {subject.name} on {device}, and on the CPU ...")
     yield _prediction_found(subject, image, model, device, home)
@@ -107,7 +113,12 @@ def _made_up(subject: _Subject) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def _trained(
-    subject: _Subject, image: NDArray[np.uint8], labels: NDArray[np.uint8], device: str, home: str
+    subject: _Subject,
+    image: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    device: str,
+    home: str,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple["ModelPackage", float]:
     """Return a model, trained for some steps in 32 bit, and the seconds that it took."""
     import cristae
@@ -116,9 +127,9 @@ def _trained(
     model = cristae.train(
         image,
         labels,
-        model="trial",
+        model=f"trial on {device.replace(':', ' ')}",
         steps=STEPS,
-        settings={"precision": "float32", "validation": "0"},
+        settings={"precision": "float32", "validation": "0", **settings},
         voxel_size_nm=subject.voxel_size_nm,
         device=device,
         home=home,

@@ -1,6 +1,7 @@
 """Which device computes, and how tensors lie best in its memory."""
 
 import functools
+import os
 import time
 from typing import NamedTuple
 
@@ -80,6 +81,11 @@ def memory_format(dims: int, device: torch.device) -> torch.memory_format:
     return torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
 
 
+def reading_threads(device: torch.device) -> int:
+    """Return how many threads should read for a device: one alone cannot feed a GPU."""
+    return max(1, min(4, (os.cpu_count() or 1) // 2)) if device.type == "cuda" else 1
+
+
 def ran_out_of_memory(error: BaseException) -> bool:
     """Tell whether the device's memory did not suffice (CUDA), or the allocator refused (CPU)."""
     if isinstance(error, torch.OutOfMemoryError):
@@ -99,8 +105,11 @@ def bfloat16_pays(dims: int, device: torch.device) -> bool:
         with torch.cuda.device(device):
             if not torch.cuda.is_bf16_supported(including_emulation=False):
                 return False
-        # As quick is good enough: it halves the memory.
-        return _time_by_float32(dims, device, _LARGE_ON_GPU, 5) < 1
+        # Which of its algorithms is the quickest is not looked for: that takes longer than the trial.
+        with torch.backends.cudnn.flags(benchmark=False):
+            _time_by_float32(dims, device, _LARGE_ON_GPU, 1)  # what is used first is loaded first
+            # As quick is good enough: it halves the memory.
+            return _time_by_float32(dims, device, _LARGE_ON_GPU, 3) < 1
     if _time_by_float32(dims, device, _SMALL, 2) > 3:
         return False
     return _time_by_float32(dims, device, _LARGE, 5) < 0.85

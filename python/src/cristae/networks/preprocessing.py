@@ -11,6 +11,7 @@ tile lies.
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -221,9 +222,12 @@ class Frame:
         prepared = self._read_normalised(self._with_context(box_zyx))
         if self.preprocessing.dims == 3:
             return prepared[None]
-        sections = box_zyx.shape[0]
-        windows = [prepared[:, offset : offset + sections] for offset in range(2 * context + 1)]
-        return np.ascontiguousarray(np.concatenate(windows).swapaxes(0, 1))
+        channels, sections = len(prepared), box_zyx.shape[0]
+        seen = np.empty((sections, channels * (2 * context + 1), *prepared.shape[2:]), np.float32)
+        for offset in range(2 * context + 1):
+            own = seen[:, offset * channels : (offset + 1) * channels]
+            own[...] = prepared[:, offset : offset + sections].swapaxes(0, 1)
+        return seen
 
     def doubt(self) -> str | None:
         """Return a sentence if the grey values are quite unlike those of the training data, else None."""
@@ -263,12 +267,18 @@ class Frame:
         """Return (c, z, y, x) of a box that may reach beyond the image, normalised and reduced."""
         raw, sections = read_mirrored(self.image, box_zyx)
         mean, std = self._statistics_of(sections)
-        values = raw.astype(np.float32)
+        factors = self.preprocessing.downsample_zyx
+        if raw.dtype.kind == "f" or (factors[0] > 1 and mean.shape[1] > 1):
+            values = np.subtract(raw, mean, dtype=np.float32)
+            values /= std
+            np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)  # the mean grey value
+            np.clip(values, -_LIMIT, _LIMIT, out=values)
+            return mean_pooled(values, factors)
+        # The same for whole numbers, several times as fast: fewer passes, and over fewer and shorter numbers.
+        values = mean_pooled(_cut(raw, mean, std), factors)
         values -= mean
         values /= std
-        np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)  # the mean grey value
-        np.clip(values, -_LIMIT, _LIMIT, out=values)
-        return mean_pooled(values, self.preprocessing.downsample_zyx)
+        return values
 
     def _statistics_of(self, sections: NDArray[np.intp]) -> tuple[Float32, Float32]:
         """Return mean and deviation for these sections, ready to broadcast against (c, z, y, x)."""
@@ -346,14 +356,40 @@ def mirrored(start: int, stop: int, length: int) -> NDArray[np.intp]:
     return np.minimum(index, period - index)
 
 
-def mean_pooled(values: Float32, factors_zyx: Sequence[int]) -> Float32:
-    """Average blocks of ``factors_zyx`` voxels of (c, z, y, x), whose axes are multiples of them."""
+def _cut(raw: NDArray[Any], mean: Float32, std: Float32) -> NDArray[Any]:
+    """Cut whole numbers at the last grey values within the limit; nothing is done where none lie beyond."""
+    ends = np.iinfo(raw.dtype)
+    least = np.ceil(mean.astype(np.float64) - _LIMIT * std).clip(ends.min, ends.max)
+    most = np.floor(mean.astype(np.float64) + _LIMIT * std).clip(ends.min, ends.max)
+    if (least == ends.min).all() and (most == ends.max).all():
+        return raw
+    return raw.clip(least.astype(raw.dtype), most.astype(raw.dtype))
+
+
+def mean_pooled(values: NDArray[Any], factors_zyx: Sequence[int]) -> Float32:
+    """Average blocks of ``factors_zyx`` voxels of (c, z, y, x), whose axes are multiples of them.
+
+    Examples
+    --------
+    >>> mean_pooled(np.array([[[[1, 2, 3, 4]]]], np.uint8), (1, 1, 2)).tolist()
+    [[[[1.5, 3.5]]]]
+    """
+    kind, number = values.dtype, prod(factors_zyx)
+    # Whole numbers are added as such: in 16 bit as long as the sum cannot be larger.
+    sums = {"u1": np.uint16 if number <= 257 else np.uint32, "u2": np.uint32}.get(kind.str[1:], np.float32)
     for axis, factor in enumerate(factors_zyx, start=1):
         if factor > 1:
-            shape = values.shape
-            split = values.reshape(*shape[:axis], shape[axis] // factor, factor, *shape[axis + 1 :])
-            values = split.mean(axis=axis + 1, dtype=np.float32)
-    return values
+            slices = [
+                values[(slice(None),) * axis + (slice(first, None, factor),)] for first in range(factor)
+            ]
+            total = np.add(slices[0], slices[1], dtype=sums)
+            for further in slices[2:]:
+                total += further
+            values = total
+    pooled = values.astype(np.float32)
+    if number > 1:
+        pooled /= number
+    return pooled
 
 
 def _triple(values: Any) -> Triple:

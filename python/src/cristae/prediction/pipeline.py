@@ -19,11 +19,12 @@ def run_pipeline[Unit, Read, Result](
     write: Callable[[Unit, Result], None],
     should_stop: Callable[[], bool] = lambda: False,
     depth: int = DEPTH,
+    readers: int = 1,
 ) -> None:
     """Carry every unit through ``read``, ``compute`` and ``write``, in order, the three side by side.
 
-    ``read`` and ``write`` run on one thread each, ``compute`` on the caller's. At most ``depth`` units are
-    read ahead and ``depth`` wait to be written.
+    ``read`` and ``write`` run on threads of their own, ``compute`` on the caller's. At most ``depth`` units,
+    or as many as there are readers, are read ahead, and ``depth`` wait to be written.
 
     Parameters
     ----------
@@ -33,6 +34,10 @@ def run_pipeline[Unit, Read, Result](
         The three stages.
     should_stop
         Asked before every unit.
+    depth
+        How many units may wait.
+    readers
+        How many threads read.
 
     Raises
     ------
@@ -53,10 +58,10 @@ def run_pipeline[Unit, Read, Result](
     ahead: deque[tuple[Unit, Future[Read]]] = deque()
     behind: deque[Future[None]] = deque()
 
-    with ThreadPoolExecutor(1, "read-ahead") as reader, ThreadPoolExecutor(1, "write-behind") as writer:
+    with ThreadPoolExecutor(readers, "read-ahead") as reader, ThreadPoolExecutor(1, "write-behind") as writer:
 
         def read_ahead() -> None:
-            while len(ahead) < depth:
+            while len(ahead) < max(depth, readers):
                 for unit in waiting:
                     ahead.append((unit, reader.submit(read, unit)))
                     break

@@ -14,8 +14,8 @@ from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
 from cristae.models.alike import Combine
 from cristae.networks import broken_in, broken_told
-from cristae.networks.devices import describe
-from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
+from cristae.networks.devices import describe, reading_threads
+from cristae.prediction.devices import reading_of, smaller_until_it_fits, voxels_at_once
 from cristae.prediction.empty import EmptyTiles
 from cristae.prediction.engines import can_go_on
 from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
@@ -278,7 +278,14 @@ def predict_tiles(
                     f"interruption."
                 )
             )
-        run_pipeline(todo, read=run.read, compute=run.compute, write=run.write, should_stop=should_stop)
+        run_pipeline(
+            todo,
+            read=run.read,
+            compute=run.compute,
+            write=run.write,
+            should_stop=should_stop,
+            readers=reading_threads(predictor.device),
+        )
     if run.outside:
         on_event(Note(f"{run.outside} of {len(cut.tiles)} tiles lie outside of the mask: not computed."))
     if run.empty.spared:
@@ -311,6 +318,7 @@ def _fitting_tiling(
             tile_shape_zyx=tile_shape_zyx,
             grid_offset_zyx=grid_offset_zyx,
             part_zyx=part,
+            reading=reading_of(frame.preprocessing, predictor.device),
         )
         if predictor.device.type == "cuda":
             _try_out(predictor, cut.tile_zyx)

@@ -153,15 +153,12 @@ class Predictor:
             What ``Frame.read`` gives: (z, c, y, x) for sections, (1, c, z, y, x) for volumes.
         """
         with torch.inference_mode():
-            given = torch.from_numpy(prepared)
-            if self.device.type == "cuda":
-                given = given.pin_memory().to(self.device, non_blocking=True)
+            given = torch.from_numpy(prepared).to(self.device)
             # A tile ends on the network's grid on both sides, so that its mirror image lies on it too.
-            answers = [
-                self.engine(given.flip(axes)).flip(axes) for axes in (_FLIPS if self.flips else _FLIPS[:1])
-            ]
-            logits: Tensor = answers[0] if len(answers) == 1 else torch.stack(answers).mean(dim=0)
-            return logits
+            if not self.flips:
+                return self.engine(given)
+            answers = [self.engine(given.flip(axes)).flip(axes) for axes in _FLIPS]
+            return torch.stack(answers).mean(dim=0)
 
     def settle(
         self, read: Callable[[], NDArray[np.float32]], tiles: int, begun_with: str | None = None
@@ -243,11 +240,29 @@ def _classes(logits: Tensor, kind: Kind) -> Tensor:
     ([128, 255, 128, 0], [255, 0])
     """
     if kind == "labels":
-        return logits.argmax(dim=0, keepdim=True).to(torch.uint8)
+        return _largest(logits)[None]
     if kind == "probabilities":
         return _bytes(torch.softmax(logits.float(), dim=0))
     logs = torch.log_softmax(logits.float(), dim=0)
     return _bytes(-(logs.exp() * logs).sum(dim=0, keepdim=True) / log(len(logits)))
+
+
+def _largest(logits: Tensor) -> Tensor:
+    """Return which class of (c, z, y, x) is the largest, the first of several, as bytes.
+
+    On CPUs this is some ten times as quick as torch's own.
+
+    Examples
+    --------
+    >>> _largest(torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.5], [0.0, 0.0, 2.0]]).view(3, 1, 1, 3)).tolist()
+    [[[0, 0, 2]]]
+    """
+    largest = logits[0]
+    number = torch.zeros(largest.shape, dtype=torch.uint8, device=logits.device)
+    for place in range(1, len(logits)):
+        number.masked_fill_(logits[place] > largest, place)
+        largest = torch.maximum(largest, logits[place])
+    return number
 
 
 def _masks(logits: Tensor, kind: Kind) -> Tensor:

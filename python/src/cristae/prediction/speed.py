@@ -7,8 +7,9 @@ from statistics import median
 import numpy as np
 import torch
 
+from cristae.geometry import Box
 from cristae.networks import Frame
-from cristae.prediction.devices import voxels_at_once
+from cristae.prediction.devices import reading_of, voxels_at_once
 from cristae.prediction.predictor import Predictor
 from cristae.prediction.tiling import Triple, tiling
 
@@ -57,7 +58,13 @@ def tile_speed(predictor: Predictor, frame: Frame, shape_zyx: Triple, share: flo
     device = predictor.device
     most = voxels_at_once(predictor.config, device) * int(np.prod(predictor.preprocessing.downsample_zyx))
     halo = frame.halo_zyx(predictor.halo_zyx)
-    tile_zyx = tiling(shape_zyx, frame.step_zyx, halo, most_voxels=int(share * most)).tile_zyx
+    tile_zyx = tiling(
+        shape_zyx,
+        frame.step_zyx,
+        halo,
+        most_voxels=int(share * most),
+        reading=reading_of(frame.preprocessing, device),
+    ).tile_zyx
     blank = predictor.blank(tile_zyx)
     is_gpu = device.type == "cuda"
     if is_gpu:
@@ -65,7 +72,7 @@ def tile_speed(predictor: Predictor, frame: Frame, shape_zyx: Triple, share: flo
     seconds = []
     for _ in range(1 + _ROUNDS):  # the first call is slower
         start = time.perf_counter()
-        predictor.forward(blank).argmax(dim=1).cpu()
+        predictor.predict(blank, "labels", Box.of_shape(tile_zyx))
         seconds.append(time.perf_counter() - start)
     memory = torch.cuda.max_memory_allocated(device) if is_gpu else None
     return TileSpeed(tile_zyx, float(np.prod(tile_zyx)) / median(seconds[1:]), memory)

@@ -17,8 +17,27 @@ from cristae.errors import InvalidInput
 from cristae.geometry import Box, Tile, tiles
 
 Triple = tuple[int, int, int]
+_BESIDE = 4
+"""Sections that a tile unpacks or packs in vain: stored blocks are some sections deep."""
+
 type Integers = NDArray[np.int64]
 type Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading a tile takes beside computing it.
+
+    Parameters
+    ----------
+    share
+        Time to read and prepare a voxel, as a part of the time to compute it.
+    more_sections
+        That are read for each tile of sections and not computed: the neighbours which it sees.
+    """
+
+    share: float = 0.0
+    more_sections: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +72,7 @@ def tiling(
     tile_shape_zyx: Sequence[int] | None = None,
     grid_offset_zyx: Sequence[int] = (0, 0, 0),
     part_zyx: Box | None = None,
+    reading: Reading = Reading(),
 ) -> Tiling:
     """Cut a volume, or a part of it, into tiles of one shape.
 
@@ -73,6 +93,8 @@ def tiling(
         Moves the cuts by so many voxels, rounded down to whole cells.
     part_zyx
         Only this part is written; tiles read what they need around it.
+    reading
+        What reading takes, which a tile that is chosen here takes into account.
 
     Examples
     --------
@@ -91,7 +113,7 @@ def tiling(
         min(n, ceil(stop / cell) + h) - f for (stop, cell, h, n), f in zip(ends, first, strict=True)
     )
     if tile_shape_zyx is None:
-        tile = least_waste(length, halo, most_voxels // prod(cell_zyx))
+        tile = least_waste(length, halo, most_voxels // prod(cell_zyx), reading)
     else:
         wanted = zip(_cells(tile_shape_zyx, cell_zyx), halo, length, strict=True)
         tile = _triple(min(max(side, 2 * margin + 1), whole) for side, margin, whole in wanted)
@@ -109,11 +131,16 @@ def tiling(
     )
 
 
-def least_waste(length: Sequence[int], halo: Sequence[int], most: int) -> Triple:
-    """Return the tile shape of at most `most` cells with which the fewest cells are read in all.
+def least_waste(
+    length: Sequence[int],
+    halo: Sequence[int],
+    most: int,
+    reading: Reading = Reading(),
+) -> Triple:
+    """Return the tile shape of at most `most` cells with which the fewest cells are computed in all.
 
-    The smallest shape that the halo allows is
-    returned if even that one has more than `most` cells.
+    What is read beside them counts by what it takes. The smallest shape that the halo allows is returned if
+    even that one has more than `most` cells.
 
     Examples
     --------
@@ -126,7 +153,8 @@ def least_waste(length: Sequence[int], halo: Sequence[int], most: int) -> Triple
     cells = _product(sides)
     # A tile costs a little by itself, whatever its size, so that of two equal ones the one with fewer tiles
     # wins.
-    cost = np.where(cells <= most, _product(counts) * (cells + 1.0), np.inf)
+    read = cells + _product((np.full_like(sides[0], _BESIDE + reading.more_sections), *sides[1:]))
+    cost = np.where(cells <= most, _product(counts) * (cells + 1.0 + reading.share * read), np.inf)
     if not np.isfinite(cost).any():
         return _triple(int(axis.min()) for axis in sides)
     best = np.unravel_index(int(cost.argmin()), cost.shape)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cristae.geometry import Box
 from cristae.networks import Frame, NetworkConfig, Preprocessing, total_stride
+from cristae.networks.devices import reading_threads
 from cristae.networks.memory import available_bytes
 from cristae.training.regions import Region
 from cristae.training.sampling import Place, validation_boxes
@@ -26,6 +27,8 @@ class Sampler(Protocol):
     def draw(self, step: int, count: int) -> list[Place]:
         """Return the places of the patches of a step, counted from 1."""
 
+
+_CPU = torch.device("cpu")
 
 type Arrays = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
@@ -61,11 +64,18 @@ class PatchReader:
 
 
 def training_batches(
-    reader: PatchReader, sampler: Sampler, batch: int, first_step: int, share: Share = WHOLE
+    reader: PatchReader,
+    sampler: Sampler,
+    batch: int,
+    first_step: int,
+    share: Share = WHOLE,
+    *,
+    device: torch.device = _CPU,
 ) -> Generator[tuple[int, Tensor, Tensor]]:
     """Yield step, input and targets for ever, from a step on; the next batch is read ahead.
 
-    Of a share, `batch` is how many patches it has: the places of all are drawn, and its own are read.
+    Of a share, `batch` is how many patches it has: the places of all are drawn, and its own are read. For a
+    GPU, which takes some milliseconds for a step, several threads read.
 
     Raises
     ------
@@ -78,20 +88,24 @@ def training_batches(
     def drawn(step: int) -> list[Place]:
         return sampler.draw(step, share.parts * batch)[share.own(batch)]
 
-    def prepared(places: Sequence[Place]) -> Arrays:
-        patches = []
-        for place in places:
-            stop = tuple(s + p for s, p in zip(place.start_zyx, sampler.patch_zyx, strict=True))
-            patches.append(reader.read(place.region, Box(place.start_zyx, stop)))
-        inputs, targets = zip(*patches, strict=True)
-        return np.concatenate(inputs), np.concatenate(targets)
+    def patch(place: Place) -> Arrays:
+        stop = tuple(s + p for s, p in zip(place.start_zyx, sampler.patch_zyx, strict=True))
+        return reader.read(place.region, Box(place.start_zyx, stop))
 
-    with ThreadPoolExecutor(1, "batches") as pool:
+    def prepared(places: Sequence[Place]) -> tuple[Tensor, Tensor]:
+        inputs, targets = zip(*readers.map(patch, places), strict=True)
+        batch = torch.from_numpy(np.concatenate(inputs)), torch.from_numpy(np.concatenate(targets))
+        return (batch[0].pin_memory(), batch[1].pin_memory()) if device.type == "cuda" else batch
+
+    with (
+        ThreadPoolExecutor(reading_threads(device), "patches") as readers,
+        ThreadPoolExecutor(1, "batches") as pool,
+    ):
         step, coming = first_step, pool.submit(prepared, drawn(first_step))
         while True:
             inputs, targets = coming.result()
             coming = pool.submit(prepared, drawn(step + 1))
-            yield step, torch.from_numpy(inputs), torch.from_numpy(targets)
+            yield step, inputs, targets
             step += 1
 
 

@@ -154,7 +154,8 @@ class Pretraining:
     def _batches(self, batch: int) -> Generator[tuple[int, Tensor, Tensor]]:
         reader = UnlabelledReader(self.patches.regions, self.plan.preprocessing, self.plan.network)
         sampler = UnlabelledSampler(self.patches.regions, self.plan.choices.patch_zyx, self._seed)
-        return training_batches(reader, sampler, batch, self._schedule.step + 1, self.team.share)
+        first = self._schedule.step + 1
+        return training_batches(reader, sampler, batch, first, self.team.share, device=self.device)
 
     def _try_step(self, batch: int) -> None:
         batches = self._batches(batch)

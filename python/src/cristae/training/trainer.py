@@ -172,7 +172,14 @@ class Trainer:
     def batches(self) -> Generator[tuple[int, Tensor, Tensor]]:
         """Yield the next step's number, input and targets for ever; close it behind the last one."""
         patches, first = self.patches, self.schedule.step + 1
-        return training_batches(patches.reader, patches.sampler, self.batch, first, self.team.share)
+        return training_batches(
+            patches.reader,
+            patches.sampler,
+            self.batch,
+            first,
+            self.team.share,
+            device=self.device,
+        )
 
     def advance(self, batches: Iterator[tuple[int, Tensor, Tensor]]) -> Tensor:
         """Take the next step, and return its loss."""

@@ -140,12 +140,14 @@ class PseudoLabels:
         weights
             The averaged weights, on the device where the patches are wanted.
         """
+        device = next(iter(weights.values())).device
         if self._coming is None or self._next != (step, batch):
             self.close()
-            self._coming = training_batches(self._reader, self._sampler, batch, step, self._share)
+            self._coming = training_batches(
+                self._reader, self._sampler, batch, step, self._share, device=device
+            )
         _, x, kinds = next(self._coming)
         self._next = (step + 1, batch)
-        device = next(iter(weights.values())).device
         x, kinds = x.to(device), kinds.to(device)
         with torch.no_grad():
             self._teacher.load_state_dict(dict(weights))

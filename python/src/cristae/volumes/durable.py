@@ -11,8 +11,9 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Buffer, Iterator
+from collections.abc import Buffer, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
 from pathlib import Path
 
 from cristae.errors import AlreadyExists, CorruptData, DiskFull
@@ -21,6 +22,7 @@ from cristae.settings import size
 FREE_BYTES_FLOOR = 2 * 1024**3
 FREE_FRACTION_FLOOR = 0.05
 _FSYNC_THREADS = 8
+_FSYNC_AT_ONCE = 64 * _FSYNC_THREADS
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What the system says to a user who may not write at a place."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -207,13 +209,31 @@ def fsync_folder(path: Path | str) -> None:
             os.close(descriptor)
 
 
+def fsync_all(files: Iterable[Path | str], folders: Iterable[Path | str]) -> None:
+    """Wait until the bytes of files, but of those that are gone, and the names in folders are on the disk.
+
+    Many at once: the disk then takes little longer for them than for one.
+    """
+
+    def fsync_what_is_there(path: Path | str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            fsync_file(path)
+
+    with ThreadPoolExecutor(_FSYNC_THREADS) as pool:
+        for some_files in batched(files, _FSYNC_AT_ONCE):
+            for _ in pool.map(fsync_what_is_there, some_files):
+                pass  # Taking the results raises the first failure.
+        for some_folders in batched(folders, _FSYNC_AT_ONCE):
+            for _ in pool.map(fsync_folder, some_folders):
+                pass
+
+
 def fsync_tree(folder: Path) -> None:
     """Wait until everything below a folder, and the folder, is on the disk."""
-    with ThreadPoolExecutor(_FSYNC_THREADS) as pool:
-        for parent, _, names in os.walk(folder, topdown=False):
-            for _ in pool.map(fsync_file, [os.path.join(parent, name) for name in names]):  # noqa: PTH118
-                pass  # Taking the results raises the first failure.
-            fsync_folder(parent)
+    fsync_all(
+        (os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names),  # noqa: PTH118
+        (parent for parent, _, _ in os.walk(folder)),
+    )
 
 
 def replace_folder_durably(staged: Path, final: Path) -> None:

@@ -1,6 +1,10 @@
 """The coarser levels of an OME-Zarr image, made of the finest one when it is finished."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import batched
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -13,6 +17,7 @@ from cristae.volumes.durable import write_file
 from cristae.volumes.image import Voxels
 from cristae.volumes.levels import Triple, levels_of
 from cristae.volumes.ome import array_document
+from cristae.volumes.sealing import THREADS
 from cristae.volumes.stored import ChunkFiles
 
 
@@ -30,18 +35,23 @@ def write_pyramid(files: ChunkFiles, *, is_labels: bool) -> int:
     for number, level in enumerate(levels, 1):
         finer = zarr.open_array(files.folder / str(number - 1), mode="r")
         coarser = ChunkFiles(files.folder, level.spec, ChunkFormat.ZSTD, str(number))
-        for index in range(coarser.blocks.count):
-            box = coarser.blocks.box(index)
-            voxels = np.asarray(
-                finer[_finer(box, level.factor_zyx).clipped(Box.of_shape(finer.shape)).slices]
-            )
-            block = reduced(voxels, level.factor_zyx, is_labels=is_labels)
-            path = Path(coarser.path(index))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, *chunks.encode(level.spec, block, ChunkFormat.ZSTD))
+        write = partial(_write_block, finer, coarser, level.factor_zyx, is_labels)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for indices in batched(range(coarser.blocks.count), THREADS):
+                list(pool.map(write, indices))
         document = array_document(level.spec, ChunkFormat.ZSTD)
         write_file(files.folder / str(number) / "zarr.json", document)
     return 1 + len(levels)
+
+
+def _write_block(
+    finer: zarr.Array[Any], coarser: ChunkFiles, factor_zyx: Triple, is_labels: bool, index: int
+) -> None:
+    wanted = _finer(coarser.blocks.box(index), factor_zyx).clipped(Box.of_shape(finer.shape))
+    block = reduced(np.asarray(finer[wanted.slices]), factor_zyx, is_labels=is_labels)
+    path = Path(coarser.path(index))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, *chunks.encode(coarser.spec, block, ChunkFormat.ZSTD))
 
 
 def reduced(voxels: Voxels, factor_zyx: Triple, *, is_labels: bool) -> Voxels:
@@ -80,6 +90,9 @@ def reduced(voxels: Voxels, factor_zyx: Triple, *, is_labels: bool) -> Voxels:
 
 def _most_frequent(members: NDArray[np.integer]) -> Voxels:
     """Return the most frequent value along the last axis; of several the first."""
+    first = members[..., 0]
+    if (members == first[..., None]).all():  # as in most blocks of labels
+        return first
     counts = np.stack(
         [
             (members == members[..., one, None]).sum(axis=-1, dtype=np.uint8)

@@ -21,8 +21,8 @@ from cristae.volumes.stored import ChunkFiles
 
 type Pyramid = Literal["image", "labels"]
 
-_THREADS = min(8, os.cpu_count() or 1)
-_BLOCKS_AT_ONCE = 8 * _THREADS
+THREADS = min(8, os.cpu_count() or 1)
+_BLOCKS_AT_ONCE = 8 * THREADS
 
 
 class DamagedBlock(CorruptData):
@@ -52,7 +52,7 @@ def digest_of(files: ChunkFiles) -> tuple[str, int]:
 
     def block_digests() -> Iterator[bytes]:
         nonlocal stored_bytes
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             for indices in batched(range(files.blocks.count), _BLOCKS_AT_ONCE):
                 for digest, size in pool.map(look, indices):
                     stored_bytes += size

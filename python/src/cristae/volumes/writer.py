@@ -15,6 +15,7 @@ from cristae.volumes import chunks
 from cristae.volumes.chunks import ChunkFormat
 from cristae.volumes.durable import (
     check_free_space,
+    fsync_all,
     fsync_file,
     fsync_folder,
     full_disk_told,
@@ -171,13 +172,11 @@ class VolumeWriter:
 
     def sync(self) -> None:
         """Wait until what was written is safe against a power cut: only then may a note call it done."""
+        # A part whose block is complete by now is gone.
         written = set(self._unsynced)
+        folders = {parent for path in written for parent in path.relative_to(self._volume).parents}
         with full_disk_told():
-            for path in written:
-                with contextlib.suppress(FileNotFoundError):  # a part whose block is complete by now
-                    fsync_file(path)
-            for folder in {parent for path in written for parent in path.relative_to(self._volume).parents}:
-                fsync_folder(self._volume / folder)
+            fsync_all(written, (self._volume / folder for folder in folders))
         self._unsynced -= written
 
     def seal(self, on_digest: Callable[[str], None] = lambda digest: None) -> StoredVolume:
