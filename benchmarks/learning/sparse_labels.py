@@ -101,8 +101,8 @@ def report(rows: Mapping[str, list[float]], plans: Mapping[str, list[str]], step
 Written by `benchmarks/learning/sparse_labels.py` on {day}
 ({place}).
 Mitochondria in ssTEM sections, 50 x 4.6 x 4.6 nm (Gerhard et al. 2013), trained on sections 0-7, scored on
-10-11 at full resolution, {steps} steps each. Strokes of a brush {BRUSH} pixels wide cover {SHARE:.0%} of the voxels of each class; the rest is
-unknown.
+10-11 at full resolution, {steps} steps each. Strokes of a brush {BRUSH} pixels wide cover {SHARE:.0%}
+of the voxels of each class; the rest is unknown.
 
 | annotated | IoU of each seed | mean | of all labels | goal |
 |---|---|---|---|---|
