@@ -146,7 +146,7 @@ class Previewer:
         self._waiting = 0
         self._process: PreviewProcess | None = None
         self._made_for: object = None
-        self._makes_room = False
+        self._makes_room = self._is_closed = False
         self._idle: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._thread = ThreadPoolExecutor(1, "previews")
@@ -214,8 +214,11 @@ class Previewer:
         look.has_turn = True
         try:
             self._stay()
+            if self._makes_room:
+                await self._end()
+                self._makes_room = False
             process = await self._started(state)
-            if look.dropped.done():
+            if look.dropped.done() or self._is_closed:
                 raise Cancelled(_OVERTAKEN)
             patience_s = self._limits.preview_patience_s
             answer: Answer = await self._run(process.ask, look.question, look.voxels, patience_s)
@@ -252,13 +255,13 @@ class Previewer:
                 await self._end()
 
     def _stay(self) -> None:
-        """Do not end the process, since somebody looks."""
-        self._makes_room = False
+        """Do not end the process for idleness, since somebody looks."""
         if self._idle is not None:
             self._idle.cancel()
 
     async def close(self) -> None:
         """End the process, whatever it does."""
+        self._is_closed = True
         for look in list(self._newest.values()):
             self._drop(look)
         if self._process is not None:

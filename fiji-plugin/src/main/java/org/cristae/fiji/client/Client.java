@@ -18,6 +18,7 @@ import org.cristae.v1.GetServerRequest;
 import org.cristae.v1.GetServerResponse;
 import org.cristae.v1.JobsGrpc;
 import org.cristae.v1.ModelsGrpc;
+import org.cristae.v1.PreviewsGrpc;
 import org.cristae.v1.ServerGrpc;
 import org.cristae.v1.VolumesGrpc;
 
@@ -33,7 +34,11 @@ public final class Client implements AutoCloseable {
   public static final int API_VERSION = 1;
 
   static final int DEADLINE_S = 30;
-  private static final int MAX_MESSAGE_BYTES = 8 << 20;
+
+  /** The server itself ends a preview that takes too long; the first one waits for a process. */
+  private static final int PREVIEW_DEADLINE_S = 150;
+
+  private static final int MAX_MESSAGE_BYTES = 20 << 20;
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
@@ -226,6 +231,11 @@ public final class Client implements AutoCloseable {
 
   ModelsGrpc.ModelsBlockingStub models() {
     return ModelsGrpc.newBlockingStub(channel).withDeadlineAfter(DEADLINE_S, TimeUnit.SECONDS);
+  }
+
+  PreviewsGrpc.PreviewsBlockingStub previews() {
+    return PreviewsGrpc.newBlockingStub(channel)
+        .withDeadlineAfter(PREVIEW_DEADLINE_S, TimeUnit.SECONDS);
   }
 
   VolumesGrpc.VolumesBlockingStub volumes() {

@@ -6,6 +6,7 @@ import ij.Macro;
 import ij.macro.Interpreter;
 import ij.plugin.PlugIn;
 import ij.plugin.frame.Recorder;
+import java.util.function.Consumer;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.ui.Choices;
@@ -75,18 +76,28 @@ abstract class Command implements PlugIn {
   }
 
   /** Makes work of choices, or refuses them. */
-  interface Preparation {
-    Work prepare(Choices choices) throws CristaeException;
+  interface Preparation<W extends Work> {
+    W prepare(Choices choices) throws CristaeException;
   }
 
-  /** Asks the person, and begins what was chosen. A choice that cannot be is asked for again. */
-  static void ask(Dialog dialog, Preparation preparation) throws CristaeException {
+  /** Asks the person, and begins what was chosen in the window of a job. */
+  static void ask(Dialog dialog, Preparation<Work> preparation) throws CristaeException {
+    ask(dialog, preparation, JobWindow::start);
+  }
+
+  /**
+   * Asks the person, and begins what was chosen. A choice that cannot be is asked for again.
+   *
+   * @param window begins the work in a window of its own; a macro waits for the end instead
+   */
+  static <W extends Work> void ask(Dialog dialog, Preparation<W> preparation, Consumer<W> window)
+      throws CristaeException {
     while (true) {
       Choices choices = dialog.ask();
       if (choices == null) {
         throw dismissed();
       }
-      Work work;
+      W work;
       try {
         work = preparation.prepare(choices);
       } catch (CristaeException e) {
@@ -97,7 +108,11 @@ abstract class Command implements PlugIn {
         continue; // the dialog remembers what was chosen
       }
       choices.record();
-      begin(work);
+      if (IJ.isMacro()) {
+        runToEnd(work);
+      } else {
+        window.accept(work);
+      }
       return;
     }
   }
@@ -105,15 +120,6 @@ abstract class Command implements PlugIn {
   /** What a dialog that was cancelled is: nothing is recorded, and a macro that opened it ends. */
   static CristaeException dismissed() {
     return new CristaeException(ErrorCode.ERROR_CODE_CANCELLED, "Cancelled.");
-  }
-
-  /** Begins what was chosen in a dialog: in a window of its own, but a macro waits for the end. */
-  static void begin(Work work) throws CristaeException {
-    if (IJ.isMacro()) {
-      runToEnd(work);
-    } else {
-      JobWindow.start(work);
-    }
   }
 
   /** The text in lines of about 80 characters. */

@@ -208,7 +208,8 @@ public final class ImageVolume implements BlockSource {
     slabChannel = -1;
   }
 
-  private static void copyRow(Object plane, int start, int count, ByteBuffer out) {
+  /** Puts some values of a plane into bytes, little-endian as they are sent. */
+  static void copyRow(Object plane, int start, int count, ByteBuffer out) {
     if (plane instanceof byte[]) {
       out.put((byte[]) plane, start, count);
     } else if (plane instanceof short[]) {
@@ -234,6 +235,11 @@ public final class ImageVolume implements BlockSource {
     }
     slabChannel = block.c;
     slabSection = block.z;
+  }
+
+  /** The values of a channel of a section, row by row, in an array of the type that is sent. */
+  Object plane(int channel, int section) throws CristaeException {
+    return plane(order.plane(channel, section));
   }
 
   private Object plane(int number) throws CristaeException {

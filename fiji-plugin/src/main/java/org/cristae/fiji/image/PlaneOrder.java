@@ -95,6 +95,15 @@ public final class PlaneOrder {
     return plane > 0 ? sectionOfPlane(plane) : sectionOf(points, current);
   }
 
+  /** Has a ROI of an overlay shown on a section, from 0, in all channels. */
+  public void place(Roi roi, int section) {
+    if (channels == 1 && frames == 1) {
+      roi.setPosition(section + 1);
+    } else {
+      roi.setPosition(0, frames > 1 ? 1 : section + 1, frames > 1 ? section + 1 : 1);
+    }
+  }
+
   /** The same sections with another number of channels. */
   public PlaneOrder withChannels(int count) {
     return new PlaneOrder(count, slices, frames);

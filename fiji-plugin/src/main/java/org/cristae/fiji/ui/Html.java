@@ -34,6 +34,12 @@ final class Html {
     return this;
   }
 
+  /** Goes on with a small square in a colour 0xRRGGBB. */
+  Html square(int rgb) {
+    html.append(String.format("<span style='color:#%06x'>&#9632;</span>", rgb & 0xffffff));
+    return this;
+  }
+
   /** Goes on in a new line. */
   Html line() {
     html.append("<br>");

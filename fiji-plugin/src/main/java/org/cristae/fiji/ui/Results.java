@@ -80,7 +80,8 @@ public final class Results {
     } else if (isLabels && image.getNChannels() == 1) {
       ClassColors.apply(image, isObjects ? new ArrayList<>() : classes, maximum);
     } // else how sure: grey from 0 to 255
-    describe(image, job, output, classes);
+    describe(image, model, output.getOutput(), classes);
+    image.setProp("cristae.job", job.getJobId());
     return image;
   }
 
@@ -117,7 +118,8 @@ public final class Results {
           spec.getRegion(),
           source == null ? openSource(client, job, seen) : source);
     }
-    describe(image, job, job.getResult().getOutputs(0), new ArrayList<>());
+    describe(image, spec.getModelName(), ActivationMaps.OUTPUT, new ArrayList<>());
+    image.setProp("cristae.job", job.getJobId());
     image.setProp(LAYER, spec.getLayer());
     return image;
   }
@@ -156,11 +158,9 @@ public final class Results {
   }
 
   /** Writes into the image, and so into its TIFF, where it comes from. */
-  private static void describe(
-      ImagePlus image, Job job, OutputVolume output, List<LabelClass> classes) {
-    image.setProp("cristae.model", job.getPrediction().getModelName());
-    image.setProp("cristae.output", output.getOutput());
-    image.setProp("cristae.job", job.getJobId());
+  static void describe(ImagePlus image, String model, String output, List<LabelClass> classes) {
+    image.setProp("cristae.model", model);
+    image.setProp("cristae.output", output);
     List<String> names = new ArrayList<>();
     for (LabelClass label : classes) {
       names.add(label.getValue() + "=" + label.getName());

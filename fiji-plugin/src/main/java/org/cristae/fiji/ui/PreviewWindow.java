@@ -1,0 +1,270 @@
+package org.cristae.fiji.ui;
+
+import ij.ImageListener;
+import ij.ImagePlus;
+import ij.gui.ImageRoi;
+import ij.gui.Overlay;
+import ij.gui.Roi;
+import ij.gui.RoiListener;
+import java.awt.BorderLayout;
+import java.util.Locale;
+import javax.swing.JFrame;
+import javax.swing.JLabel;
+import javax.swing.JPanel;
+import javax.swing.JSlider;
+import javax.swing.SwingUtilities;
+import javax.swing.WindowConstants;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Progress;
+import org.cristae.fiji.image.PlaneOrder;
+import org.cristae.fiji.labels.PreviewColors;
+import org.cristae.v1.Box;
+import org.cristae.v1.ErrorCode;
+import org.cristae.v1.LabelClass;
+import org.cristae.v1.PreviewedPart;
+
+/**
+ * A preview that lies over the slice that an image shows, and follows slice and selection; the
+ * image itself is not changed. A small window says what is seen; closing it takes the preview away.
+ */
+public final class PreviewWindow implements ImageListener, RoiListener {
+  /** The name of the preview in the overlay of the image. */
+  public static final String NAME = "cristae-preview";
+
+  /** Somebody who scrolls is not at the goal yet. */
+  private static final int PAUSE_MS = 60;
+
+  private static final int HALF = 50;
+
+  private final SlicePreview preview;
+  private final ImagePlus image;
+  private final JFrame frame;
+  private final JLabel message = new JLabel(" ");
+  private volatile Client client;
+  private final JSlider opacity = new JSlider(0, 100, HALF);
+
+  /** What is looked at, or was; used on the event thread, as all that follows. */
+  private Box wanted;
+
+  private Cancellation running = new Cancellation();
+  private ImageRoi shown;
+  private boolean isClosed;
+
+  private PreviewWindow(SlicePreview preview) {
+    this.preview = preview;
+    image = preview.source();
+    frame = new JFrame("Cristae: preview of " + image.getTitle());
+    frame.setDefaultCloseOperation(WindowConstants.DO_NOTHING_ON_CLOSE);
+    frame.addWindowListener(
+        new java.awt.event.WindowAdapter() {
+          @Override
+          public void windowClosing(java.awt.event.WindowEvent event) {
+            close();
+          }
+        });
+    message.setName("message");
+    opacity.setName("opacity");
+    opacity.setToolTipText("How much of the image the preview covers");
+    opacity.addChangeListener(event -> showOpacity());
+    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
+    content.add(message, BorderLayout.NORTH);
+    content.add(opacity, BorderLayout.CENTER);
+    content.add(
+        Look.buttons(Look.button("Look Again", this::again), Look.button("Close", this::close)),
+        BorderLayout.SOUTH);
+    frame.setContentPane(content);
+    Look.onEsc(frame.getRootPane(), this::close);
+  }
+
+  /** Lays a preview over its image, and follows it from now on; returns at once. */
+  public static void open(SlicePreview preview) {
+    Look.onEventThread(
+        () -> {
+          PreviewWindow window = new PreviewWindow(preview);
+          window.say(new Html().text("Looking ..."));
+          Look.show(window.frame);
+          ImagePlus.addImageListener(window);
+          Roi.addRoiListener(window);
+          window.follow();
+        });
+  }
+
+  // Listening
+
+  @Override
+  public void imageOpened(ImagePlus opened) {}
+
+  @Override
+  public void imageUpdated(ImagePlus updated) {
+    if (updated == image) {
+      SwingUtilities.invokeLater(this::follow); // of a change of the slice
+    }
+  }
+
+  @Override
+  public void imageClosed(ImagePlus closed) {
+    if (closed == image) {
+      SwingUtilities.invokeLater(this::close);
+    }
+  }
+
+  @Override
+  public void roiModified(ImagePlus modified, int how) {
+    if (modified == image) {
+      SwingUtilities.invokeLater(this::follow);
+    }
+  }
+
+  // Looking
+
+  private void again() {
+    preview.forget();
+    wanted = null;
+    follow();
+  }
+
+  /** Looks at what the image shows now, unless that is looked at already. */
+  private void follow() {
+    if (isClosed) {
+      return;
+    }
+    Box now;
+    try {
+      now = preview.shown();
+    } catch (CristaeException e) {
+      refuse(e);
+      return;
+    }
+    if (now.equals(wanted)) {
+      return;
+    }
+    wanted = now;
+    running.cancel();
+    Cancellation cancellation = new Cancellation();
+    running = cancellation;
+    Thread thread = new Thread(() -> look(now, cancellation), "Cristae preview");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void look(Box region, Cancellation cancellation) {
+    try {
+      Thread.sleep(PAUSE_MS);
+      cancellation.check();
+      long start = System.nanoTime();
+      PreviewedPart part = preview.look(connected(cancellation), region, cancellation);
+      double seconds = (System.nanoTime() - start) * 1e-9;
+      java.awt.image.BufferedImage picture = preview.picture(part, region);
+      SwingUtilities.invokeLater(
+          () -> {
+            if (!isClosed && !cancellation.isCancelled()) {
+              lay(picture, region);
+              say(told(part, region, seconds));
+            }
+          });
+    } catch (CristaeException e) {
+      SwingUtilities.invokeLater(() -> failed(e, cancellation));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException | Error e) {
+      CristaeException failure = Failures.unforeseen(e);
+      SwingUtilities.invokeLater(() -> failed(failure, cancellation));
+    }
+  }
+
+  /** The connection of before, as long as it works. */
+  private Client connected(Cancellation cancellation) throws CristaeException {
+    Client now = client;
+    if (now == null) {
+      now = Connection.open(Progress.NONE, cancellation);
+      client = now;
+    }
+    return now;
+  }
+
+  private void failed(CristaeException failure, Cancellation cancellation) {
+    boolean isOvertaken =
+        cancellation.isCancelled() || failure.code() == ErrorCode.ERROR_CODE_CANCELLED;
+    client = failure.isPassing() ? null : client;
+    if (!isClosed && !isOvertaken) {
+      refuse(failure);
+    }
+  }
+
+  /** Says why there is no preview, and takes away the one of before. */
+  private void refuse(CristaeException failure) {
+    takeAway();
+    say(new Html().red(failure.getMessage()));
+  }
+
+  private Html told(PreviewedPart part, Box region, double seconds) {
+    Html text = new Html();
+    text.bold(preview.model());
+    text.text(
+        String.format(
+            Locale.ROOT,
+            " on slice %d: %.1f s on %s",
+            SlicePreview.slice(region),
+            seconds,
+            part.getDevice()));
+    for (LabelClass label : part.getClassesList()) {
+      text.line().square(PreviewColors.rgb(part, label.getValue())).text(" " + label.getName());
+    }
+    part.getNotesList().forEach(note -> text.line().text(note));
+    return text;
+  }
+
+  private void say(Html text) {
+    message.setText(text.wrapped(FormDialog.WIDTH));
+    frame.pack();
+  }
+
+  // Showing
+
+  private void lay(java.awt.image.BufferedImage picture, Box region) {
+    ImageRoi roi = new ImageRoi((int) region.getXStart(), (int) region.getYStart(), picture);
+    roi.setName(NAME);
+    roi.setOpacity(opacity.getValue() / 100.0);
+    try {
+      PlaneOrder.of(image).place(roi, (int) region.getZStart());
+    } catch (CristaeException e) {
+      refuse(e);
+      return;
+    }
+    Overlay overlay = image.getOverlay() == null ? new Overlay() : image.getOverlay();
+    if (shown != null) {
+      overlay.remove(shown);
+    }
+    overlay.add(roi);
+    shown = roi;
+    image.setOverlay(overlay);
+  }
+
+  private void showOpacity() {
+    if (shown != null) {
+      shown.setOpacity(opacity.getValue() / 100.0);
+      image.draw();
+    }
+  }
+
+  /** Takes the preview off the image; what else lies over it stays. */
+  private void takeAway() {
+    Overlay overlay = image.getOverlay();
+    if (shown != null && overlay != null) {
+      overlay.remove(shown);
+      image.setOverlay(overlay.size() == 0 ? null : overlay);
+    }
+    shown = null;
+  }
+
+  private void close() {
+    isClosed = true;
+    running.cancel();
+    ImagePlus.removeImageListener(this);
+    Roi.removeRoiListener(this);
+    takeAway();
+    frame.dispose();
+  }
+}
