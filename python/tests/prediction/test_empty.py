@@ -31,8 +31,8 @@ def predicted(predictor, voxels, kind):
 class Never(EmptyTiles):
     """Computes every tile."""
 
-    def answer(self, prepared, wanted, compute):
-        return compute()
+    def answer(self, prepared, whole, wanted, compute):
+        return compute(wanted)
 
 
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
@@ -48,6 +48,20 @@ def test_the_result_is_the_same_to_the_last_bit(random_model, tissue, kind, mode
     assert np.array_equal(quick, whole)
     assert any("one grey value only: the answer of another" in sentence for sentence in told)
     assert not any("one grey value" in sentence for sentence in told_without)
+
+
+def test_an_image_of_one_grey_value_is_computed_once_wherever_its_tiles_lie(random_model, monkeypatch):
+    """With and without an end of the image on each axis, tiles keep parts of 27 kinds of it."""
+    predictor = load_predictor(random_model("volume"), "cpu", engine="torch")
+    computed, forward = [], predictor.forward
+    monkeypatch.setattr(predictor, "forward", lambda prepared: computed.append(1) or forward(prepared))
+    found, told = predicted(predictor, np.full((13, 200, 200), 77, np.uint8), "labels")
+    assert len(computed) == 1
+    assert any("tiles hold one grey value only" in sentence for sentence in told)
+    monkeypatch.setattr(predicting, "EmptyTiles", Never)
+    whole, _ = predicted(predictor, np.full((13, 200, 200), 77, np.uint8), "labels")
+    assert len(computed) > 1 + 27
+    assert np.array_equal(found, whole)
 
 
 def test_a_single_other_voxel_is_seen(random_model, tissue):

@@ -56,17 +56,28 @@ class EmptyTiles:
         self.spared = 0
 
     def answer(
-        self, prepared: Any, wanted: Box, compute: Callable[[], NDArray[np.uint8]]
+        self, prepared: Any, whole: Box, wanted: Box, compute: Callable[[Box], NDArray[np.uint8]]
     ) -> NDArray[np.uint8]:
-        """Return the answer to an input; `wanted` is the part of it that is asked for, in voxels."""
+        """Return the answer to an input.
+
+        Parameters
+        ----------
+        prepared
+            The input.
+        whole, wanted
+            The whole tile from 0, and the part of it that is asked for, in voxels of the image.
+        compute
+            Returns the answer for a part, (c, z, y, x). For an empty tile it is asked for the whole, since
+            the next one, at another edge of the image, wants another part.
+        """
         values = constants(prepared)
         if values is None:
-            return compute()
-        key = values, wanted
+            return compute(wanted)
+        key = values, whole
         if key in self._answers:
             self.spared += 1
-            return self._answers[key]
-        computed = compute()
-        if len(self._answers) < MOST_KEPT:
-            self._answers[key] = computed
-        return computed
+        elif len(self._answers) < MOST_KEPT:
+            self._answers[key] = compute(whole)
+        else:
+            return compute(wanted)
+        return self._answers[key][(slice(None), *wanted.slices)]

@@ -395,9 +395,9 @@ class _Run:
     def compute(self, unit: tuple[int, Tile], prepared: Any) -> NDArray[np.uint8] | None:
         if prepared is None:
             return None
-        wanted = unit[1].write_in_read
+        whole, wanted = Box.of_shape(unit[1].read_box.shape), unit[1].write_in_read
         return self.empty.answer(
-            prepared, wanted, lambda: self._predictor.predict(prepared, self._kind, wanted)
+            prepared, whole, wanted, lambda part: self._predictor.predict(prepared, self._kind, part)
         )
 
     def write(self, unit: tuple[int, Tile], result: NDArray[np.uint8] | None) -> None:
