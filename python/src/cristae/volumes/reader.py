@@ -34,7 +34,7 @@ class Patience:
     """How much memory a reading process may use, and how long its answers may take, in seconds."""
 
     memory_bytes: int = 4 * GIB
-    look_s: float = 15.0
+    look_s: float = 60.0  # on a busy machine most of it goes into starting the process
     open_s: float = 600.0
     read_s: float = 300.0
 

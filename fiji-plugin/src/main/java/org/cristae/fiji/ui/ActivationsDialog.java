@@ -72,7 +72,7 @@ public final class ActivationsDialog {
     ActivationMaps.need(client);
     List<Model> models = ServerModels.some(client);
     StatusBar.clear("");
-    Choices choices = LAST.of(active, ActivationMaps.choices().recall(REMEMBERED));
+    Choices choices = LAST.of(active.getTitle(), ActivationMaps.choices().recall(REMEMBERED));
     choices.put("slices", "").put(ImagePart.KEY, ""); // as they are now, not the last time
     boolean[] accepted = new boolean[1];
     Look.onEventThread(

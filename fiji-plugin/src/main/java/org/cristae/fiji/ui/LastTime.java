@@ -1,6 +1,5 @@
 package org.cristae.fiji.ui;
 
-import ij.ImagePlus;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -28,12 +27,15 @@ final class LastTime {
   }
 
   /**
-   * The choices of the last time if they were made for this image, and theirs is still open, else
-   * {@code otherwise}.
+   * The choices of the last time if they were made for the image of this title, and theirs is still
+   * open or lies on the server, else {@code otherwise}.
    */
-  synchronized Choices of(ImagePlus image, Choices otherwise) {
-    boolean isSame =
-        titles.contains(image.getTitle()) && OpenImages.titled(choices.get("image", "")) != null;
-    return isSame ? choices : otherwise;
+  synchronized Choices of(String title, Choices otherwise) {
+    if (!titles.contains(title)) {
+      return otherwise;
+    }
+    String theirs = choices.get("image", "");
+    boolean isThere = choices.has(ModelOnServerImage.KEY) || OpenImages.titled(theirs) != null;
+    return isThere ? choices : otherwise;
   }
 }

@@ -9,9 +9,10 @@ import org.cristae.fiji.client.Upload;
 import org.cristae.fiji.image.ImageVolume;
 import org.cristae.v1.Job;
 import org.cristae.v1.PredictionSpec;
+import org.cristae.v1.Shape;
 
 /** An open image and the model that is to look at it. */
-final class ModelOnImage {
+final class ModelOnImage implements SeenImage {
   /** The open image. */
   final ImagePlus source;
 
@@ -35,29 +36,44 @@ final class ModelOnImage {
    */
   static ModelOnImage of(Choices choices) throws CristaeException {
     ImagePlus source = OpenImages.image(choices);
+    String model = modelOf(choices);
+    ImageVolume image = ImageVolume.image(source, TrainingChoices.voxelSize(choices));
+    return new ModelOnImage(source, image, model);
+  }
+
+  /** The model of some choices; refused if none is named. */
+  static String modelOf(Choices choices) throws CristaeException {
     if (!choices.has("model")) {
       throw choices.wrong("model", "the name of a model; Cristae Train makes one");
     }
-    ImageVolume image = ImageVolume.image(source, TrainingChoices.voxelSize(choices));
-    return new ModelOnImage(source, image, choices.get("model", ""));
+    return choices.get("model", "");
   }
 
-  /** Connects to the server, and tells what is doubtful about the image. */
-  Client connect(JobListener listener, Cancellation cancellation) throws CristaeException {
+  @Override
+  public String title() {
+    return source.getTitle();
+  }
+
+  @Override
+  public String model() {
+    return model;
+  }
+
+  @Override
+  public Shape shape() {
+    return image.spec().getShape();
+  }
+
+  @Override
+  public Client connect(JobListener listener, Cancellation cancellation) throws CristaeException {
     if (!image.doubt().isEmpty()) {
       listener.note(image.doubt(), true);
     }
     return Connection.open(listener, cancellation);
   }
 
-  /**
-   * Sends the image, submits a job, follows it and fetches its result.
-   *
-   * @param spec what is to be predicted; model and image are filled in
-   * @param cancellation asks the server to end the job
-   * @param detach leaves the job alone
-   */
-  ImagePlus predict(
+  @Override
+  public ImagePlus predict(
       Client client,
       PredictionSpec.Builder spec,
       JobListener listener,
@@ -66,8 +82,20 @@ final class ModelOnImage {
       throws CristaeException {
     spec.setModelName(model).setImageName(image.spec().getName());
     spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
+    return follow(client, spec.build(), source, listener, cancellation, detach);
+  }
+
+  /** Submits a prediction, follows it and fetches its result; {@code source} may be null. */
+  static ImagePlus follow(
+      Client client,
+      PredictionSpec spec,
+      ImagePlus source,
+      JobListener listener,
+      Cancellation cancellation,
+      Cancellation detach)
+      throws CristaeException {
     cancellation.check();
-    Job job = new Jobs(client).submit(spec.build());
+    Job job = new Jobs(client).submit(spec);
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     return Results.fetch(client, done, source, listener, Cancellation.either(cancellation, detach));

@@ -37,7 +37,7 @@ public final class PreviewDialog {
     SlicePreview.need(client);
     List<Model> models = ServerModels.some(client);
     StatusBar.clear("");
-    Choices choices = LAST.of(active, SlicePreview.choices().recall(REMEMBERED));
+    Choices choices = LAST.of(active.getTitle(), SlicePreview.choices().recall(REMEMBERED));
     boolean[] accepted = new boolean[1];
     Look.onEventThread(() -> accepted[0] = show(active.getTitle(), models, choices));
     if (!accepted[0]) {

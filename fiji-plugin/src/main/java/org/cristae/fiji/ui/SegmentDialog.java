@@ -1,19 +1,24 @@
 package org.cristae.fiji.ui;
 
 import ij.IJ;
-import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.FoundImages;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.Model;
 
 /** The dialog of "Cristae Segment". */
 public final class SegmentDialog {
   private static final int MOST_CLASSES = 8;
+
+  /** More than these are not listed; their names can be typed. */
+  private static final int MOST_IMAGES = 1000;
+
   private static final String[] REMEMBERED = {"model", "output", "flips"};
 
   private static final LastTime LAST = new LastTime();
@@ -33,31 +38,60 @@ public final class SegmentDialog {
    * @throws CristaeException if no image is open, no server is there or it has no model
    */
   public static Choices ask() throws CristaeException {
-    ImagePlus active = OpenImages.find("");
     StatusBar status = new StatusBar();
-    List<Model> models = ServerModels.some(Connection.open(status, new Cancellation()));
+    boolean isOpen = !OpenImages.all().isEmpty();
+    Client client = isOpen ? null : Connection.ifThere();
+    boolean mayBeThere = client != null && !Connection.lacks(client, FoundImages.FEATURE);
+    // Without an open image only one on the server can be meant.
+    String active = isOpen || !mayBeThere ? OpenImages.find("").getTitle() : "";
+    client = Connection.open(status, new Cancellation());
+    List<Model> models = ServerModels.some(client);
+    List<String> onServer = onServer(client, status);
     StatusBar.clear("");
     Choices choices = LAST.of(active, Segmentation.choices().recall(REMEMBERED));
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
     boolean canCombine = models.size() > 1 && !Connection.lacks(Segmentation.ENSEMBLE);
     boolean[] accepted = new boolean[1];
     Look.onEventThread(
-        () -> accepted[0] = show(active.getTitle(), models, canFlip, canCombine, choices));
+        () -> accepted[0] = show(active, onServer, models, canFlip, canCombine, choices));
     if (!accepted[0]) {
       return null;
     }
     choices.remember(REMEMBERED);
-    LAST.keep(choices, active.getTitle(), choices.get("image", ""));
+    LAST.keep(choices, active, choices.get("image", ""));
     IJ.showStatus("");
     return choices;
   }
 
+  /** The names of the images under the server's data root, "" before them; empty without one. */
+  private static List<String> onServer(Client client, StatusBar status) throws CristaeException {
+    List<String> names = new ArrayList<>();
+    if (!Connection.lacks(client, FoundImages.FEATURE)) {
+      status.update("Asking the server for its images", 0, "");
+      names.add("");
+      FoundImages.list(client, MOST_IMAGES, new Cancellation())
+          .forEach(image -> names.add(image.getName()));
+    }
+    return names;
+  }
+
   private static boolean show(
-      String image, List<Model> models, boolean canFlip, boolean canCombine, Choices choices) {
+      String image,
+      List<String> onServer,
+      List<Model> models,
+      boolean canFlip,
+      boolean canCombine,
+      Choices choices) {
     FormDialog form = new FormDialog("Cristae: segment an image", choices);
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(open -> titles.add(open.getTitle()));
-    form.choice(false, "image", "Image", titles, false, image);
+    if (!titles.isEmpty()) {
+      form.choice(false, "image", "Image", titles, false, image);
+    }
+    if (!onServer.isEmpty()) {
+      form.choice(!titles.isEmpty(), ModelOnServerImage.KEY, "Server image", onServer, true, "");
+      form.hint(!titles.isEmpty(), "instead of an open image: one that lies on the server already");
+    }
     List<String> names = new ArrayList<>();
     models.forEach(model -> names.add(model.getName()));
     javax.swing.JComboBox<String> model =
@@ -89,9 +123,12 @@ public final class SegmentDialog {
     if (!form.ask("Segment")) {
       return false;
     }
-    for (String key : new String[] {"image", "model", "voxel-size", "device"}) {
+    for (String key : new String[] {"model", "voxel-size", "device"}) {
       choices.put(key, form.value(key));
     }
+    String served = onServer.isEmpty() ? "" : form.value(ModelOnServerImage.KEY);
+    choices.put(ModelOnServerImage.KEY, served);
+    choices.put("image", served.isEmpty() && !titles.isEmpty() ? form.value("image") : "");
     String more = canCombine ? form.value("more-models") : "";
     choices.put("more-models", more);
     choices.put("combine", more.isEmpty() ? "" : form.value("combine"));

@@ -12,7 +12,10 @@ import org.cristae.v1.Model;
 import org.cristae.v1.PredictionSpec;
 import org.cristae.v1.Shape;
 
-/** One segmentation: the image is sent, a job is submitted and followed, the labels are fetched. */
+/**
+ * One segmentation: the image is sent or lies on the server, a job is submitted and followed, the
+ * labels are fetched.
+ */
 public final class Segmentation implements Work {
   /** The feature of a server that averages over mirror images. */
   static final String FLIPS = "prediction.flips";
@@ -20,7 +23,7 @@ public final class Segmentation implements Work {
   /** The feature of a server that combines the answers of several models. */
   static final String ENSEMBLE = "prediction.ensemble";
 
-  private final ModelOnImage seen;
+  private final SeenImage seen;
   private final List<String> moreModels;
   private final String combine;
   private final String output;
@@ -28,7 +31,7 @@ public final class Segmentation implements Work {
   private final String device;
 
   private Segmentation(
-      ModelOnImage seen,
+      SeenImage seen,
       List<String> moreModels,
       String combine,
       String output,
@@ -47,6 +50,7 @@ public final class Segmentation implements Work {
     return new Choices(
         "Cristae Segment",
         "image",
+        ModelOnServerImage.KEY,
         "model",
         "more-models",
         "combine",
@@ -62,7 +66,10 @@ public final class Segmentation implements Work {
    * @throws CristaeException if something cannot be
    */
   public static Segmentation prepare(Choices choices) throws CristaeException {
-    ModelOnImage seen = ModelOnImage.of(choices);
+    SeenImage seen =
+        choices.has(ModelOnServerImage.KEY)
+            ? ModelOnServerImage.of(choices)
+            : ModelOnImage.of(choices);
     String output =
         choices.word("output", "auto", "labels", "instances", "probabilities", "uncertainty");
     List<String> moreModels = names(choices.get("more-models", ""));
@@ -85,7 +92,7 @@ public final class Segmentation implements Work {
   @Override
   public String title() {
     String more = moreModels.isEmpty() ? "" : " + " + String.join(" + ", moreModels);
-    return "Segmenting " + seen.source.getTitle() + " with " + seen.model + more;
+    return "Segmenting " + seen.title() + " with " + seen.model() + more;
   }
 
   /** The names in a list with commas; no name has one. */
@@ -109,9 +116,9 @@ public final class Segmentation implements Work {
     if (!moreModels.isEmpty()) {
       Connection.need(client, ENSEMBLE, "does not combine several models (more-models)");
     }
-    Model found = new Jobs(client).model(seen.model);
+    Model found = new Jobs(client).model(seen.model());
     String wanted = output.equals("auto") ? usualOutput(found) : output;
-    Shape result = resultShape(seen.image.spec().getShape(), found, wanted);
+    Shape result = resultShape(seen.shape(), found, wanted);
     String tight = ResultRoom.warning(result, wanted.equals("instances") ? 4 : 1);
     if (!tight.isEmpty()) {
       listener.note(tight, true);

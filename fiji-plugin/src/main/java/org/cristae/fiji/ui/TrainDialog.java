@@ -55,7 +55,7 @@ public final class TrainDialog {
    */
   public static Choices ask() throws CristaeException {
     ImagePlus active = OpenImages.find("");
-    Choices choices = LAST.of(active, TrainingChoices.none().recall(REMEMBERED));
+    Choices choices = LAST.of(active.getTitle(), TrainingChoices.none().recall(REMEMBERED));
     choices.put("budget", TrainingChoices.budgetNow(choices.get("budget", "")));
     LabelledImage.forgetClosed(choices);
     List<String> tasks = new ArrayList<>(Arrays.asList("semantic", "masks", "instances"));
