@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.networks import Frame, Preprocessing, Statistics
-from cristae.networks.preprocessing import mean_pooled, mirrored
+from cristae.networks.preprocessing import mean_pooled, mirrored, normalised
 from cristae.networks.statistics import image_statistics, section_statistics
 
 
@@ -211,3 +211,47 @@ def test_the_halo_is_told_in_voxels_of_the_image_on_the_grid_of_tiles() -> None:
     assert frame.step_zyx == (1, 16, 16)
     assert frame.padded_shape_zyx == (1, 48, 48)
     assert frame.halo_zyx((0, 37, 5)) == (0, 80, 16)
+
+
+def in_float64(
+    raw: np.ndarray, mean: np.ndarray, std: np.ndarray, factors: tuple[int, int, int]
+) -> np.ndarray:
+    """Normalise, cut, average: one after the other, as the docstring has it."""
+    values = np.clip((raw.astype(np.float64) - mean) / std, -8, 8)
+    c, *sides = values.shape
+    split = [c] + [part for side, by in zip(sides, factors, strict=True) for part in (side // by, by)]
+    return values.reshape(split).mean(axis=(2, 4, 6))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "float32"])
+@pytest.mark.parametrize("factors", [(1, 1, 1), (1, 2, 2), (2, 3, 4), (1, 16, 16)])
+@pytest.mark.parametrize("deviation", [40.0, 0.05])
+def test_quick_and_slow_normalisation_are_the_same(
+    dtype: str, factors: tuple[int, int, int], deviation: float
+) -> None:
+    random = np.random.default_rng(0)
+    raw = random.normal(100, deviation, (2, 4, 48, 48)).clip(0, 250).astype(dtype)
+    raw[:, :, 0, 0] = np.iinfo(dtype).max if raw.dtype.kind != "f" else 1e6  # hot pixels
+    mean = np.array([100.0, 99.5], np.float32).reshape(2, 1, 1, 1)
+    std = np.full((2, 1, 1, 1), deviation, np.float32)
+    found = normalised(raw, mean, std, factors)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, in_float64(raw, mean, std, factors), atol=2e-5, rtol=1e-5)
+
+
+def test_which_way_a_section_is_normalised_does_not_depend_on_its_neighbours() -> None:
+    raw = np.random.default_rng(0).integers(0, 256, (1, 6, 32, 32), dtype=np.uint8)
+    mean = np.full((1, 6, 1, 1), 120.0, np.float32)
+    std = np.array([40, 3, 50, 60, 2, 45], np.float32).reshape(1, 6, 1, 1)  # of two sections voxels are cut
+    together = normalised(raw, mean, std, (1, 2, 2))
+    alone = [
+        normalised(raw[:, z : z + 1], mean[:, z : z + 1], std[:, z : z + 1], (1, 2, 2)) for z in range(6)
+    ]
+    assert (together == np.concatenate(alone, axis=1)).all()
+    assert together.max() == 8
+
+
+def test_whole_numbers_are_added_without_an_overflow() -> None:
+    for dtype, factors in (("uint8", (1, 16, 16)), ("uint8", (2, 16, 16)), ("uint16", (16, 16, 16))):
+        full = np.full((1, 16, 32, 32), np.iinfo(dtype).max, dtype)
+        assert (mean_pooled(full, factors) == np.iinfo(dtype).max).all()

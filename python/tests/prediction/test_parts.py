@@ -104,6 +104,30 @@ def test_reading_computing_and_writing_overlap_within_bounded_memory() -> None:
     assert most <= 6  # two read ahead, one computed, two waiting, one being written
 
 
+def test_several_readers_read_side_by_side_and_the_order_stays() -> None:
+    everyone_reads = threading.Barrier(3, timeout=60)
+    written: list[int] = []
+
+    def read(unit: int) -> int:
+        everyone_reads.wait()  # it breaks, and fails, unless three read at a time
+        return unit
+
+    run_pipeline(
+        range(9),
+        read=read,
+        compute=lambda unit, data: (unit, data),
+        write=lambda unit, result: written.append(unit) if result == (unit, unit) else None,
+        readers=3,
+    )
+    assert written == list(range(9))
+
+
+def test_where_reading_takes_as_long_as_computing_tiles_of_sections_are_deep() -> None:
+    shape, halo, most = (64, 2048, 2048), (0, 80, 80), 1 << 22
+    assert least_waste(shape, halo, most)[0] < 4
+    assert least_waste(shape, halo, most, reading=1.0, beside_z=6.0)[0] >= 4
+
+
 @pytest.mark.parametrize("stage", ["read", "compute", "write"])
 def test_a_failure_of_any_stage_ends_the_work_and_is_the_one_told(stage: str) -> None:
     begun: list[int] = []

@@ -106,7 +106,7 @@ def bfloat16_pays(dims: int, device: torch.device) -> bool:
             if not torch.cuda.is_bf16_supported(including_emulation=False):
                 return False
         # Which of its algorithms is the quickest is not looked for: that takes longer than the trial.
-        with torch.backends.cudnn.flags(benchmark=False):
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False):
             _time_by_float32(dims, device, _LARGE_ON_GPU, 1)  # what is used first is loaded first
             # As quick is good enough: it halves the memory.
             return _time_by_float32(dims, device, _LARGE_ON_GPU, 3) < 1

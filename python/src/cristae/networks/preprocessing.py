@@ -267,18 +267,7 @@ class Frame:
         """Return (c, z, y, x) of a box that may reach beyond the image, normalised and reduced."""
         raw, sections = read_mirrored(self.image, box_zyx)
         mean, std = self._statistics_of(sections)
-        factors = self.preprocessing.downsample_zyx
-        if raw.dtype.kind == "f" or (factors[0] > 1 and mean.shape[1] > 1):
-            values = np.subtract(raw, mean, dtype=np.float32)
-            values /= std
-            np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)  # the mean grey value
-            np.clip(values, -_LIMIT, _LIMIT, out=values)
-            return mean_pooled(values, factors)
-        # The same for whole numbers, several times as fast: fewer passes, and over fewer and shorter numbers.
-        values = mean_pooled(_cut(raw, mean, std), factors)
-        values -= mean
-        values /= std
-        return values
+        return normalised(raw, mean, std, self.preprocessing.downsample_zyx)
 
     def _statistics_of(self, sections: NDArray[np.intp]) -> tuple[Float32, Float32]:
         """Return mean and deviation for these sections, ready to broadcast against (c, z, y, x)."""
@@ -356,14 +345,58 @@ def mirrored(start: int, stop: int, length: int) -> NDArray[np.intp]:
     return np.minimum(index, period - index)
 
 
-def _cut(raw: NDArray[Any], mean: Float32, std: Float32) -> NDArray[Any]:
-    """Cut whole numbers at the last grey values within the limit; nothing is done where none lie beyond."""
-    ends = np.iinfo(raw.dtype)
-    least = np.ceil(mean.astype(np.float64) - _LIMIT * std).clip(ends.min, ends.max)
-    most = np.floor(mean.astype(np.float64) + _LIMIT * std).clip(ends.min, ends.max)
-    if (least == ends.min).all() and (most == ends.max).all():
-        return raw
-    return raw.clip(least.astype(raw.dtype), most.astype(raw.dtype))
+def normalised(raw: NDArray[Any], mean: Float32, std: Float32, factors_zyx: Triple) -> Float32:
+    """Return voxels (c, z, y, x) by `mean` and `std`, cut at the limit, and reduced.
+
+    Where no voxel of this type of number can lie beyond the limit, they are averaged as they are and only
+    then normalised: the same but for the last digits, and several times as fast. That is decided for each
+    section, never for each tile, or two tilings of one image would give two results.
+
+    Parameters
+    ----------
+    raw
+        Voxels.
+    mean, std
+        (c, z, 1, 1), or (c, 1, 1, 1) for all sections.
+    factors_zyx
+        Voxels that are averaged into one along each axis.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1, 1, 1), np.float32)
+    >>> normalised(np.array([[[[1, 3, 255, 255]]]], np.uint8), one, one, (1, 1, 2)).tolist()
+    [[[[1.0, 8.0]]]]
+    """
+    is_quick = _within_limit(raw.dtype, mean, std)
+    if factors_zyx[0] > 1 and len(is_quick) > 1:  # sections of different statistics are averaged
+        is_quick[:] = False
+    if is_quick.all():
+        values = mean_pooled(raw, factors_zyx)
+        values -= mean
+        values /= std
+        return values
+    if is_quick.any():
+        _, by_y, by_x = factors_zyx
+        values = np.empty((*raw.shape[:2], raw.shape[2] // by_y, raw.shape[3] // by_x), np.float32)
+        for chosen in (is_quick, ~is_quick):
+            part = raw[:, chosen], mean[:, chosen], std[:, chosen]
+            values[:, chosen] = normalised(*part, factors_zyx)
+        return values
+    values = np.subtract(raw, mean, dtype=np.float32)
+    values /= std
+    if raw.dtype.kind == "f":
+        np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)  # the mean grey value
+    np.clip(values, -_LIMIT, _LIMIT, out=values)
+    return mean_pooled(values, factors_zyx)
+
+
+def _within_limit(dtype: np.dtype[Any], mean: Float32, std: Float32) -> NDArray[np.bool_]:
+    """Tell for each section, or for all, whether no number of this type lies beyond the limit."""
+    if dtype.kind == "f":
+        return np.zeros(mean.shape[1], np.bool_)
+    ends = np.iinfo(dtype)
+    within: NDArray[np.bool_] = (mean - ends.min <= _LIMIT * std) & (ends.max - mean <= _LIMIT * std)
+    return within.all(axis=(0, 2, 3))
 
 
 def mean_pooled(values: NDArray[Any], factors_zyx: Sequence[int]) -> Float32:

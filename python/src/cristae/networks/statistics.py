@@ -113,18 +113,18 @@ def sample(shape_zyx: Sequence[int]) -> list[Box]:
 def gathered_statistics(blocks: Iterable[NDArray[Any]]) -> Statistics:
     """Return the statistics of the voxels of blocks (c, z, y, x) that are neither 0 nor NaN nor infinite."""
     count: Any = 0
-    total: Any = 0
-    squares: Any = 0
+    total: Any = 0.0
+    squares: Any = 0.0
     for block in blocks:
         values = block.reshape(block.shape[0], -1)
-        exact: type = np.uint64  # whole numbers of 16 bits: no sum of their squares is too large
+        exact: type = np.uint64  # of a block of whole numbers of 16 bits no sum of squares is too large
         if values.dtype.str[1:] not in ("u1", "u2"):
             exact = np.float64
             values = np.nan_to_num(values.astype(exact), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         count = count + (values != 0).sum(axis=1)
-        total = total + values.sum(axis=1, dtype=exact)
-        squares = squares + np.einsum("ij,ij->i", values, values, dtype=exact)
+        total = total + values.sum(axis=1, dtype=exact).astype(np.float64)
+        squares = squares + np.einsum("ij,ij->i", values, values, dtype=exact).astype(np.float64)
     count = np.maximum(count, 1)
-    mean = np.true_divide(total, count)
-    deviation = np.sqrt(np.maximum(np.true_divide(squares, count) - mean**2, 0))
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
     return Statistics.measured(mean.tolist(), deviation.tolist())

@@ -113,7 +113,8 @@ def tiling(
         min(n, ceil(stop / cell) + h) - f for (stop, cell, h, n), f in zip(ends, first, strict=True)
     )
     if tile_shape_zyx is None:
-        tile = least_waste(length, halo, most_voxels // prod(cell_zyx), reading)
+        beside = (_BESIDE + reading.more_sections) / cell_zyx[0]
+        tile = least_waste(length, halo, most_voxels // prod(cell_zyx), reading.share, beside)
     else:
         wanted = zip(_cells(tile_shape_zyx, cell_zyx), halo, length, strict=True)
         tile = _triple(min(max(side, 2 * margin + 1), whole) for side, margin, whole in wanted)
@@ -132,15 +133,12 @@ def tiling(
 
 
 def least_waste(
-    length: Sequence[int],
-    halo: Sequence[int],
-    most: int,
-    reading: Reading = Reading(),
+    length: Sequence[int], halo: Sequence[int], most: int, reading: float = 0.0, beside_z: float = 0.0
 ) -> Triple:
     """Return the tile shape of at most `most` cells with which the fewest cells are computed in all.
 
-    What is read beside them counts by what it takes. The smallest shape that the halo allows is returned if
-    even that one has more than `most` cells.
+    To read a cell takes `reading` of the time to compute it, and for each tile so many further layers along z
+    are read. The smallest shape that the halo allows is returned if even that one has more than `most` cells.
 
     Examples
     --------
@@ -153,8 +151,8 @@ def least_waste(
     cells = _product(sides)
     # A tile costs a little by itself, whatever its size, so that of two equal ones the one with fewer tiles
     # wins.
-    read = cells + _product((np.full_like(sides[0], _BESIDE + reading.more_sections), *sides[1:]))
-    cost = np.where(cells <= most, _product(counts) * (cells + 1.0 + reading.share * read), np.inf)
+    read = _product((sides[0] + beside_z, *sides[1:]))
+    cost = np.where(cells <= most, _product(counts) * (cells + 1.0 + reading * read), np.inf)
     if not np.isfinite(cost).any():
         return _triple(int(axis.min()) for axis in sides)
     best = np.unravel_index(int(cost.argmin()), cost.shape)

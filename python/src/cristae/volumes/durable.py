@@ -209,14 +209,17 @@ def fsync_folder(path: Path | str) -> None:
             os.close(descriptor)
 
 
-def fsync_all(files: Iterable[Path | str], folders: Iterable[Path | str]) -> None:
-    """Wait until the bytes of files, but of those that are gone, and the names in folders are on the disk.
+def fsync_all(
+    files: Iterable[Path | str], folders: Iterable[Path | str], *, may_be_gone: bool = False
+) -> None:
+    """Wait until the bytes of files, and the names in folders, are on the disk.
 
     Many at once: the disk then takes little longer for them than for one.
     """
+    gone = (FileNotFoundError,) if may_be_gone else ()
 
     def fsync_what_is_there(path: Path | str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(*gone):
             fsync_file(path)
 
     with ThreadPoolExecutor(_FSYNC_THREADS) as pool:

@@ -176,7 +176,7 @@ class VolumeWriter:
         written = set(self._unsynced)
         folders = {parent for path in written for parent in path.relative_to(self._volume).parents}
         with full_disk_told():
-            fsync_all(written, (self._volume / folder for folder in folders))
+            fsync_all(written, (self._volume / folder for folder in folders), may_be_gone=True)
         self._unsynced -= written
 
     def seal(self, on_digest: Callable[[str], None] = lambda digest: None) -> StoredVolume:
