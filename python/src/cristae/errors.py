@@ -12,6 +12,7 @@ Everything that Cristae raises on purpose is a :class:`CristaeError`::
     +-- OutOfMemory       the device's memory did not suffice
     +-- Cancelled         a person or program ended it
     +-- Busy              in use, or not yet complete
+    +-- ServerStops       a client comes back to the next server
     +-- Unsupported       this build cannot do that
 
 A sentence says what was found, what was expected and what to do. It never carries a stack trace, and on its
@@ -107,6 +108,12 @@ class Busy(CristaeError):
     """The thing is in use, or not yet complete."""
 
     code = "BUSY"
+
+
+class ServerStops(CristaeError):
+    """The server ends; a client comes back to the next one."""
+
+    code = "UNAVAILABLE"
 
 
 class Unsupported(CristaeError):

@@ -17,7 +17,7 @@ def listen():
     while (heard := read_frame(sys.stdin.buffer, 100)) is not None:
         with there:
             if "stop" in heard[0]:
-                stopped = heard[0]["stop"]
+                stopped = max(stopped, heard[0]["stop"])
             else:
                 questions.append(heard)
             there.notify()

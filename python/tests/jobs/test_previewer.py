@@ -2,14 +2,17 @@
 
 import asyncio
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from cristae.errors import Busy, Cancelled
+from cristae.errors import Busy, Cancelled, ServerStops
+from cristae.jobs import previewer as room
 from cristae.jobs.previewer import Previewer, PreviewFailed
 from cristae.settings import Home, Limits
 
@@ -135,14 +138,42 @@ def test_a_process_that_dies_hangs_or_cannot_be_started_is_told_of(tmp_path):
     asyncio.run(scene())
 
 
-def test_closing_ends_what_is_computed(tmp_path):
+def test_a_stop_that_is_sent_late_does_not_stop_the_next_window(tmp_path):
+    async def scene():
+        loop, sends = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        async with previewer(tmp_path) as made:
+            await pid_of(made)
+            held = loop.run_in_executor(None, sends.wait)
+            left = asyncio.create_task(pid_of(made, "left", sleep_s=0.3))
+            await asyncio.sleep(0.1)
+            left.cancel()
+            right = asyncio.create_task(made.ask({"sleep_s": 0.8}, viewer="right", state=()))
+            await asyncio.sleep(0.5)  # the process has answered the left one, and is asked the right one
+            sends.set()
+            await held
+            record, _ = await right
+            assert not record["was_stopped"]
+
+    asyncio.run(scene())
+
+
+def test_closing_ends_what_is_computed_and_who_waits_hears_that_the_server_stops(tmp_path, monkeypatch):
+    started = []
+    process = room.PreviewProcess
+    monkeypatch.setattr(room, "PreviewProcess", lambda *given: started.append(process(*given)) or started[-1])
+
     async def scene():
         async with previewer(tmp_path) as made:
             pid = await pid_of(made)
-            asked = asyncio.create_task(pid_of(made, sleep_s=60))
+            asked = [asyncio.create_task(pid_of(made, viewer, sleep_s=60)) for viewer in ("", "", "window")]
             await asyncio.sleep(0.1)
-        with pytest.raises(PreviewFailed):
-            await asked
+        for task in asked:
+            with pytest.raises(ServerStops, match="The server stops"):
+                await task
+        with pytest.raises(ServerStops):
+            await pid_of(made)
+        assert [one.pid for one in started] == [pid]
         assert not psutil.pid_exists(pid)
 
     asyncio.run(scene())

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cristae.errors import Busy, Cancelled, CorruptData, CristaeError
+from cristae.errors import Busy, Cancelled, CorruptData, CristaeError, ServerStops
 from cristae.jobs.child import ChildProcess, last_lines, status_told
 from cristae.jobs.frames import frame_parts, read_frame
 from cristae.settings import Home, Limits
@@ -57,19 +57,19 @@ class PreviewProcess(ChildProcess):
     ) -> None:
         super().__init__(command, log, environment)
         self._answers: queue.Queue[Answer | None] = queue.Queue()
-        self._most_bytes, self._number = most_bytes, 0
+        self._most_bytes, self._was_asked = most_bytes, False
         threading.Thread(target=self._read, name=f"previews-{self.pid}", daemon=True).start()
 
-    def ask(self, question: Record, voxels: bytes, patience_s: float) -> Answer:
-        """Ask, and return the answer; blocks.
+    def ask(self, number: int, question: Record, voxels: bytes, patience_s: float) -> Answer:
+        """Ask, and return the answer; blocks. Each question has a larger number than the one before.
 
         Raises
         ------
         PreviewFailed
             The process died, or did not answer within so many seconds and was killed.
         """
-        extra_s = 0.0 if self._number else _START_S
-        self._number += 1
+        extra_s = 0.0 if self._was_asked else _START_S
+        self._was_asked = True
         is_late = threading.Event()
 
         def end() -> None:
@@ -80,7 +80,7 @@ class PreviewProcess(ChildProcess):
         timer.daemon = True
         timer.start()
         try:
-            self._send(*frame_parts({**question, "number": self._number}, voxels))
+            self._send(*frame_parts({**question, "number": number}, voxels))
             answer = self._answers.get()
         finally:
             timer.cancel()
@@ -98,9 +98,9 @@ class PreviewProcess(ChildProcess):
             "slice, or close other programs, and look again."
         )
 
-    def stop(self) -> None:
-        """Say that nobody waits for the answer any more; what is computed for it ends early."""
-        self._send(*frame_parts({"stop": self._number}))
+    def stop(self, number: int) -> None:
+        """Say that nobody waits for an answer any more; what is computed for it ends early."""
+        self._send(*frame_parts({"stop": number}))
 
     def _read(self) -> None:
         output = self._process.stdout
@@ -115,13 +115,13 @@ class PreviewProcess(ChildProcess):
 
 @dataclass(eq=False)
 class _Look:
-    """Somebody who waits for a preview."""
+    """Somebody who waits for a preview; its question has a number, larger than 0, once it has its turn."""
 
     question: Record
     voxels: bytes
     dropped: "asyncio.Future[None]"
     work: "asyncio.Task[Answer] | None" = None
-    has_turn: bool = False
+    number: int = 0
 
 
 class Previewer:
@@ -142,8 +142,9 @@ class Previewer:
         self._command = (*worker, "--previews")
         self._home, self._limits = home, limits
         self._turn = asyncio.Lock()
+        self._looks: set[_Look] = set()
         self._newest: dict[str, _Look] = {}
-        self._waiting = 0
+        self._waiting = self._number = 0
         self._process: PreviewProcess | None = None
         self._made_for: object = None
         self._makes_room = self._is_closed = False
@@ -174,11 +175,15 @@ class Previewer:
             Too many wait.
         PreviewFailed
             The process died or took too long.
+        ServerStops
+            It was closed.
         """
+        self._refuse_closed()
         self._drop(self._newest.get(viewer))
         if self._waiting >= _MOST_WAITING:
             raise Busy(f"{_MOST_WAITING} previews wait already, which is the most. Try again in a moment.")
         look = _Look(question, voxels, asyncio.get_running_loop().create_future())
+        self._looks.add(look)
         if viewer:
             self._newest[viewer] = look
         look.work = self._begin(self._take_turn(look, state))
@@ -186,12 +191,18 @@ class Previewer:
             # What the process is asked already goes on behind the back of one who is dropped or hangs up.
             await asyncio.wait((look.work, look.dropped), return_when=asyncio.FIRST_COMPLETED)
             if look.dropped.done():
+                self._refuse_closed()
                 raise Cancelled(_OVERTAKEN)
             return look.work.result()
         finally:
             self._drop(look)
+            self._looks.discard(look)
             if self._newest.get(viewer) is look:
                 del self._newest[viewer]
+
+    def _refuse_closed(self) -> None:
+        if self._is_closed:
+            raise ServerStops("The server stops. Look again when it is back.")
 
     def _drop(self, look: _Look | None) -> None:
         """Have one who waits, or is asked about, wait no longer; what has ended stays as it is."""
@@ -199,11 +210,11 @@ class Previewer:
             return
         look.dropped.set_result(None)
         look.voxels = b""
-        if not look.has_turn:
+        if not look.number:
             look.work.cancel()
         elif self._process is not None:
             # In a thread: a process that hangs does not read.
-            asyncio.get_running_loop().run_in_executor(None, self._process.stop)
+            asyncio.get_running_loop().run_in_executor(None, self._process.stop, look.number)
 
     async def _take_turn(self, look: _Look, state: object) -> Answer:
         self._waiting += 1
@@ -211,17 +222,20 @@ class Previewer:
             await self._turn.acquire()
         finally:
             self._waiting -= 1
-        look.has_turn = True
+        self._number += 1
+        look.number = self._number
         try:
+            self._refuse_closed()
             self._stay()
             if self._makes_room:
                 await self._end()
                 self._makes_room = False
             process = await self._started(state)
-            if look.dropped.done() or self._is_closed:
+            self._refuse_closed()
+            if look.dropped.done():
                 raise Cancelled(_OVERTAKEN)
             patience_s = self._limits.preview_patience_s
-            answer: Answer = await self._run(process.ask, look.question, look.voxels, patience_s)
+            answer: Answer = await self._run(process.ask, look.number, look.question, look.voxels, patience_s)
             return answer
         finally:
             self._turn.release()
@@ -260,9 +274,9 @@ class Previewer:
             self._idle.cancel()
 
     async def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it does; whoever waits hears that the server stops."""
         self._is_closed = True
-        for look in list(self._newest.values()):
+        for look in self._looks:
             self._drop(look)
         if self._process is not None:
             self._process.kill()

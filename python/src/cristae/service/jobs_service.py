@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from cristae.errors import InvalidInput, NotFound
+from cristae.errors import InvalidInput, NotFound, ServerStops
 from cristae.jobs.records import JobRecord, StateChange
 from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
 from cristae.models import classes_of, read_preview
@@ -15,7 +15,6 @@ from cristae.service.job_messages import event_message, job_message, prediction_
 from cristae.service.layers import check_maps
 from cristae.service.messages import check_uuid, class_messages
 from cristae.service.pages import NO_SUCH_PAGE, page_size
-from cristae.service.status import ServerStopsError
 from cristae.service.training_checks import check_presence, check_training
 from cristae.v1 import jobs_pb2, jobs_pb2_grpc
 
@@ -89,7 +88,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
             ended = isinstance(event.body, StateChange) and event.body.state.is_end
             yield event_message(event)
         if not ended:
-            raise ServerStopsError("The server stops; watch again from the last event when it is back.")
+            raise ServerStops("The server stops; watch again from the last event when it is back.")
 
     async def GetPreview(  # noqa: N802
         self, request: jobs_pb2.GetPreviewRequest, context: Context

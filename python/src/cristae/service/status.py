@@ -35,12 +35,6 @@ class AnotherStream(Busy):
     """Two streams write one upload."""
 
 
-class ServerStopsError(CristaeError):
-    """The server ends; a client comes back to the next one."""
-
-    code = "UNAVAILABLE"
-
-
 def status_of(error: CristaeError) -> grpc.StatusCode:
     """Return the status code that the contract gives to a failure.
 

@@ -73,7 +73,7 @@ class Previews:
         try:
             while (heard := read_frame(hear, self._most_bytes)) is not None:
                 if "stop" in heard[0]:
-                    self._stopped = heard[0]["stop"]
+                    self._stopped = max(self._stopped, heard[0]["stop"])
                 else:
                     questions.put(heard)
         except CorruptData:
