@@ -1,5 +1,6 @@
 """What is listed under a data root, and what never is."""
 
+import errno
 import os
 import time
 
@@ -138,6 +139,24 @@ def test_what_may_not_be_read_or_said_is_counted(root, monkeypatch):
         "1 folders or files under the data root may not be read by the server.",
         "2 names under the data root were left out: too long, or no plain text.",
     )
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_folder_that_may_not_be_entered_is_counted_once_and_the_rest_is_listed(root, monkeypatch, number):
+    put(root, "a.tif")
+    put(root, "lost+found/b.tif")
+    put(root, "z/c.tif")
+    stat = os.stat
+
+    def refusing(place, *more, **named):
+        if "lost+found/" in str(place).replace(os.sep, "/"):
+            raise OSError(number, os.strerror(number))
+        return stat(place, *more, **named)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    listing = root.candidates()
+    assert [found.name for found in listing.found] == ["a.tif", "z/c.tif"]
+    assert listing.notes == ("1 folders or files under the data root may not be read by the server.",)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")

@@ -7,7 +7,7 @@ lies, and outside is outside.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -160,16 +160,17 @@ class _Walk:
             name = prefix + entry.name
             if self._is_over():
                 return
+            place = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
-                place = Path(entry.path)
-                if _is_store(place):
+                is_store = self._answer(_is_store, place)
+                if is_store:
                     yield from self._candidate(place, name, "store")
-                elif levels > 1:
-                    yield from self._below(place, f"{name}/", levels - 1)
-                else:
+                elif levels <= 1:
                     self._is_too_deep = True
+                elif is_store is not None:
+                    yield from self._below(place, f"{name}/", levels - 1)
             elif _is_plain(entry, _FILES) and not (are_slices and prefix and _is_plain(entry, SLICES)):
-                yield from self._candidate(Path(entry.path), name, "file")
+                yield from self._candidate(place, name, "file")
 
     def _entries_of(self, folder: Path) -> list[os.DirEntry[str]]:
         kept = []
@@ -179,13 +180,27 @@ class _Walk:
                     self._entries += 1
                     if self._is_over():
                         break
-                    if entry.is_symlink():
-                        self._links += 1
-                    elif not entry.name.startswith("."):
+                    if self._answer(self._is_kept, entry):
                         kept.append(entry)
         except OSError:
             self._unread += 1
         return sorted(kept, key=lambda one: place_in_order(one.name))
+
+    def _is_kept(self, entry: os.DirEntry[str]) -> bool:
+        """Tell whether an entry is looked at; what it is, it knows from then on without asking the disk."""
+        if entry.is_symlink() or entry.is_junction():
+            self._links += 1
+            return False
+        is_something = entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)
+        return is_something and not entry.name.startswith(".")
+
+    def _answer[T](self, question: Callable[[T], bool], about: T) -> bool | None:
+        """Return what the disk answers; None, and it is counted, if it refuses or fails to."""
+        try:
+            return question(about)
+        except OSError:
+            self._unread += 1
+            return None
 
     def _candidate(self, place: Path, name: str, kind: Kind) -> Iterator[Candidate]:
         if not _can_be_said(name):
