@@ -13,8 +13,8 @@ The others get the image normalised beforehand, and untimed. Each round gives ra
 each other, and the median of the rounds counts. All labels are compared with those of the network on the
 whole image at once.
 
-MONAI and nnU-Net are installed the first time into build/neighbours, an environment over this one, with the
-same torch.
+MONAI and nnU-Net are installed the first time from the net into build/neighbours, an environment over this
+one, with the same torch. Therefore ``make bench`` leaves this one out; run it by itself:
 
     python benchmarks/neighbours.py [--rounds 3] [--steps 40]
 """
