@@ -19,9 +19,11 @@ from cristae.errors import CorruptData, CristaeError
 from cristae.events import Event, Metrics, Note, PlanMade, Progress, from_json, to_json
 from cristae.jobs.records import JobError, JobResult, dump, error_from_json, result_from_json
 from cristae.jobs.specs import Spec, spec_from_json, spec_to_json
+from cristae.settings import MIB
 
-MAX_LINE = 1024 * 1024
-"""More than the largest job that the server takes, with 254 classes whose names are written as escapes."""
+MAX_LINE = 32 * MIB
+"""More than the largest job that the server takes: all its images and the labels of all annotators under the
+data root, with long names that are written as escapes."""
 CANCEL = b"cancel\n"
 
 
