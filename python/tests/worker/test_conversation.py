@@ -12,6 +12,7 @@ from cristae.jobs.protocol import CANCEL, MAX_LINE, Order, order_line, parse_mes
 from cristae.jobs.specs import LabelledVolume, PredictionSpec, TrainingSpec
 from cristae.settings import Limits
 from cristae.volumes import LabelClass
+from cristae.volumes.found import FoundVolume
 from cristae.worker.failures import explain
 from cristae.worker.line import Line
 
@@ -69,12 +70,16 @@ def test_a_worker_stops_when_its_server_has_gone_and_gives_up_if_it_hangs(monkey
 
 def test_the_largest_job_that_the_server_takes_reaches_the_worker():
     limits = Limits()
-    classes = tuple(
-        LabelClass(value, "\N{MICROSCOPE}" * limits.max_name_length)
-        for value in range(1, limits.max_classes + 1)
-    )
-    pairs = (LabelledVolume("a" * 64, "b" * 64),) * limits.max_training_volumes
-    order = Order("job", 1, "cpu", TrainingSpec("m" * limits.max_name_length, pairs, classes=classes))
+    longest = "\N{MICROSCOPE}" * limits.max_name_length
+    classes = tuple(LabelClass(value, longest) for value in range(1, limits.max_classes + 1))
+    further = ("c" * 64,) * (limits.max_annotators - 1)
+    pairs = (LabelledVolume("a" * 64, "b" * 64, further, longest),) * limits.max_training_volumes
+    place = "\N{MICROSCOPE}" * 512  # the longest name under a data root
+    found = (FoundVolume("d" * 64, place, place, "e" * 64),) * (len(pairs) * (1 + limits.max_annotators))
+    settings = {f"{number}{longest}": longest for number in range(limits.max_settings)}
+    spec = TrainingSpec(longest, pairs, classes=classes, settings=settings, start_from=longest, found=found)
+    order = Order("job", 1, "cpu", spec)
+    assert len(order_line(order)) > MAX_LINE // 3
     hear = Pipe()
     hear.put(order_line(order)[:MAX_LINE])
     assert Line(hear, io.BytesIO(), give_up=lambda: None).order() == order
@@ -116,3 +121,10 @@ def test_whatever_goes_wrong_becomes_a_sentence_without_paths(error, code):
     assert told.code == code
     assert "/" not in told.sentence
     assert told.sentence.endswith(".")
+
+
+def test_without_memory_a_job_needs_smaller_patches_and_a_preview_a_smaller_part():
+    assert "use a smaller patch" in explain(MemoryError()).sentence
+    told = explain(MemoryError(), "preview").sentence
+    assert "select a smaller part of the slice" in told
+    assert "patch" not in told

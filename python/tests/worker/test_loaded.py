@@ -10,7 +10,8 @@ from drawn_models import add_model
 from cristae.errors import CorruptData, NotFound
 from cristae.jobs.frames import frame_parts, read_frame
 from cristae.models import ModelLibrary
-from cristae.worker.loaded import LoadedModels, weight_bytes
+from cristae.worker import loaded as room
+from cristae.worker.loaded import LoadedModels
 
 
 @pytest.fixture
@@ -36,10 +37,10 @@ def test_a_model_that_stays_is_the_same_object_and_the_least_recently_used_one_l
 
 
 def test_the_weights_of_all_together_are_bounded_and_one_that_is_larger_is_kept_alone(home):
-    one = weight_bytes(loaded(home).get("a", "cpu"))
-    weights = ModelLibrary(home / "models").get("a").weights().values()
-    kernels = sum(array.nbytes for array in weights if array.ndim > 1)
-    assert kernels < one < sum(array.nbytes for array in weights)  # the normalisation was folded into them
+    package = ModelLibrary(home / "models").get("a")
+    one = package.weight_bytes
+    arrays = sum(array.nbytes for array in package.weights().values())
+    assert arrays < one < arrays + 16384  # names and shapes lie before them
     models = loaded(home, most_bytes=2 * one)
     for name in ("a", "b", "c"):
         models.get(name, "cpu")
@@ -61,6 +62,30 @@ def test_a_model_that_was_replaced_is_loaded_anew_and_one_that_was_deleted_is_go
     ModelLibrary(home / "models").delete("a")
     with pytest.raises(NotFound, match="no model 'a'"):
         models.get("a", "cpu")
+
+
+def test_a_model_of_the_same_weights_and_another_record_is_loaded_anew(home):
+    models = loaded(home)
+    before = models.get("a", "cpu")
+    add_model(home, "a", seed=0, voxel_size_nm=[40.0, 4.0, 4.0])
+    after = models.get("a", "cpu")
+    assert after.digest == before.digest
+    assert before.record["voxel_size_nm"] is None
+    assert after.record["voxel_size_nm"] == [40.0, 4.0, 4.0]
+
+
+def test_others_leave_before_a_model_takes_memory(home, monkeypatch):
+    models, seen = loaded(home, most_models=2), []
+    load = room.load_predictor
+
+    def watched(*given, **named):
+        seen.append(models.names())
+        return load(*given, **named)
+
+    monkeypatch.setattr(room, "load_predictor", watched)
+    for name in ("a", "b", "c"):
+        models.get(name, "cpu")
+    assert seen == [[], ["a"], ["b"]]
 
 
 @pytest.mark.parametrize(

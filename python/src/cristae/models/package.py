@@ -48,6 +48,20 @@ class ModelPackage:
         """When training ended, seconds since 1970."""
         return float(self.record["created_s"])
 
+    @property
+    def weight_bytes(self) -> int:
+        """How many bytes its weights take as they are stored.
+
+        Raises
+        ------
+        NotFound
+            If the package was deleted since its record was read.
+        """
+        try:
+            return (self.path / WEIGHTS_FILE).stat().st_size
+        except OSError as problem:
+            raise NotFound(f"The model '{self.name}' was deleted meanwhile.") from problem
+
     def weights(self) -> Weights:
         """Read the weights, by their names in the network.
 

@@ -30,9 +30,9 @@ def explain(error: Exception, what: str = "job") -> JobError:
         or type(error).__name__ == "OutOfMemoryError"
         or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
     ):
+        less = "select a smaller part of the slice" if what == "preview" else "use a smaller patch"
         return JobError(
-            "OUT_OF_MEMORY",
-            "The memory of the device did not suffice. Close other programs, or use a smaller patch.",
+            "OUT_OF_MEMORY", f"The memory of the device did not suffice. Close other programs, or {less}."
         )
     return JobError(
         "INTERNAL",

@@ -25,7 +25,7 @@ class LoadedModels:
     most_models
         So many are kept.
     most_bytes
-        So many bytes their weights may have together; a larger one is kept alone.
+        So many bytes their stored weights may have together; a larger one is kept alone.
     """
 
     def __init__(self, library: ModelLibrary, most_models: int, most_bytes: int) -> None:
@@ -44,28 +44,25 @@ class LoadedModels:
             It is damaged, or its network is none that can be built.
         """
         package = self._library.get(name)
-        record = package.record
-        content = json.dumps([package.digest, record["network"], record["preprocessing"], record["classes"]])
+        content = json.dumps(package.record, sort_keys=True)  # with the digest of the weights
         place = (name, device)
         kept = self._kept.get(place)
         if kept is None or kept.content != content:
-            self._kept.pop(place, None)  # before the other one takes memory
-            predictor = load_predictor(package, device, engine="torch")
-            kept = _Loaded(content, predictor, weight_bytes(predictor))
+            self._kept.pop(place, None)
+            byte_count = package.weight_bytes
+            self._make_room(byte_count)  # before the other one takes memory
+            kept = _Loaded(content, load_predictor(package, device, engine="torch"), byte_count)
             self._kept[place] = kept
         self._kept.move_to_end(place)
-        while len(self._kept) > max(1, self._most_models) or (len(self._kept) > 1 and self._too_large()):
-            self._kept.popitem(last=False)
         return kept.predictor
 
     def names(self) -> list[str]:
         """Return the names of those that are here, the one that was used last at the end."""
         return [name for name, _ in self._kept]
 
-    def _too_large(self) -> bool:
-        return sum(kept.byte_count for kept in self._kept.values()) > self._most_bytes
-
-
-def weight_bytes(predictor: Predictor) -> int:
-    """Return how many bytes the weights of a model take."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in predictor.network.state_dict().values())
+    def _make_room(self, byte_count: int) -> None:
+        """Let go of models until one more, of so many bytes, is not too much."""
+        total = byte_count + sum(kept.byte_count for kept in self._kept.values())
+        while self._kept and (len(self._kept) >= self._most_models or total > self._most_bytes):
+            _, gone = self._kept.popitem(last=False)
+            total -= gone.byte_count
