@@ -170,6 +170,7 @@ def test_a_pipe_is_no_file(root):
 
 
 def test_the_state_tells_a_chunk_that_was_changed_and_one_that_came(root):
+    put(root, "a.zarr/.zarray")
     for number in range(3):
         put(root, f"a.zarr/0/{number}")
     before = state_of(root.folder / "a.zarr")
@@ -181,8 +182,52 @@ def test_the_state_tells_a_chunk_that_was_changed_and_one_that_came(root):
     assert state_of(root.folder / "a.zarr") not in (before, changed)
 
 
+def test_the_state_of_slices_is_made_of_what_is_read_and_no_more(root):
+    for number in range(3):
+        put(root, f"planes/p{number}.tif")
+    before = state_of(root.folder / "planes")
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", ".p4.tif", "more/p5.tif"):
+        put(root, f"planes/{name}")
+    assert state_of(root.folder / "planes") == before
+    put(root, "planes/p3.TIF")
+    assert state_of(root.folder / "planes") != before
+
+
+def test_the_state_of_a_store_leaves_out_what_file_browsers_write_but_not_its_hidden_metadata(root):
+    put(root, "a.zarr/.zarray")
+    put(root, "a.zarr/0/0")
+    states_seen = [state_of(root.folder / "a.zarr")]
+    for name in (".DS_Store", "0/._0", "0/.nfs0001", "Thumbs.db"):
+        put(root, f"a.zarr/{name}")
+    assert state_of(root.folder / "a.zarr") == states_seen[0]
+    for name in (".zattrs", ".zgroup", ".zmetadata", "0/1"):
+        put(root, f"a.zarr/{name}")
+        states_seen.append(state_of(root.folder / "a.zarr"))
+    assert len(set(states_seen)) == 5
+
+
+def test_time_holds_for_the_files_of_a_store_too(root):
+    put(root, "a.zarr/.zarray")
+    for number in range(100):
+        put(root, f"a.zarr/{number}")
+    asked = []
+    with pytest.raises(LimitExceeded, match="in time"):
+        state_of(root.folder / "a.zarr", 10, lambda: asked.append(1) or len(asked) > 50)
+    assert len(asked) == 51
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_or_a_link_in_the_place_of_a_file_has_no_state(root):
+    os.mkfifo(root.folder / "a.tif")
+    (root.folder / "b.tif").symlink_to("a.tif")
+    for name in ("a.tif", "b.tif"):
+        with pytest.raises(InvalidInput, match="is a link or no plain file"):
+            state_of(root.folder / name)
+
+
 def test_an_image_in_too_many_files_is_refused_when_all_of_them_count(root, monkeypatch):
-    for number in range(5):
+    put(root, "a.zarr/.zarray")
+    for number in range(4):
         put(root, f"a.zarr/{number}")
     assert len(state_of(root.folder / "a.zarr", 3)) == 64
     monkeypatch.setattr(states, "MOST_STATED_FILES", 4)

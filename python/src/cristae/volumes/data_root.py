@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cristae.errors import InvalidInput, NotFound
-from cristae.volumes.kinds import HDF5, MRC, N5_MARK, NIFTI, SLICES, ZARR_MARKS, natural, numbers_of
-from cristae.volumes.states import state_of
+from cristae.errors import InvalidInput, LimitExceeded, NotFound
+from cristae.volumes.kinds import HDF5, MRC, NIFTI, SLICES, natural, numbers_of
+from cristae.volumes.states import is_store, state_of
 
 LISTED_FILES = 2_000
 """Of so many files of an image its state in a list is made."""
@@ -112,7 +112,7 @@ class DataRoot:
         return [
             Candidate(name, "file", state_of(Path(one.path)))
             for name, one in zip(names, files, strict=True)
-            if _can_be_said(name)
+            if can_be_said(name)
         ]
 
 
@@ -162,12 +162,12 @@ class _Walk:
                 return
             place = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
-                is_store = self._answer(_is_store, place)
-                if is_store:
+                is_image = self._answer(is_store, place)
+                if is_image:
                     yield from self._candidate(place, name, "store")
                 elif levels <= 1:
                     self._is_too_deep = True
-                elif is_store is not None:
+                elif is_image is not None:
                     yield from self._below(place, f"{name}/", levels - 1)
             elif _is_plain(entry, _FILES) and not (are_slices and prefix and _is_plain(entry, SLICES)):
                 yield from self._candidate(place, name, "file")
@@ -203,11 +203,13 @@ class _Walk:
             return None
 
     def _candidate(self, place: Path, name: str, kind: Kind) -> Iterator[Candidate]:
-        if not _can_be_said(name):
+        if not can_be_said(name):
             self._unsaid += 1
             return
         try:
-            state = state_of(place, LISTED_FILES)
+            state = state_of(place, LISTED_FILES, self._is_over)
+        except LimitExceeded:  # no more time
+            return
         except OSError:
             self._unread += 1
             return
@@ -247,10 +249,6 @@ def _is_plain(entry: os.DirEntry[str], endings: tuple[str, ...]) -> bool:
     )
 
 
-def _is_store(place: Path) -> bool:
-    return any((place / mark).is_file() for mark in (*ZARR_MARKS, N5_MARK))
-
-
-def _can_be_said(name: str) -> bool:
+def can_be_said(name: str) -> bool:
     """Tell whether a name can travel: a text of bounded length."""
     return len(name) <= _LONGEST_NAME and name.isprintable() and "\\" not in name
