@@ -6,9 +6,7 @@ import ij.measure.Calibration;
 import java.awt.image.BufferedImage;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.UUID;
 import org.cristae.fiji.client.BlockGrid;
 import org.cristae.fiji.client.Cancellation;
@@ -16,6 +14,7 @@ import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Previews;
+import org.cristae.fiji.image.GreyMeasures;
 import org.cristae.fiji.image.PartOfImage;
 import org.cristae.fiji.image.ReceivedVolume;
 import org.cristae.fiji.image.VoxelSizes;
@@ -26,7 +25,6 @@ import org.cristae.v1.Box;
 import org.cristae.v1.DataType;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.GreySample;
-import org.cristae.v1.GreyStatistics;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.Model;
 import org.cristae.v1.PreviewPartRequest;
@@ -53,14 +51,13 @@ public final class SlicePreview implements Work {
   private final Box region;
   private final String output;
   private final String viewer = UUID.randomUUID().toString();
-
-  /** Of this image; a window that looks at other slices need not measure it again. */
-  private final Map<GreySample, GreyStatistics> measured = new HashMap<>();
+  private final GreyMeasures measures;
 
   private Integer classValue;
 
   private SlicePreview(ModelOnImage seen, Choices choices, Box region, String output) {
     this.seen = seen;
+    this.measures = new GreyMeasures(seen.image);
     this.choices = choices;
     this.region = region;
     this.output = output;
@@ -176,7 +173,7 @@ public final class SlicePreview implements Work {
             .setBox(plan.getBox());
     for (GreySample sample : plan.getSamplesList()) {
       cancellation.check();
-      request.addStatistics(measured(sample));
+      request.addStatistics(measures.of(sample));
     }
     cancellation.check();
     request.setVoxels(ByteString.copyFrom(PartOfImage.voxels(seen.image, plan.getBox())));
@@ -184,18 +181,9 @@ public final class SlicePreview implements Work {
     return previews.part(request.build());
   }
 
-  private synchronized GreyStatistics measured(GreySample sample) throws CristaeException {
-    GreyStatistics known = measured.get(sample);
-    if (known == null) {
-      known = PartOfImage.measured(seen.image, sample);
-      measured.put(sample, known);
-    }
-    return known;
-  }
-
   /** Forgets what was measured: the image may have changed. */
-  synchronized void forget() {
-    measured.clear();
+  void forget() {
+    measures.forget();
   }
 
   private PreviewSubject subject(Box part) {

@@ -1,0 +1,38 @@
+package org.cristae.fiji.image;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.GreySample;
+import org.cristae.v1.GreyStatistics;
+
+/** What was measured of an image already; whoever looks at another slice need not do it again. */
+public final class GreyMeasures {
+  private final ImageVolume image;
+  private volatile Map<GreySample, GreyStatistics> known = new ConcurrentHashMap<>();
+
+  /** Nothing is measured yet. */
+  public GreyMeasures(ImageVolume image) {
+    this.image = image;
+  }
+
+  /**
+   * Mean and deviation of a sample, see {@link PartOfImage#measured}.
+   *
+   * @throws CristaeException if a plane cannot be read
+   */
+  public GreyStatistics of(GreySample sample) throws CristaeException {
+    Map<GreySample, GreyStatistics> now = known; // what is forgotten meanwhile stays forgotten
+    GreyStatistics found = now.get(sample);
+    if (found == null) {
+      found = PartOfImage.measured(image, sample);
+      now.put(sample, found);
+    }
+    return found;
+  }
+
+  /** Forgets all, since the image may have changed. Never waits for what is being measured. */
+  public void forget() {
+    known = new ConcurrentHashMap<>();
+  }
+}
