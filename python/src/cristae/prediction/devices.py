@@ -18,7 +18,7 @@ SHARE_OF_CPU_MEMORY = 0.25
 SHARE_OF_GPU_MEMORY = 0.7
 BYTES_OF_A_FLOAT = 4
 # What it takes to read and prepare a voxel, as a part of what it takes to compute it with the networks that
-# the program plans for sections (measured on two cores of a CPU, and on an H100 with four threads that read).
+# the program plans for sections: estimates, from single measurements on two cores and on an H100.
 READING_SHARE_ON_CPU = 0.02
 READING_SHARE_ON_GPU = 0.5
 
