@@ -1,10 +1,13 @@
 """Files under a data root, opened in a process of their own: the same voxels, no harm from broken ones."""
 
+import errno
 import gzip
 import json
 import os
 import signal
+import subprocess
 import sys
+import threading
 
 import h5py
 import nibabel
@@ -27,7 +30,7 @@ from written_formats import (
 from cristae.errors import CorruptData, CristaeError, InvalidInput, NotFound
 from cristae.geometry import Box
 from cristae.settings import MIB
-from cristae.volumes import VolumeStore, open_image
+from cristae.volumes import VolumeStore, open_image, reader_process
 from cristae.volumes import reader as reader_module
 from cristae.volumes.conversion import as_image
 from cristae.volumes.data_root import DataRoot
@@ -254,9 +257,122 @@ def test_a_reader_that_dies_ends_one_question_and_the_next_one_gets_another(root
     assert reader.look("a.tif")[0].shape_czyx == (1, *SHAPE)
 
 
+def test_what_was_open_in_a_reader_that_died_is_never_taken_for_what_the_next_one_opened(root, voxels):
+    write_tiff(root.folder / "a.tif", voxels)
+    write_tiff(root.folder / "b.tif", voxels // 2)
+    with Reader(root) as reader:
+        before = reader.open("a.tif")
+        reader._process.kill()
+        reader._process.wait()
+        after = reader.open("b.tif")
+        with pytest.raises(CorruptData, match="what was open in it is closed"):
+            before.read(Box.of_shape(SHAPE))
+        assert np.array_equal(after.read(Box.of_shape(SHAPE))[0], voxels // 2)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be made to hang here")
+def test_a_question_that_hangs_is_broken_off_and_no_other_process_is_started(root, voxels):
+    write_tiff(root.folder / "a.tif", voxels)
+    with Reader(root) as reader:
+        reader.state("a.tif")
+        os.kill(reader._process.pid, signal.SIGSTOP)
+        threading.Timer(0.5, reader.abort).start()
+        with pytest.raises(ReadingEnded):
+            reader.look("a.tif")
+        with pytest.raises(ReadingEnded, match="The server stops"):
+            reader.look("a.tif")
+        assert reader._process is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell that a parent has gone")
+def test_a_process_ends_when_its_parent_is_gone_though_its_pipe_is_still_held(root):
+    held, ours = os.pipe()
+    words = ["-m", "cristae.volumes.reader_process", str(root.folder), str(4 * 1024 * MIB)]
+    child = f"subprocess.Popen([sys.executable, *{words!r}, str(os.getpid())], stdout=2)"
+    parent = subprocess.run(
+        [sys.executable, "-c", f"import os, subprocess, sys; print({child}.pid)"],
+        stdin=held,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
+    try:
+        psutil.Process(int(parent.stdout)).wait(120)
+    except psutil.NoSuchProcess:
+        pass
+    finally:
+        os.close(ours)
+        os.close(held)
+
+
+def test_a_process_that_cannot_be_started_gets_a_sentence(root, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(root.folder / "none"))
+    with Reader(root) as reader, pytest.raises(ReadingEnded, match="did not start"):
+        reader.look("a.tif")
+
+
+def test_metadata_that_nobody_understands_gets_a_sentence_and_a_trace_for_the_log(
+    root, reader, voxels, caplog
+):
+    group = zarr.open_group(root.folder / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("0", data=voxels)
+    group.attrs["multiscales"] = [
+        {"datasets": [{"path": "0", "coordinateTransformations": [7]}], "axes": ["z", "y", "x"]}
+    ]
+    (looked,) = reader.look("a.zarr")
+    assert "metadata cannot be understood" in looked.problem
+    with pytest.raises(InvalidInput, match="metadata cannot be understood"):
+        reader.open("a.zarr")
+    assert caplog.text.count("Traceback") == 2
+    write_hdf5(root.folder / "a.h5", voxels)
+    assert reader.look("a.h5")[0].problem == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_names_that_are_no_text_are_left_out_and_counted(root, reader, voxels):
+    with h5py.File(root.folder / "a.h5", "w") as file:
+        file["raw"] = voxels
+        file[b"odd\xff"] = voxels
+        file["x" * 600] = voxels
+    (looked,) = reader.look("a.h5")
+    assert (looked.key, looked.problem) == ("raw", "")
+    assert "2 images in a.h5 were left out: their names are too long" in looked.notes[-1]
+    write_n5(root.folder / "n5", voxels)
+    (root.folder / "n5" / os.fsdecode(b"bad\xff")).symlink_to("nowhere")
+    (looked,) = reader.look("n5")
+    assert "holds bad?, which is a link" in looked.problem
+
+
+def test_what_a_disk_or_the_system_refuses_may_pass_and_is_no_broken_file():
+    refused = InvalidInput("a.tif cannot be read.")
+    refused.__cause__ = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(OSError, match="Input/output error"):
+        reader_process._raise_what_may_pass(refused)
+    refused.__cause__ = OSError("bad signature")
+    reader_process._raise_what_may_pass(refused)
+
+
+def test_a_chunk_that_would_run_code_is_not_unpacked(root, reader):
+    place = root.folder / "a.zarr"
+    place.mkdir()
+    array = {"zarr_format": 2, "shape": [1, 4, 4], "chunks": [1, 4, 4], "dtype": "|u1", "fill_value": 0}
+    pickled = {"order": "C", "filters": None, "compressor": {"id": "pickle"}}
+    (place / ".zarray").write_text(json.dumps({**array, **pickled}))
+    (place / "0.0.0").write_bytes(f"cos\nmkdir\n(V{root.folder / 'harm'}\ntR.".encode())
+    (looked,) = reader.look("a.zarr")
+    assert looked.problem
+    with pytest.raises(CristaeError):
+        reader.open("a.zarr").read(Box.of_shape((1, 4, 4)))
+    assert not (root.folder / "harm").exists()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be made to hang here")
 def test_an_answer_is_waited_for_a_bounded_time(root, voxels):
     write_tiff(root.folder / "a.tif", voxels)
-    with Reader(root, Patience(look_s=0.01)) as hasty:
+    with Reader(root, Patience(look_s=0.2)) as hasty:
+        hasty.state("a.tif")
+        os.kill(hasty._process.pid, signal.SIGSTOP)
         with pytest.raises(ReadingEnded, match="took longer than"):
             hasty.look("a.tif")
         assert hasty.state("a.tif") == state_of(root.folder / "a.tif")

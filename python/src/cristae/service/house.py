@@ -130,6 +130,8 @@ class House:
                 )
 
     def close(self) -> None:
-        """End the threads, after what they do now."""
+        """End the threads, after what they do now; what a file under the data root holds up is broken off."""
+        if self.offers is not None:
+            self.offers.abort()
         for pool in (self._quick, self._blocks, self._long, self._looking):
             pool.shutdown(cancel_futures=True)

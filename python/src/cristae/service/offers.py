@@ -109,6 +109,10 @@ class Offers:
         finally:
             self._reader.close()
 
+    def abort(self) -> None:
+        """End at once what is looked into, from any thread."""
+        self._reader.abort()
+
     def _same_still(self, volume_id: str) -> Offer | None:
         offer = self._known.get(volume_id)
         if offer is None:

@@ -121,6 +121,8 @@ def read_picture(path: Path) -> Voxels:
         picture: Voxels = np.asarray(imread(path))
     except FileNotFoundError as error:
         raise InvalidInput(f"There is no file {path.name}.") from error
+    except MemoryError:
+        raise
     except Exception as error:  # The decoders of broken files raise anything.
         raise InvalidInput(
             f"{path.name} cannot be read ({str(error)[:200]}). It is something else, damaged, or was cut off."

@@ -40,7 +40,7 @@ def open_nifti(path: Path) -> SlicedImage:
                 "first (gunzip): then only those parts are read that are needed."
             )
         return SlicedImage(path.name, voxels, "XYZTUVW"[: len(array.shape)], _voxel_size(file.header))
-    except InvalidInput:
+    except (InvalidInput, MemoryError):
         raise
     except Exception as error:  # Damaged files raise whatever the parser and the unpacking trip over.
         raise InvalidInput(

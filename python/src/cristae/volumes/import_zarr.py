@@ -55,6 +55,8 @@ def arrays_of_zarr(path: Path) -> list[str]:
 def _opened(path: Path) -> zarr.Group | zarr.Array[Any]:
     try:
         return zarr.open(path, mode="r")
+    except MemoryError:
+        raise
     except Exception as error:  # Broken metadata raises whatever its parser trips over.
         raise InvalidInput(
             f"{path.name} is not a Zarr image that can be read ({str(error)[:200]})."

@@ -6,12 +6,15 @@ of bounded memory (:mod:`cristae.volumes.reader_process`), and an answer is wait
 
 import contextlib
 import json
+import logging
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -20,13 +23,18 @@ from cristae.geometry import Box, grid
 from cristae.settings import GIB, MIB
 from cristae.volumes.data_root import DataRoot
 from cristae.volumes.image import Voxels, check_box
+from cristae.volumes.reader_process import MAY_PASS
 from cristae.volumes.spec import VoxelSize, check_shape
 
 _LONGEST_LINE = 4 * MIB
 _MOST_TOGETHER = 256 * MIB
 _PIPE_BYTES = MIB
 """So much passes before the two processes must take turns, where the system allows it."""
-_KNOWN = {kind.code: kind for kind in (InvalidInput, LimitExceeded, NotFound, CorruptData)}
+_STOPS = "The server stops; nothing is read under its data root any more."
+_NOT_STARTED = (
+    "The process that reads under the data root did not start. Try again when the server has less to do."
+)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,8 @@ class Patience:
     """How much memory a reading process may use, and how long its answers may take, in seconds."""
 
     memory_bytes: int = 4 * GIB
-    look_s: float = 60.0  # on a busy machine most of it goes into starting the process
+    start_s: float = 180.0  # a disk that many share may take long to give Python and the libraries
+    look_s: float = 30.0
     open_s: float = 600.0
     read_s: float = 300.0
 
@@ -51,10 +60,24 @@ class Looked:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Opened:
+    """An open image: the how manyth process of a reader has it, and its number there."""
+
+    generation: int
+    number: int
+
+
 class ReadingEnded(CristaeError):
-    """The reading process died or was too slow: the file is no real image, or damaged."""
+    """The reading process died or was too slow, or the disk failed: the file is damaged, or it may pass."""
 
     code = InvalidInput.code
+
+
+_KNOWN: dict[str, type[CristaeError]] = {
+    MAY_PASS: ReadingEnded,
+    **{kind.code: kind for kind in (InvalidInput, LimitExceeded, NotFound, CorruptData)},
+}
 
 
 class Reader:
@@ -68,6 +91,8 @@ class Reader:
         self._patience = patience or Patience()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._generation = 0
+        self._is_aborted = False
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +106,13 @@ class Reader:
         """End the process."""
         with self._lock:
             self._end()
+
+    def abort(self) -> None:
+        """End the process at once, even while somebody waits for its answer, and start none any more."""
+        self._is_aborted = True
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def look(self, name: str) -> list[Looked]:
         """Return what a file or folder holds; [] for a folder of stacks, each an image of its own.
@@ -103,53 +135,94 @@ class Reader:
         """
         told = self._ask({"open": name, "key": key}, self._patience.open_s)
         about = _looked({"key": key, **told["image"]})
-        return DistantImage(self, told["number"], about, told["state"], title)
+        opened = Opened(told["generation"], told["number"])
+        return DistantImage(self, opened, about, told["state"], title)
 
     def state(self, name: str) -> str:
         """Return what :func:`cristae.volumes.states.state_of` says now."""
         return str(self._ask({"state": name}, self._patience.open_s)["state"])
 
-    def read(self, number: int, box_zyx: Box, voxels: Voxels) -> None:
+    def read(self, opened: "Opened", box_zyx: Box, voxels: Voxels) -> None:
         """Fill an array with the voxels of a box of an open image."""
-        wish = {"read": number, "start": box_zyx.start, "stop": box_zyx.stop}
-        self._ask(wish, self._patience.read_s, voxels)
+        wish = {"read": opened.number, "start": box_zyx.start, "stop": box_zyx.stop}
+        self._ask(wish, self._patience.read_s, voxels, opened.generation)
 
-    def _ask(self, wish: dict[str, Any], longest_s: float, voxels: Voxels | None = None) -> dict[str, Any]:
+    def _ask(
+        self,
+        wish: dict[str, Any],
+        longest_s: float,
+        voxels: Voxels | None = None,
+        generation: int | None = None,
+    ) -> dict[str, Any]:
+        """Ask the process; one of a certain generation only, where the wish is about what is open in it."""
         with self._lock:
             process = self._running()
-            late = threading.Event()
-
-            def give_up() -> None:
-                late.set()
-                process.kill()
-
-            timer = threading.Timer(longest_s, give_up)
-            timer.daemon = True
-            timer.start()
-            try:
-                told = _conversation(process, wish, voxels)
-            except (OSError, ValueError, EOFError) as error:
-                status = self._end()
-                raise ReadingEnded(_why(late.is_set(), longest_s, status)) from error
-            finally:
-                timer.cancel()
+            if generation not in (None, self._generation):
+                raise ReadingEnded(
+                    "Something ended the process that read it, and what was open in it is closed. Open the "
+                    "image again."
+                )
+            told = self._wait_for(lambda: _conversation(process, wish, voxels), longest_s, process)
+            told["generation"] = self._generation
+        _log_trace(told)
         if "sentence" in told:
             raise _KNOWN.get(told["code"], InvalidInput)(told["sentence"])
         return told
 
+    def _wait_for(
+        self,
+        conversation: Callable[[], dict[str, Any]],
+        longest_s: float,
+        process: "subprocess.Popen[bytes]",
+    ) -> dict[str, Any]:
+        """Return what a conversation with the process gave; end the process if that takes too long."""
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(longest_s, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            return conversation()
+        except (OSError, ValueError, EOFError) as error:
+            status = self._end()
+            raise ReadingEnded(_why(late.is_set(), longest_s, status)) from error
+        finally:
+            timer.cancel()
+
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self._end()
-            words = [str(self.root.folder), str(self._patience.memory_bytes)]
-            self._process = subprocess.Popen(  # noqa: S603 - our own process
+        if self._process is not None and self._process.poll() is None and not self._is_aborted:
+            return self._process
+        self._end()
+        if self._is_aborted:
+            raise ReadingEnded(_STOPS)
+        process = self._process = self._started()
+        self._generation += 1
+        if self._is_aborted:  # asked again, now that abort() knows the process
+            process.kill()
+        try:
+            self._wait_for(lambda: _answer_of(process), self._patience.start_s, process)
+        except ReadingEnded as error:
+            raise ReadingEnded(_STOPS if self._is_aborted else _NOT_STARTED) from error
+        return process
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        words = [str(self.root.folder), str(self._patience.memory_bytes), str(os.getpid())]
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own process
                 # -P: the folder where the server was started may hold a zarr.py.
                 [sys.executable, "-P", "-m", "cristae.volumes.reader_process", *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                pipesize=_PIPE_BYTES,
             )
-        return self._process
+        except OSError as error:
+            raise ReadingEnded(_NOT_STARTED) from error
+        _widen(process.stdin, process.stdout)
+        return process
 
     def _end(self) -> int:
         """End the process and return its exit status."""
@@ -167,14 +240,29 @@ class Reader:
             return process.wait()
 
 
+def _widen(*pipes: IO[bytes] | None) -> None:
+    """Let much pass through pipes at once. That is Linux's, and a user may have used up what it grants."""
+    if sys.platform == "linux":
+        import fcntl
+
+        for pipe in pipes:
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
 def _conversation(
     process: "subprocess.Popen[bytes]", wish: dict[str, Any], voxels: Voxels | None
 ) -> dict[str, Any]:
     """Say a wish and return the answer; raise OSError or ValueError if none comes."""
     assert process.stdin is not None  # noqa: S101
-    assert process.stdout is not None  # noqa: S101
     process.stdin.write(json.dumps(wish).encode() + b"\n")
     process.stdin.flush()
+    return _answer_of(process, voxels)
+
+
+def _answer_of(process: "subprocess.Popen[bytes]", voxels: Voxels | None = None) -> dict[str, Any]:
+    assert process.stdout is not None  # noqa: S101
     line = process.stdout.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):
         raise EOFError("no answer") if not line else ValueError("too long an answer")
@@ -201,8 +289,14 @@ def _why(late: bool, longest_s: float, status: int) -> str:
     )
 
 
+def _log_trace(told: dict[str, Any]) -> None:
+    if "trace" in told:
+        _log.warning("A file under the data root was not understood:\n%s", "\n".join(told["trace"]))
+
+
 def _looked(about: dict[str, Any]) -> Looked:
     """Return what a child told, checked: it has read what a stranger wrote."""
+    _log_trace(about)
     if "problem" in about:
         return Looked(str(about["key"]), problem=str(about["problem"]))
     dtype = np.dtype(str(about["dtype"]))
@@ -232,8 +326,8 @@ class DistantImage:
         That of its files before it was opened.
     """
 
-    def __init__(self, reader: Reader, number: int, about: Looked, state: str, title: str) -> None:
-        self._reader, self._number = reader, number
+    def __init__(self, reader: Reader, opened: Opened, about: Looked, state: str, title: str) -> None:
+        self._reader, self._opened = reader, opened
         self.shape_czyx, self.voxel_size = about.shape_czyx, about.voxel_size
         self.dtype: np.dtype[Any] = np.dtype(about.dtype)
         self.notes, self.name, self.state = about.notes, title, state
@@ -258,7 +352,7 @@ class DistantImage:
 
     def _read(self, box_zyx: Box, voxels: Voxels) -> None:
         try:
-            self._reader.read(self._number, box_zyx, voxels)
+            self._reader.read(self._opened, box_zyx, voxels)
         except ReadingEnded as error:
             raise CorruptData(
                 f"The box {box_zyx} (z, y, x) of {self.name} cannot be read. {error.sentence}"

@@ -62,6 +62,8 @@ class SlicedImage:
         try:
             with self._lock:  # not every library reads from several threads
                 found = np.asarray(self._array[index])
+        except MemoryError:
+            raise
         except Exception as error:  # Codecs raise whatever a broken chunk makes them trip over.
             raise CorruptData(
                 f"The box {box_zyx} (z, y, x) of {self.name} cannot be read ({str(error)[:200]})."
