@@ -1,8 +1,9 @@
 """What all services share: store, library, jobs, and threads for work that would hold up others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -92,6 +93,16 @@ class House:
     def volumes_of(self, spec: Spec) -> JobVolumes:
         """Return the volumes that a job needs; what of it is read under the data root, a child reads."""
         return JobVolumes(self.store, self._data_root if spec.found else None, spec.found)
+
+    @asynccontextmanager
+    async def open_volumes(self, spec: Spec) -> AsyncIterator[JobVolumes]:
+        """Give the same to a block of the event loop; the child is ended in a thread."""
+        volumes = self.volumes_of(spec)
+        try:
+            yield volumes
+        finally:
+            if spec.found:
+                await self.long(volumes.close)
 
     async def joined[T](self, key: str, work: Callable[[], Awaitable[T]]) -> T:
         """Do something long once, however often it is asked for meanwhile.

@@ -24,7 +24,7 @@ async def check_training(house: House, spec: TrainingSpec) -> None:
         sentence says which it is.
     """
     await house.quick(_check_names, house, spec)
-    with house.volumes_of(spec) as volumes:
+    async with house.open_volumes(spec) as volumes:
         await _check_volumes(house, spec, volumes)
 
 

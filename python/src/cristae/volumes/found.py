@@ -80,6 +80,10 @@ class JobVolumes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process that reads; it may take a second."""
         if self._reader is not None:
             self._reader.close()
 
