@@ -228,12 +228,15 @@ def test_the_width_of_strokes_is_not_the_thickness_of_objects():
     voxels[0, 5:10], voxels[0, 20:25] = 1, 2
     reading = read(voxels, unknown=0)
     assert reading.thickness_voxels == {}
+    assert reading.stroke_width_voxels == 5
     assert (
         read(voxels, unknown=0, target="instances").sentences[-2]
         == "2 objects, half of them larger than 200 voxels."
     )
     voxels[voxels == 0], voxels[0, 30:33] = 9, 0
-    assert read(voxels, unknown=0).thickness_voxels.keys() > {1, 2}
+    whole = read(voxels, unknown=0)
+    assert whole.thickness_voxels.keys() > {1, 2}
+    assert whole.stroke_width_voxels == 0
 
 
 def test_objects_that_are_drawn_whole_among_unknown_voxels_have_a_thickness():

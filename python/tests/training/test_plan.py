@@ -326,6 +326,15 @@ def test_a_thickness_that_is_not_known_is_told_and_keeps_full_resolution() -> No
     assert "How thick the objects are is not known from such labels: full resolution." in made.sentences
 
 
+def test_objects_are_taken_for_three_times_as_thick_as_strokes() -> None:
+    strokes = replace(SERIAL, thickness_voxels={}, stroke_width_voxels=7.0)
+    made = plan(strokes)
+    assert made.preprocessing.downsample_zyx == (1, 2, 2)
+    assert any("three times as thick as the strokes, which are 7 voxels wide" in s for s in made.sentences)
+    thin = plan(replace(strokes, stroke_width_voxels=5.0))
+    assert thin.preprocessing.downsample_zyx == (1, 1, 1)
+
+
 def test_one_voxel_thick_is_said_in_the_singular() -> None:
     told = plan(replace(SERIAL, thickness_voxels={1: 1.0})).sentences
     assert "The objects are about 1 voxel thick: full resolution." in told

@@ -60,8 +60,9 @@ class LabelReading:
         Size of the objects, for instances.
     thickness_voxels
         Median in-plane thickness of the profiles per class or mask, in voxels along x; for instances under
-        1. Those without voxels are left out; all of them where most voxels are unknown and something is as
-        narrow as a stroke.
+        1. Those without voxels are left out; all of them where most voxels are unknown, something is narrow.
+    stroke_width_voxels
+        Width of these narrowest strokes, in voxels along x; 0 where thicknesses are known.
     sentences, warnings
         What was understood, for people.
     """
@@ -79,6 +80,7 @@ class LabelReading:
     warnings: tuple[str, ...]
     voxel_size: VoxelSize | None = None
     masks: Masks | None = None
+    stroke_width_voxels: float = 0.0
 
     @property
     def answers(self) -> tuple[LabelClass, ...]:
@@ -277,9 +279,9 @@ def read_labels(
     )
     unknowns = int(found.unknowns[annotated - z[0]].sum())
     thicknesses = _thicknesses(labels, reading)
-    is_sparse = unknowns > sum(voxels.values())
-    if is_sparse and min(thicknesses.values(), default=0.0) < _WIDER_THAN_STROKES:
-        thicknesses = {}
+    narrowest = min(thicknesses.values(), default=0.0)
+    are_strokes = unknowns > sum(voxels.values()) and narrowest < _WIDER_THAN_STROKES
+    thicknesses, stroke_width = ({}, narrowest) if are_strokes else (thicknesses, 0.0)
     objects = None
     if target == "instances":
         count = found.values.size
@@ -287,7 +289,8 @@ def read_labels(
         objects = ObjectStatistics(count, volume, thicknesses.get(1, 0.0))
     sentences += numbering.sentences
     sentences += _contents(reading, objects, unknowns)
-    return replace(reading, objects=objects, thickness_voxels=thicknesses, sentences=tuple(sentences))
+    known = {"objects": objects, "thickness_voxels": thicknesses, "stroke_width_voxels": stroke_width}
+    return replace(reading, sentences=tuple(sentences), **known)
 
 
 def check_range(z: tuple[int, int] | None, depth: int, what: str = "image") -> tuple[int, int]:

@@ -39,6 +39,8 @@ class Fingerprint:
         Share of the background and of each class or mask 1...n among them.
     thickness_voxels
         Median thickness of the profiles of each class 1...n, in voxels in-plane, where measured.
+    stroke_width_voxels
+        Width of the narrowest strokes, in voxels in-plane, if the thickness is not known for them; else 0.
     anisotropy
         Distance of sections by distance of columns.
     anisotropy_is_estimated
@@ -63,6 +65,7 @@ class Fingerprint:
     statistics: Statistics
     section_jump: float
     alike: bool = True
+    stroke_width_voxels: float = 0.0
 
 
 def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) -> Fingerprint:
@@ -101,6 +104,7 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         statistics=statistics,
         section_jump=jump,
         alike=alike,
+        stroke_width_voxels=min(region.reading.stroke_width_voxels for region in regions),
     )
 
 

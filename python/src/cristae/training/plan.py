@@ -279,9 +279,7 @@ def _downsample(found: Fingerprint, dimensions: int, target: str) -> tuple[Tripl
     """Return the reduction to the working voxel size: only where the thinnest class stays wide enough."""
     if target == "instances":
         return (1, 1, 1), ("The network works at full resolution, because boundaries are thin.",)
-    if not found.thickness_voxels:
-        return (1, 1, 1), ("How thick the objects are is not known from such labels: full resolution.",)
-    thinnest = min(found.thickness_voxels.values())
+    thinnest, told = _thinnest(found)
     smallest = min(min(shape[1:]) for shape in found.shapes_zyx)
     factor = 1
     # Below about 8 voxels across, the shape of an object is lost; a large image is needed to make it worth
@@ -289,12 +287,26 @@ def _downsample(found: Fingerprint, dimensions: int, target: str) -> tuple[Tripl
     if thinnest >= 16 and smallest >= 128:
         factor = 4 if thinnest >= 64 and smallest >= 1024 else 2
     if factor == 1:
-        return (1, 1, 1), (f"The objects are about {voxels_told(thinnest)} thick: full resolution.",)
+        return (1, 1, 1), (f"{told}: full resolution.",)
     depth = min(shape[0] for shape in found.shapes_zyx)
     along_z = factor if dimensions == 3 and found.anisotropy * 1.5 < factor and depth >= 64 else 1
     return (along_z, factor, factor), (
-        f"The objects are about {voxels_told(thinnest)} thick: the network sees {factor} x {factor} voxels "
-        "as one and answers for each of them.",
+        f"{told}: the network sees {factor} x {factor} voxels as one and answers for each of them.",
+    )
+
+
+def _thinnest(found: Fingerprint) -> tuple[float, str]:
+    """Return how thick the thinnest objects are, in voxels, and what is known of it."""
+    if found.thickness_voxels:
+        thinnest = min(found.thickness_voxels.values())
+        return thinnest, f"The objects are about {voxels_told(thinnest)} thick"
+    unknown, width = "How thick the objects are is not known from such labels", found.stroke_width_voxels
+    if width == 0:
+        return 0, unknown
+    # Who draws a line into an object leaves about as much on both sides of it.
+    return 3 * width, (
+        f"{unknown}; they are taken for three times as thick as the strokes, which are {voxels_told(width)} "
+        "wide"
     )
 
 
