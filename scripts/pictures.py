@@ -79,11 +79,16 @@ class Desk:
         self.swing.SwingUtilities.invokeLater(jpype.JProxy("java.lang.Runnable", dict={"run": act}))
         time.sleep(0.7)
 
-    def picture(self, window: Any, name: str) -> None:
-        """Photograph a window after it has had time to paint."""
+    def picture(self, window: Any, name: str, beside: Any = None) -> None:
+        """Photograph a window, and one on its right, after they have had time to paint."""
         self.on_event_thread(lambda: (window.setLocation(CORNER, CORNER), window.toFront())[0])
+        area = window.getBounds()
+        if beside is not None:
+            right = CORNER + area.width
+            self.on_event_thread(lambda: (beside.setLocation(right, CORNER), beside.toFront())[0])
+            area = area.union(beside.getBounds())
         time.sleep(1)
-        shot = self.awt.Robot().createScreenCapture(window.getBounds())
+        shot = self.awt.Robot().createScreenCapture(area)
         target = jpype.JPackage("java").io.File(str(PICTURES / f"{name}.png"))
         jpype.JPackage("javax").imageio.ImageIO.write(shot, "png", target)
         print(target, flush=True)
@@ -156,6 +161,14 @@ def main() -> None:
         desk.picture(labels.getWindow(), "labels")
         desk.ij.IJ.selectWindow("right.tif")
         desk.ij.IJ.getImage().setSlice(25)
+        desk.ij.IJ.run("Set... ", "zoom=300")
+        desk.choose("Cristae Preview")
+        desk.press(desk.window("Cristae: preview"), "Preview")
+        looking = desk.window("Cristae: preview of right.tif")
+        right = desk.ij.IJ.getImage()
+        wait(lambda: right.getOverlay() is not None, "the preview", patience_s=120)
+        desk.picture(right.getWindow(), "preview", beside=looking)
+        desk.press(looking, "Close")
         desk.choose("Cristae Show Activations")
         show = desk.window("Cristae: show activations")
         for box in desk.parts(show, desk.swing.JComboBox):

@@ -252,3 +252,17 @@ def test_a_folder_of_numbered_stacks_gives_its_files(root):
     slices = root.candidates().found[0]
     assert (slices.name, slices.kind) == ("stacks", "slices")
     assert [one.name for one in root.files_of(slices)] == ["stacks/s2.tif", "stacks/s10.tif"]
+
+
+def test_a_file_of_stacks_that_cannot_be_looked_at_takes_no_other_one_with_it(root, monkeypatch):
+    for name in ("stacks/s1.tif", "stacks/s2.tif", "stacks/s3.tif"):
+        put(root, name)
+    (slices,) = root.candidates().found
+
+    def state_or_not(place):
+        if place.name == "s2.tif":
+            raise PermissionError(errno.EACCES, "no")
+        return state_of(place)
+
+    monkeypatch.setattr("cristae.volumes.data_root.state_of", state_or_not)
+    assert [one.name for one in root.files_of(slices)] == ["stacks/s1.tif", "stacks/s3.tif"]

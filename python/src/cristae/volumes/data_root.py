@@ -5,6 +5,7 @@ Nothing is opened here. The folder is listed, within bounds; what a file holds, 
 lies, and outside is outside.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -103,17 +104,21 @@ class DataRoot:
         return Listing(tuple(walk.found()), tuple(walk.said()))
 
     def files_of(self, folder: Candidate) -> list[Candidate]:
-        """Return the files of a folder that turned out to hold stacks instead of slices."""
+        """Return the files of a folder that turned out to hold stacks instead of slices.
+
+        One whose state cannot be told, because it went away or may not be read, is left out.
+        """
         place = self.place(folder.name)
         with os.scandir(place) as entries:
             files = [one for one in entries if _is_plain(one, SLICES)]
         files.sort(key=lambda one: place_in_order(one.name))
-        names = [f"{folder.name}/{one.name}" for one in files]
-        return [
-            Candidate(name, "file", state_of(Path(one.path)))
-            for name, one in zip(names, files, strict=True)
-            if can_be_said(name)
-        ]
+        found = []
+        for one in files:
+            name = f"{folder.name}/{one.name}"
+            if can_be_said(name):
+                with contextlib.suppress(OSError):
+                    found.append(Candidate(name, "file", state_of(Path(one.path))))
+        return found
 
 
 @dataclass(frozen=True)
