@@ -26,7 +26,7 @@ from cristae.door.workers import DaskWorkers, LocalWorkers, SlurmWorkers, result
 from cristae.errors import Cancelled, CristaeError, DiskFull, InvalidInput
 from cristae.events import Note, Progress
 from cristae.models import ModelLibrary
-from cristae.prediction import predicting, units
+from cristae.prediction import devices, predicting, units
 from cristae.settings import Home
 from cristae.volumes import VolumeSpec
 from cristae.volumes.records import spec_to_json
@@ -150,6 +150,23 @@ def test_a_process_that_dies_costs_its_units_only(tmp_path: Path) -> None:
     found = list(results_of(LocalWorkers(2), unit_functions.dying_once, tasks, never))
     assert sorted(set(found)) == [(number, number) for number in range(12)]
     assert len(found) <= 12 + 4  # at most those that were under way are done again
+
+
+def test_each_process_of_this_machine_has_its_turn() -> None:
+    tasks = [(number, 1.0) for number in range(6)]
+    found = [
+        turn for _, turn in results_of(LocalWorkers(2), unit_functions.turn_of_this_process, tasks, never)
+    ]
+    assert set(found) == {0, 1}
+
+
+def test_processes_take_the_gpus_of_the_machine_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices.torch.cuda, "device_count", lambda: 2)
+    assert [devices.device_in_turn("auto", turn) for turn in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert devices.device_in_turn("cuda", 1) == "cuda:1"
+    assert devices.device_in_turn("cuda:0", 1) == "cuda:0"
+    assert devices.device_in_turn("cpu", 1) == "cpu"
 
 
 def test_processes_that_die_again_and_again_are_given_up() -> None:

@@ -17,6 +17,8 @@ from cristae.geometry import Box
 from cristae.volumes.output import form_of
 
 if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
+
     from cristae.models import ModelPackage
     from cristae.prediction import Answering
     from cristae.settings import Home
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 RUN = "run"
 """A file beside the blocks, which names the run that may write them: it goes when that run ends."""
+
+_turn = 0
+"""The number of this process among those of this machine that work together."""
 
 _one_at_a_time = Lock()
 """A worker may have several threads, and there is one network in it."""
@@ -131,8 +136,20 @@ def _three(lengths: Sequence[float]) -> tuple[float, float, float]:
     return z, y, x
 
 
-def prepare_process(threads: int) -> None:
-    """Prepare a process of this machine, beside others, before it gets its first unit."""
+def prepare_process(threads: int, turns: "Synchronized[int]") -> None:
+    """Prepare a process of this machine, beside others, before it gets its first unit.
+
+    Parameters
+    ----------
+    threads
+        So many compute.
+    turns
+        How many were prepared before this one.
+    """
+    global _turn
+    with turns.get_lock():
+        _turn = turns.value
+        turns.value += 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them; the first one ends the run
     Thread(target=_end_with_the_first, daemon=True).start()
     prepare_to_compute()
@@ -197,6 +214,7 @@ def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
     from cristae.extensions import use_extensions
     from cristae.models import read_package
     from cristae.prediction import load_models
+    from cristae.prediction.devices import device_in_turn
 
     use_extensions(Path(order.extensions))
     image = as_image(Path(order.raw), order.voxel_size_nm)
@@ -208,4 +226,4 @@ def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
             "new model."
         )
     how = {"flips": order.flips, "combine": order.combine, "engine": order.engine}
-    return image, inside, load_models(packages, order.device, **how)
+    return image, inside, load_models(packages, device_in_turn(order.device, _turn), **how)

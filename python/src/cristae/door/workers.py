@@ -39,7 +39,7 @@ class Workers(Protocol):
 
 
 class LocalWorkers:
-    """Processes of this machine, each with its share of the threads.
+    """Processes of this machine, each with its share of the threads; GPUs they take in turn.
 
     Parameters
     ----------
@@ -55,7 +55,9 @@ class LocalWorkers:
     def open(self) -> Iterator[tuple[Executor, Callable[[], int]]]:
         """Start them; in the end it is waited for those that are at work."""
         threads = max(1, (os.cpu_count() or 1) // self.count)
-        pool = ProcessPoolExecutor(self.count, get_context("spawn"), prepare_process, (threads,))
+        spawning = get_context("spawn")
+        turns = spawning.Value("i", 0)
+        pool = ProcessPoolExecutor(self.count, spawning, prepare_process, (threads, turns))
         try:
             yield pool, lambda: self.count
         finally:

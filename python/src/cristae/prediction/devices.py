@@ -35,6 +35,21 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
+def device_in_turn(name: str, turn: int) -> str:
+    """Return which device one of several processes of this machine takes: GPUs in turn, if none is named.
+
+    Parameters
+    ----------
+    name
+        As for :func:`cristae.networks.devices.choose_device`.
+    turn
+        Of the process, from 0.
+    """
+    if name not in ("", "auto", "cuda") or not torch.cuda.is_available():
+        return name
+    return f"cuda:{turn % torch.cuda.device_count()}"
+
+
 def voxels_at_once(config: NetworkConfig, device: torch.device) -> int:
     """Estimate how many input voxels of the network fit on the device in one tile."""
     share, most = (
