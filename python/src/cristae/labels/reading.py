@@ -282,6 +282,7 @@ def read_labels(
     narrowest = min(thicknesses.values(), default=0.0)
     are_strokes = unknowns > sum(voxels.values()) and narrowest < _WIDER_THAN_STROKES
     thicknesses, stroke_width = ({}, narrowest) if are_strokes else (thicknesses, 0.0)
+    reading = replace(reading, thickness_voxels=thicknesses, stroke_width_voxels=stroke_width)
     objects = None
     if target == "instances":
         count = found.values.size
@@ -289,8 +290,7 @@ def read_labels(
         objects = ObjectStatistics(count, volume, thicknesses.get(1, 0.0))
     sentences += numbering.sentences
     sentences += _contents(reading, objects, unknowns)
-    known = {"objects": objects, "thickness_voxels": thicknesses, "stroke_width_voxels": stroke_width}
-    return replace(reading, sentences=tuple(sentences), **known)
+    return replace(reading, objects=objects, sentences=tuple(sentences))
 
 
 def check_range(z: tuple[int, int] | None, depth: int, what: str = "image") -> tuple[int, int]:
