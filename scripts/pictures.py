@@ -49,9 +49,10 @@ class Desk:
 
     def window(self, title: str) -> Any:
         """Wait for a window whose title has these words."""
-        return wait(lambda: self._showing(title), f"a window named '{title}'")
+        return wait(lambda: self.showing(title), f"a window named '{title}'")
 
-    def _showing(self, title: str) -> Any:
+    def showing(self, title: str) -> Any:
+        """Return a window whose title has these words, if one is there."""
         for window in self.awt.Window.getWindows():
             named = str(window.getTitle()) if hasattr(window, "getTitle") else ""
             if window.isShowing() and title in named:
@@ -159,6 +160,9 @@ def main() -> None:
         labels.setSlice(25)
         desk.ij.IJ.run(labels, "Set... ", "zoom=400")
         desk.picture(labels.getWindow(), "labels")
+        for title in ("right-neurons.tif", "Cristae: Segmenting"):  # they would lie behind the preview
+            if frame := desk.showing(title):
+                desk.on_event_thread(partial(frame.setState, 1))  # an icon
         desk.ij.IJ.selectWindow("right.tif")
         desk.ij.IJ.getImage().setSlice(25)
         desk.ij.IJ.run("Set... ", "zoom=300")
