@@ -62,7 +62,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Opened:
-    """An open image: the how manyth process of a reader has it, and its number there."""
+    """An open image: which of the processes that a reader has started has it, and its number there."""
 
     generation: int
     number: int
