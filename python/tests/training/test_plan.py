@@ -326,6 +326,19 @@ def test_a_thickness_that_is_not_known_is_told_and_keeps_full_resolution() -> No
     assert "How thick the objects are is not known from such labels: full resolution." in made.sentences
 
 
+def test_patches_that_the_network_cannot_halve_often_enough_are_enlarged_and_that_is_said() -> None:
+    made = plan(SERIAL, {"patch_zyx": "1,7,20"})
+    assert made.choices.patch_zyx == (1, 16, 32)
+    said = "Patches of 1 x 7 x 20 voxels become 1 x 16 x 32: the network needs multiples of 1 x 16 x 16."
+    assert said in made.sentences
+    assert not any("become" in sentence for sentence in plan(SERIAL, {"patch_zyx": "1,32,32"}).sentences)
+
+
+def test_a_choice_that_nobody_knows_is_told_before_what_it_lacks() -> None:
+    with pytest.raises(InvalidInput, match=r"freeze.*encoder.*all"):
+        plan(SERIAL, {"freeze": "all"})
+
+
 def test_objects_are_taken_for_three_times_as_thick_as_strokes() -> None:
     strokes = replace(SERIAL, thickness_voxels={}, stroke_width_voxels=7.0)
     made = plan(strokes)

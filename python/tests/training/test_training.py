@@ -182,7 +182,7 @@ def test_what_happens_is_told_in_order(tmp_path: Path) -> None:
     assert {"loss", "learning_rate", "validation_loss"} <= set(figures[-1])
     steps = [e.step for e in events if isinstance(e, Metrics)]
     assert steps == sorted(set(steps))
-    assert any(isinstance(e, Note) and "not trained on" in e.sentence for e in events)
+    assert any(isinstance(e, Note) and "Held out for validation" in e.sentence for e in events)
 
 
 @pytest.mark.parametrize("steps", [1, 40])
@@ -299,7 +299,7 @@ def test_of_several_images_parts_are_held_out_and_named(tmp_path: Path) -> None:
         pairs.append((ArrayImage(image, SERIAL, name=f"stack {seed}"), ArrayImage(mask, SERIAL)))
     events: list[Event] = []
     trained(TrainingRequest(pairs, "m", budget=Budget(steps=2), settings=SMALL), tmp_path, events.append)
-    told = [e.sentence for e in events if isinstance(e, Note) and "Validated on" in e.sentence]
+    told = [e.sentence for e in events if isinstance(e, Note) and "Held out" in e.sentence]
     assert ["of stack 0" in told[0], "of stack 1" in told[1]] == [True, True]
 
 
@@ -423,13 +423,27 @@ def test_a_voxel_size_that_only_a_later_image_tells_is_used() -> None:
     assert any(sentence.startswith("Sections lie 10.0 times") for sentence in plan.sentences)
 
 
+def test_a_class_that_the_part_held_out_lacks_is_told(tmp_path: Path) -> None:
+    image, mask = blobs(8, 40)
+    mask[0, :10, :10] = 2
+    events: list[Event] = []
+    model = trained(request_for(image, mask, validation_z=(6, 8)), tmp_path, events.append)
+    warned = [event.sentence for event in events if isinstance(event, Note) and event.is_warning]
+    assert any(one.startswith("The part held out shows nothing of 'class 2': there are no") for one in warned)
+    figures = model.record["metrics"]
+    assert "dice.class 2" not in figures
+    assert figures["dice"] == figures["dice.class 1"]
+
+
 def test_sections_to_train_on_and_to_validate_on_can_be_chosen(tmp_path: Path) -> None:
     image, mask = blobs(8, 40)
     events: list[Event] = []
     trained(request_for(image, mask, z=(0, 4), validation_z=(6, 8)), tmp_path, events.append)
+    told = [event.sentence for event in events if isinstance(event, Note)]
     assert any(
-        isinstance(e, Note) and "Validated on a part of sections 7-8 that" in e.sentence for e in events
+        "Held out for validation: sections 7-8 (z 6:8, y 0:40, x 0:40" in sentence for sentence in told
     )
+    assert not any("shows nothing of" in sentence for sentence in told)
     with pytest.raises(InvalidInput, match="6:9"):
         trained(request_for(image, mask, validation_z=(6, 9)), tmp_path / "b")
 

@@ -152,4 +152,4 @@ def test_the_gap_around_what_is_held_out_is_not_taken_for_unlabelled(tmp_path: P
     told: list[Event] = []
     with pytest.raises(InvalidInput, match="pseudo=on finds nothing"):
         trained(request, tmp_path, on_event=told.append)
-    assert any("that is not trained on" in str(event) for event in told)
+    assert any("Held out for validation" in str(event) for event in told)

@@ -69,11 +69,9 @@ def hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) ->
             continue
         name = f" of {region.image.name or f'image {index + 1}'}" if len(regions) > 1 else ""
         told = sections_told((held.start[0], held.stop[0]))
+        part = "a part of " if held.shape[1:] != region.shape_zyx[1:] else ""
         z, y, x = (f"{a}:{b}" for a, b in zip(held.start, held.stop, strict=True))
         notes.append(
-            Note(
-                f"Validated on a part of {told}{name} that is not trained on (z {z}, y {y}, x {x}, where the "
-                "first is 0)."
-            )
+            Note(f"Held out for validation: {part}{told}{name} (z {z}, y {y}, x {x}, where the first is 0).")
         )
     return notes

@@ -119,7 +119,7 @@ def make_plan(
         return _forest_plan(found, outputs, settings, label_sentences, start_from)
     if start_from is not None:
         settings = choices_of(start_from, settings, voxel_size) | dict(settings)
-    elif settings.get("freeze", "none") != "none":
+    elif read_settings(settings).get("freeze", "none") != "none":
         raise InvalidInput(
             f"freeze={settings['freeze']} keeps what a model has learned: name the model to start from, "
             "or leave it out."
@@ -171,6 +171,7 @@ def make_plan(
     ours = replace(ours, patch_zyx=patch, batch=batch)
     ours = apply_settings(ours, {k: v for k, v in settings.items() if k in ("patch_zyx", "batch")})
     rounded: Triple = tuple(-(-p // s) * s for p, s in zip(ours.patch_zyx, step, strict=True))  # type: ignore[assignment]
+    enlarged = () if rounded == ours.patch_zyx else (_enlarged_told(ours.patch_zyx, rounded, step),)
     ours = replace(ours, patch_zyx=rounded)
     if ours.batch * math.prod(p // s for p, s in zip(rounded, step, strict=True)) == 1:
         raise InvalidInput(
@@ -181,7 +182,7 @@ def make_plan(
     _refuse_too_wide(ours, network, tuple(p // s for p, s in zip(rounded, step, strict=True)))
     built = network_told(ours, preset, network)
     own = (*seen, *scaled) if start_from is None else ()
-    sentences = (*label_sentences, *own, built, *steps_told(ours, budget, found))
+    sentences = (*label_sentences, *own, built, *enlarged, *steps_told(ours, budget, found))
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
 
 
@@ -339,6 +340,12 @@ def _network(ours: Choices, anisotropy: float, inputs: int, outputs: int) -> UNe
         upscale_zyx=ours.downsample_zyx,
         blocks=ours.blocks,
     )
+
+
+def _enlarged_told(asked: Triple, made: Triple, step: Triple) -> str:
+    """Say that a patch was asked for that the network cannot halve as often as it must."""
+    asked_told, made_told, step_told = (" x ".join(map(str, size)) for size in (asked, made, step))
+    return f"Patches of {asked_told} voxels become {made_told}: the network needs multiples of {step_told}."
 
 
 def _refuse_unsupervised(ours: Choices, network: UNetConfig | AddedConfig) -> None:

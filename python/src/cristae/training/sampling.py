@@ -226,7 +226,8 @@ def validation_boxes(region: Region, patch_zyx: Sequence[int], most: int, classe
     patch_zyx
         Size of the patches in voxels.
     most
-        So many at most; the ones with the most different known classes first, spread over the block.
+        So many at most, spread evenly, or else their figures would not be those of the whole; and one more
+        for each class that none of these shows.
     classes
         Number of classes with the background.
     """
@@ -241,7 +242,7 @@ def validation_boxes(region: Region, patch_zyx: Sequence[int], most: int, classe
         )
         slack = length - size
         axes.append([min(max(round(s), 0), slack) if slack >= 0 else slack // 2 for s in starts])
-    found: list[tuple[int, int, Box]] = []
+    found: list[tuple[frozenset[int], Box]] = []
     for z in axes[0]:
         for y in axes[1]:
             for x in axes[2]:
@@ -249,11 +250,11 @@ def validation_boxes(region: Region, patch_zyx: Sequence[int], most: int, classe
                 targets = region.targets(box, validation=True)
                 histogram = np.bincount(targets.ravel(), minlength=UNKNOWN + 1)[:classes]
                 if histogram.any():
-                    found.append((int((histogram[1:] > 0).sum()), len(found), box))
-    rich = sorted(found, key=lambda entry: (-entry[0], entry[1]))
-    if len(rich) > most:  # of equally rich ones every k-th, so that they are spread
-        best = [entry for entry in rich if entry[0] == rich[0][0]]
-        rest = [entry for entry in rich if entry[0] != rich[0][0]]
-        picks = np.linspace(0, len(best) - 1, min(most, len(best))).round().astype(int)
-        rich = [best[i] for i in picks] + rest
-    return [box for _, _, box in rich[:most]]
+                    found.append((frozenset(np.flatnonzero(histogram).tolist()), box))
+    chosen = {int(number) for number in np.linspace(0, len(found) - 1, min(most, len(found))).round()}
+    seen = frozenset[int]().union(*(found[number][0] for number in chosen))
+    for number, (shown, _) in enumerate(found):
+        if not shown <= seen:
+            chosen.add(number)
+            seen |= shown
+    return [found[number][1] for number in sorted(chosen)]

@@ -211,6 +211,22 @@ def unvalidated_told(plan: "Plan") -> str:
     return f"{told}, the training does not end early, and its last weights are the model."
 
 
+def without_figures_told(names: Sequence[str]) -> str:
+    """Say that the part held out shows nothing of some classes, and what that means for the figures.
+
+    Examples
+    --------
+    >>> without_figures_told(["er"]).partition(":")[0]
+    "The part held out shows nothing of 'er'"
+    """
+    told = ", ".join(f"'{name}'" for name in names)
+    it = "it" if len(names) == 1 else "them"
+    return (
+        f"The part held out shows nothing of {told}: there are no figures for {it}, and the mean is that of "
+        "the others. Choose other sections to validate on."
+    )
+
+
 def changes_told(planned: Choices, used: Choices) -> list[str]:
     """Say what the training had to do otherwise than planned."""
     told = []

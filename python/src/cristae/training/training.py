@@ -10,7 +10,7 @@ import torch
 
 from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
-from cristae.labels import LabelReading
+from cristae.labels import UNKNOWN, LabelReading
 from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.data import validation_batches
@@ -26,7 +26,7 @@ from cristae.training.regions import Region
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.starting import refuse_unfit, start_told
 from cristae.training.team import ALONE, Team
-from cristae.training.telling import labels_told, ranges_told, unvalidated_told
+from cristae.training.telling import labels_told, ranges_told, unvalidated_told, without_figures_told
 from cristae.training.trainer import Trainer
 from cristae.training.unlabelled import nothing_is_unlabelled
 from cristae.training.validation import validate
@@ -143,6 +143,8 @@ def train(
     )
     if not validation:
         on_event(Note(unvalidated_told(plan), is_warning=True))
+    elif missing := _without_figures(first, validation):
+        on_event(Note(without_figures_told(missing), is_warning=True))
     preview = preview_of(plan, patches, validation, folder) if team.leads else None
     if isinstance(plan.network, ForestConfig):
         learned = _grown(plan, plan.network, patches, validation, preview, on_event, should_stop)
@@ -194,6 +196,17 @@ def train(
         calibration=calibration,
     )
     return _model(request, plan, regions, learned, preview)
+
+
+def _without_figures(
+    reading: LabelReading, validation: Sequence[tuple[torch.Tensor, torch.Tensor]]
+) -> list[str]:
+    """Return the names of the classes or masks of which nothing is in the part held out."""
+    counts = torch.zeros(UNKNOWN + 1, dtype=torch.int64)
+    for _, targets in validation:
+        counts += torch.bincount(targets.ravel(), minlength=UNKNOWN + 1)
+    answers = zip(reading.answers, reading.groups, strict=True)
+    return [entry.name for entry, group in answers if not any(counts[number] for number in group)]
 
 
 def _silent(event: Event) -> None:

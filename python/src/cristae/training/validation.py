@@ -59,14 +59,14 @@ class ConfusionCounts:
         self._table += torch.bincount(pairs, minlength=self._classes**2).view(self._classes, -1).cpu()
 
     def dice(self) -> list[float | None]:
-        """Return Dice of each class 0...n; None where neither truth nor prediction has a voxel."""
+        """Return Dice of each class 0...n; None where the truth has no voxel."""
         hits, truth, predicted = self._sums()
-        return [2 * h / (t + p) if t + p else None for h, t, p in zip(hits, truth, predicted, strict=True)]
+        return [2 * h / (t + p) if t else None for h, t, p in zip(hits, truth, predicted, strict=True)]
 
     def iou(self) -> list[float | None]:
-        """Return intersection over union of each class 0...n; None where neither has a voxel."""
+        """Return intersection over union of each class 0...n; None where the truth has no voxel."""
         hits, truth, predicted = self._sums()
-        return [h / (t + p - h) if t + p else None for h, t, p in zip(hits, truth, predicted, strict=True)]
+        return [h / (t + p - h) if t else None for h, t, p in zip(hits, truth, predicted, strict=True)]
 
     def _sums(self) -> tuple[list[int], list[int], list[int]]:
         return self._table.diagonal().tolist(), self._table.sum(1).tolist(), self._table.sum(0).tolist()
