@@ -101,8 +101,8 @@ def test_the_advice_names_what_was_added_on_this_machine_and_may_make_no_numbers
     assert advice(ours, 0.002) == "Train again with a lower learning rate (learning_rate=0.0005)."
     added = replace(ours, loss="mine", added_augmentation="theirs")
     assert advice(added, 0.002) == (
-        "Look first whether the loss 'mine' or the augmentation 'theirs', added on this machine, makes NaN or "
-        "infinite numbers. If not, train again with a lower learning rate (learning_rate=0.0005)."
+        "Look first whether the loss 'mine' or the augmentation 'theirs', added on this machine, makes NaN "
+        "or infinite numbers. If not, train again with a lower learning rate (learning_rate=0.0005)."
     )
 
 

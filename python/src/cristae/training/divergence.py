@@ -51,6 +51,6 @@ def advice(choices: Choices, learning_rate: float) -> str:
     if not own:
         return f"T{slower}"
     return (
-        f"Look first whether {' or '.join(own)}, added on this machine, makes NaN or infinite numbers. If not, "
-        f"t{slower}"
+        f"Look first whether {' or '.join(own)}, added on this machine, makes NaN or infinite numbers. If "
+        f"not, t{slower}"
     )
