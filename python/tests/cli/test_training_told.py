@@ -52,6 +52,15 @@ def test_the_dataset_that_was_taken_of_several_is_named(
     assert "took" not in capsys.readouterr().err
 
 
+def test_that_a_model_of_this_name_will_be_replaced_is_told_before_the_training(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "There is a model 'm' already: it is replaced when the training ends well."
+    for is_told in (False, True):
+        assert cli.main(["train", str(stack / "raw.tif"), str(stack / "labels.tif"), *WORDS]) == 0
+        assert (told in capsys.readouterr().err.splitlines()) == is_told
+
+
 @pytest.mark.parametrize(
     ("raw", "labels", "told"),
     [

@@ -66,6 +66,9 @@ def _trained_in(
     team: Team,
 ) -> ModelPackage:
     plan = inspect_and_plan(request, device, team.share.parts)
+    if request.model_name in library.names():
+        name = request.model_name
+        on_event(Note(f"There is a model '{name}' already: it is replaced when the training ends well."))
     # The model's record tells which data it was trained on.
     request = replace(request, digests=_digests(request, team, should_stop))
     # A forest is grown at once: its preview is there when the model is.
