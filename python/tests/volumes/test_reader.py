@@ -313,8 +313,12 @@ def test_a_process_that_cannot_be_started_gets_a_sentence(root, monkeypatch):
 
 
 def test_metadata_that_nobody_understands_gets_a_sentence_and_a_trace_for_the_log(
-    root, reader, voxels, caplog
+    root, reader, voxels, monkeypatch
 ):
+    logged = []
+    monkeypatch.setattr(
+        "cristae.volumes.reader._log.warning", lambda text, *words: logged.append(text % words)
+    )
     group = zarr.open_group(root.folder / "a.zarr", mode="w", zarr_format=2)
     group.create_array("0", data=voxels)
     group.attrs["multiscales"] = [
@@ -324,7 +328,7 @@ def test_metadata_that_nobody_understands_gets_a_sentence_and_a_trace_for_the_lo
     assert "metadata cannot be understood" in looked.problem
     with pytest.raises(InvalidInput, match="metadata cannot be understood"):
         reader.open("a.zarr")
-    assert caplog.text.count("Traceback") == 2
+    assert ["Traceback" in text for text in logged] == [True, True]
     write_hdf5(root.folder / "a.h5", voxels)
     assert reader.look("a.h5")[0].problem == ""
 
