@@ -1,5 +1,6 @@
 """OpenVINO computes what torch computes; which of them does is found out once for a prediction."""
 
+import logging
 import subprocess
 import sys
 import time
@@ -103,7 +104,9 @@ def test_a_network_that_openvino_does_not_know_is_computed_by_torch(monkeypatch)
 
     monkeypatch.setattr(engines, "_WORTH_A_TRIAL_S", 0.0)
     own = TorchEngine(Strange(), FORMAT)
+    loudness = logging.root.level
     assert quicker(own, Strange(), torch.eye(4)[None, None], 10, torch.sigmoid) is own
+    assert logging.root.level == loudness
 
 
 def test_a_prediction_goes_on_with_the_engine_that_it_was_begun_with(random_model, tissue, tmp_path):

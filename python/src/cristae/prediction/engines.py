@@ -79,8 +79,12 @@ class OpenVinoEngine:
     def __init__(self, network: nn.Module, example: Tensor, threads: int) -> None:
         self.shape = example.shape
         openvino = _openvino()
-        with torch.no_grad():
-            model = openvino.convert_model(torch.export.export(network, (example.clone(),)))
+        loudness = logging.root.level
+        try:
+            with torch.no_grad():
+                model = openvino.convert_model(torch.export.export(network, (example.clone(),)))
+        finally:
+            logging.root.setLevel(loudness)  # it hushes the whole process when it refuses a network
         wanted = {
             # Otherwise some CPUs would compute in 16 bit.
             "INFERENCE_PRECISION_HINT": "f32",
