@@ -47,10 +47,10 @@ def advice(choices: Choices, learning_rate: float) -> str:
     own = [f"the loss {choices.loss!r}"] if choices.loss not in LOSSES else []
     if choices.added_augmentation != "none":
         own.append(f"the augmentation {choices.added_augmentation!r}")
-    slower = f"rain again with a lower learning rate (learning_rate={learning_rate / 4:g})."
+    slower = f"with a lower learning rate (learning_rate={learning_rate / 4:g})."
     if not own:
-        return f"T{slower}"
+        return f"Train again {slower}"
     return (
         f"Look first whether {' or '.join(own)}, added on this machine, makes NaN or infinite numbers. If "
-        f"not, t{slower}"
+        f"not, train again {slower}"
     )
