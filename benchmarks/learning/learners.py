@@ -77,7 +77,7 @@ class Asked:
 
 
 @contextmanager
-def _left_out(part: str | None) -> Iterator[None]:
+def left_out(part: str | None) -> Iterator[None]:
     """Leave out a part of the training."""
     kept = averaging._POWER, selection.calibrate
     if part == "averaging":
@@ -98,7 +98,7 @@ def learn(asked: Asked, split: Split) -> Iterator[Answer]:
     settings = dict(setting.split("=", 1) for setting in asked.settings)
     if asked.learner == "forest":
         settings = {"learner": "forest", **settings}
-    with tempfile.TemporaryDirectory() as home, _left_out(asked.without):
+    with tempfile.TemporaryDirectory() as home, left_out(asked.without):
         start = time.monotonic()
         model = cristae.train(
             split.raw,

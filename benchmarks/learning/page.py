@@ -68,7 +68,7 @@ def _choices(split: str, budget: str, notes: Notes) -> list[str]:
     own = found.pop("", None)
     if own is None:
         return []
-    deviation = _pooled([list(ways[way].values()) for ways in (own, *found.values()) for way in ways])
+    deviation = pooled([list(ways[way].values()) for ways in (own, *found.values()) for way in ways])
     lines = [
         "",
         f"### What each choice is worth: {split}, {budget}",
@@ -84,7 +84,7 @@ def _choices(split: str, budget: str, notes: Notes) -> list[str]:
         cells = [f"| {name} | {len(ways['plain'])}"]
         for way in ("plain", "flips"):
             cells.append(f"{mean(ways[way].values()):.3f}" if ways[way] else "")
-            cells.append("" if ways is own else _difference(ways[way], own[way], deviation))
+            cells.append("" if ways is own else difference(ways[way], own[way], deviation))
         lines.append(" | ".join(cells) + " |")
     plain, flips = (list(own[way].values()) for way in ("plain", "flips"))
     if flips:
@@ -93,18 +93,20 @@ def _choices(split: str, budget: str, notes: Notes) -> list[str]:
     return lines
 
 
-def _difference(values: Mapping[int, float], own: Mapping[int, float], deviation: float) -> str:
-    """Return the difference of two means, and whether it is one."""
+def difference(
+    values: Mapping[int, float], own: Mapping[int, float], deviation: float, better: int = 1
+) -> str:
+    """Return the difference of two means, and whether it is one; `better` is -1 where less is better."""
     if not values or not own:
         return ""
-    difference = mean(values.values()) - mean(own.values())
+    apart = mean(values.values()) - mean(own.values())
     error = deviation * sqrt(1 / len(values) + 1 / len(own))
-    if abs(difference) < _CLEAR * error:
-        return f"{difference:+.3f} (within chance)"
-    return f"{difference:+.3f} **{'better' if difference > 0 else 'worse'}**"
+    if abs(apart) < _CLEAR * error:
+        return f"{apart:+.3f} (within chance)"
+    return f"{apart:+.3f} **{'better' if apart * better > 0 else 'worse'}**"
 
 
-def _pooled(groups: Sequence[Sequence[float]]) -> float:
+def pooled(groups: Sequence[Sequence[float]]) -> float:
     """Return the standard deviation within groups."""
     free = sum(len(group) - 1 for group in groups)
     squares = sum((value - mean(group)) ** 2 for group in groups for value in group)

@@ -51,9 +51,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
 
         async def check(spec: Spec) -> str:
             assert isinstance(spec, PredictionSpec)  # noqa: S101 - the one from above
-            # What lies under the data root, a process must read first.
-            do = self._house.long if spec.found else self._house.quick
-            title = await do(_check_prediction, self._house, spec)
+            title = await self._house.glance(spec, _check_prediction, self._house, spec)
             return f"{title}, {await self._check_maps(spec)}" if spec.output == "activations" else title
 
         return await self._submit(job_id, spec, check)
@@ -139,8 +137,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         model = await self._house.quick(self._house.library.get, spec.model_name)
         layers = await self._house.layers_of(model)
         async with self._house.open_volumes(spec) as volumes:
-            do = self._house.long if spec.found else self._house.quick
-            image = await do(volumes.glance, spec.image_volume_id)
+            image = await self._house.glance(spec, volumes.glance, spec.image_volume_id)
         check_maps(spec, model, layers, image, self._house.limits)
         return spec.layer
 
