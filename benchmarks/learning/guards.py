@@ -144,14 +144,14 @@ def report(found: Mapping[str, Mapping[str, Mapping[int, float]]], steps: int) -
         f"""# What parts of the training guard against
 
 Written by `benchmarks/learning/guards.py` on {day} ({place}). Sections of
-ssTEM, 50 x 4.6 x 4.6 nm (Gerhard et al. 2013), trained on sections 0-7 as they were recorded, scored on 10-11,
-{steps} steps of {SIZE["batch"]} patches of {SIZE["patch_zyx"].replace(",", " x ")} voxels.
-Other contrast: grey values to the power of {CONTRASTS[0]} and {CONTRASTS[1]}. Noisier: a standard deviation of
-{NOISE:g} of 255 grey values is added. Neighbours of the section that is scored: black, or shifted by {SHIFT} pixels
-along both axes. Figures are IoU, but for the calibration error (how far the probability of the class is from
-its frequency, in {BINS} bins; less is better) and the mean Dice of all validations before the last (what a
-training has that ends early). A difference of less than two standard errors, by the scatter of seeds, may be
-chance.
+ssTEM, 50 x 4.6 x 4.6 nm (Gerhard et al. 2013), trained on sections 0-7 as they were recorded, scored on
+10-11, {steps} steps of {SIZE["batch"]} patches of {SIZE["patch_zyx"].replace(",", " x ")} voxels.
+Other contrast: grey values to the power of {CONTRASTS[0]} and {CONTRASTS[1]}. Noisier: a standard deviation
+of {NOISE:g} of 255 grey values is added. Neighbours of the section that is scored: black, or shifted by
+{SHIFT} pixels along both axes. Figures are IoU, but for the calibration error (how far the probability of the
+class is from its frequency, in {BINS} bins; less is better) and the mean Dice of all validations before the
+last (what a training has that ends early). A difference of less than two standard errors, by the scatter of
+seeds, may be chance.
 """
         + "\n".join(lines)
         + "\n"
