@@ -18,7 +18,7 @@ from cristae.cli import main
 from cristae.errors import Cancelled, InvalidInput
 from cristae.events import Event, Note
 from cristae.models import ModelLibrary, ModelPackage
-from cristae.prediction import predicting
+from cristae.prediction import fitting
 from cristae.training.choices import read_settings
 
 LOSS = """
@@ -237,7 +237,7 @@ def test_a_prediction_with_a_network_that_was_changed_warns_and_goes_on_from_non
     write(home, "mine.py", NETWORK)
     model, image = train(home, learner="plain"), home / "raw.tif"
     tifffile.imwrite(image, stack()[0], photometric="minisblack")
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 400)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 400)
     told: list[Event] = []
 
     def predict(stops_after: int) -> None:
@@ -327,7 +327,7 @@ def test_a_loss_that_fails_in_a_training_says_where(home: Path, body: str, told:
             "change its features: tiles would show",
         ),
         (("maps, ", "kinds, "), "does not tell its maps, a whole number"),
-        (("nn.Upsample(scale_factor=2)", "nn.Identity()"), r"made \(1, 6, .* was expected"),
+        (("nn.Upsample(scale_factor=2)", "nn.Identity()"), r"made \(8, 6, .* was expected"),
         (("return self.layers(x)", "return self.layer(x)"), r"failed: mine\.py, line 17: AttributeError"),
         (("features, levels)", "features)"), r"failed: .*TypeError: .*'levels'"),
         (("(nn.Module)", ""), "is a Plain, not a"),

@@ -18,7 +18,7 @@ from cristae.door.resume import fingerprint
 from cristae.errors import Cancelled, CorruptData, CristaeError, DiskFull, InvalidInput
 from cristae.geometry import Box
 from cristae.models import ModelLibrary
-from cristae.prediction import predicting
+from cristae.prediction import fitting
 from cristae.volumes import open_image
 from cristae.volumes.image import Voxels
 from cristae.volumes.output_tiff import TiffOutput
@@ -226,7 +226,7 @@ def test_an_interrupted_prediction_goes_on_when_the_same_call_comes_again(
 ) -> None:
     """The tiles are made tiny, so that there is something to go on from."""
     whole = cristae.predict(stack, model="mito")
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 4000)
     out = f"{tmp_path}/{name}"
     asked = iter(range(1000))
     with pytest.raises(Cancelled, match="same command again"):
@@ -241,7 +241,7 @@ def test_an_interrupted_prediction_goes_on_when_the_same_call_comes_again(
 def test_an_interrupted_hdf5_file_leaves_nothing_and_promises_nothing(
     home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 4000)
     before = {path.name for path in tmp_path.iterdir()}
     asked = iter(range(1000))
     with pytest.raises(Cancelled) as cancelled:
@@ -255,7 +255,7 @@ def test_a_failure_after_a_finished_tile_loses_none_and_one_before_leaves_nothin
     home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: CristaeError
 ) -> None:
     whole = cristae.predict(stack, model="mito")
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 4000)
     out, before = tmp_path / "out.tif", {path.name for path in tmp_path.iterdir()}
     really = TiffOutput.write
 
@@ -290,7 +290,7 @@ def test_a_ledger_never_vouches_for_an_output_that_somebody_deleted(
     home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = cristae.predict(stack, model="mito")
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 4000)
     out, asked = tmp_path / "out.tif", iter(range(1000))
     with pytest.raises(Cancelled):
         cristae.predict(stack, out, model="mito", should_stop=lambda: next(asked) >= 2)
@@ -313,7 +313,7 @@ def test_another_image_never_goes_on_from_what_the_first_one_left(
 ) -> None:
     other = tmp_path / "other.tif"
     tifffile.imwrite(other, 255 - tifffile.imread(stack))
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 4000)
     out = tmp_path / "out.tif"
     asked = iter(range(1000))
     with pytest.raises(Cancelled):
@@ -346,9 +346,9 @@ def test_a_model_can_be_named_by_the_path_of_its_package(home: Path, stack: Path
 KILLED = """
 import os, signal, sys
 import cristae
-from cristae.prediction import predicting
+from cristae.prediction import fitting
 
-predicting.voxels_at_once = lambda config, device: 4000
+fitting.voxels_at_once = lambda *_: 4000
 asked = iter(range(1000))
 
 
@@ -371,7 +371,7 @@ def test_a_prediction_that_was_killed_leaves_no_name_and_goes_on_or_says_why_not
     ended = subprocess.run([sys.executable, "-c", KILLED, stack, out, home], capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert not Path(out).exists()
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 4000)
     told: list[str] = []
     cristae.predict(stack, out, model="mito", on_event=lambda event: told.append(str(event)))
     words = "begins anew" if name == "out.h5" else "finished before the interruption"
@@ -384,7 +384,7 @@ def test_a_prediction_that_was_killed_leaves_no_name_and_goes_on_or_says_why_not
 def test_what_was_begun_as_another_kind_of_result_is_told_to_begin_anew(
     home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 4000)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 4000)
     asked = iter(range(1000))
     with pytest.raises(Cancelled):
         cristae.predict(

@@ -26,7 +26,7 @@ from cristae.door.workers import DaskWorkers, LocalWorkers, SlurmWorkers, result
 from cristae.errors import Cancelled, CristaeError, DiskFull, InvalidInput
 from cristae.events import Note, Progress
 from cristae.models import ModelLibrary
-from cristae.prediction import devices, predicting, units
+from cristae.prediction import devices, fitting, units
 from cristae.settings import Home
 from cristae.volumes import VolumeSpec
 from cristae.volumes.records import spec_to_json
@@ -117,7 +117,7 @@ def test_units_of_another_model_do_not_count(home: Path, large: Path, tmp_path: 
 def test_what_one_process_began_is_not_lost_when_several_cannot_go_on(
     home: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predicting, "voxels_at_once", lambda config, device: 100_000)
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 100_000)
     out, asked, told = tmp_path / "out.zarr", iter(range(1000)), []
     choices = {"model": "mito", "engine": "torch", "on_event": lambda event: told.append(str(event))}
     with pytest.raises(Cancelled):

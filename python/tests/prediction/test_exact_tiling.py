@@ -14,12 +14,12 @@ from cristae.networks import Frame, build
 from cristae.prediction import (
     Form,
     Predictor,
+    fitting,
     form_of,
     load_predictor,
     output_kinds,
     predict,
     predict_objects,
-    predicting,
 )
 from cristae.prediction.devices import MOST_VOXELS_ON_CPU
 from cristae.prediction.instances import InMemory
@@ -280,9 +280,7 @@ def test_tiles_that_no_longer_fit_the_memory_are_begun_anew_with_smaller_ones(
     choices: Any = {"ledger": tmp_path / "tiles.jsonl"}
     asked = iter(range(100))
     with monkeypatch.context() as context:
-        context.setattr(
-            predicting, "voxels_at_once", lambda *_: 15_000
-        )  # of the network, 60,000 of the image
+        context.setattr(fitting, "voxels_at_once", lambda *_: 15_000)  # of the network, 60,000 of the image
         with pytest.raises(Cancelled):
             predict(predictor, image, output, should_stop=lambda: next(asked) >= 1, **choices)
 
@@ -292,7 +290,7 @@ def test_tiles_that_no_longer_fit_the_memory_are_begun_anew_with_smaller_ones(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return cut
 
-    monkeypatch.setattr(predicting, "tiling", tiling_that_fits)
+    monkeypatch.setattr(fitting, "tiling", tiling_that_fits)
     told: list[Event] = []
     predict(predictor, image, output, on_event=told.append, **choices)
     assert any("begins anew" in event.sentence for event in told if isinstance(event, Note))

@@ -10,8 +10,10 @@ from cristae.networks.devices import ran_out_of_memory
 from cristae.networks.memory import available_bytes
 from cristae.prediction.tiling import Reading
 
-# Larger tiles waste less on the halo, but a CPU's caches and a person's patience with Cancel end the gain.
+# Larger tiles waste less on the halo, but memory and a person's patience with Cancel end the gain. A CPU
+# takes the greater number where it was seen to be quick enough.
 MOST_VOXELS_ON_CPU = 1 << 20
+MOST_VOXELS_ON_QUICK_CPU = 1 << 22
 MOST_VOXELS_ON_GPU = 1 << 23
 # Of the free memory, for the activations; the rest is for the other buffers and for other programs.
 SHARE_OF_CPU_MEMORY = 0.25
@@ -50,12 +52,12 @@ def device_in_turn(name: str, turn: int) -> str:
     return f"cuda:{turn % torch.cuda.device_count()}"
 
 
-def voxels_at_once(config: NetworkConfig, device: torch.device) -> int:
+def voxels_at_once(config: NetworkConfig, device: torch.device, most_on_cpu: int = MOST_VOXELS_ON_CPU) -> int:
     """Estimate how many input voxels of the network fit on the device in one tile."""
     share, most = (
         (SHARE_OF_GPU_MEMORY, MOST_VOXELS_ON_GPU)
         if device.type == "cuda"
-        else (SHARE_OF_CPU_MEMORY, MOST_VOXELS_ON_CPU)
+        else (SHARE_OF_CPU_MEMORY, most_on_cpu)
     )
     return max(1, min(most, int(share * free_bytes(device) / (BYTES_OF_A_FLOAT * config.numbers_a_voxel))))
 

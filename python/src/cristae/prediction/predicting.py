@@ -15,16 +15,16 @@ from cristae.geometry import Box, Tile
 from cristae.models.alike import Combine
 from cristae.networks import broken_in, broken_told
 from cristae.networks.devices import describe, reading_threads
-from cristae.prediction.devices import reading_of, smaller_until_it_fits, voxels_at_once
 from cristae.prediction.empty import EmptyTiles
 from cristae.prediction.engines import can_go_on
 from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
+from cristae.prediction.fitting import fitting_tiling
 from cristae.prediction.inside import Inside
 from cristae.prediction.ledger import How, Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor
 from cristae.prediction.resampling import box_of_image, box_on_grid, write_back
-from cristae.prediction.tiling import Tiling, Triple, tiling
+from cristae.prediction.tiling import Triple
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image, LabelClass
 
@@ -249,7 +249,7 @@ def predict_tiles(
     begun_with = None if begun is None else begun.tile_zyx
     within_grid = None if part is None else box_on_grid(part, image.shape_czyx[1:], frame.shape_zyx)
     try:
-        cut = _fitting_tiling(
+        cut = fitting_tiling(
             predictor, frame, tile_shape_zyx or begun_with, grid_offset_zyx, within_grid, on_event
         )
     except OutOfMemory:
@@ -261,7 +261,7 @@ def predict_tiles(
                 "anew, with smaller ones."
             )
         )
-        cut = _fitting_tiling(predictor, frame, None, grid_offset_zyx, within_grid, on_event)
+        cut = fitting_tiling(predictor, frame, None, grid_offset_zyx, within_grid, on_event)
     size = " x ".join(map(str, cut.tile_zyx))
     tiles = "1 tile" if len(cut.tiles) == 1 else f"{len(cut.tiles)} tiles"
     first: Callable[[], Any] = lambda: frame.read(cut.tiles[0].read_box)  # noqa: E731
@@ -294,53 +294,6 @@ def predict_tiles(
     if run.bad_voxels and part is None:
         on_event(Note(broken_told(run.bad_voxels), is_warning=True))
     return run.bad_voxels
-
-
-def _fitting_tiling(
-    predictor: Answering,
-    frame: Seen,
-    tile_shape_zyx: Triple | None,
-    grid_offset_zyx: Triple,
-    part: Box | None,
-    on_event: Callable[[Event], None],
-) -> Tiling:
-    """Cut the volume into the largest tiles that the device takes; on a GPU that is tried out."""
-    most = voxels_at_once(predictor.config, predictor.device) * int(
-        np.prod(frame.preprocessing.downsample_zyx)
-    )
-
-    def attempt(voxels: int) -> Tiling:
-        cut = tiling(
-            frame.shape_zyx,
-            frame.step_zyx,
-            frame.halo_zyx(predictor.halo_zyx),
-            most_voxels=voxels,
-            tile_shape_zyx=tile_shape_zyx,
-            grid_offset_zyx=grid_offset_zyx,
-            part_zyx=part,
-            reading=reading_of(frame.preprocessing, predictor.device),
-        )
-        if predictor.device.type == "cuda":
-            _try_out(predictor, cut.tile_zyx)
-        return cut
-
-    return smaller_until_it_fits(
-        most,
-        attempt,
-        # A tile that is given cannot be made smaller here.
-        least=int(np.prod(frame.step_zyx)) if tile_shape_zyx is None else most,
-        on_smaller=lambda voxels: on_event(
-            Note(
-                f"The memory of {predictor.device} did not suffice; trying tiles of at most {voxels} voxels."
-            )
-        ),
-    )
-
-
-def _try_out(predictor: Answering, tile_zyx: Triple) -> None:
-    """Run the network once on zeros of the shape of a tile: it runs out of memory here, or it never will."""
-    blank: Any = predictor.blank(tile_zyx)
-    predictor.predict(blank, "probabilities", Box.of_shape(tile_zyx))
 
 
 class _Run:

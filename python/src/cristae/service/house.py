@@ -79,7 +79,7 @@ class House:
         return await asyncio.get_running_loop().run_in_executor(self._long, partial(work, *args, **names))
 
     async def glance[**P, T](self, spec: Spec, work: Callable[P, T], *args: P.args, **names: P.kwargs) -> T:
-        """Do something that reads a little of a job's volumes; under the data root a process reads, for long."""
+        """Read a little of a job's volumes; under the data root a process does, and it takes long."""
         return await (self.long if spec.found else self.quick)(work, *args, **names)
 
     async def look[**P, T](self, work: Callable[P, T], *args: P.args, **names: P.kwargs) -> T:
