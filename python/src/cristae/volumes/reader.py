@@ -299,17 +299,19 @@ def _looked(about: dict[str, Any]) -> Looked:
     _log_trace(about)
     if "problem" in about:
         return Looked(str(about["key"]), problem=str(about["problem"]))
-    dtype = np.dtype(str(about["dtype"]))
-    if dtype.kind not in "biuf":
-        raise InvalidInput(f"It holds voxels of type {dtype}; numbers are needed.")
-    size = about["voxel_size_nm"]
-    return Looked(
-        key=str(about["key"]),
-        shape_czyx=check_shape(tuple(about["shape_czyx"])),
-        dtype=dtype.name,
-        voxel_size=None if size is None else _voxel_size(size, about["display_unit"]),
-        notes=tuple(map(str, about["notes"])),
-    )
+    try:
+        dtype, size = np.dtype(str(about["dtype"])), about["voxel_size_nm"]
+        if dtype.kind not in "biuf":
+            raise InvalidInput(f"It holds voxels of type {dtype}; numbers are needed.")
+        return Looked(
+            key=str(about["key"]),
+            shape_czyx=check_shape(tuple(map(int, about["shape_czyx"]))),
+            dtype=dtype.name,
+            voxel_size=None if size is None else _voxel_size(size, about["display_unit"]),
+            notes=tuple(map(str, about["notes"])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReadingEnded("What the process that read it told of it makes no sense.") from error
 
 
 def _voxel_size(zyx_nm: Any, display_unit: Any) -> VoxelSize:
