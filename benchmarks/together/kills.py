@@ -32,7 +32,7 @@ from together.prepared import (
 )
 
 WORKERS = 2
-LONGEST_WAIT_S = 4.0
+LONGEST_WAIT_S = 12.0
 """Between a moment at which something is computed and the kill."""
 
 _ORPHANS_END_WITHIN_S = 30

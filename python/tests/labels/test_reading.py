@@ -69,7 +69,7 @@ REFUSED = [
     ("complex",                   np.array([[0, 1j]]),                       {},                        ["complex"]),
     ("grey values",               np.arange(2000, dtype=np.uint16)[None],    {},                        ["1024 different values", "grey-value"]),
     ("300 ids as classes",        np.arange(300, dtype=np.uint16)[None],     {},                        ["instances"]),
-    ("unlisted value",            np.array([[0, 1, 2]], np.uint8),           {"classes": [LabelClass(1, "er")]}, ["value 2", "class table"]),
+    ("unlisted value",            np.array([[0, 1, 2]], np.uint8),           {"classes": [LabelClass(1, "er")]}, ["value 2", "classes that were named"]),
     ("one object, no background", np.ones((1, 4, 4), np.uint8),              {"target": "instances"},   ["one object", "two touching"]),
     ("no objects",                np.zeros((1, 4, 4), np.uint8),             {"target": "instances"},   ["empty"]),
     ("sections out of range",     stack(1, 1),                               {"z": (1, 5)},             ["1:5", "0:2"]),

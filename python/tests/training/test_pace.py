@@ -182,3 +182,14 @@ def test_a_training_tells_once_what_a_step_takes(steps: int, times: int, tmp_pat
     said = [event.sentence for event in told if isinstance(event, Note) and "A step takes" in event.sentence]
     assert len(said) == times
     assert all(sentence.endswith(" for all 6 steps.") for sentence in said)
+
+
+def test_a_time_for_hardly_any_steps_is_warned_of_and_a_number_of_steps_is_not(tmp_path: Path) -> None:
+    request = request_for("classes in sections", steps=2)
+    for budget, is_warned in ((Budget(minutes=1 / 60), True), (Budget(steps=2), False)):
+        told: list[Event] = []
+        # A step of so many patches takes long enough for a few in a second.
+        settings = {**request.settings, "batch": "32" if is_warned else "2"}
+        trained(replace(request, budget=budget, settings=settings), tmp_path / str(is_warned), told)
+        warnings = [event.sentence for event in told if isinstance(event, Note) and event.is_warning]
+        assert any("a network little. Give it" in one for one in warnings) == is_warned

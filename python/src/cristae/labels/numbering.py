@@ -101,9 +101,9 @@ def number_classes(
         stray = [value for value in foreground if value not in listed]
         if stray:
             raise InvalidInput(
-                f"The {what} contain {_spell(stray)}, which the class table does not list. Add "
-                f"{'it' if len(stray) == 1 else 'them'} to the table, or name it as unknown "
-                f"(unknown={stray[-1]})."
+                f"The {what} contain {_spell(stray)}, but the classes that were named are "
+                f"{_named(listed.values())}. Name {'it' if len(stray) == 1 else 'them'} too (classes), or "
+                f"say that {stray[-1]} is unknown (unknown={stray[-1]})."
             )
         numbered = sorted(listed)
         warnings += [
@@ -229,6 +229,10 @@ def _listed(values: Sequence[int]) -> str:
     """Write the values as the choice ``classes`` takes them, with names to fill in."""
     shown = [f"{value}=NAME" for value in values[:4]]
     return ",".join([*shown, "..."] if len(values) > 4 else shown)
+
+
+def _named(classes: Iterable[LabelClass]) -> str:
+    return ", ".join(f"{one.value} {one.name!r}" for one in classes)
 
 
 def _spell(values: Sequence[int]) -> str:

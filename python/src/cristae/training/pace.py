@@ -24,6 +24,9 @@ _TIMED_STEPS = 4
 
 _FEWEST_STEPS = 150
 
+FEW_STEPS = 50
+"""With fewer the model is hardly one."""
+
 _TOO_MUCH = "A step would take more memory than this machine has left."
 
 
@@ -86,11 +89,22 @@ def batch_with_enough_steps(batch: int, measured: Measured, schedule: Schedule) 
     """
     if schedule.seconds is None:
         return batch
-    steps = schedule.step + (schedule.seconds - schedule.elapsed_s) / measured.seconds
+    steps = schedule.steps_at(measured.seconds)
     while steps < _FEWEST_STEPS and batch > 2:
         batch //= 2
         steps *= 2
     return batch
+
+
+def minutes_for_enough_steps(seconds_a_step: float) -> float:
+    """Return how long a training would better take.
+
+    Examples
+    --------
+    >>> minutes_for_enough_steps(2.0)
+    5.0
+    """
+    return _FEWEST_STEPS * seconds_a_step / 60
 
 
 @contextmanager

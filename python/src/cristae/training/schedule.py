@@ -72,6 +72,12 @@ class Schedule:
             return self.steps
         return max(self.step, round(self.step / max(self.progress, 1e-6)))
 
+    def steps_at(self, seconds_a_step: float) -> float:
+        """Return how many steps it will be, if each one to come takes so long."""
+        if self.seconds is None:
+            return self.expected_steps
+        return self.step + (self.seconds - self.elapsed_s) / seconds_a_step
+
     @property
     def seconds_left(self) -> float | None:
         """Estimated seconds to the end; None before the first step."""

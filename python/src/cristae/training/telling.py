@@ -1,5 +1,6 @@
 """What a training tells a person: the words of its plan, and what happened beside it."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -188,8 +189,23 @@ def pace_told(measured: "Measured", schedule: "Schedule | None") -> str:
     if schedule.seconds is None:
         steps = schedule.steps or 0
         return f"{taken}: about {_duration(steps * measured.seconds)} for all {steps} steps."
-    steps = schedule.step + round((schedule.seconds - schedule.elapsed_s) / measured.seconds)
+    steps = round(schedule.steps_at(measured.seconds))
     return f"{taken}: about {steps} steps in {_duration(schedule.seconds)}."
+
+
+def too_few_told(steps: int, minutes: float) -> str:
+    """Say that so few steps make no good model, and how long would be better.
+
+    Examples
+    --------
+    >>> too_few_told(11, 13.2)
+    'About 11 steps teach a network little. Give it 14 minutes here; a random forest takes seconds.'
+    """
+    taught = "1 step teaches" if steps == 1 else f"{steps} steps teach"
+    return (
+        f"About {taught} a network little. Give it {math.ceil(minutes)} minutes here; a random forest takes "
+        "seconds."
+    )
 
 
 def _duration(seconds: float) -> str:

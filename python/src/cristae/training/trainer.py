@@ -18,11 +18,13 @@ from cristae.training.data import training_batches
 from cristae.training.divergence import TrainingDivergedError, advice, check_weights, checked_loss
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.pace import (
+    FEW_STEPS,
     Measured,
     Pace,
     batch_with_enough_steps,
     give_freed_back,
     memory_watched,
+    minutes_for_enough_steps,
     resident_bytes,
 )
 from cristae.training.patches import Patches
@@ -33,7 +35,7 @@ from cristae.training.schedule import Schedule, learning_rate
 from cristae.training.selection import Selection
 from cristae.training.stepper import Stepper
 from cristae.training.team import ALONE, Team
-from cristae.training.telling import pace_told
+from cristae.training.telling import pace_told, too_few_told
 from cristae.training.validation import steps_between
 
 _CHECKPOINT_EVERY_S = 60.0
@@ -165,6 +167,8 @@ class Trainer:
         finally:
             batches.close()
             self.stepper.close()
+        if not self._told_pace_of and schedule.elapsed_s > 0:  # it ended before the pace was known
+            self._warn_of_few_steps(schedule.step, schedule.elapsed_s / schedule.step)
         if self.selection.last_step < schedule.step:
             self._validate()
         self._save()
@@ -213,7 +217,14 @@ class Trainer:
         if self._told_pace_of != self.batch:
             alike = self.plan.choices.pseudo == "off"  # or else later steps take longer
             self.on_event(Note(pace_told(measured, self.schedule if alike else None)))
+            self._warn_of_few_steps(round(self.schedule.steps_at(measured.seconds)), measured.seconds)
         self._told_pace_of = self.batch
+
+    def _warn_of_few_steps(self, steps: int, seconds_a_step: float) -> None:
+        """Warn of a budget of time in which hardly anything can be learned here."""
+        if self.schedule.seconds is not None and steps < FEW_STEPS:
+            told = too_few_told(steps, minutes_for_enough_steps(seconds_a_step))
+            self.on_event(Note(told, is_warning=True))
 
     def _tell(self) -> None:
         now = self.team.now()

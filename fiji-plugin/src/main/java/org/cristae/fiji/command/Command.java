@@ -6,6 +6,11 @@ import ij.Macro;
 import ij.macro.Interpreter;
 import ij.plugin.PlugIn;
 import ij.plugin.frame.Recorder;
+import java.awt.EventQueue;
+import java.awt.SecondaryLoop;
+import java.awt.Toolkit;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
@@ -143,13 +148,49 @@ abstract class Command implements PlugIn {
     watch.setDaemon(true);
     watch.start();
     try {
-      ImagePlus result = work.run(new StatusBar(), cancellation, new Cancellation());
+      ImagePlus result = done(work, cancellation);
       StatusBar.clear(work.lastWords());
       if (result != null) {
         Results.show(result);
       }
     } finally {
       end.cancel();
+    }
+  }
+
+  /**
+   * Does the work. On the event thread, where ImageJ runs what is tried out in the recorder,
+   * another thread does it, so that windows live on meanwhile.
+   */
+  private static ImagePlus done(Work work, Cancellation cancellation) throws CristaeException {
+    if (!EventQueue.isDispatchThread()) {
+      return work.run(new StatusBar(), cancellation, new Cancellation());
+    }
+    SecondaryLoop meanwhile =
+        Toolkit.getDefaultToolkit().getSystemEventQueue().createSecondaryLoop();
+    FutureTask<ImagePlus> task =
+        new FutureTask<>(() -> work.run(new StatusBar(), cancellation, new Cancellation()));
+    Thread thread =
+        new Thread(
+            () -> {
+              task.run();
+              while (!meanwhile.exit()) { // it is not entered yet
+                IJ.wait(1);
+              }
+            },
+            "Cristae: " + work.title());
+    thread.setDaemon(true);
+    thread.start();
+    meanwhile.enter();
+    try {
+      return task.get();
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof CristaeException
+          ? (CristaeException) e.getCause()
+          : Failures.unforeseen(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw dismissed();
     }
   }
 

@@ -30,7 +30,7 @@ import org.cristae.v1.ErrorCode;
  * stopped, here or elsewhere, is not.
  */
 public final class LocalServer {
-  private static final double START_LIMIT_S = 60;
+  private static final double START_LIMIT_S = 240;
   private static final int LAST_WORDS = 600;
   private static final String WHAT_STARTS_IT =
       "Plugins > Cristae > Cristae Jobs starts it once more and finds the jobs, which go on.";

@@ -36,6 +36,8 @@ final class Attachment implements Work {
 
   @Override
   public String lastWords() {
-    return title() + " is done.";
+    return job.getKind() == JobKind.JOB_KIND_TRAINING
+        ? Training.isReady(job.getTitle())
+        : title() + " is done.";
   }
 }

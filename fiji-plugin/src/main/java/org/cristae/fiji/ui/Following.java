@@ -127,9 +127,10 @@ public final class Following {
         break;
       case STATE:
         if (event.getState().getState() == JobState.JOB_STATE_QUEUED) {
-          progress.update("Waiting for a device", 0, "");
+          progress.update(
+              "Waiting for a device", 0, "behind another job, which Cristae Jobs shows");
         } else if (event.getState().getState() == JobState.JOB_STATE_RUNNING) {
-          progress.update("Starting", 0, "");
+          progress.update("Starting", 0, "PyTorch is loaded; up to a minute");
         }
         break;
       default: // a newer server

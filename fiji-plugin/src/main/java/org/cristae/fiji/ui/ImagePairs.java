@@ -39,12 +39,8 @@ final class ImagePairs {
    */
   static boolean fits(ImagePlus image, ImagePlus other) {
     return other != image
-        && other.getBitDepth() != 24
         && (other.getNChannels() == 1 || isCalledLabels(other))
-        && other.getWidth() == image.getWidth()
-        && other.getHeight() == image.getHeight()
-        && other.getStackSize() / other.getNChannels()
-            == image.getStackSize() / image.getNChannels();
+        && isAlike(image, other);
   }
 
   private static boolean isCalledLabels(ImagePlus image) {
@@ -57,13 +53,21 @@ final class ImagePairs {
     return (sample(image).looksLikeLabels() ? 2 : 0) + (isCalledLabels(image) ? 1 : 0);
   }
 
-  /** True for stack1-labels.tif and stack1.tif, but not for stack12-labels.tif. */
+  /**
+   * True for stack1-labels.tif and "labels of stack1" for stack1.tif; not for stack12-labels.tif.
+   */
   private static boolean isNamedAfter(ImagePlus labels, ImagePlus image) {
     String stem = OpenImages.stem(image.getTitle()).toLowerCase(Locale.ROOT);
     String title = labels.getTitle().toLowerCase(Locale.ROOT);
-    boolean isOther =
-        title.length() > stem.length() && Character.isDigit(title.charAt(stem.length()));
-    return title.startsWith(stem) && !isOther;
+    for (int at = title.indexOf(stem); at >= 0; at = title.indexOf(stem, at + 1)) {
+      int end = at + stem.length();
+      boolean begins = at == 0 || !Character.isLetterOrDigit(title.charAt(at - 1));
+      boolean ends = end == title.length() || !Character.isDigit(title.charAt(end));
+      if (begins && ends) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The image to learn from: the active one, unless that holds the labels of another one. */
@@ -82,24 +86,71 @@ final class ImagePairs {
     return best;
   }
 
-  /** The open image that most likely holds the labels of {@code image}; null if none looks so. */
+  /**
+   * The open image that most likely holds the labels of {@code image}; null if none looks so. Where
+   * several images and their labels do not tell by their titles, they go together in the order in
+   * which they were opened.
+   */
   ImagePlus labelsFor(ImagePlus image) {
-    return labelsFor(image, OpenImages.all());
+    List<ImagePlus> open = OpenImages.all();
+    List<ImagePlus> labels = new ArrayList<>(open);
+    int rank = 0;
+    boolean isBefore = true;
+    for (ImagePlus other : open) {
+      isBefore &= other != image;
+      if (other == image || !isAlike(image, other) || likeness(other) > 0) {
+        continue;
+      }
+      boolean hasOwn =
+          labels.removeIf(each -> isNamedAfter(each, other) && !isNamedAfter(each, image));
+      rank += isBefore && !hasOwn ? 1 : 0;
+    }
+    List<ImagePlus> likely = likeliest(image, labels);
+    return likely.isEmpty() ? null : likely.get(Math.min(rank, likely.size() - 1));
   }
 
   private ImagePlus labelsFor(ImagePlus image, List<ImagePlus> candidates) {
-    ImagePlus best = null;
-    int bestScore = 0;
+    List<ImagePlus> likely = likeliest(image, candidates);
+    return likely.isEmpty() ? null : likely.get(0);
+  }
+
+  /** Those of some images that look most as if they held the labels of {@code image}. */
+  private List<ImagePlus> likeliest(ImagePlus image, List<ImagePlus> candidates) {
+    List<ImagePlus> best = new ArrayList<>();
+    int bestScore = 1;
     for (ImagePlus other : candidates) {
       if (fits(image, other) && likeness(other) > 0) {
         int score = 2 * likeness(other) + (isNamedAfter(other, image) ? 1 : 0);
         if (score > bestScore) {
-          best = other;
+          best.clear();
           bestScore = score;
+        }
+        if (score == bestScore) {
+          best.add(other);
         }
       }
     }
     return best;
+  }
+
+  /** What is to be said where other open images could as well be the labels; else empty. */
+  String doubt(ImagePlus image, ImagePlus labels) {
+    List<ImagePlus> likely = likeliest(image, OpenImages.all());
+    return likely.size() < 2 || !likely.contains(labels) || isNamedAfter(labels, image)
+        ? ""
+        : "Several open images could be the labels of \""
+            + image.getTitle()
+            + "\": see that \""
+            + labels.getTitle()
+            + "\" are.";
+  }
+
+  private static boolean isAlike(ImagePlus image, ImagePlus other) {
+    return other.getBitDepth() != 24
+        && other.getWidth() == image.getWidth()
+        && other.getHeight() == image.getHeight()
+        && other.getStackSize() / other.getNChannels()
+            == image.getStackSize() / image.getNChannels();
   }
 
   /**

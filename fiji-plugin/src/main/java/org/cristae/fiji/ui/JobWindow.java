@@ -49,6 +49,7 @@ public final class JobWindow implements JobListener {
   private final JButton cancel;
   private boolean hasJob;
   private boolean ended;
+  private boolean isDone;
 
   private JobWindow(Work work) {
     this.work = work;
@@ -117,13 +118,18 @@ public final class JobWindow implements JobListener {
     Look.onEventThread(
         () -> {
           JobWindow window = OF_JOBS.get(job.getJobId());
-          // The window of a segmentation that ended is not asked for: its result is, once more.
-          boolean tells = window != null && (!window.ended || isTraining(job));
+          // The window of a segmentation that ended is not asked for: its result is, once more. One
+          // that
+          // lost sight of its job never tells of it again.
+          boolean tells = window != null && (!window.ended || window.isDone && isTraining(job));
           if (tells && window.frame.isDisplayable()) {
             window.frame.toFront();
-          } else {
-            start(new Attachment(job));
+            return;
           }
+          if (window != null) {
+            window.close();
+          }
+          start(new Attachment(job));
         });
   }
 
@@ -134,28 +140,29 @@ public final class JobWindow implements JobListener {
   private void run() {
     try {
       ImagePlus result = work.run(this, cancellation, detach);
-      end(work.lastWords(), true);
+      end(new Html().text(work.lastWords()), true);
       if (result != null) {
         Results.show(result);
       }
     } catch (CristaeException e) {
-      end(e.code() == ErrorCode.ERROR_CODE_CANCELLED ? "Cancelled." : e.getMessage(), false);
+      boolean isCancelled = e.code() == ErrorCode.ERROR_CODE_CANCELLED;
+      end(isCancelled ? new Html().text("Cancelled.") : new Html().red(e.getMessage()), false);
     } catch (RuntimeException | Error e) {
-      end(Failures.unforeseen(e).getMessage(), false);
+      end(new Html().red(Failures.unforeseen(e).getMessage()), false);
     } finally {
       StatusBar.clear("");
     }
   }
 
-  private void end(String words, boolean isDone) {
+  private void end(Html words, boolean isDone) {
     SwingUtilities.invokeLater(
         () -> {
           ended = true;
+          this.isDone = isDone;
           if (!frame.isDisplayable()) {
             return; // closed: packing it would bring it back
           }
-          Html said = isDone ? new Html().text(words) : new Html().red(words);
-          stage.setText(said.wrapped(440));
+          stage.setText(words.wrapped(440));
           detail.setText(" ");
           bar.setIndeterminate(false);
           bar.setValue(isDone ? bar.getMaximum() : 0);
@@ -204,6 +211,7 @@ public final class JobWindow implements JobListener {
           if (!ended && cancel.isEnabled()) {
             stage.setText(Html.line(text));
             detail.setText(figures.isEmpty() ? " " : Html.line(figures));
+            bar.setIndeterminate(fraction <= 0); // how far it is, is not known
             bar.setValue((int) (fraction * bar.getMaximum()));
           }
         });

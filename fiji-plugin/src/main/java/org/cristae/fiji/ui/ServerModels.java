@@ -13,14 +13,20 @@ import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.v1.ErrorCode;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobKind;
 import org.cristae.v1.Model;
 
 /**
- * The models of the server by name, asked for in the background while a dialog is open: a server on
- * this machine may have to start first.
+ * The names that models of the server have, or will have when a training ends, each with what is to
+ * be said to whoever takes it; asked for in the background while a dialog is open: a server on this
+ * machine may have to start first.
  */
 final class ServerModels {
-  private final CompletableFuture<Map<String, Model>> answer = new CompletableFuture<>();
+  /** Every job that waits or runs is listed besides. */
+  private static final int NEWEST = 1;
+
+  private final CompletableFuture<Map<String, String>> answer = new CompletableFuture<>();
 
   private ServerModels() {}
 
@@ -41,16 +47,30 @@ final class ServerModels {
     }
   }
 
-  private static Map<String, Model> fetched() throws CristaeException {
+  private static Map<String, String> fetched() throws CristaeException {
     try {
-      Map<String, Model> models = new HashMap<>();
-      new Jobs(Connection.open(new StatusBar(), new Cancellation()))
-          .models()
-          .forEach(model -> models.put(model.getName(), model));
-      return models;
+      return taken(new Jobs(Connection.open(new StatusBar(), new Cancellation())));
     } finally {
       StatusBar.clear("");
     }
+  }
+
+  /**
+   * The names that are taken, each with what is to be said of it.
+   *
+   * @throws CristaeException if the server cannot be asked
+   */
+  static Map<String, String> taken(Jobs jobs) throws CristaeException {
+    Map<String, String> taken = new HashMap<>();
+    for (Model model : jobs.models()) {
+      taken.put(model.getName(), isReplaced(model));
+    }
+    for (Job job : jobs.list(NEWEST)) {
+      if (job.getKind() == JobKind.JOB_KIND_TRAINING && !Jobs.isEnd(job.getState())) {
+        taken.put(job.getTitle(), isComing(job.getTitle()));
+      }
+    }
+    return taken;
   }
 
   /** Runs {@code action} on the event thread once the models are there; never if they cannot be. */
@@ -58,18 +78,18 @@ final class ServerModels {
     answer.thenRunAsync(action, SwingUtilities::invokeLater);
   }
 
-  /** The models, as far as they are there by now; does not wait. */
-  Map<String, Model> soFar() {
+  /** The names, as far as they are there by now; does not wait. */
+  Map<String, String> soFar() {
     boolean isThere = answer.isDone() && !answer.isCompletedExceptionally();
     return isThere ? answer.join() : Collections.emptyMap();
   }
 
   /**
-   * The models; waits for the server, and asks once more if it was not there before.
+   * The names; waits for the server, and asks once more if it was not there before.
    *
    * @throws CristaeException if it cannot be asked
    */
-  Map<String, Model> all() throws CristaeException {
+  Map<String, String> all() throws CristaeException {
     try {
       return answer.join();
     } catch (CompletionException e) {
@@ -90,6 +110,13 @@ final class ServerModels {
           "There is no model yet: make one with Plugins > Cristae > Cristae Train.");
     }
     return models;
+  }
+
+  /** What is to be said before a training while another one makes a model of its name. */
+  static String isComing(String name) {
+    return "A training that makes the model \""
+        + name
+        + "\" waits or runs: this one replaces that model when it ends well.";
   }
 
   /** What is to be said before a training whose name a model has already. */

@@ -1,5 +1,6 @@
 package org.cristae.fiji.ui;
 
+import ij.IJ;
 import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -9,7 +10,6 @@ import javax.swing.JOptionPane;
 import javax.swing.JTextField;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
-import org.cristae.v1.Model;
 
 /** The dialog of "Cristae Train". */
 public final class TrainDialog {
@@ -55,6 +55,7 @@ public final class TrainDialog {
    */
   public static Choices ask() throws CristaeException {
     ImagePlus active = OpenImages.find("");
+    IJ.showStatus("Cristae: looking at the open images and for the server ...");
     Choices choices = LAST.of(active.getTitle(), TrainingChoices.none().recall(REMEMBERED));
     choices.put("budget", TrainingChoices.budgetNow(choices.get("budget", "")));
     LabelledImage.forgetClosed(choices);
@@ -69,7 +70,7 @@ public final class TrainDialog {
     pairs.labelsFor(pairs.imageFor(active)); // looked at here, not on the event thread
     pairs.lookAhead();
     boolean[] accepted = new boolean[1];
-    Model replaced;
+    String replaced;
     do {
       Look.onEventThread(
           () -> {
@@ -98,12 +99,12 @@ public final class TrainDialog {
   }
 
   /** Asks whether a model may be replaced; not on the event thread. */
-  private static boolean mayReplace(Model model) {
+  private static boolean mayReplace(String replaced) {
     boolean[] may = new boolean[1];
     Look.onEventThread(
         () -> {
           String[] answers = {"Replace", "Another Name"};
-          String question = Look.wrapped(ServerModels.isReplaced(model), FormDialog.WIDTH);
+          String question = Look.wrapped(replaced, FormDialog.WIDTH);
           int answer =
               JOptionPane.showOptionDialog(
                   null, // in the middle, where the dialog was
@@ -235,8 +236,8 @@ public final class TrainDialog {
       form.refuse(refused);
       return;
     }
-    Model replaced = models.soFar().get(typed);
-    form.say((swap + " " + (replaced == null ? "" : ServerModels.isReplaced(replaced))).trim());
+    String doubt = image == null || chosen == null ? "" : pairs.doubt(image, chosen);
+    form.say(String.join(" ", swap, doubt, models.soFar().getOrDefault(typed, "")).trim());
   }
 
   /** Further images, and further annotators of the first one. */

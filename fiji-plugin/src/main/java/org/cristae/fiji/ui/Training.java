@@ -134,8 +134,10 @@ public final class Training implements Work {
           client, SEVERAL_ANNOTATORS, "does not take labels of several people (annotators)");
     }
     Jobs jobs = new Jobs(client);
-    jobs.findModel(spec.getModelName())
-        .ifPresent(model -> listener.note(ServerModels.isReplaced(model), true));
+    String taken = ServerModels.taken(jobs).get(spec.getModelName());
+    if (taken != null) {
+      listener.note(taken, true);
+    }
     send(client, listener, cancellation);
     listener.update("Checking the labels", 0, "");
     cancellation.check();
@@ -144,6 +146,10 @@ public final class Training implements Work {
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     SegmentDialog.propose(spec.getModelName());
     return null;
+  }
+
+  static String isReady(String model) {
+    return "The model \"" + model + "\" is ready: Plugins > Cristae > Cristae Segment.";
   }
 
   private void send(Client client, JobListener listener, Cancellation cancellation)
@@ -159,8 +165,6 @@ public final class Training implements Work {
 
   @Override
   public String lastWords() {
-    return "The model \""
-        + spec.getModelName()
-        + "\" is ready: Plugins > Cristae > Cristae Segment.";
+    return isReady(spec.getModelName());
   }
 }

@@ -76,6 +76,17 @@ class ImagePairsTest {
   }
 
   @Test
+  void labelsMayBeNamedAfterTheirImageAnywhere() {
+    ImagePlus cell = grey("cell.tif");
+    ImagePlus cell2 = grey("cell2.tif");
+    ImagePlus ofCell2 = mask("mitochondria of cell2.tif");
+    ImagePlus ofCell = mask("mitochondria of cell.tif");
+    Map<ImagePlus, ImagePlus> found =
+        pairs.furtherPairs(Arrays.asList(cell, cell2, ofCell2, ofCell));
+    assertEquals(Arrays.asList(ofCell, ofCell2), new ArrayList<>(found.values()));
+  }
+
+  @Test
   void aMicrographAsTheLabelsOfItsMaskIsRefusedAndNothingElse() throws Exception {
     ImagePlus grey = IJ.createImage("raw.tif", "8-bit ramp", 256, 4, 1);
     CristaeException failure =
