@@ -354,6 +354,12 @@ def test_an_augmentation_that_changes_shapes_is_refused(home: Path) -> None:
         train(home, added_augmentation="inverted")
 
 
+def test_an_augmentation_that_makes_labels_that_are_none_is_refused(home: Path) -> None:
+    write(home, "mine.py", AUGMENTATION.replace("return images * sign, labels", "return images, labels + 40"))
+    with pytest.raises(InvalidInput, match=r"'inverted' made the label 4\d; there are 0 to \d, and 255 where"):
+        train(home, added_augmentation="inverted")
+
+
 def test_a_worker_tells_the_names_or_what_is_wrong(home: Path) -> None:
     def told() -> object:
         asked = [sys.executable, "-m", "cristae.worker", "--home", str(home), "--extensions"]

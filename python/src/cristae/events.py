@@ -9,12 +9,15 @@ Examples
 Progress(stage='Training', fraction=0.2, seconds_left=48.0, detail='step 120 of 600, loss 0.31')
 """
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cristae.errors import InvalidInput
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -143,3 +146,17 @@ def from_json(record: Mapping[str, Any]) -> Event:
                 raise InvalidInput(f"An event of the kind {str(kind)[:40]!r} is not known.")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput(f"An event could not be read: {error!r}."[:200]) from error
+
+
+def logged(event: Event) -> None:
+    """Log what is worth a sentence: for who gives no listener. Python shows warnings if nothing else is set.
+
+    Examples
+    --------
+    >>> logged(Note("All 8 sections carry labels."))
+    """
+    if isinstance(event, Note):
+        _log.log(logging.WARNING if event.is_warning else logging.INFO, "%s", event.sentence)
+    elif isinstance(event, PlanMade):
+        for sentence in event.sentences:
+            _log.info("%s", sentence)

@@ -351,3 +351,24 @@ def test_objects_are_taken_for_three_times_as_thick_as_strokes() -> None:
 def test_one_voxel_thick_is_said_in_the_singular() -> None:
     told = plan(replace(SERIAL, thickness_voxels={1: 1.0})).sentences
     assert "The objects are about 1 voxel thick: full resolution." in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"dimensions": "3", "downsample_zyx": "1,2,2"}, "The network works in 3D, as you chose."),
+        ({"context": "0"}, "The network works on sections and sees no neighbours, as you chose."),
+        ({"context": "2"}, "The network works on sections and sees 2 neighbours on each side, as you chose."),
+        ({"downsample_zyx": "1,1,1"}, "The network works at full resolution, as you chose."),
+        ({"downsample_zyx": "1,4,4"}, "The network sees 1 x 4 x 4 voxels (z, y, x) as one, as you chose."),
+    ],
+)
+def test_what_a_person_chose_is_told_instead_of_what_was_proposed(
+    settings: dict[str, str], said: str
+) -> None:
+    proposed, told = plan(SERIAL, {}).sentences, plan(SERIAL, settings).sentences
+    assert said in told and said not in proposed
+    if "context" in settings or "dimensions" in settings:
+        assert not any("sees their neighbours" in sentence for sentence in told)
+    else:
+        assert not any("as one and answers for each" in sentence for sentence in told)

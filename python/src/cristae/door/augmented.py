@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from cristae.events import logged
+
 if TYPE_CHECKING:
     from cristae.door.calls import Source
     from cristae.door.sources import Classes
@@ -29,7 +31,7 @@ def augment(
     overwrite: bool = False,
     device: str = "auto",
     home: str | Path | None = None,
-    on_event: "Callable[[Event], None]" = lambda event: None,
+    on_event: "Callable[[Event], None]" = logged,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Write the first patches of a training, with their variants and labels, as a stack.

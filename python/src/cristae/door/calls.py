@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cristae.events import logged
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -44,7 +46,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     home: str | Path | None = None,
-    on_event: "Callable[[Event], None]" = lambda event: None,
+    on_event: "Callable[[Event], None]" = logged,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> "ModelPackage":
     """Train a model and put it into the library.
@@ -92,6 +94,7 @@ def train(
         The home folder; default: CRISTAE_HOME, else the user data folder.
     on_event
         Gets the plan, progress, figures and notes; they tell where the preview lies meanwhile and at the end.
+        By default plan and notes are logged (logger "cristae.events"): Python shows the warnings.
     should_stop
         Asked between steps; True ends the training. If `raw` and `labels` are files, the same call goes on
         from the checkpoint later.
@@ -211,7 +214,7 @@ def predict(
     workers: "Workers | None" = None,
     overwrite: bool = False,
     home: str | Path | None = None,
-    on_event: "Callable[[Event], None]" = lambda event: None,
+    on_event: "Callable[[Event], None]" = logged,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> "NDArray[Any] | Path":
     """Predict an image with a model, or with several that answer together.
@@ -346,7 +349,7 @@ def evaluate(
     unknown: int | None = None,
     empty_sections: Literal["unknown", "background"] = "background",
     z: tuple[int, int] | None = None,
-    on_event: "Callable[[Event], None]" = lambda event: None,
+    on_event: "Callable[[Event], None]" = logged,
 ) -> dict[str, Any]:
     """Compare a predicted label image with the true one.
 

@@ -49,11 +49,13 @@ class EmptyTiles:
     ----------
     spared
         How many tiles were not computed.
+    filled
+        How many were not empty.
     """
 
     def __init__(self) -> None:
         self._answers: dict[tuple[Values, Box], NDArray[np.uint8]] = {}
-        self.spared = 0
+        self.spared = self.filled = 0
 
     def answer(
         self, prepared: Any, whole: Box, wanted: Box, compute: Callable[[Box], NDArray[np.uint8]]
@@ -72,6 +74,7 @@ class EmptyTiles:
         """
         values = constants(prepared)
         if values is None:
+            self.filled += 1
             return compute(wanted)
         key = values, whole
         if key in self._answers:

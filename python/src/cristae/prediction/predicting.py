@@ -291,6 +291,9 @@ def predict_tiles(
     if run.empty.spared:
         told = "1 tile holds" if run.empty.spared == 1 else f"{run.empty.spared} tiles hold"
         on_event(Note(f"{told} one grey value only: the answer of another such tile was taken."))
+    if part is None and not run.empty.filled and not run.outside and len(todo) == len(cut.tiles):
+        told = "All voxels of the image look alike to the network: what it finds in them means nothing."
+        on_event(Note(told, is_warning=True))
     if run.bad_voxels and part is None:
         on_event(Note(broken_told(run.bad_voxels), is_warning=True))
     return run.bad_voxels

@@ -7,13 +7,21 @@ from torch import Tensor
 
 from cristae import extensions
 from cristae.errors import InvalidInput
+from cristae.labels import UNKNOWN
 from cristae.networks.devices import ran_out_of_memory
 
 type Variants = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
-def added_variants(name: str) -> Variants:
+def added_variants(name: str, classes: int) -> Variants:
     """Return the augmentation that was registered by this name; one that fails says where.
+
+    Parameters
+    ----------
+    name
+        Of the augmentation.
+    classes
+        Labels are numbers below this, or unknown.
 
     Raises
     ------
@@ -35,6 +43,12 @@ def added_variants(name: str) -> Variants:
             raise InvalidInput(
                 f"The augmentation {name!r} made {tuple(images.shape)} and {tuple(labels.shape)} of images "
                 f"{tuple(x.shape)} and labels {tuple(targets.shape)}; shapes and types must stay."
+            )
+        strange = labels[(labels != UNKNOWN) & ((labels < 0) | (labels >= classes))]
+        if strange.numel():
+            raise InvalidInput(
+                f"The augmentation {name!r} made the label {int(strange[0])}; there are 0 to {classes - 1}, "
+                f"and {UNKNOWN} where nothing is known."
             )
         return images, labels
 

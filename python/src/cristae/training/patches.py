@@ -117,7 +117,9 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         PatchReader(regions, plan.preprocessing, plan.network),
         sampler,
         _augmentation(request, plan, regions[0].image.shape_czyx[0]),
-        None if choices.added_augmentation == "none" else added_variants(choices.added_augmentation),
+        None
+        if choices.added_augmentation == "none"
+        else added_variants(choices.added_augmentation, sampler.counts.size),
     )
 
 

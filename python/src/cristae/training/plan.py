@@ -124,13 +124,10 @@ def make_plan(
             f"freeze={settings['freeze']} keeps what a model has learned: name the model to start from, "
             "or leave it out."
         )
-    dimensions, context, seen = _dimensions(found)
-    dimensions = (
-        int(settings.get("dimensions", dimensions))
-        if settings.get("dimensions") in ("2", "3")
-        else dimensions
-    )
-    context = context if dimensions == 2 else 0
+    proposed = _dimensions(found)
+    chosen = settings.get("dimensions")
+    dimensions = int(chosen) if chosen in ("2", "3") else proposed[0]
+    context = proposed[1] if dimensions == 2 else 0
     downsample, scaled = _downsample(found, dimensions, target)
     wider, blocks = _SIZES.get(settings.get("size", ""), _SIZES["medium"])
     preset = Choices(
@@ -181,7 +178,7 @@ def make_plan(
         )
     _refuse_too_wide(ours, network, tuple(p // s for p, s in zip(rounded, step, strict=True)))
     built = network_told(ours, preset, network)
-    own = (*seen, *scaled) if start_from is None else ()
+    own = (*_seen_told(ours, proposed), *_scaled_told(ours, downsample, scaled)) if start_from is None else ()
     sentences = (*label_sentences, *own, built, *enlarged, *steps_told(ours, budget, found))
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
 
@@ -267,6 +264,28 @@ def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:
     if min(shape[0] for shape in found.shapes_zyx) < 8:
         return 2, 1, (f"{said}, but there are few: the network works on sections and sees their neighbours.",)
     return 3, 0, (f"{said}: the network works in 3D.",)
+
+
+def _seen_told(ours: Choices, proposed: tuple[int, int, tuple[str, ...]]) -> tuple[str, ...]:
+    """Say what the network sees of the sections: why, or that a person chose it."""
+    *own, why = proposed
+    if [ours.dimensions, ours.context] == own:
+        return why
+    if ours.dimensions == 3:
+        return ("The network works in 3D, as you chose.",)
+    neighbours = f"{ours.context} neighbour{'' if ours.context == 1 else 's'} on each side"
+    seen = neighbours if ours.context else "no neighbours"
+    return (f"The network works on sections and sees {seen}, as you chose.",)
+
+
+def _scaled_told(ours: Choices, downsample: Triple, why: tuple[str, ...]) -> tuple[str, ...]:
+    """Say how many voxels the network sees as one: why, or that a person chose it."""
+    if ours.downsample_zyx == downsample:
+        return why
+    if math.prod(ours.downsample_zyx) == 1:
+        return ("The network works at full resolution, as you chose.",)
+    together = " x ".join(map(str, ours.downsample_zyx))
+    return (f"The network sees {together} voxels (z, y, x) as one, as you chose.",)
 
 
 def _normalisation(found: Fingerprint, dimensions: int) -> str:

@@ -161,7 +161,11 @@ def start_told(
     if fresh:
         told.append(f"Its last layer is new for {', '.join(fresh)}, which {name!r} does not know.")
     if freeze == "encoder":
-        told.append("Its encoder stays as it is; only the decoder and the last layer learn.")
+        told.append(
+            "All of it but the last layer stays as it is."
+            if record["network"].get("kind") == "added"
+            else "Its encoder stays as it is; only the decoder and the last layer learn."
+        )
     if record["voxel_size_nm"] is None or voxel_size is None:
         return tuple(told)
     factors = record["working_voxel"]["downsample_zyx"]

@@ -149,11 +149,14 @@ def ranges_told(request: TrainingRequest) -> list[str]:
         return []
     told = [sections_told(z) for z in chosen]
     if len(chosen) == 2:
-        said = f"Trained on {told[0]} and validated on {told[1]} of {depth}{first}"
+        both = set(range(*chosen[0])) & set(range(*chosen[1]))
+        apart = ", without those that are validated on," if both else ""
+        said = f"Trained on {told[0]}{apart} and validated on {told[1]} of {depth}{first}"
     elif request.validation_z is None:
         said = f"Trained and validated on {told[0]} of {depth}{first}"
     else:
-        said = f"Validated on {told[0]} of {depth}{first}, which are not trained on"
+        are = "are" if chosen[0][1] - chosen[0][0] > 1 else "is"
+        said = f"Validated on {told[0]} of {depth}{first}, which {are} not trained on"
     from_0 = " and ".join(f"{start}:{stop}" for start, stop in chosen)
     return [f"{said} ({from_0}, where the first is 0)."]
 
@@ -182,8 +185,10 @@ def pace_told(measured: "Measured", schedule: "Schedule | None") -> str:
     """
     size = measured.memory_bytes
     memory = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    # A process that has trained before has the memory already.
+    needs = f" and {memory} of memory" if size >= 1e6 else ""
     seconds = f"{measured.seconds:.2g}" if measured.seconds < 10 else f"{measured.seconds:.0f}"
-    taken = f"A step takes {seconds} s and {memory} of memory here"
+    taken = f"A step takes {seconds} s{needs} here"
     if schedule is None:
         return f"{taken}."
     if schedule.seconds is None:

@@ -205,7 +205,10 @@ class Trainer:
         if self.batch == planned:
             return False
         self.on_event(
-            Note(f"Steps are slow here: each sees {self.batch} patches, so that there are more of them.")
+            Note(
+                f"Steps are slow here: each sees {self.batch} patch{'es' if self.batch > 1 else ''}, so that "
+                "there are more of them."
+            )
         )
         return True
 
