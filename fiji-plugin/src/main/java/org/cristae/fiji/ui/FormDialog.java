@@ -182,8 +182,7 @@ final class FormDialog {
   }
 
   private void say(String text, Html shown, boolean isPossible) {
-    message.setText(
-        text.isEmpty() ? " " : shown.wrapped(Math.max(WIDTH, rows.getWidth() * 3 / 4)));
+    message.setText(text.isEmpty() ? " " : shown.wrapped(Math.max(WIDTH, rows.getWidth() * 3 / 4)));
     ok.setEnabled(isPossible);
     if (dialog.isShowing()) {
       dialog.pack();
