@@ -21,6 +21,7 @@ def page(notes: Notes) -> str:
         "with more than one seed, standard deviation. Minutes are those of the training; nnU-Net's do not",
         "count its preprocessing, Cristae's count everything. nnU-Net always predicts with mirror images.",
         "Runs with a budget of steps may have shared the machine with others: their seconds say nothing.",
+        "Up to 26 November 2026 the program's own choice was augment_sections=light; since then it is off.",
     ]
     for name in sorted({note["split"] for note in notes}):
         of_split = [note for note in notes if note["split"] == name]

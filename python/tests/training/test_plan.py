@@ -50,12 +50,12 @@ def plan(found: Fingerprint, settings: dict[str, str] | None = None, **choices: 
         ({"augmentation": "0", "augment_geometry": "full"}, "flipped and turned by quarters, nothing else."),
         (
             {"augment_geometry": "full"},
-            "deformed (full), of other grey values (light), with defects of sections (light).",
+            "deformed (full), of other grey values (light).",
         ),
-        ({"augment_intensity": "off"}, "with defects of sections (light)."),
+        ({"augment_intensity": "off"}, "flipped and turned by quarters, nothing else."),
         (
-            {"augment_intensity": "off", "augment_sections": "off"},
-            "flipped and turned by quarters, nothing else.",
+            {"augment_sections": "light"},
+            "of other grey values (light), with defects of sections (light).",
         ),
     ],
 )
@@ -367,7 +367,8 @@ def test_what_a_person_chose_is_told_instead_of_what_was_proposed(
     settings: dict[str, str], said: str
 ) -> None:
     proposed, told = plan(SERIAL, {}).sentences, plan(SERIAL, settings).sentences
-    assert said in told and said not in proposed
+    assert said in told
+    assert said not in proposed
     if "context" in settings or "dimensions" in settings:
         assert not any("sees their neighbours" in sentence for sentence in told)
     else:

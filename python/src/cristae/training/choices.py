@@ -88,7 +88,7 @@ class Choices:
     augmentation: float = 1.0
     augment_geometry: str = "off"
     augment_intensity: str = "light"
-    augment_sections: str = "light"
+    augment_sections: str = "off"
     validation: float = 0.12
     patience: float = 0.5
     precision: str = "auto"

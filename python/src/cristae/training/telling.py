@@ -99,7 +99,7 @@ def variants_told(ours: Choices) -> tuple[str, ...]:
     groups = {
         "deformed": (ours.augment_geometry, "off"),
         "of other grey values": (ours.augment_intensity, "light"),
-        "with defects of sections": (ours.augment_sections, "light"),
+        "with defects of sections": (ours.augment_sections, "off"),
     }
     if all(chosen == usual for chosen, usual in groups.values()):
         return ()
