@@ -1,13 +1,15 @@
 """Which tiles are chosen: larger ones where the device is quick, and never more than its memory takes."""
 
+from collections.abc import Callable
 from math import prod
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from cristae.prediction import Predictor, devices, fitting
+from cristae.geometry import Box
+from cristae.prediction import Predictor, devices, fitting, load_predictor
 from cristae.prediction.devices import MOST_VOXELS_ON_CPU, MOST_VOXELS_ON_QUICK_CPU
 from cristae.prediction.fitting import fitting_tiling
 from cristae.prediction.tiling import Tiling
@@ -31,26 +33,41 @@ def chosen(
     monkeypatch.setattr(fitting, "_try_out", try_out)
     monkeypatch.setattr(fitting, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     monkeypatch.setattr(devices, "free_bytes", lambda device: free)
-    fitting._paces.clear()
     frame = predictor.frame(ArrayImage(np.broadcast_to(np.uint8(0), (600, 1200, 1200))))
     cut = fitting_tiling(predictor, frame, None, (0, 0, 0), None, lambda event: None)
     return cut, prod(cut.tile_zyx) // prod(predictor.preprocessing.downsample_zyx)
 
 
+@pytest.fixture(scope="module")
+def volumes(random_model: Callable[..., Any]) -> Predictor:
+    return load_predictor(random_model("volume"), "cpu")
+
+
 def test_a_quick_processor_takes_larger_tiles_and_computes_fewer_voxels_twice(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+    volumes: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, usual = chosen(predictor, monkeypatch, seconds=10.0)
-    quick, larger = chosen(predictor, monkeypatch, seconds=0.01)
+    slow, usual = chosen(volumes, monkeypatch, seconds=10.0)
+    quick, larger = chosen(volumes, monkeypatch, seconds=0.01)
     assert usual <= MOST_VOXELS_ON_CPU < larger <= MOST_VOXELS_ON_QUICK_CPU
     read = [sum(prod(tile.read_box.shape) for tile in cut.tiles) for cut in (quick, slow)]
     assert read[0] < read[1]
 
 
-def test_a_tile_that_is_larger_than_usual_takes_no_longer_than_a_person_waits(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+def test_sections_and_parts_of_a_volume_are_not_timed(
+    volumes: Predictor, random_model: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, voxels = chosen(predictor, monkeypatch, seconds=0.2)  # 65,536 voxels; so 1.6 million in five seconds
+    _, voxels = chosen(load_predictor(random_model("sections"), "cpu"), monkeypatch, seconds=0.01)
+    assert voxels <= MOST_VOXELS_ON_CPU  # larger ones gain nothing there
+    frame = volumes.frame(ArrayImage(np.broadcast_to(np.uint8(0), (600, 1200, 1200))))
+    part = Box((0, 0, 0), (300, 600, 600))  # others may be computed beside it, in the same memory
+    cut = fitting_tiling(volumes, frame, None, (0, 0, 0), part, lambda event: None)
+    assert prod(cut.tile_zyx) // prod(volumes.preprocessing.downsample_zyx) <= MOST_VOXELS_ON_CPU
+
+
+def test_a_tile_that_is_larger_than_usual_takes_no_longer_than_a_person_waits(
+    volumes: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, voxels = chosen(volumes, monkeypatch, seconds=0.2)  # 65,536 voxels; so 1.6 million in five seconds
     assert MOST_VOXELS_ON_CPU < voxels <= 5 * 65_536 / 0.2
 
 
@@ -72,16 +89,3 @@ def test_a_volume_of_one_tile_and_a_tile_that_is_given_are_not_timed(
     assert len(fitting_tiling(predictor, small, None, (0, 0, 0), None, print).tiles) == 1
     large = predictor.frame(ArrayImage(np.broadcast_to(np.uint8(0), (64, 1024, 1024))))
     assert fitting_tiling(predictor, large, (64, 64, 64), (0, 0, 0), None, print).tile_zyx == (64, 64, 64)
-
-
-def test_the_time_is_seen_once_for_all_parts_of_a_volume(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[tuple[int, int, int]] = []
-    monkeypatch.setattr(fitting, "_try_out", lambda predictor, tile_zyx: tried.append(tile_zyx))
-    fitting._paces.clear()
-    frame = predictor.frame(ArrayImage(np.broadcast_to(np.uint8(0), (600, 1200, 1200))))
-    for _ in range(3):
-        fitting_tiling(predictor, frame, None, (0, 0, 0), None, print)
-    assert len(tried) == 2  # the first one is slower
-    assert predictor.device == torch.device("cpu")

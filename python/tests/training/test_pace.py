@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from cristae.computing import give_memory_back
 from cristae.errors import OutOfMemory
 from cristae.events import Event, Note
-from cristae.training import Budget, TrainedModel, TrainingRequest, data, inspect_and_plan, pace, train
+from cristae.training import (
+    Budget,
+    TrainedModel,
+    TrainingRequest,
+    data,
+    inspect_and_plan,
+    pace,
+    train,
+    trainer,
+)
 from cristae.training.pace import Measured, Pace, memory_watched
 from cristae.training.schedule import Schedule
 from cristae.training.team import Team
@@ -184,12 +193,13 @@ def test_a_training_tells_once_what_a_step_takes(steps: int, times: int, tmp_pat
     assert all(sentence.endswith(" for all 6 steps.") for sentence in said)
 
 
-def test_a_time_for_hardly_any_steps_is_warned_of_and_a_number_of_steps_is_not(tmp_path: Path) -> None:
+def test_a_time_for_hardly_any_steps_is_warned_of_and_a_number_of_steps_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "FEW_STEPS", 10**6)  # however quick the machine is
     request = request_for("classes in sections", steps=2)
     for budget, is_warned in ((Budget(minutes=1 / 60), True), (Budget(steps=2), False)):
         told: list[Event] = []
-        # A step of so many patches takes long enough for a few in a second.
-        settings = {**request.settings, "batch": "32" if is_warned else "2"}
-        trained(replace(request, budget=budget, settings=settings), tmp_path / str(is_warned), told)
+        trained(replace(request, budget=budget), tmp_path / str(is_warned), told)
         warnings = [event.sentence for event in told if isinstance(event, Note) and event.is_warning]
         assert any("a network little. Give it" in one for one in warnings) == is_warned

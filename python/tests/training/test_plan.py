@@ -357,8 +357,8 @@ def test_one_voxel_thick_is_said_in_the_singular() -> None:
     ("settings", "said"),
     [
         ({"dimensions": "3", "downsample_zyx": "1,2,2"}, "The network works in 3D, as you chose."),
-        ({"context": "0"}, "The network works on sections and sees no neighbours, as you chose."),
-        ({"context": "2"}, "The network works on sections and sees 2 neighbours on each side, as you chose."),
+        ({"context": "0"}, "As you chose, the network works on sections; it sees no neighbours."),
+        ({"context": "2"}, "As you chose, the network works on sections; it sees 2 neighbours on each side."),
         ({"downsample_zyx": "1,1,1"}, "The network works at full resolution, as you chose."),
         ({"downsample_zyx": "1,4,4"}, "The network sees 1 x 4 x 4 voxels (z, y, x) as one, as you chose."),
     ],

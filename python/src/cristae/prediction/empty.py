@@ -51,11 +51,14 @@ class EmptyTiles:
         How many tiles were not computed.
     filled
         How many were not empty.
+    values
+        Of the empty ones, a few of them.
     """
 
     def __init__(self) -> None:
         self._answers: dict[tuple[Values, Box], NDArray[np.uint8]] = {}
         self.spared = self.filled = 0
+        self.values: set[Values] = set()
 
     def answer(
         self, prepared: Any, whole: Box, wanted: Box, compute: Callable[[Box], NDArray[np.uint8]]
@@ -76,6 +79,8 @@ class EmptyTiles:
         if values is None:
             self.filled += 1
             return compute(wanted)
+        if len(self.values) < MOST_KEPT:
+            self.values.add(values)
         key = values, whole
         if key in self._answers:
             self.spared += 1

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from math import prod
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from cristae.events import Event, Note
 from cristae.geometry import Box
@@ -22,9 +21,6 @@ _TIMED_VOXELS = 1 << 16
 _PATIENCE_S = 5.0
 """Of a person who pressed Cancel: a tile that is larger than usual takes no longer."""
 
-_paces: WeakKeyDictionary[Answering, float] = WeakKeyDictionary()
-"""Seen before: parts of a volume follow one another."""
-
 
 def fitting_tiling(
     predictor: Answering,
@@ -36,9 +32,10 @@ def fitting_tiling(
 ) -> Tiling:
     """Cut a volume, or a part of it, into the largest tiles that the device takes.
 
-    The time for a voxel hardly depends on the tile, but a larger one computes fewer voxels twice. So a CPU
-    that computes quickly takes tiles four times as large, as far as its memory goes. On a GPU the tile is
-    tried out, and made smaller if it does not fit.
+    The time for a voxel hardly depends on the tile, but a larger one computes fewer voxels twice, which in 3D
+    are many. So a CPU that computes a whole volume quickly takes 3D tiles four times as large, as far as its
+    memory goes; a part is one of several that may be computed here at once. On a GPU the tile is tried out,
+    and made smaller if it does not fit.
 
     Parameters
     ----------
@@ -79,8 +76,8 @@ def fitting_tiling(
         return made
 
     most = voxels_at_once(predictor.config, device) * downsample
-    whole = prod(frame.shape_zyx if part is None else part.shape)
-    if device.type == "cpu" and tile_shape_zyx is None and whole > most:
+    is_alone = device.type == "cpu" and part is None
+    if is_alone and predictor.config.dims == 3 and tile_shape_zyx is None and prod(frame.shape_zyx) > most:
         in_time = int(_PATIENCE_S * _pace(predictor, cut(_TIMED_VOXELS * downsample).tile_zyx) / downsample)
         larger = max(MOST_VOXELS_ON_CPU, min(in_time, MOST_VOXELS_ON_QUICK_CPU))
         most = voxels_at_once(predictor.config, device, larger) * downsample
@@ -97,14 +94,12 @@ def fitting_tiling(
 
 def _pace(predictor: Answering, tile_zyx: Triple) -> float:
     """Return how many voxels of the image a second the device computes, seen on a small tile."""
-    if predictor not in _paces:
-        seconds = 0.0
-        for _ in range(2):  # the first one is slower
-            start = time.perf_counter()
-            _try_out(predictor, tile_zyx)
-            seconds = time.perf_counter() - start
-        _paces[predictor] = prod(tile_zyx) / max(seconds, 1e-9)
-    return _paces[predictor]
+    seconds = 0.0
+    for _ in range(2):  # the first one is slower
+        start = time.perf_counter()
+        _try_out(predictor, tile_zyx)
+        seconds = time.perf_counter() - start
+    return prod(tile_zyx) / max(seconds, 1e-9)
 
 
 def _try_out(predictor: Answering, tile_zyx: Triple) -> None:

@@ -291,7 +291,8 @@ def predict_tiles(
     if run.empty.spared:
         told = "1 tile holds" if run.empty.spared == 1 else f"{run.empty.spared} tiles hold"
         on_event(Note(f"{told} one grey value only: the answer of another such tile was taken."))
-    if part is None and not run.empty.filled and not run.outside and len(todo) == len(cut.tiles):
+    is_whole = part is None and not run.outside and len(todo) == len(cut.tiles)
+    if is_whole and not run.empty.filled and len(run.empty.values) == 1:
         told = "All voxels of the image look alike to the network: what it finds in them means nothing."
         on_event(Note(told, is_warning=True))
     if run.bad_voxels and part is None:

@@ -56,7 +56,7 @@ class Augmentation:
     strength: float = 1.0
     geometry: str = "off"
     intensity: str = "light"
-    sections: str = "light"
+    sections: str = "off"
     spacing_zyx: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __call__(

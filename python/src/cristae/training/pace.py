@@ -24,6 +24,9 @@ _TIMED_STEPS = 4
 
 _FEWEST_STEPS = 150
 
+FEWEST_PATCHES = 2
+"""In a step: with fewer their statistics are too rough."""
+
 FEW_STEPS = 50
 """With fewer the model is hardly one."""
 
@@ -90,7 +93,7 @@ def batch_with_enough_steps(batch: int, measured: Measured, schedule: Schedule) 
     if schedule.seconds is None:
         return batch
     steps = schedule.steps_at(measured.seconds)
-    while steps < _FEWEST_STEPS and batch > 2:
+    while steps < _FEWEST_STEPS and batch > FEWEST_PATCHES:
         batch //= 2
         steps *= 2
     return batch

@@ -268,14 +268,14 @@ def _dimensions(found: Fingerprint) -> tuple[int, int, tuple[str, ...]]:
 
 def _seen_told(ours: Choices, proposed: tuple[int, int, tuple[str, ...]]) -> tuple[str, ...]:
     """Say what the network sees of the sections: why, or that a person chose it."""
-    *own, why = proposed
-    if [ours.dimensions, ours.context] == own:
+    dimensions, context, why = proposed
+    if ours.dimensions == dimensions and (dimensions == 3 or ours.context == context):
         return why
     if ours.dimensions == 3:
         return ("The network works in 3D, as you chose.",)
     neighbours = f"{ours.context} neighbour{'' if ours.context == 1 else 's'} on each side"
     seen = neighbours if ours.context else "no neighbours"
-    return (f"The network works on sections and sees {seen}, as you chose.",)
+    return (f"As you chose, the network works on sections; it sees {seen}.",)
 
 
 def _scaled_told(ours: Choices, downsample: Triple, why: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from cristae.training.divergence import TrainingDivergedError, advice, check_wei
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.pace import (
     FEW_STEPS,
+    FEWEST_PATCHES,
     Measured,
     Pace,
     batch_with_enough_steps,
@@ -226,6 +227,7 @@ class Trainer:
     def _warn_of_few_steps(self, steps: int, seconds_a_step: float) -> None:
         """Warn of a budget of time in which hardly anything can be learned here."""
         if self.schedule.seconds is not None and steps < FEW_STEPS:
+            seconds_a_step *= min(1.0, FEWEST_PATCHES / self.batch)  # with more time it would be made smaller
             told = too_few_told(steps, minutes_for_enough_steps(seconds_a_step))
             self.on_event(Note(told, is_warning=True))
 

@@ -310,7 +310,7 @@ def _looked(about: dict[str, Any]) -> Looked:
             voxel_size=None if size is None else _voxel_size(size, about["display_unit"]),
             notes=tuple(map(str, about["notes"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ReadingEnded("What the process that read it told of it makes no sense.") from error
 
 

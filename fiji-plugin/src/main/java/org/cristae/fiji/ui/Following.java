@@ -127,10 +127,9 @@ public final class Following {
         break;
       case STATE:
         if (event.getState().getState() == JobState.JOB_STATE_QUEUED) {
-          progress.update(
-              "Waiting for a device", 0, "behind another job, which Cristae Jobs shows");
+          progress.update("Waiting for a device", 0, "Cristae Jobs shows what is before it");
         } else if (event.getState().getState() == JobState.JOB_STATE_RUNNING) {
-          progress.update("Starting", 0, "PyTorch is loaded; up to a minute");
+          progress.update("Starting", 0, "loading PyTorch takes up to a minute");
         }
         break;
       default: // a newer server

@@ -53,12 +53,13 @@ final class ImagePairs {
     return (sample(image).looksLikeLabels() ? 2 : 0) + (isCalledLabels(image) ? 1 : 0);
   }
 
-  /**
-   * True for stack1-labels.tif and "labels of stack1" for stack1.tif; not for stack12-labels.tif.
-   */
+  /** True for stack1-labels.tif and "labels of stack1" for stack1.tif; not for stack12. */
   private static boolean isNamedAfter(ImagePlus labels, ImagePlus image) {
     String stem = OpenImages.stem(image.getTitle()).toLowerCase(Locale.ROOT);
     String title = labels.getTitle().toLowerCase(Locale.ROOT);
+    if (stem.isEmpty() || labels == image) {
+      return false;
+    }
     for (int at = title.indexOf(stem); at >= 0; at = title.indexOf(stem, at + 1)) {
       int end = at + stem.length();
       boolean begins = at == 0 || !Character.isLetterOrDigit(title.charAt(at - 1));
@@ -68,6 +69,18 @@ final class ImagePairs {
       }
     }
     return false;
+  }
+
+  /** True if labels are named after an image, and after no other one of a longer name. */
+  private boolean isNamedAfter(ImagePlus labels, ImagePlus image, List<ImagePlus> open) {
+    int length = OpenImages.stem(image.getTitle()).length();
+    return isNamedAfter(labels, image)
+        && open.stream()
+            .noneMatch(
+                other ->
+                    likeness(other) == 0
+                        && OpenImages.stem(other.getTitle()).length() > length
+                        && isNamedAfter(labels, other));
   }
 
   /** The image to learn from: the active one, unless that holds the labels of another one. */
@@ -92,18 +105,19 @@ final class ImagePairs {
    * which they were opened.
    */
   ImagePlus labelsFor(ImagePlus image) {
-    List<ImagePlus> open = OpenImages.all();
+    return likelyLabels(image, OpenImages.all());
+  }
+
+  /** The same among some images, in the order in which they were opened. */
+  ImagePlus likelyLabels(ImagePlus image, List<ImagePlus> open) {
     List<ImagePlus> labels = new ArrayList<>(open);
     int rank = 0;
-    boolean isBefore = true;
     for (ImagePlus other : open) {
-      isBefore &= other != image;
       if (other == image || !isAlike(image, other) || likeness(other) > 0) {
         continue;
       }
-      boolean hasOwn =
-          labels.removeIf(each -> isNamedAfter(each, other) && !isNamedAfter(each, image));
-      rank += isBefore && !hasOwn ? 1 : 0;
+      boolean hasOwn = labels.removeIf(each -> isNamedAfter(each, other, open));
+      rank += open.indexOf(other) < open.indexOf(image) && !hasOwn ? 1 : 0;
     }
     List<ImagePlus> likely = likeliest(image, labels);
     return likely.isEmpty() ? null : likely.get(Math.min(rank, likely.size() - 1));
@@ -136,13 +150,14 @@ final class ImagePairs {
   /** What is to be said where other open images could as well be the labels; else empty. */
   String doubt(ImagePlus image, ImagePlus labels) {
     List<ImagePlus> likely = likeliest(image, OpenImages.all());
-    return likely.size() < 2 || !likely.contains(labels) || isNamedAfter(labels, image)
+    boolean isNamed = isNamedAfter(labels, image, OpenImages.all());
+    return likely.size() < 2 || !likely.contains(labels) || isNamed
         ? ""
         : "Several open images could be the labels of \""
             + image.getTitle()
-            + "\": see that \""
+            + "\": check that \""
             + labels.getTitle()
-            + "\" are.";
+            + "\" is the right one.";
   }
 
   private static boolean isAlike(ImagePlus image, ImagePlus other) {

@@ -119,8 +119,7 @@ public final class JobWindow implements JobListener {
         () -> {
           JobWindow window = OF_JOBS.get(job.getJobId());
           // The window of a segmentation that ended is not asked for: its result is, once more. One
-          // that
-          // lost sight of its job never tells of it again.
+          // that lost sight of its job never tells of it again.
           boolean tells = window != null && (!window.ended || window.isDone && isTraining(job));
           if (tells && window.frame.isDisplayable()) {
             window.frame.toFront();

@@ -67,7 +67,8 @@ final class ServerModels {
     }
     for (Job job : jobs.list(NEWEST)) {
       if (job.getKind() == JobKind.JOB_KIND_TRAINING && !Jobs.isEnd(job.getState())) {
-        taken.put(job.getTitle(), isComing(job.getTitle()));
+        taken.merge(
+            job.getTitle(), isComing(job.getTitle()), (there, coming) -> there + " " + coming);
       }
     }
     return taken;

@@ -1,6 +1,7 @@
 package org.cristae.fiji.ui;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -8,6 +9,7 @@ import ij.IJ;
 import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.cristae.fiji.client.CristaeException;
 import org.junit.jupiter.api.Test;
@@ -84,6 +86,42 @@ class ImagePairsTest {
     Map<ImagePlus, ImagePlus> found =
         pairs.furtherPairs(Arrays.asList(cell, cell2, ofCell2, ofCell));
     assertEquals(Arrays.asList(ofCell, ofCell2), new ArrayList<>(found.values()));
+  }
+
+  @Test
+  void imagesAndLabelsOfOneSizeGoTogetherInTheOrderInWhichTheyWereOpened() {
+    ImagePlus a = grey("a.tif");
+    ImagePlus b = grey("b.tif");
+    ImagePlus c = grey("c.tif");
+    ImagePlus first = mask("m1.tif");
+    ImagePlus second = mask("m2.tif");
+    ImagePlus third = mask("m3.tif");
+    for (List<ImagePlus> open :
+        Arrays.asList(
+            Arrays.asList(a, b, c, first, second, third),
+            Arrays.asList(a, first, b, second, c, third))) {
+      assertSame(first, pairs.likelyLabels(a, open));
+      assertSame(second, pairs.likelyLabels(b, open));
+      assertSame(third, pairs.likelyLabels(c, open));
+    }
+    ImagePlus ofB = mask("b-labels.tif");
+    List<ImagePlus> open = Arrays.asList(a, b, c, first, ofB, third);
+    assertSame(first, pairs.likelyLabels(a, open));
+    assertSame(ofB, pairs.likelyLabels(b, open));
+    assertSame(third, pairs.likelyLabels(c, open));
+  }
+
+  @Test
+  void labelsAreNamedAfterTheImageOfTheLongestNameThatTheyHold() {
+    ImagePlus cell = grey("cell.tif");
+    ImagePlus other = grey("other-cell.tif");
+    ImagePlus nameless = grey("");
+    ImagePlus ofOther = mask("other-cell-labels.tif");
+    ImagePlus ofCell = mask("cell-labels.tif");
+    List<ImagePlus> open = Arrays.asList(nameless, cell, other, ofOther, ofCell);
+    assertSame(ofCell, pairs.likelyLabels(cell, open));
+    assertSame(ofOther, pairs.likelyLabels(other, open));
+    assertSame(ofCell, pairs.likelyLabels(cell, Arrays.asList(cell, ofOther, other, ofCell)));
   }
 
   @Test
