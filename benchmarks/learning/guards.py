@@ -41,7 +41,7 @@ OWN = "(the program's own)"
 CHOICES: Mapping[str, tuple[str, dict[str, str], str | None]] = {
     OWN: ("mitochondria", {}, None),
     "augment_intensity=off": ("mitochondria", {"augment_intensity": "off"}, None),
-    "augment_sections=off": ("mitochondria", {"augment_sections": "off"}, None),
+    "augment_sections=light": ("mitochondria", {"augment_sections": "light"}, None),
     "without averaging": ("mitochondria", {}, "averaging"),
     "without calibration": ("mitochondria", {}, "calibration"),
     "synapses, " + OWN: ("synapses", {}, None),

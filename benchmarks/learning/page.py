@@ -14,6 +14,7 @@ _CLEAR = 2.0
 
 def page(notes: Notes) -> str:
     """Return the page: for each split a table of learners and budgets, and one of single choices."""
+    notes = [{**note, "budget": _told_budget(note)} for note in notes]
     lines = [
         "# Learning from few labels, side by side",
         "",
@@ -21,7 +22,8 @@ def page(notes: Notes) -> str:
         "with more than one seed, standard deviation. Minutes are those of the training; nnU-Net's do not",
         "count its preprocessing, Cristae's count everything. nnU-Net always predicts with mirror images.",
         "Runs with a budget of steps may have shared the machine with others: their seconds say nothing.",
-        "Up to 26 November 2026 the program's own choice was augment_sections=light; since then it is off.",
+        "Budgets that are marked as *older* are of when the program's own choice was augment_sections=light,",
+        "which changes nothing in volumes.",
     ]
     for name in sorted({note["split"] for note in notes}):
         of_split = [note for note in notes if note["split"] == name]
@@ -31,6 +33,12 @@ def page(notes: Notes) -> str:
             lines += _choices(name, budget, runs)
     machines = sorted({f"{note['machine']} ({note['day']})" for note in notes})
     return "\n".join([*lines, "", "Measured on: " + "; ".join(machines) + "."]) + "\n"
+
+
+def _told_budget(note: Mapping[str, Any]) -> str:
+    """Return the budget, marked if the program's own choices were others then."""
+    is_older = note["learner"] == "cristae" and "defaults" not in note
+    return f"{note['budget']}, *older*" if is_older else str(note["budget"])
 
 
 def _learners(notes: Notes) -> list[str]:

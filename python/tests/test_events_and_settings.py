@@ -1,4 +1,5 @@
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -6,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from cristae import events
 from cristae.errors import InvalidInput
-from cristae.events import Metrics, Note, PlanMade, Progress, from_json, to_json
+from cristae.events import Metrics, Note, PlanMade, Progress, from_json, logged, to_json
 from cristae.settings import Home, Limits
 
 NUMBERS = some.floats(allow_nan=True, allow_infinity=True)
@@ -66,3 +68,17 @@ def test_limits_are_changed_by_the_environment_for_server_and_workers_alike(monk
         monkeypatch.setenv("CRISTAE_LIMITS", wrong)
         with pytest.raises(InvalidInput, match="CRISTAE_LIMITS"):
             Limits.from_environment()
+
+
+def test_who_gives_no_listener_finds_notes_in_the_log(monkeypatch):
+    told: list[tuple[int, str]] = []
+    monkeypatch.setattr(events._log, "log", lambda level, form, text: told.append((level, form % text)))
+    monkeypatch.setattr(events._log, "info", lambda form, text: told.append((logging.INFO, form % text)))
+    for event in (
+        Note("So."),
+        Note("Look out.", is_warning=True),
+        PlanMade(("A plan.",)),
+        Progress("P", 0.5),
+    ):
+        logged(event)
+    assert told == [(logging.INFO, "So."), (logging.WARNING, "Look out."), (logging.INFO, "A plan.")]
