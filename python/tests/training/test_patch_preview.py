@@ -171,7 +171,7 @@ def test_a_preview_that_lacks_memory_or_has_values_that_are_no_numbers_ends_with
     def no_numbers(images: Tensor, labels: Tensor, _: torch.Generator) -> tuple[Tensor, Tensor]:
         return images * float("nan"), labels
 
-    monkeypatch.setattr(patches, "added_variants", lambda name: no_numbers)
+    monkeypatch.setattr(patches, "added_variants", lambda name, classes: no_numbers)
     plan = replace(plan, choices=replace(plan.choices, added_augmentation="mine"))
     with pytest.raises(InvalidInput, match="'mine' made grey values that are no numbers"):
         preview_patches(request, plan, 2)
