@@ -182,6 +182,7 @@ final class FormDialog {
   }
 
   private void say(String text, Html shown, boolean isPossible) {
+    // Swing makes a width in HTML about a third larger.
     message.setText(text.isEmpty() ? " " : shown.wrapped(Math.max(WIDTH, rows.getWidth() * 3 / 4)));
     ok.setEnabled(isPossible);
     if (dialog.isShowing()) {
