@@ -26,7 +26,7 @@ def test_the_metrics_are_those_of_a_count_by_hand():
     assert one == pytest.approx(
         {
             "iou": 2 / 4, "dice": 4 / 6, "precision": 2 / 3, "recall": 2 / 3, "specificity": 6 / 7,
-            "accuracy": 8 / 10, "voxels_truth": 3, "voxels_prediction": 3,
+            "accuracy": 8 / 10, "conformity": 1 - 2 / 2, "voxels_truth": 3, "voxels_prediction": 3,
         }
     )  # fmt: skip
     assert two["iou"] == 0.5
@@ -34,6 +34,8 @@ def test_the_metrics_are_those_of_a_count_by_hand():
     assert two["recall"] == 0.5
     assert scores["mean"]["iou"] == 0.5
     assert scores["mean"]["precision"] == pytest.approx(5 / 6)
+    assert two["conformity"] == 1 - 1 / 1
+    assert scores["mean"]["conformity"] == 0
     assert scores["accuracy"] == 0.8
     assert (scores["voxels"], scores["unknown_voxels"]) == (10, 0)
 
@@ -53,6 +55,9 @@ def test_the_metrics_agree_with_a_plain_count(truth, data):
         assert values["precision"] == (both / predicted.sum() if predicted.any() else None)
         assert values["recall"] == (both / true.sum() if true.any() else None)
         assert values["accuracy"] == pytest.approx((true == predicted).mean())
+        # Chang et al. 2009 give conformity as (3 Dice - 2) / Dice, too.
+        dice = values["dice"]
+        assert values["conformity"] == (pytest.approx((3 * dice - 2) / dice) if both else None)
     there = set(np.unique(truth)) | set(np.unique(guess))
     assert {int(key) for key in scores["classes"]} == {int(value) for value in there if value}
 
@@ -198,4 +203,5 @@ def test_parts_add_up_to_the_whole(monkeypatch):
     truth, guess = rng.integers(0, 4, (2, 5, 23, 19)).astype(np.uint8)
     whole = evaluate_classes(guess, truth)
     monkeypatch.setattr("cristae.labels.scan.slabs.__defaults__", (None, 100))
+    monkeypatch.setattr("cristae.evaluation.comparing.SLAB_VOXELS", 100)
     assert evaluate_classes(guess, truth) == whole

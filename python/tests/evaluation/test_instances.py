@@ -85,6 +85,9 @@ def test_scores_do_not_depend_on_which_ids_objects_have(pair, order):
     guess, truth = pair
     renamed = np.array([0, *(value * 10**9 for value in order)], np.int64)
     ours, theirs = evaluate_instances(guess, truth), evaluate_instances(renamed[guess], renamed[truth])
+    assert ours.pop("ap_by_threshold") == pytest.approx(theirs.pop("ap_by_threshold"))
+    # Of two predicted objects with the same IoU the aggregated Jaccard index takes the one of the smaller id.
+    ours.pop("aji"), theirs.pop("aji")
     assert ours == pytest.approx(theirs)
 
 
@@ -93,7 +96,9 @@ def test_a_perfect_prediction_is_perfect(truth):
     scores = evaluate_instances(truth, truth)
     perfect = {
         "adapted_rand_error": 0, "vi": 0, "vi_split": 0, "vi_merge": 0, "f1_50": 1, "f1_75": 1, "ap": 1, "pq": 1,
-        "boundary_dice": 1, "precision_50": 1, "recall_50": 1, "matched_iou": 1,
+        "boundary_dice": 1, "precision_50": 1, "recall_50": 1, "matched_iou": 1, "sq": 1, "rq": 1, "aji": 1,
+        "rand_index": 1, "rand_error": 0, "v_rand": 1, "v_info": 1, "v_rand_split": 1, "v_info_merge": 1,
+        "v_rand_without_borders": 1, "v_info_without_borders": 1, "count_error": 0,
     }  # fmt: skip
     for name, value in perfect.items():
         assert scores[name] in (None, pytest.approx(value)), name
@@ -165,8 +170,10 @@ def test_empty_images_have_a_defined_outcome(guess, truth, expected):
 
 def test_everything_unknown_has_a_defined_outcome():
     scores = evaluate_instances(row(1, 2), row(9, 9), unknown=9)
+    assert set(scores.pop("ap_by_threshold").values()) == {None}
     numbers = {name: value for name, value in scores.items() if value is not None}
     assert numbers == {
+        "count_error": 0,
         "objects_truth": 0, "objects_prediction": 0, "objects_matched_50": 0, "voxels": 0, "unknown_voxels": 2,
     }  # fmt: skip
 
@@ -201,6 +208,10 @@ def test_only_the_chosen_sections_count():
         (row(0, -3, dtype=np.int32), row(0, 1), "negative id -3"),
         (row(0, 1), row(0, -3, dtype=np.int32), "negative value -3"),
         (row(0, np.nan, dtype=np.float32), row(0, 1), "NaN"),
+        (row(0, 1.5, dtype=np.float32), row(0, 1), "fractions such as 1.5"),
+        (row(0, 1), row(0, 0.25, dtype=np.float64), "true labels contain fractions such as 0.25"),
+        (row(0, 2**63, dtype=np.uint64), row(0, 1), "predicted labels contain ids above 2"),
+        (row(0, 1), row(0, 2**63, dtype=np.uint64), "ids above 2"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(guess, truth, words):
@@ -221,9 +232,44 @@ def test_the_table_takes_ids_of_any_size_in_any_order():
     counter.add(np.array([1, 2, huge, 2**30 - 1]), np.array([0, huge, 5, 5]))
     counter.add(np.array([huge, 2**31, 2]), np.array([5, 2**30, huge]))
     table = counter.table()
-    assert sorted(table.voxels.tolist()) == [1, 1, 1, 2, 2]
-    assert np.unique(table.truth).size == 5
-    assert np.unique(table.prediction).size == 4
+    columns = (table.truth.tolist(), table.prediction.tolist(), table.voxels.tolist())
+    assert sorted(zip(*columns, strict=True)) == [
+        (1, 0, 1), (2, huge, 2), (2**30 - 1, 5, 1), (2**31, 2**30, 1), (huge, 5, 2),
+    ]  # fmt: skip
+
+
+def test_tables_of_two_counters_add_up():
+    inside = ContingencyCounter()
+    border = ContingencyCounter(inside)
+    inside.add(np.array([2**40, 1]), np.array([7, 7]))
+    border.add(np.array([2**50, 2**40]), np.array([7, 7]))
+    table = inside.table(border)
+    counted = dict(zip(table.truth.tolist(), table.voxels.tolist(), strict=True))
+    assert counted == {1: 1, 2**40: 2, 2**50: 1}
+    assert inside.table().voxels.tolist() == [1, 1]
+
+
+def test_ids_above_32_bits_and_floats_that_are_whole_are_taken():
+    truth = row(0, 2**40, 2**40, 2**40 + 1, dtype=np.int64)
+    scores = evaluate_instances(row(0.0, 3.0, 3.0, 4.0, dtype=np.float32), truth)
+    assert (scores["objects_matched_50"], scores["pq"], scores["aji"], scores["vi"]) == (2, 1, 1, 0)
+
+
+def test_one_object_may_fill_the_volume():
+    whole = np.ones((3, 4, 5), np.uint8)
+    scores = evaluate_instances(whole, whole)
+    assert (scores["adapted_rand_error"], scores["pq"], scores["aji"], scores["v_rand"]) == (0, 1, 1, 1)
+    assert scores["v_info"] is None, "one object has no entropy"
+    assert scores["boundary_dice"] is None, "the frame makes no boundary"
+
+
+def test_a_million_objects_of_one_voxel_are_scored():
+    truth = np.arange(1_000_000, dtype=np.uint32).reshape(100, 100, 100) + 1
+    guess = truth[::-1].copy()
+    scores = evaluate_instances(guess, truth)
+    assert scores["objects_truth"] == 1_000_000
+    assert (scores["objects_matched_50"], scores["aji"], scores["count_error"]) == (1_000_000, 1, 0)
+    assert scores["adapted_rand_error"] is None, "no two voxels are together on either side"
 
 
 def test_the_report_tells_what_the_numbers_mean():

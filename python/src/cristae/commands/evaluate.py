@@ -10,6 +10,7 @@ from cristae.commands.arguments import (
     label_classes,
     new_command,
     section_range,
+    voxel_size,
     wants_json,
 )
 from cristae.commands.reporting import reporter
@@ -17,9 +18,13 @@ from cristae.commands.reporting import reporter
 DESCRIPTION = """\
 Compare a predicted label image with the true one. Both are read from any format that `cristae train` reads.
 Every section counts, unless --empty-sections unknown leaves those out in which the truth has no label.
+With --also several predictions are compared with the truth, with --pairs all images with each other; the JSON
+is then {"predictions": {NAME: ...}}, or {"names": [...], "pairs": {METRIC: [[...]]}}.
 """
 EXAMPLE = """\
   cristae evaluate stack-mito.tif stack-truth.tif --z 40:48 --json
+  cristae evaluate one.tif truth.tif --also two.tif --distances --report scores.html --raw stack.tif
+  cristae evaluate anna.tif ben.tif --also carla.tif --pairs --target instances
 """
 
 
@@ -62,6 +67,49 @@ def add_to(commands: Commands) -> None:
         default="background",
         help="what a section of TRUTH without labels means (default: background)",
     )
+    add(
+        "--voxel-size",
+        metavar="Z,Y,X",
+        type=voxel_size,
+        help="in nanometres, if the files do not say it or say it wrongly",
+    )
+    add(
+        "--distances",
+        action="store_true",
+        help="also compare the surfaces of classes and masks: Hausdorff distance, its 95th percentile and "
+        "mean surface distance in nanometres, and boundary F1; takes longer",
+    )
+    add(
+        "--probabilities",
+        action="store_true",
+        help="PREDICTION holds probabilities as predict --output probabilities writes them: IoU and Dice at "
+        "the thresholds 0.05 to 0.95, the other metrics at 0.5",
+    )
+    add(
+        "--also",
+        metavar="PREDICTION",
+        type=Path,
+        action="append",
+        default=[],
+        help="another prediction to compare with TRUTH; may be given several times",
+    )
+    add(
+        "--pairs",
+        action="store_true",
+        help="compare all images with each other, such as the labels of several people: mean IoU and Dice, "
+        "or 1 - adapted Rand error and F1 at IoU 0.5",
+    )
+    add(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="a file to write too, by its ending: .csv, .json, or .html, a page with tables and pictures of "
+        "the worst places; may be given several times",
+    )
+    add("--raw", metavar="IMAGE", type=Path, help="the image itself, for the pictures of an .html report")
+    add("--overwrite", action="store_true", help="replace reports that are there")
     add_json(command)
     command.set_defaults(run=run)
 
@@ -80,6 +128,14 @@ def run(arguments: argparse.Namespace) -> int:
             unknown=arguments.unknown,
             empty_sections=arguments.empty_sections,
             z=arguments.z,
+            voxel_size_nm=arguments.voxel_size,
+            distances=arguments.distances,
+            probabilities=arguments.probabilities,
+            also=arguments.also,
+            pairs=arguments.pairs,
+            report=arguments.report,
+            raw=arguments.raw,
+            overwrite=arguments.overwrite,
             on_event=show,
         )
     print(json.dumps(scores, allow_nan=False) if wants_json(arguments) else "\n".join(report(scores)))

@@ -1,6 +1,7 @@
 """The engine on arrays and files, without a server."""
 
 from cristae.door.augmented import augment
-from cristae.door.calls import evaluate, predict, train
+from cristae.door.calls import predict, train
+from cristae.door.scoring import evaluate
 
 __all__ = ["augment", "evaluate", "predict", "train"]

@@ -67,6 +67,14 @@ WORKERS = Kind(
     lambda value: hasattr(value, "open") and hasattr(value, "told"), "workers such as LocalWorkers(4)"
 )
 PATH = Kind(lambda value: isinstance(value, str | os.PathLike), "a path such as 'stack.tif'")
+PATHS = Kind(
+    lambda value: PATH.fits(value) or (_is_list(value) and all(map(PATH.fits, value))),
+    "a path such as 'scores.html' or a list of them",
+)
+SOURCES = Kind(
+    lambda value: isinstance(value, Sequence) and not isinstance(value, str | bytes),
+    "a list of images such as ['found.tif']",
+)
 WHOLE = Kind(_is_whole, "a whole number such as 3")
 NUMBER = Kind(_is_number, "a number such as 2.5")
 TRUTH = Kind(lambda value: isinstance(value, bool), "True or False")

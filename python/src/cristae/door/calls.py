@@ -1,4 +1,4 @@
-"""The door: train, predict and evaluate on arrays and files, without a server.
+"""The door: train and predict on arrays and files, without a server.
 
 Only what a function needs is imported, and only when it is called: ``import cristae`` is quick.
 """
@@ -338,86 +338,6 @@ def predict(
         return spatial if wanted == "probabilities" else spatial[0]
     run.to_file(out, overwrite=overwrite, source=source)
     return Path(out)
-
-
-def evaluate(
-    prediction: Source,
-    truth: Source,
-    *,
-    target: str = "classes",
-    classes: "Classes" = (),
-    unknown: int | None = None,
-    empty_sections: Literal["unknown", "background"] = "background",
-    z: tuple[int, int] | None = None,
-    on_event: "Callable[[Event], None]" = logged,
-) -> dict[str, Any]:
-    """Compare a predicted label image with the true one.
-
-    Parameters
-    ----------
-    prediction, truth
-        Label images of the same shape. For masks a channel for each (c, z, y, x), or a folder with a label
-        image for each.
-    target
-        "classes", "masks" or "instances".
-    classes
-        The class table of `truth`, if its values are not 1, 2, ...; only for classes.
-    unknown
-        The value in `truth` that means "not known"; such voxels do not count.
-    empty_sections
-        What a section of `truth` without labels means.
-    z
-        Half-open range of sections to score.
-    on_event
-        Gets notes.
-
-    Returns
-    -------
-    dict
-        For classes and masks ``{"classes": {"1": {"iou", "dice", ...}}, "mean": {...}}``, for instances
-        ``{"adapted_rand_error", "vi_split", "vi_merge", ...}``; numbers or None, never NaN.
-
-    Raises
-    ------
-    CristaeError
-        The shapes differ, or nothing can be scored.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> truth = np.array([[[0, 0, 1, 1]]], np.uint8)
-    >>> evaluate(np.array([[[0, 1, 1, 1]]], np.uint8), truth)["classes"]["1"]["precision"]
-    0.6666666666666666
-    """
-    from cristae.door import arguments as kinds
-    from cristae.door.sources import as_label_image, as_masks, class_table
-    from cristae.errors import InvalidInput
-    from cristae.evaluation import evaluate_classes, evaluate_instances, evaluate_masks
-    from cristae.events import Note
-
-    kinds.check_arguments(
-        target=(target, kinds.TARGET),
-        classes=(classes, kinds.CLASSES),
-        unknown=(unknown, kinds.WHOLE | kinds.NOTHING),
-        empty_sections=(empty_sections, kinds.EMPTY_SECTIONS),
-        z=(z, kinds.SECTIONS | kinds.NOTHING),
-        on_event=(on_event, kinds.FUNCTION),
-    )
-    unknown, z = map(kinds.plain, (unknown, z))
-    table = class_table(classes)
-    if target == "masks":
-        (ours, _), (true, named) = as_masks(prediction), as_masks(truth)
-        table = table or named
-    else:
-        ours, true = as_label_image(prediction), as_label_image(truth)
-    for sentence in dict.fromkeys((*ours.notes, *true.notes)):
-        on_event(Note(sentence))
-    if target == "instances":
-        if table:
-            raise InvalidInput("Classes are named for the target classes; objects (instances) have none.")
-        return evaluate_instances(ours, true, unknown=unknown, empty_sections=empty_sections, z=z)
-    compare = evaluate_masks if target == "masks" else evaluate_classes
-    return compare(ours, true, classes=table, unknown=unknown, empty_sections=empty_sections, z=z)
 
 
 def _silent(event: "Event") -> None:

@@ -3,7 +3,15 @@
 from cristae.evaluation.classes import evaluate_classes
 from cristae.evaluation.instances import evaluate_instances
 from cristae.evaluation.masks import evaluate_masks
+from cristae.evaluation.probabilities import evaluate_probabilities
 from cristae.evaluation.report import report
 from cristae.evaluation.scores import Scores
 
-__all__ = ["Scores", "evaluate_classes", "evaluate_instances", "evaluate_masks", "report"]
+__all__ = [
+    "Scores",
+    "evaluate_classes",
+    "evaluate_instances",
+    "evaluate_masks",
+    "evaluate_probabilities",
+    "report",
+]

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cristae.evaluation.inputs import PREDICTION, TRUTH, as_image, check_pair, parts
-from cristae.evaluation.scores import Scores, mean_scores, ratio, voxel_scores
-from cristae.labels import UNKNOWN, LabelReading, number_classes, read_labels, scan_values
+from cristae.evaluation.comparing import Compared, Comparison
+from cristae.evaluation.inputs import PREDICTION, TRUTH, as_image, check_pair
+from cristae.evaluation.per_class import class_scores
+from cristae.evaluation.scores import Scores, ratio, voxel_scores
+from cristae.geometry import Box
+from cristae.labels import UNKNOWN, LabelReading, as_integers, number_classes, read_labels, scan_values
 from cristae.labels.reading import MOST_VALUES, EmptySections
-from cristae.volumes import Image, LabelClass
+from cristae.volumes import Image, LabelClass, VoxelSize
 
 
 def evaluate_classes(
@@ -22,6 +25,8 @@ def evaluate_classes(
     empty_sections: EmptySections = "background",
     background: int | None = None,
     z: tuple[int, int] | None = None,
+    distances: bool = False,
+    voxel_size: VoxelSize | None = None,
 ) -> Scores:
     """Compare predicted classes with true ones, voxel by voxel.
 
@@ -30,10 +35,12 @@ def evaluate_classes(
 
     - iou: tp / (tp + fp + fn), and dice: 2 tp / (2 tp + fp + fn);
     - precision: tp / (tp + fp), and recall: tp / (tp + fn);
-    - specificity: tn / (tn + fp), and accuracy: (tp + tn) / all.
+    - specificity: tn / (tn + fp), and accuracy: (tp + tn) / all;
+    - conformity: 1 - (fp + fn) / tp.
 
-    A class that is in neither image has no IoU, Dice, precision and recall: they are None. The mean of a
-    metric is over the classes that have it; background is not one of them.
+    F1 is another name of Dice, and Jaccard index of IoU. A class that is in neither image has no IoU, Dice,
+    precision and recall: they are None. The mean of a metric is over the classes that have it; background is
+    not one of them.
 
     Parameters
     ----------
@@ -50,12 +57,16 @@ def evaluate_classes(
         The value drawn as background in the truth (strokes).
     z
         Only these sections, half-open.
+    distances
+        Also compare surfaces, see :func:`cristae.evaluation.distances.surface_distances`; that takes longer.
+    voxel_size
+        Default: that of the truth, else of the prediction.
 
     Returns
     -------
     Scores
         ``{"classes": {"1": {"iou", "dice", ...}}, "mean": {"iou", ...}, "accuracy", "voxels",
-        "unknown_voxels"}``.
+        "unknown_voxels"}``, with distances also ``"boundary_tolerance_nm"``.
 
     Raises
     ------
@@ -82,14 +93,27 @@ def evaluate_classes(
         what=TRUTH,
     )
     class_of_value, warnings = _predicted_classes(prediction, reading, z)
-    table = _count(prediction, truth, z, reading, class_of_value)
+    comparison = _comparison(prediction, truth, z, reading, class_of_value)
+    table = _count(comparison)
     ground = int(table[:UNKNOWN, 0].sum())
     if ground and 0 not in reading.class_of_value.values():
         warnings.append(
             f"The {PREDICTION} are 0 (background) in {ground:,} known voxels, but no class of the {TRUTH} is "
             "the background. If one of them was drawn as background, name it: classes=1=background,2=..."
         )
-    return _scores(table, reading, [*reading.sentences, *reading.warnings, *warnings], truth.shape_czyx, z)
+    total = int(table[:UNKNOWN].sum())
+    return class_scores(
+        _per_class(table, reading),
+        {
+            "accuracy": ratio(int(np.trace(table[:UNKNOWN, :UNKNOWN])), total),
+            "voxels": total,
+            "unknown_voxels": int(table[UNKNOWN].sum()),
+        },
+        comparison,
+        [*reading.sentences, *reading.warnings, *warnings],
+        distances=distances,
+        voxel_size=voxel_size or truth.voxel_size or prediction.voxel_size,
+    )
 
 
 def _predicted_classes(
@@ -117,32 +141,40 @@ def _predicted_classes(
     return background | dict(numbering.class_of_value), warnings
 
 
-def _count(
+def _comparison(
     prediction: Image,
     truth: Image,
     z: tuple[int, int],
     reading: LabelReading,
     class_of_value: Mapping[int, int],
-) -> npt.NDArray[np.int64]:
-    """Return voxels by true class (0-255, 255 being unknown) and predicted class."""
+) -> Comparison:
     values = np.array(sorted(class_of_value), np.int64)
     numbers = np.array([class_of_value[value] for value in values.tolist()], np.uint8)
+
+    def read(box: Box) -> Compared:
+        predicted = as_integers(prediction.read(box)[0], PREDICTION)
+        targets = reading.to_classes(as_integers(truth.read(box)[0], TRUTH), box.start[0])
+        known = targets != UNKNOWN
+        targets[~known] = 0
+        return Compared(targets[None], numbers[np.searchsorted(values, predicted)][None], known)
+
+    _, depth, height, width = truth.shape_czyx
+    return Comparison((depth, height, width), z, 1, reading.classes, read)
+
+
+def _count(comparison: Comparison) -> npt.NDArray[np.int64]:
+    """Return voxels by true class (0-255, 255 being unknown) and predicted class."""
     table = np.zeros((256, 256), np.int64)
-    for predicted, true, box, _ in parts(prediction, truth, z):
-        targets = reading.to_classes(true, box.start[0])
-        guesses = numbers[np.searchsorted(values, predicted)]
-        pairs = targets.astype(np.uint16) << 8 | guesses
+    for compared, _, _ in comparison.parts():
+        targets = np.where(compared.known, compared.truth[0], UNKNOWN).astype(np.uint16)
+        pairs = targets << 8 | compared.prediction[0].astype(np.uint16)
         table += np.bincount(pairs.reshape(-1), minlength=1 << 16).reshape(256, 256)
     return table
 
 
-def _scores(
-    table: npt.NDArray[np.int64],
-    reading: LabelReading,
-    sentences: list[str],
-    shape_czyx: Sequence[int],
-    z: tuple[int, int],
-) -> Scores:
+def _per_class(
+    table: npt.NDArray[np.int64], reading: LabelReading
+) -> dict[str, dict[str, float | int | None]]:
     known = table[:UNKNOWN]
     total = int(known.sum())
     in_truth, in_prediction = known.sum(axis=1), known.sum(axis=0)
@@ -152,15 +184,4 @@ def _scores(
         tp = int(known[number, number])
         fp, fn = int(in_prediction[number]) - tp, int(in_truth[number]) - tp
         per_class[str(number)] = voxel_scores(tp, fp, fn, total - tp - fp - fn)
-    names = {str(entry.value): entry.name for entry in reading.classes}
-    return Scores(
-        {
-            "classes": per_class,
-            "mean": mean_scores(per_class),
-            "accuracy": ratio(int(np.trace(known[:, :UNKNOWN])), total),
-            "voxels": total,
-            "unknown_voxels": int(table[UNKNOWN].sum()),
-        },
-        sentences,
-        {key: names.get(key, f"class {key}") for key in per_class},
-    )
+    return per_class

@@ -6,11 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cristae.errors import InvalidInput
+from cristae.evaluation.comparing import Compared, Comparison
 from cristae.evaluation.inputs import PREDICTION, TRUTH, as_image, check_pair, parts
-from cristae.evaluation.objects import adapted_rand, match, matching_metrics, variation_of_information
+from cristae.evaluation.objects import Matching, Overlaps, aggregated_jaccard, match, matching_metrics
+from cristae.evaluation.partition import partition_metrics, v_scores
 from cristae.evaluation.scores import Scores, ratio
 from cristae.evaluation.table import ContingencyCounter
-from cristae.labels import boundary_classes, read_labels
+from cristae.geometry import Box
+from cristae.labels import LabelReading, as_integers, boundary_classes, read_labels
 from cristae.labels.reading import EmptySections
 from cristae.volumes import Image, VoxelSize
 
@@ -26,9 +29,12 @@ def evaluate_instances(
 ) -> Scores:
     """Compare predicted objects with true ones.
 
-    The conventions stand in :mod:`cristae.evaluation.objects`. ``boundary_dice`` compares the boundaries of
-    both (see :func:`cristae.labels.boundary_classes`) voxel by voxel. Ids need not be dense, nor every object
-    be one piece.
+    The metrics and their conventions stand in :mod:`cristae.evaluation.objects` and
+    :mod:`cristae.evaluation.partition`. ``v_rand_without_borders`` and ``v_info_without_borders`` are the V
+    scores of the voxels that are not on the boundary of a true object, which is two voxels thick, one on each
+    side (see :func:`cristae.labels.boundary_classes`): how wide borders are drawn hardly counts.
+    ``boundary_dice`` compares the boundaries of both voxel by voxel. Ids need not be dense, nor every object
+    be one piece. Memory grows with the objects, not with the volume.
 
     Parameters
     ----------
@@ -47,7 +53,7 @@ def evaluate_instances(
     Returns
     -------
     Scores
-        Numbers by name, or None where a metric is not defined.
+        Numbers by name, or None where a metric is not defined; ``ap_by_threshold`` holds several.
 
     Raises
     ------
@@ -73,38 +79,72 @@ def evaluate_instances(
         z=z,
         what=TRUTH,
     )
-    counter = ContingencyCounter()
+    inside = ContingencyCounter()
+    border = ContingencyCounter(inside)
     both = in_truth = in_prediction = voxels = known_voxels = 0
     for predicted, true, read, core in parts(prediction, truth, z, margin=1):
-        _refuse_negative(predicted)
+        _refuse_no_ids(predicted)
         known = reading.known(true, read.start[0])
         # The same voxels are unknown on both sides, so neither has a boundary there.
         boundary_true = boundary_classes(true, voxel_size, known) == 2
         boundary_predicted = boundary_classes(predicted, voxel_size, known) == 2
         inner = core.shifted([-start for start in read.start]).slices
-        counts = known[inner]
-        both += int(np.count_nonzero((boundary_true & boundary_predicted)[inner]))
-        in_truth += int(np.count_nonzero(boundary_true[inner]))
-        in_prediction += int(np.count_nonzero(boundary_predicted[inner]))
-        voxels += counts.size
-        known_voxels += int(np.count_nonzero(counts))
-        counter.add(true[inner][counts], predicted[inner][counts])
-    table = counter.table()
-    return Scores(
+        boundary_true, boundary_predicted = boundary_true[inner], boundary_predicted[inner]
+        true, predicted, known = true[inner], predicted[inner], known[inner]
+        both += int(np.count_nonzero(boundary_true & boundary_predicted))
+        in_truth += int(np.count_nonzero(boundary_true))
+        in_prediction += int(np.count_nonzero(boundary_predicted))
+        voxels += known.size
+        known_voxels += int(np.count_nonzero(known))
+        for counter, counts in ((border, known & boundary_true), (inside, known & ~boundary_true)):
+            counter.add(true[counts], predicted[counts])
+    table = inside.table(border)
+    overlaps = Overlaps.of(table)
+    matching = match(overlaps)
+    without_borders = v_scores(inside.table())
+    scores = Scores(
         {
-            **adapted_rand(table),
-            **variation_of_information(table),
-            **matching_metrics(match(table)),
+            **partition_metrics(table),
+            **v_scores(table),
+            **{f"{name}_without_borders": without_borders[name] for name in ("v_rand", "v_info")},
+            **matching_metrics(matching),
+            "aji": aggregated_jaccard(overlaps),
             "boundary_dice": ratio(2 * both, in_truth + in_prediction),
             "voxels": known_voxels,
             "unknown_voxels": voxels - known_voxels,
         },
         [*reading.sentences, *reading.warnings],
     )
+    scores.comparison = _comparison(prediction, truth, z, reading, matching)
+    return scores
 
 
-def _refuse_negative(ids: npt.NDArray[Any]) -> None:
+def _comparison(
+    prediction: Image, truth: Image, z: tuple[int, int], reading: LabelReading, matching: Matching
+) -> Comparison:
+    order = np.argsort(matching.predicted_ids)
+    predicted_ids, true_ids = matching.predicted_ids[order], matching.true_ids[order]
+
+    def renamed(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        if not predicted_ids.size:
+            return -ids
+        place = np.minimum(np.searchsorted(predicted_ids, ids), predicted_ids.size - 1)
+        return np.where(predicted_ids[place] == ids, true_ids[place], -ids)
+
+    def read(box: Box) -> Compared:
+        true = as_integers(truth.read(box)[0], TRUTH)
+        predicted = as_integers(prediction.read(box)[0], PREDICTION).astype(np.int64)
+        known = reading.known(true, box.start[0])
+        return Compared(np.where(known, true, 0).astype(np.int64)[None], renamed(predicted)[None], known)
+
+    _, depth, height, width = truth.shape_czyx
+    return Comparison((depth, height, width), z, 1, (), read)
+
+
+def _refuse_no_ids(ids: npt.NDArray[Any]) -> None:
     if ids.size and ids.dtype.kind == "i" and ids.min() < 0:
         raise InvalidInput(
             f"The {PREDICTION} contain the negative id {ids.min()}. Objects count from 1, 0 is background."
         )
+    if ids.size and ids.dtype == np.uint64 and int(ids.max()) > np.iinfo(np.int64).max:
+        raise InvalidInput(f"The {PREDICTION} contain ids above 2^63 - 1. Renumber the objects.")

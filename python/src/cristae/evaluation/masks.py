@@ -7,12 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cristae.errors import InvalidInput
+from cristae.evaluation.comparing import Compared, Comparison
 from cristae.evaluation.inputs import PREDICTION, TRUTH, as_image
-from cristae.evaluation.scores import Scores, mean_scores, voxel_scores
+from cristae.evaluation.per_class import class_scores
+from cristae.evaluation.scores import Scores, voxel_scores
+from cristae.geometry import Box
 from cristae.labels import check_mask_values, check_range, mask_classes, slabs
 from cristae.labels.reading import EmptySections
 from cristae.labels.scan import SLAB_VOXELS
-from cristae.volumes import Image, LabelClass
+from cristae.volumes import Image, LabelClass, VoxelSize
 
 type Voxels = npt.NDArray[np.generic]
 
@@ -25,6 +28,8 @@ def evaluate_masks(
     unknown: int | None = None,
     empty_sections: EmptySections = "background",
     z: tuple[int, int] | None = None,
+    distances: bool = False,
+    voxel_size: VoxelSize | None = None,
 ) -> Scores:
     """Compare predicted masks with true ones, voxel by voxel and mask by mask.
 
@@ -45,6 +50,8 @@ def evaluate_masks(
         have some.
     z
         Only these sections, half-open.
+    distances, voxel_size
+        As for :func:`~cristae.evaluation.evaluate_classes`.
 
     Returns
     -------
@@ -66,7 +73,7 @@ def evaluate_masks(
     prediction, truth = as_image(prediction), as_image(truth)
     if prediction.shape_czyx != truth.shape_czyx:
         raise InvalidInput(
-            f"The {PREDICTION} are {_spell(prediction)} (masks, z, y, x), the {TRUTH} are {_spell(truth)}. "
+            f"The {PREDICTION} are {spell(prediction)} (masks, z, y, x), the {TRUTH} are {spell(truth)}. "
             "Both need the same masks, one channel each, and the same size."
         )
     masks, depth, *_ = truth.shape_czyx
@@ -92,25 +99,43 @@ def evaluate_masks(
                     np.count_nonzero(ours),
                     np.count_nonzero(ours & theirs),
                 ]
-    sentences, counted = _counted_sections(counts[start:stop, :, 0], empty_sections)
+    sentences, counted = counted_sections(counts[start:stop, :, 0], empty_sections)
     sums, total = counts[start:stop][counted].sum(axis=0), int(known_voxels[start:stop][counted].sum())
     scores: dict[str, dict[str, float | int | None]] = {}
     for mask, (in_truth, in_prediction, both) in enumerate(sums.tolist(), 1):
         fp, fn = in_prediction - both, in_truth - both
         scores[str(mask)] = voxel_scores(both, fp, fn, total - both - fp - fn)
-    return Scores(
-        {
-            "classes": scores,
-            "mean": mean_scores(scores),
-            "voxels": total,
-            "unknown_voxels": int(sizes.sum()) - total,
-        },
+    return class_scores(
+        scores,
+        {"voxels": total, "unknown_voxels": int(sizes.sum()) - total},
+        _comparison(prediction, truth, (start, stop), unknown, counted, named),
         sentences,
-        {str(entry.value): entry.name for entry in named},
+        distances=distances,
+        voxel_size=voxel_size or truth.voxel_size or prediction.voxel_size,
     )
 
 
-def _counted_sections(
+def _comparison(
+    prediction: Image,
+    truth: Image,
+    z: tuple[int, int],
+    unknown: int | None,
+    counted: npt.NDArray[np.bool_],
+    named: Sequence[LabelClass],
+) -> Comparison:
+    masks, depth, height, width = truth.shape_czyx
+    numbers = np.arange(1, masks + 1, dtype=np.uint16).reshape(masks, 1, 1, 1)
+
+    def read(box: Box) -> Compared:
+        true, predicted = truth.read(box), prediction.read(box)
+        known = np.ones(box.shape, bool) if unknown is None else (true != unknown).all(axis=0)
+        known &= counted[box.start[0] - z[0] : box.stop[0] - z[0], None, None]
+        return Compared((true != 0) * numbers, (predicted != 0) * numbers, known)
+
+    return Comparison((depth, height, width), z, masks, named, read)
+
+
+def counted_sections(
     true_voxels: npt.NDArray[np.int64], empty_sections: EmptySections
 ) -> tuple[list[str], npt.NDArray[np.bool_]]:
     """Return what is said about empty sections, and which sections count."""
@@ -124,5 +149,6 @@ def _counted_sections(
     return [f"{said} not annotated."], labelled
 
 
-def _spell(image: Image) -> str:
+def spell(image: Image) -> str:
+    """Return the shape of masks in words."""
     return " x ".join(str(length) for length in image.shape_czyx)

@@ -1,8 +1,9 @@
 """Scores in lines for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cristae.evaluation.distances import DISTANCES
 from cristae.evaluation.scores import Scores
 
 _LINES = (
@@ -10,16 +11,43 @@ _LINES = (
     ("Variation of information", "vi", "bits, 0 is perfect"),
     ("  by split objects", "vi_split", "bits"),
     ("  by merged objects", "vi_merge", "bits"),
+    ("Foreground-restricted Rand, V", "v_rand", "1 is perfect"),
     ("Objects found, F1 at IoU 0.5", "f1_50", "1 is perfect"),
     ("Objects found, F1 at IoU 0.75", "f1_75", "1 is perfect"),
     ("Average precision, IoU 0.5-0.95", "ap", "1 is perfect"),
     ("Panoptic quality", "pq", "1 is perfect"),
+    ("  by segmentation", "sq", "mean IoU of the matches"),
+    ("  by recognition", "rq", "F1 at IoU 0.5"),
+    ("Aggregated Jaccard index", "aji", "1 is perfect"),
     ("Boundary Dice", "boundary_dice", "1 is perfect"),
 )
+_MORE = {
+    "rand_index": "share of the pairs of voxels that both agree about",
+    "rand_error": "1 - Rand index",
+    "adapted_rand_precision": "low when objects were merged",
+    "adapted_rand_recall": "low when objects were split",
+    "v_rand_split": "low when objects were split",
+    "v_rand_merge": "low when objects were merged",
+    "v_info": "foreground-restricted information score, 1 is perfect",
+    "v_info_split": "low when objects were split",
+    "v_info_merge": "low when objects were merged",
+    "v_rand_without_borders": "V Rand of the voxels that are not on a true border",
+    "v_info_without_borders": "V info of the voxels that are not on a true border",
+    "precision_50": "predicted objects that match at IoU 0.5",
+    "recall_50": "true objects that match at IoU 0.5",
+    "count_error": "predicted objects - true ones",
+}
+_OF_SEVERAL = ("adapted_rand_error", "vi", "f1_50", "ap", "pq", "aji")
+_OF_CLASSES = ("iou", "dice", "precision", "recall")
 
 
 def report(scores: Mapping[str, Any]) -> list[str]:
     """Return what was counted and the scores, line by line.
+
+    Parameters
+    ----------
+    scores
+        Of one prediction, of several, or of pairs.
 
     Examples
     --------
@@ -29,9 +57,84 @@ def report(scores: Mapping[str, Any]) -> list[str]:
     '3 voxels compared, 0 unknown ones left out.'
     """
     lines = list(scores.sentences) if isinstance(scores, Scores) else []
+    if "pairs" in scores:
+        return lines + _pairs(scores)
+    if "predictions" in scores:
+        return lines + _several(scores["predictions"])
     lines += _classes(scores) if "classes" in scores else _objects(scores)
+    lines += _distances(scores) + _thresholds(scores)
     lines.append(f"{scores['voxels']:,} voxels compared, {scores['unknown_voxels']:,} unknown ones left out.")
     return lines
+
+
+def meaning_of(metric: str) -> str:
+    """Return what a metric of objects means, in a few words; nothing where its name says it.
+
+    Examples
+    --------
+    >>> meaning_of("pq"), meaning_of("rand_error"), meaning_of("voxels")
+    ('Panoptic quality, 1 is perfect', '1 - Rand index', '')
+    """
+    told = {name: f"{title.strip()}, {meaning}" for title, name, meaning in _LINES}
+    return told.get(metric) or _MORE.get(metric, "")
+
+
+def _pairs(scores: Mapping[str, Any]) -> list[str]:
+    names, lines = scores["names"], []
+    for metric, matrix in scores["pairs"].items():
+        lines.append(f"{metric} (rows as the prediction, columns as the truth)")
+        lines += _aligned(["", *names], [[name, *row] for name, row in zip(names, matrix, strict=True)])
+    return lines
+
+
+def _several(predictions: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    rows: list[list[Any]] = []
+    for name, scores in predictions.items():
+        if "classes" not in scores:
+            rows.append([name, *(scores[metric] for metric in _OF_SEVERAL)])
+            continue
+        names = scores.class_names if isinstance(scores, Scores) else {}
+        for key, metrics in [*scores["classes"].items(), ("mean", scores["mean"])]:
+            title = f"{key} {names.get(key, '')}".strip()
+            rows.append([name, title, *(metrics[metric] for metric in _OF_CLASSES)])
+    objects = all("classes" not in scores for scores in predictions.values())
+    header = ["prediction", *_OF_SEVERAL] if objects else ["prediction", "class", *_OF_CLASSES]
+    return _aligned(header, rows)
+
+
+def _aligned(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Return lines with aligned columns: words to the left, numbers to the right."""
+    cells = [[value if isinstance(value, str) else _number(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    are_words = [isinstance(value, str) for value in (rows[0] if rows else header)]
+    return [
+        "  ".join(
+            text.ljust(width) if words else text.rjust(width)
+            for text, width, words in zip(row, widths, are_words, strict=True)
+        ).rstrip()
+        for row in [header, *cells]
+    ]
+
+
+def _distances(scores: Mapping[str, Any]) -> list[str]:
+    if "boundary_tolerance_nm" not in scores:
+        return []
+    names = scores.class_names if isinstance(scores, Scores) else {}
+    rows = [
+        [f"{key} {names.get(key, '')}".strip(), *(metrics[name] for name in DISTANCES)]
+        for key, metrics in [*scores["classes"].items(), ("mean", scores["mean"])]
+    ]
+    return _aligned(["class", "Hausdorff nm", "95 % nm", "mean nm", "boundary F1"], rows)
+
+
+def _thresholds(scores: Mapping[str, Any]) -> list[str]:
+    names = scores.class_names if isinstance(scores, Scores) else {}
+    return [
+        f"{f'{key} {names.get(key, "")}'.strip()}: best at the threshold {curve['best_threshold']:.2f}, with "
+        f"IoU {_number(curve['best_iou'])} and Dice {_number(curve['best_dice'])}; the others are at 0.5."
+        for key, curve in scores.get("curves", {}).items()
+        if curve["best_threshold"] is not None
+    ]
 
 
 def _classes(scores: Mapping[str, Any]) -> list[str]:

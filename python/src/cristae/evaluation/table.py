@@ -21,7 +21,7 @@ class Contingency:
     Attributes
     ----------
     truth, prediction
-        Ids of a pair; 0 is background on either side.
+        The ids of a pair, as they stand in the images; 0 is background on either side.
     voxels
         How often the pair occurs. Every pair stands once.
     """
@@ -34,24 +34,29 @@ class Contingency:
 class ContingencyCounter:
     """Counts pairs of ids part by part.
 
-    Ids of more than 31 bits are given smaller numbers, in the order in which they come: scores do not depend
-    on them.
+    Ids of more than 30 bits are given smaller numbers while they are counted, so that a pair fits into one
+    integer.
+
+    Parameters
+    ----------
+    beside
+        Another counter, whose tables can then be added to the ones of this one.
 
     Examples
     --------
     >>> counter = ContingencyCounter()
-    >>> counter.add(np.array([1, 1, 2]), np.array([5, 5, 0]))
-    >>> counter.table().voxels
-    array([2, 1])
+    >>> counter.add(np.array([1, 1, 2**40]), np.array([5, 5, 0]))
+    >>> counter.table().truth.tolist(), counter.table().voxels.tolist()
+    ([1, 1099511627776], [2, 1])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beside: "ContingencyCounter | None" = None) -> None:
         self._pairs = ValueCounts()
-        self._large_truth: dict[int, int] = {}
-        self._large_prediction: dict[int, int] = {}
+        self._large_truth: dict[int, int] = {} if beside is None else beside._large_truth
+        self._large_prediction: dict[int, int] = {} if beside is None else beside._large_prediction
 
     def add(self, truth: npt.NDArray[Any], prediction: npt.NDArray[Any]) -> None:
-        """Count the pairs of two arrays of the same shape, of ids from 0 on."""
+        """Count the pairs of two arrays of the same shape, of ids from 0 to 2^63 - 1."""
         if truth.size == 0:
             return
         true = _small(truth.reshape(-1), self._large_truth)
@@ -66,10 +71,17 @@ class ContingencyCounter:
         keys, counts = fastremap.unique(true << _BITS | predicted, return_counts=True)
         self._pairs.add(keys.astype(np.int64), counts.astype(np.int64))
 
-    def table(self) -> Contingency:
-        """Return what was counted so far."""
-        keys, voxels = self._pairs.arrays()
-        return Contingency(keys >> _BITS, keys & ((1 << _BITS) - 1), voxels)
+    def table(self, *beside: "ContingencyCounter") -> Contingency:
+        """Return what was counted so far, here and in counters that were made `beside` this one."""
+        everything = ValueCounts()
+        for counter in (self, *beside):
+            everything.add(*counter._pairs.arrays())
+        keys, voxels = everything.arrays()
+        return Contingency(
+            _as_stored(keys >> _BITS, self._large_truth),
+            _as_stored(keys & ((1 << _BITS) - 1), self._large_prediction),
+            voxels,
+        )
 
 
 def _small(ids: npt.NDArray[Any], numbers: dict[int, int]) -> npt.NDArray[np.int64]:
@@ -81,3 +93,12 @@ def _small(ids: npt.NDArray[Any], numbers: dict[int, int]) -> npt.NDArray[np.int
         chosen = [numbers.setdefault(value, _LARGE + len(numbers)) for value in values.tolist()]
         small[large] = np.array(chosen, np.int64)[inverse]
     return small
+
+
+def _as_stored(small: npt.NDArray[np.int64], numbers: dict[int, int]) -> npt.NDArray[np.int64]:
+    """Return the ids that :func:`_small` numbered."""
+    ids = small.copy()
+    large = small >= _LARGE
+    if large.any():
+        ids[large] = np.array(list(numbers), np.int64)[small[large] - _LARGE]
+    return ids

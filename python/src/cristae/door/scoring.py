@@ -1,0 +1,223 @@
+"""Predictions against the truth, on arrays and files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cristae.events import logged
+
+if TYPE_CHECKING:
+    from cristae.door.calls import Source
+    from cristae.door.sources import Classes
+    from cristae.evaluation import Scores
+    from cristae.events import Event
+    from cristae.volumes import Image, LabelClass
+
+
+def evaluate(
+    prediction: "Source",
+    truth: "Source",
+    *,
+    target: str = "classes",
+    classes: "Classes" = (),
+    unknown: int | None = None,
+    empty_sections: Literal["unknown", "background"] = "background",
+    z: tuple[int, int] | None = None,
+    voxel_size_nm: tuple[float, float, float] | None = None,
+    distances: bool = False,
+    probabilities: bool = False,
+    also: "Sequence[Source]" = (),
+    pairs: bool = False,
+    report: "str | Path | Sequence[str | Path]" = (),
+    raw: "Source | None" = None,
+    overwrite: bool = False,
+    on_event: "Callable[[Event], None]" = logged,
+) -> dict[str, Any]:
+    """Compare a predicted label image with the true one, or several with it or with each other.
+
+    Parameters
+    ----------
+    prediction, truth
+        Label images of the same shape. For masks a channel for each (c, z, y, x), or a folder with a label
+        image for each.
+    target
+        "classes", "masks" or "instances".
+    classes
+        The class table of `truth`, if its values are not 1, 2, ...; only for classes.
+    unknown
+        The value in `truth` that means "not known"; such voxels do not count.
+    empty_sections
+        What a section of `truth` without labels means.
+    z
+        Half-open range of sections to score.
+    voxel_size_nm
+        (z, y, x) in nanometres, instead of what the files say.
+    distances
+        Also compare surfaces, for classes and masks: Hausdorff distance, its 95th percentile, mean surface
+        distance and boundary F1. That takes longer.
+    probabilities
+        `prediction` holds probabilities, 0 to 255, as :func:`predict` writes them: IoU and Dice for each
+        threshold, the other metrics at 0.5.
+    also
+        Further predictions to compare with `truth`.
+    pairs
+        Compare each of `prediction`, `truth` and `also` with each other, as labels of several annotators.
+    report
+        Files to write too: .csv, .json, or .html with pictures of the worst places.
+    raw
+        The image itself, for the pictures of an .html report.
+    overwrite
+        Replace reports that are there.
+    on_event
+        Gets notes.
+
+    Returns
+    -------
+    dict
+        For classes and masks ``{"classes": {"1": {"iou", "dice", ...}}, "mean": {...}}``, for instances
+        ``{"adapted_rand_error", "vi_split", "vi_merge", ...}``; with `also` ``{"predictions": {name:
+        scores}}``; with `pairs` ``{"names": [...], "pairs": {metric: [[...]]}}``. Numbers or None, never NaN.
+
+    Raises
+    ------
+    CristaeError
+        The shapes differ, nothing can be scored, or a report is there already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.array([[[0, 0, 1, 1]]], np.uint8)
+    >>> evaluate(np.array([[[0, 1, 1, 1]]], np.uint8), truth)["classes"]["1"]["precision"]
+    0.6666666666666666
+    """
+    from cristae.door import arguments as kinds
+    from cristae.door.sources import as_image, class_table, voxel_size
+    from cristae.door.targets import check_target
+    from cristae.evaluation.report_files import check_report, write_report
+    from cristae.evaluation.several import distinct, evaluate_pairs, evaluate_several
+    from cristae.events import Note
+    from cristae.labels import check_same_shape
+
+    kinds.check_arguments(
+        target=(target, kinds.TARGET),
+        classes=(classes, kinds.CLASSES),
+        unknown=(unknown, kinds.WHOLE | kinds.NOTHING),
+        empty_sections=(empty_sections, kinds.EMPTY_SECTIONS),
+        z=(z, kinds.SECTIONS | kinds.NOTHING),
+        voxel_size_nm=(voxel_size_nm, kinds.SIDES | kinds.NOTHING),
+        distances=(distances, kinds.TRUTH),
+        probabilities=(probabilities, kinds.TRUTH),
+        also=(also, kinds.SOURCES),
+        pairs=(pairs, kinds.TRUTH),
+        report=(report, kinds.PATHS),
+        overwrite=(overwrite, kinds.TRUTH),
+        on_event=(on_event, kinds.FUNCTION),
+    )
+    unknown, z, voxel_size_nm = map(kinds.plain, (unknown, z, voxel_size_nm))
+    table = class_table(classes)
+    files = [Path(file) for file in ([report] if isinstance(report, str | Path) else report)]
+    _refuse_together(target, table, distances, probabilities, pairs, raw, files)
+    sources = [prediction, *also, truth]
+    for file in files:
+        check_report(file)
+        for source in [*sources, *([] if raw is None else [raw])]:
+            check_target(file, source, overwrite=overwrite)
+    opened, named = _opened(sources, target, probabilities)
+    *images, true = opened
+    table = table or named
+    for sentence in dict.fromkeys(note for image in opened for note in image.notes):
+        on_event(Note(sentence))
+    shown = None if raw is None else as_image(raw)
+    if shown is not None:
+        check_same_shape((1, *true.shape_czyx[1:]), shown.shape_czyx, labels="true labels", image="raw image")
+    size = None if voxel_size_nm is None else voxel_size(voxel_size_nm)
+    choices = {"unknown": unknown, "empty_sections": empty_sections, "z": z, "voxel_size": size}
+    compare = _comparing(target, probabilities, distances, table, choices)
+    names = distinct([_name(source, number) for number, source in enumerate(sources, 1)])
+    result: Scores
+    if pairs:
+        order = [0, len(images), *range(1, len(images))]  # prediction, truth, the others
+        result = evaluate_pairs({names[n]: opened[n] for n in order}, compare, unknown=unknown)
+    elif also:
+        result = evaluate_several(dict(zip(names, images, strict=False)), true, compare)
+    else:
+        result = compare(images[0], true)
+    told = {"target": target, "distances": distances, **choices}
+    for file in files:
+        write_report(
+            file,
+            result,
+            prediction=names[0],
+            truth=names[-1],
+            settings={name: str(value) for name, value in told.items() if value not in (None, False)},
+            raw=shown,
+        )
+    return result
+
+
+def _refuse_together(
+    target: str,
+    table: "Sequence[LabelClass]",
+    distances: bool,
+    probabilities: bool,
+    pairs: bool,
+    raw: Any,
+    files: Sequence[Path],
+) -> None:
+    from cristae.errors import InvalidInput
+
+    if target == "instances" and table:
+        raise InvalidInput("Classes are named for the target classes; objects (instances) have none.")
+    if target == "instances" and (distances or probabilities):
+        what = "Distances" if distances else "Probabilities"
+        raise InvalidInput(f"{what} are compared for classes and masks, not for objects (instances).")
+    if pairs and (probabilities or distances):
+        what = "distances" if distances else "probabilities"
+        raise InvalidInput(f"Pairs compare labels with labels; leave out {what}, or the pairs.")
+    if raw is not None and not any(file.suffix.lower() == ".html" for file in files):
+        raise InvalidInput(
+            "The raw image is shown in a report that ends in .html; name one, or leave it out."
+        )
+
+
+def _opened(
+    sources: Sequence[Any], target: str, probabilities: bool
+) -> "tuple[list[Image], tuple[LabelClass, ...]]":
+    """Return predictions and truth as images, and the names of masks if the files of the truth tell them."""
+    from cristae.door.sources import as_image, as_label_image, as_masks
+
+    if target == "masks":
+        masks = [as_masks(source) for source in sources]
+        return [image for image, _ in masks], masks[-1][1]
+    read = as_image if probabilities else as_label_image
+    return [*map(read, sources[:-1]), as_label_image(sources[-1])], ()
+
+
+def _comparing(
+    target: str,
+    probabilities: bool,
+    distances: bool,
+    table: "Sequence[LabelClass]",
+    choices: Mapping[str, Any],
+) -> "Callable[[Image, Image], Scores]":
+    from cristae.evaluation import (
+        evaluate_classes,
+        evaluate_instances,
+        evaluate_masks,
+        evaluate_probabilities,
+    )
+
+    if target == "instances":
+        return partial(evaluate_instances, **choices)
+    more = {**choices, "classes": table, "distances": distances}
+    if probabilities:
+        return partial(evaluate_probabilities, masks=target == "masks", **more)
+    return partial(evaluate_masks if target == "masks" else evaluate_classes, **more)
+
+
+def _name(source: Any, number: int) -> str:
+    """Return what a source is called: its file, else its own name, else a number."""
+    if isinstance(source, str | Path):
+        return Path(source).name
+    return str(getattr(source, "name", "") or "") or f"image {number}"
