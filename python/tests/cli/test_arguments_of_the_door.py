@@ -36,11 +36,17 @@ WRONG = {
     "home": [3, ["home"]],
     "on_event": [None, "print"],
     "should_stop": [None, True],
+    "distances": [None, "yes", 1],
+    "probabilities": [None, "yes", 1],
+    "pairs": [None, "yes", 1],
+    "report": [None, 3, b"scores.csv", [3]],
 }
 PREDICT = ["model", "combine", "kind", "engine", "device", "flips", "voxel_size_nm", "overwrite"]
 PREDICT += ["out", "home", "on_event", "should_stop"]
-EVALUATE = ["target", "classes", "unknown", "empty_sections", "z", "on_event"]
+EVALUATE = ["target", "classes", "unknown", "empty_sections", "z", "on_event", "voxel_size_nm", "overwrite"]
+EVALUATE += ["distances", "probabilities", "pairs", "report", "also"]
 OTHERS = {"kind", "combine", "engine", "flips", "overwrite", "out"}
+OTHERS |= {"distances", "probabilities", "pairs", "report"}
 TRAIN = [name for name in WRONG if name not in OTHERS]
 
 

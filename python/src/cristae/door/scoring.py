@@ -134,11 +134,13 @@ def evaluate(
     size = None if voxel_size_nm is None else voxel_size(voxel_size_nm)
     choices = {"unknown": unknown, "empty_sections": empty_sections, "z": z, "voxel_size": size}
     compare = _comparing(target, probabilities, distances, table, choices)
-    names = distinct([_name(source, number) for number, source in enumerate(sources, 1)])
+    # Pairs come as they stand on the command line; else the truth is named last.
+    order = [0, len(images), *range(1, len(images))] if pairs else range(len(sources))
+    names = distinct([_name(sources[place], number) for number, place in enumerate(order, 1)])
     result: Scores
     if pairs:
-        order = [0, len(images), *range(1, len(images))]  # prediction, truth, the others
-        result = evaluate_pairs({names[n]: opened[n] for n in order}, compare, unknown=unknown)
+        in_order = [opened[place] for place in order]
+        result = evaluate_pairs(dict(zip(names, in_order, strict=True)), compare, unknown=unknown)
     elif also:
         result = evaluate_several(dict(zip(names, images, strict=False)), true, compare)
     else:
@@ -220,4 +222,4 @@ def _name(source: Any, number: int) -> str:
     """Return what a source is called: its file, else its own name, else a number."""
     if isinstance(source, str | Path):
         return Path(source).name
-    return str(getattr(source, "name", "") or "") or f"image {number}"
+    return str(getattr(source, "name", "") or "") or f"array {number}"

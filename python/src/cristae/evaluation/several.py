@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cristae.evaluation.inputs import PREDICTION
 from cristae.evaluation.scores import Scores
 from cristae.geometry import Box
+from cristae.labels import about_image, check_same_shape
 from cristae.volumes import Image
 
 type Compare = Callable[[Image, Image], Scores]
@@ -40,7 +42,11 @@ def evaluate_several(predictions: Mapping[str, Image], truth: Image, compare: Co
     >>> [scores["predictions"][name]["mean"]["iou"] for name in ("one", "two")]
     [1.0, 0.5]
     """
-    scores = {name: compare(prediction, truth) for name, prediction in predictions.items()}
+    _check_shapes(predictions, truth)
+    scores = {}
+    for number, (name, prediction) in enumerate(predictions.items(), 1):
+        with about_image(number, len(predictions), name):
+            scores[name] = compare(prediction, truth)
     sentences = dict.fromkeys(sentence for one in scores.values() for sentence in one.sentences)
     return Scores({"predictions": scores}, list(sentences))
 
@@ -73,16 +79,27 @@ def evaluate_pairs(images: Mapping[str, Image], compare: Compare, *, unknown: in
     [[1.0, 0.5], [0.5, 1.0]]
     """
     names = list(images)
+    _check_shapes(images, images[names[0]])
     pairs: dict[str, list[list[float | None]]] = {}
-    for prediction in images.values():
+    for one, prediction in images.items():
         rows: dict[str, list[float | None]] = {}
         for truth in images.values():
             known = truth if unknown is None else KnownInBoth(truth, prediction, unknown)
-            for metric, value in agreement(compare(prediction, known)).items():
+            with about_image(names.index(one) + 1, len(names), one):
+                scores = compare(prediction, known)
+            for metric, value in agreement(scores).items():
                 rows.setdefault(metric, []).append(value)
         for metric, row in rows.items():
             pairs.setdefault(metric, []).append(row)
     return Scores({"names": names, "pairs": pairs})
+
+
+def _check_shapes(images: Mapping[str, Image], truth: Image) -> None:
+    """Refuse another size before the first of many is compared."""
+    size = (1, *truth.shape_czyx[1:])
+    for number, (name, image) in enumerate(images.items(), 1):
+        with about_image(number, len(images), name):
+            check_same_shape((1, *image.shape_czyx[1:]), size, labels=PREDICTION, image="truth")
 
 
 def agreement(scores: Mapping[str, Any]) -> dict[str, float | None]:
@@ -139,5 +156,7 @@ class KnownInBoth:
     def read(self, box_zyx: Box) -> npt.NDArray[Any]:
         """Return the voxels (c, z, y, x) of a box, a fresh array."""
         voxels = self._labels.read(box_zyx).astype(self.dtype, copy=False)
-        voxels[self._other.read(box_zyx) == self._unknown] = self._unknown
+        elsewhere = self._other.read(box_zyx) == self._unknown
+        if elsewhere.any():  # else the type may have no room for the value
+            voxels[elsewhere] = self._unknown
         return voxels

@@ -1,0 +1,150 @@
+"""``cristae evaluate`` with distances, probabilities, several images and reports."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+import cristae
+from cristae import cli
+from cristae.errors import AlreadyExists, InvalidInput
+
+TRUTH = np.zeros((2, 6, 7), np.uint8)
+TRUTH[:, 2:4, 2:4] = 1
+TRUTH[:, 4, 4:6] = 2
+ONE, TWO = TRUTH.copy(), TRUTH.copy()
+ONE[:, 2:4, 3] = 0
+TWO[0, 0, 0] = 2
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name, labels in (("truth", TRUTH), ("one", ONE), ("two", TWO)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", labels)
+    return tmp_path
+
+
+def told(capsys, *words):
+    assert cli.main(["evaluate", *map(str, words)]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys, *words):
+    assert cli.main(["evaluate", *map(str, words)]) == 1
+    return capsys.readouterr().err
+
+
+def test_distances_are_told_where_they_are_asked_for(files, capsys):
+    words = (files / "one.tif", files / "truth.tif", "--distances", "--voxel-size", "30,5,5", "--json")
+    scores = told(capsys, *words)
+    assert scores["classes"]["1"]["hausdorff_nm"] == 5
+    assert scores["boundary_tolerance_nm"] == 7.5
+    assert cli.main(["evaluate", *map(str, words[:-1])]) == 0
+    assert "Hausdorff nm" in capsys.readouterr().out
+
+
+def test_probabilities_have_curves(files, capsys):
+    likely = np.stack([TRUTH == 0, TRUTH == 1, TRUTH == 2]).astype(np.uint8) * 200
+    tifffile.imwrite(files / "likely.ome.tif", likely, metadata={"axes": "CZYX"})
+    words = (files / "likely.ome.tif", files / "truth.tif", "--probabilities")
+    scores = told(capsys, *words, "--json")
+    assert scores["curves"]["2"]["best_iou"] == 1
+    assert scores["curves"]["1"]["iou"][-1] == 0
+    assert scores["mean"]["dice"] == 1
+    assert cli.main(["evaluate", *map(str, words)]) == 0
+    assert "1 class 1: best at the threshold 0.05, with IoU 1.0000" in capsys.readouterr().out
+
+
+def test_several_predictions_are_a_table(files, capsys):
+    words = (files / "one.tif", files / "truth.tif", "--also", files / "two.tif")
+    scores = told(capsys, *words, "--json")
+    assert list(scores) == ["predictions"]
+    assert scores["predictions"] == {
+        name: cristae.evaluate(labels, TRUTH) for name, labels in (("one.tif", ONE), ("two.tif", TWO))
+    }
+    assert cli.main(["evaluate", *map(str, words)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("two.tif") for line in lines) == 3  # two classes and their mean
+
+
+@pytest.mark.parametrize(("target", "metric"), [("classes", "iou"), ("instances", "f1_50")])
+def test_pairs_are_a_matrix(files, capsys, target, metric):
+    words = (
+        files / "one.tif",
+        files / "truth.tif",
+        "--also",
+        files / "two.tif",
+        "--pairs",
+        "--target",
+        target,
+    )
+    result = told(capsys, *words, "--json")
+    assert result["names"] == ["one.tif", "truth.tif", "two.tif"]
+    assert [row[place] for place, row in enumerate(result["pairs"][metric])] == [1, 1, 1]
+    assert cli.main(["evaluate", *map(str, words)]) == 0
+    assert f"{metric} (rows as the prediction" in capsys.readouterr().out
+
+
+def test_reports_are_written_and_not_lost(files, capsys):
+    raw = np.random.default_rng(0).integers(0, 255, TRUTH.shape).astype(np.uint8)
+    tifffile.imwrite(files / "raw.tif", raw)
+    reports = [files / f"scores.{ending}" for ending in ("html", "csv", "json")]
+    words = [files / "one.tif", files / "truth.tif", "--json", "--raw", files / "raw.tif"]
+    words += [word for file in reports for word in ("--report", file)]
+    scores = told(capsys, *words)
+    html, table, result = (file.read_text() for file in reports)
+    assert json.loads(result) == scores
+    assert table.startswith("prediction,class,name,iou")
+    assert html.count("<img") == 4
+    assert "one.tif" in html
+    assert "is there already" in refused(capsys, *words)
+    reports[1].write_text("old")
+    assert told(capsys, *words, "--overwrite") == scores
+    assert reports[1].read_text() == table
+
+
+def test_a_report_never_replaces_what_is_compared(files):
+    with pytest.raises(InvalidInput, match="neither"):
+        cristae.evaluate(files / "one.tif", files / "truth.tif", report=files / "one.tif", overwrite=True)
+    labels = files / "labels.html"
+    labels.write_bytes((files / "one.tif").read_bytes())
+    with pytest.raises(InvalidInput):
+        cristae.evaluate(labels, TRUTH, report=labels, overwrite=True)
+    assert labels.read_bytes() == (files / "one.tif").read_bytes()
+
+
+def test_a_report_that_is_there_is_refused_before_anything_is_read(files):
+    (files / "scores.csv").write_text("kept")
+    with pytest.raises(AlreadyExists):
+        cristae.evaluate(files / "missing.tif", TRUTH, report=[files / "scores.csv"])
+    assert (files / "scores.csv").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"target": "instances", "distances": True}, "Distances are compared for classes and masks"),
+        ({"target": "instances", "probabilities": True}, "Probabilities are compared for classes and masks"),
+        ({"pairs": True, "probabilities": True}, "Pairs compare labels with labels"),
+        ({"pairs": True, "distances": True}, "leave out distances"),
+        ({"raw": TRUTH}, "shown in a report that ends in .html"),
+        ({"also": [TRUTH[:1]]}, "^Image 2 of 2, array 2: The predicted labels are 1 x 6 x 7"),
+        ({"also": [TRUTH[:1]], "pairs": True}, "^Image 3 of 3, array 3: The predicted labels are 1 x"),
+        ({"also": [ONE + 40]}, "^Image 2 of 2, array 2: The predicted labels contain the value"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(given, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        cristae.evaluate(ONE, TRUTH, **given)
+
+
+def test_a_raw_image_of_another_size_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="the raw image is 2 x 6 x 6"):
+        cristae.evaluate(ONE, TRUTH, raw=TRUTH[:, :, :6], report=tmp_path / "scores.html")
+    assert not (tmp_path / "scores.html").exists()
+
+
+def test_arrays_are_named_by_their_place():
+    result = cristae.evaluate(ONE, TRUTH, also=[TWO])
+    assert list(result["predictions"]) == ["array 1", "array 2"]
