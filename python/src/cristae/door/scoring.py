@@ -91,6 +91,7 @@ def evaluate(
     >>> evaluate(np.array([[[0, 1, 1, 1]]], np.uint8), truth)["classes"]["1"]["precision"]
     0.6666666666666666
     """
+    from cristae import __version__
     from cristae.door import arguments as kinds
     from cristae.door.sources import as_image, class_table, voxel_size
     from cristae.door.targets import check_target
@@ -145,14 +146,23 @@ def evaluate(
         result = evaluate_several(dict(zip(names, images, strict=False)), true, compare)
     else:
         result = compare(images[0], true)
-    told = {"target": target, "distances": distances, **choices}
+    told = {
+        "prediction": ", ".join(names if pairs else names[:-1]),
+        "truth": None if pairs else names[-1],
+        "target": target,
+        "unknown": unknown,
+        "empty sections": empty_sections,
+        "sections": None if z is None else f"{z[0]}:{z[1]}",
+        "voxel size": None if size is None else f"{size.z_nm:g} x {size.y_nm:g} x {size.x_nm:g} nm (z, y, x)",
+        "program": f"Cristae {__version__}",
+    }
     for file in files:
         write_report(
             file,
             result,
             prediction=names[0],
             truth=names[-1],
-            settings={name: str(value) for name, value in told.items() if value not in (None, False)},
+            settings={name: str(value) for name, value in told.items() if value is not None},
             raw=shown,
         )
     return result

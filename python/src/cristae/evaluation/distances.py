@@ -150,4 +150,6 @@ def _compare(true: _Surface, predicted: _Surface, voxel_size: VoxelSize) -> dict
 def _nearest(here: Points, there: Points) -> npt.NDArray[np.float64]:
     """Return the distance of each point of `here` to the nearest one of `there`."""
     tree = cKDTree(there, balanced_tree=False)  # on a grid, medians of many equal numbers take long
-    return np.concatenate([tree.query(here[at : at + _AT_ONCE])[0] for at in range(0, len(here), _AT_ONCE)])
+    return np.concatenate(
+        [tree.query(here[at : at + _AT_ONCE], workers=-1)[0] for at in range(0, len(here), _AT_ONCE)]
+    )

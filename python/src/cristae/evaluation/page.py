@@ -10,13 +10,14 @@ from cristae.evaluation.report import meaning_of
 from cristae.evaluation.scores import Scores
 from cristae.evaluation.tables import PERFECT_AT_ONE, Row, columns_of, score_rows
 from cristae.evaluation.worst import worst_places
-from cristae.volumes import Image
+from cristae.labels.colours import colours
+from cristae.volumes import Image, LabelClass
 
 STYLE = """
 body { font: 15px/1.45 sans-serif; color: #222; max-width: 1200px; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; margin: 1em 0 } th, td { border: 1px solid #ccc; padding: .2em .6em }
 th { background: #f0f0f0; text-align: left } td { text-align: right; font-variant-numeric: tabular-nums }
-.wide { overflow-x: auto } figure { display: inline-block; margin: 0 .5em 1em 0 }
+.words { text-align: left } .wide { overflow-x: auto } figure { display: inline-block; margin: 0 .5em 1em 0 }
 figure img { image-rendering: pixelated; width: 256px } figcaption { color: #555; font-size: 13px }
 .key { display: inline-block; width: .9em; height: .9em; vertical-align: -.1em; margin-left: .8em }
 """
@@ -115,7 +116,7 @@ def _curves(name: str, scores: Scores) -> list[str]:
         for key, curve in scores["curves"].items()
     ]
     return [
-        f"<h2>IoU over thresholds: {escape(name)}</h2><p>{picture}</p>",
+        f"<h2>IoU over thresholds: {escape(name)}</h2><p>{picture}</p>{_key(classes)}",
         _table(["class", "best threshold", "IoU there", "Dice there"], best),
     ]
 
@@ -128,7 +129,8 @@ def _places(name: str, scores: Scores, raw: Image | None) -> list[str]:
         '<span class="key" style="background:#56b4e9"></span> only in the truth'
         '<span class="key" style="background:#e69f00"></span> only in the prediction'
         '<span class="key" style="background:#cc79a7"></span> another class or object'
-        '<span class="key" style="background:#404040"></span> unknown</p>'
+        '<span class="key" style="background:#404040"></span> unknown</p>',
+        _key(scores.comparison.classes),
     ]
     places = worst_places(scores.comparison)
     if not places:
@@ -141,6 +143,15 @@ def _places(name: str, scores: Scores, raw: Image | None) -> list[str]:
             shown = _image(picture, f"{title} at {where}")
             parts.append(f"<figure>{shown}<figcaption>{title}</figcaption></figure>")
     return parts
+
+
+def _key(classes: Sequence[LabelClass]) -> str:
+    """Return which colour is which class; nothing for objects."""
+    names = [
+        f'<span class="key" style="background:#{red:02x}{green:02x}{blue:02x}"></span> {escape(entry.name)}'
+        for entry, (red, green, blue) in zip(classes, colours(classes)[1:].tolist(), strict=True)
+    ]
+    return f"<p>Classes:{''.join(names)}</p>" if names else ""
 
 
 def _image(picture: bytes, alt: str, width: str | None = None) -> str:
@@ -166,8 +177,11 @@ def _table(
             style = ""
             if metric in PERFECT_AT_ONE and isinstance(value, int | float):
                 style = f' style="background:{_shade(value)}"'
+            kind = ' class="words"' if isinstance(value, str) else ""
             cells.append(
-                f"<td{style}>{escape(_told(value))}</td>" if column else f"<th>{escape(_told(value))}</th>"
+                f"<td{kind}{style}>{escape(_told(value))}</td>"
+                if column
+                else f"<th>{escape(_told(value))}</th>"
             )
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return f'<div class="wide"><table>{"".join(lines)}</table></div>'

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cristae.evaluation.objects import THRESHOLDS_PERCENT
 from cristae.evaluation.scores import Scores
 
 type Row = dict[str, str | float | int | None]
@@ -17,6 +18,7 @@ PERFECT_AT_ONE = frozenset(
         *("rand_index", "adapted_rand_precision", "adapted_rand_recall", "adapted_rand_f1", "boundary_dice"),
         *("v_rand", "v_rand_split", "v_rand_merge", "v_rand_without_borders"),
         *("v_info", "v_info_split", "v_info_merge", "v_info_without_borders"),
+        *(f"ap_{percent / 100:.2f}" for percent in THRESHOLDS_PERCENT),
     )
 )
 """The metrics between 0 and 1 of which 1 is the best."""
