@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -148,3 +149,18 @@ def test_a_raw_image_of_another_size_is_refused(tmp_path):
 def test_arrays_are_named_by_their_place():
     result = cristae.evaluate(ONE, TRUTH, also=[TWO])
     assert list(result["predictions"]) == ["array 1", "array 2"]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.float64])
+def test_ids_of_64_bits_are_told_apart(dtype, tmp_path):
+    ids = np.array([[[0, 2**40, 2**40, 2**40 + 1]]], dtype)
+    with h5py.File(tmp_path / "ids.h5", "w") as file:
+        file["ids"] = ids
+    for source in (ids, tmp_path / "ids.h5", f"{tmp_path / 'ids.h5'}:ids"):
+        scores = cristae.evaluate(source, ids, target="instances")
+        assert (scores["objects_truth"], scores["objects_matched_50"]) == (2, 2)
+
+
+def test_what_is_no_image_of_ids_is_refused():
+    with pytest.raises(InvalidInput, match="list is not an image"):
+        cristae.evaluate([[0, 1]], TRUTH, target="instances")

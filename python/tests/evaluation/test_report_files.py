@@ -136,6 +136,18 @@ def test_the_page_of_a_perfect_prediction_says_that_there_is_no_difference(tmp_p
     assert "There is no difference." in Page(written(tmp_path, evaluate_masks(TRUTH > 0, TRUTH > 0))).words
 
 
+@pytest.mark.parametrize("compare", [evaluate_classes, evaluate_instances])
+def test_the_page_of_several_predictions_colours_the_better_cells(compare, tmp_path):
+    given = {"right": ArrayImage(TRUTH), "wrong": ArrayImage(GUESS)}
+    text = written(tmp_path, evaluate_several(given, ArrayImage(TRUTH), compare))
+    page = Page(text)
+    assert "Worst places: right" in page.words
+    assert "There is no difference." in page.words
+    assert len(page.pictures) == 3  # truth, prediction and differences of the wrong one
+    assert 'style="background:#6ec8b4">1.0000' in text
+    assert text.count('style="background:#6ec8b4"') < text.count('style="background:#')
+
+
 def test_the_page_of_pairs_is_a_matrix_of_each_metric(tmp_path):
     given = {"a": ArrayImage(GUESS), EVIL: ArrayImage(TRUTH)}
     page = Page(written(tmp_path, evaluate_pairs(given, evaluate_classes)))

@@ -18,6 +18,7 @@ from cristae.volumes.conversion import as_image as converted
 from cristae.volumes.import_hdf5 import Hdf5Image, split_key
 from cristae.volumes.import_zarr import is_zarr
 from cristae.volumes.kinds import HDF5, SLICES, natural
+from cristae.volumes.opening import open_source
 
 type Classes = Iterable[LabelClass | str] | Mapping[int, str]
 
@@ -115,8 +116,30 @@ def as_masks(source: Any) -> tuple[Image, tuple[LabelClass, ...]]:
     return images, tuple(LabelClass(n, entry.name.split(".")[0]) for n, entry in enumerate(entries, 1))
 
 
-def as_label_image(source: Any) -> Image:
-    """Return what :func:`as_image` does; of a folder that cannot be read so it says what that may be.
+def as_ids(source: Any) -> Image:
+    """Return what :func:`as_image` does, with the numbers as they are stored: ids may have 64 bits.
+
+    Raises
+    ------
+    InvalidInput
+        The source cannot be read.
+
+    Examples
+    --------
+    >>> as_ids(np.array([[0, 2**40]])).dtype.name
+    'int64'
+    """
+    if isinstance(source, str | Path):
+        return open_source(*split_key(Path(source)))
+    if isinstance(source, Image) or not all(
+        hasattr(source, name) for name in ("shape", "dtype", "__getitem__")
+    ):
+        return as_image(source)
+    return ArraySource(source)
+
+
+def as_label_image(source: Any, read: Callable[[Any], Image] = as_image) -> Image:
+    """Return what `read` does; of a folder that cannot be read so it says what that may be.
 
     Raises
     ------
@@ -124,7 +147,7 @@ def as_label_image(source: Any) -> Image:
         The source cannot be read.
     """
     try:
-        return as_image(source)
+        return read(source)
     except InvalidInput as refused:
         if _folder_of_files(source) is None:
             raise
