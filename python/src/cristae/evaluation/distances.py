@@ -81,8 +81,8 @@ def surface_distances(
     nothing: dict[str, float | None] = dict.fromkeys(DISTANCES)
     if voxel_size is None:
         return {number: nothing.copy() for number in names}, [
-            "The voxel size is not known, so there are no distances in nanometres. Give it with the images, "
-            "or name it."
+            "The voxel size is not known, so there are no distances in nanometres. Save it with the images, "
+            "or state it (z, y, x)."
         ]
     surfaces = {number: (_Surface(), _Surface()) for number in names}
     for compared, box, core in comparison.parts(margin=1):
