@@ -8,9 +8,10 @@ import fastremap
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage import morphology, segmentation
+from skimage import morphology
 
 from cristae.labels.agglomeration import agglomerated
+from cristae.labels.flooding import flooded
 from cristae.volumes import VoxelSize
 
 WALL = 0.4
@@ -26,7 +27,6 @@ DEEPEST = 16.0
 
 # scikit-image has no type hints.
 _local_maxima: Any = morphology.local_maxima
-_watershed: Any = segmentation.watershed
 
 type Ids = npt.NDArray[np.int64]
 type Depths = npt.NDArray[np.float32]
@@ -101,11 +101,8 @@ def fragments_from(
     if not mask.any():
         return np.zeros(mask.shape, np.int64), np.zeros(mask.shape, np.int64)
     depth = _depth(interior, voxel_size)
-    # Where boundaries are equally likely, the deeper voxel comes first: with so many digits hardly two voxels
-    # are equal, and what a watershed makes of equal ones would depend on where the block begins.
-    height = boundary_prob - 1e-3 / (1 + DEEPEST) * depth.astype(np.float64)
     seeds = _seeds(interior, depth)
-    fragments = np.asarray(_watershed(height, seeds, mask=mask), dtype=np.int64)
+    fragments = flooded(boundary_prob, depth, DEEPEST, seeds, mask)
     # What has nothing but likely boundary is an object all the same, if it is rather interior.
     missed = np.asarray((foreground_prob > np.maximum(boundary_prob, 0.5)) & (fragments == 0))
     islands = _components(missed, 6)
