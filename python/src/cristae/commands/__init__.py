@@ -6,6 +6,7 @@ COMMANDS = (
     "augment",
     "predict",
     "evaluate",
+    "measure",
     "activations",
     "serve",
     "jobs",

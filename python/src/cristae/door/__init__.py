@@ -2,5 +2,6 @@
 
 from cristae.door.augmented import augment
 from cristae.door.calls import evaluate, predict, train
+from cristae.door.objects import measure
 
-__all__ = ["augment", "evaluate", "predict", "train"]
+__all__ = ["augment", "evaluate", "measure", "predict", "train"]

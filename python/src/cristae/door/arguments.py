@@ -57,6 +57,7 @@ def one_of(*words: str) -> Kind:
 
 NOTHING = Kind(lambda value: value is None, "")
 NAME = Kind(lambda value: isinstance(value, str), "a name such as 'mito'")
+CONDITION = Kind(lambda value: isinstance(value, str), "a condition such as 'volume_nm3 > 1e6'")
 TARGET = one_of("classes", "masks", "instances")
 KIND = one_of("labels", "probabilities", "instances", "uncertainty")
 BUDGET = one_of("quick", "standard", "best")

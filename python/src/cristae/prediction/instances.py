@@ -10,7 +10,7 @@ from cristae.errors import OutOfMemory
 from cristae.events import Event, Progress
 from cristae.geometry import Box
 from cristae.labels import objects_from
-from cristae.networks.memory import available_bytes
+from cristae.memory import available_bytes
 from cristae.prediction.ensemble import Answering
 from cristae.prediction.predicting import predict_tiles
 from cristae.prediction.tiling import Triple
