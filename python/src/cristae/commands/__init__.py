@@ -7,6 +7,7 @@ COMMANDS = (
     "predict",
     "evaluate",
     "measure",
+    "clean",
     "activations",
     "serve",
     "jobs",

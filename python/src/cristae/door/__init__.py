@@ -2,6 +2,6 @@
 
 from cristae.door.augmented import augment
 from cristae.door.calls import evaluate, predict, train
-from cristae.door.objects import measure
+from cristae.door.objects import clean, measure
 
-__all__ = ["augment", "evaluate", "measure", "predict", "train"]
+__all__ = ["augment", "clean", "evaluate", "measure", "predict", "train"]

@@ -77,6 +77,19 @@ PAIRS = Kind(
     lambda value: _is_list(value) and all(_is_list(pair) and len(pair) == 2 for pair in value),
     "a list of images with their labels such as [('more.tif', 'more-labels.tif')]",
 )
+BORDER = one_of("keep", "remove")
+GROUPS = Kind(
+    lambda value: _is_list(value) and all(_is_list(group) and all(map(_is_whole, group)) for group in value),
+    "groups of ids such as [(3, 7, 9)]",
+)
+POINTS = Kind(
+    lambda value: (
+        isinstance(value, Mapping)
+        and all(map(_is_whole, value))
+        and all(_is_list(points) and all(map(_is_list_of(_is_whole, 3), points)) for points in value.values())
+    ),
+    "points (z, y, x) by id such as {12: [(5, 80, 40), (5, 80, 90)]}",
+)
 CLASSES = Kind(
     lambda value: isinstance(value, Mapping) or hasattr(value, "__iter__"),
     "names such as ['er', 'vesicles'] or {100: 'er'}",

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cristae.errors import InvalidInput, LimitExceeded
+from cristae.errors import LimitExceeded
 from cristae.geometry import Box
-from cristae.labels import as_integers, check_same_shape, slabs
+from cristae.labels import check_same_shape, read_ids, slabs
 from cristae.volumes import Image, VoxelSize
 
 LABELS = "labels"
-LARGEST_ID = 2**63 - 1
 WIDEST = 2**20
 """Voxels of a row; sums of squares over a longer run do not fit into 64 bits."""
 
@@ -72,20 +71,6 @@ def read_padded(labels: Image, core: Box, what: str = LABELS) -> npt.NDArray[np.
         for start, stop, low, high in zip(around.start, around.stop, read.start, read.stop, strict=True)
     ]
     return np.pad(ids, missing)
-
-
-def read_ids(labels: Image, box: Box, what: str = LABELS) -> npt.NDArray[np.integer]:
-    """Return the ids (z, y, x) of a box, as integers that int64 holds."""
-    ids: npt.NDArray[np.integer] = as_integers(labels.read(box)[0], what)  # type: ignore[assignment]
-    if ids.dtype.kind == "i" and int(ids.min()) < 0:
-        raise InvalidInput(
-            f"The {what} contain the negative id {int(ids.min())}. Objects count from 1, 0 is background."
-        )
-    if ids.dtype == np.uint64:
-        if int(ids.max()) > LARGEST_ID:
-            raise InvalidInput(f"The {what} contain ids above 2^63 - 1. Number the objects anew.")
-        return ids.astype(np.int64)
-    return ids
 
 
 def beside(padded: npt.NDArray[np.integer], axis: int, sign: int) -> npt.NDArray[np.integer]:

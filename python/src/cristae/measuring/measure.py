@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from cristae.errors import Cancelled, InvalidInput
 from cristae.events import Event, Progress
-from cristae.labels import check_same_shape
+from cristae.labels import check_same_shape, read_ids
 from cristae.labels.scan import SLAB_VOXELS
 from cristae.measuring.classes import ClassVotes
 from cristae.measuring.contacts import Contacts
 from cristae.measuring.distances import NearestObjects, OnlyObject, SurfacePoints
-from cristae.measuring.inputs import LABELS, Slab, Units, check_labels, read_ids, read_padded, slabs_of
+from cristae.measuring.inputs import LABELS, Slab, Units, check_labels, read_padded, slabs_of
 from cristae.measuring.querying import check_where, chosen_by
 from cristae.measuring.rows import Rows
 from cristae.measuring.runs import runs_of

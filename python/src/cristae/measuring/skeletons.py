@@ -12,7 +12,8 @@ from skimage import morphology
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.measuring.inputs import Units, read_ids
+from cristae.labels import read_ids
+from cristae.measuring.inputs import Units
 from cristae.measuring.sums import Shapes
 from cristae.memory import available_bytes
 from cristae.volumes import Image
