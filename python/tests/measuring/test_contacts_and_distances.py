@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from cristae.errors import OutOfMemory
+from cristae.errors import NotFound, OutOfMemory
 from cristae.evaluation.inputs import LabelArray
 from cristae.measuring import Beside, distances, measure
 from cristae.volumes import VoxelSize
@@ -107,6 +107,11 @@ def test_the_distance_to_one_object_can_be_asked_for():
     assert found.objects["id"].tolist() == [1, 2]
     found = measured(labels, where="distance_to_nm(7) > 20 and not id == 1", contacts=True)
     assert found.objects["id"].tolist() == []
+
+
+def test_the_distance_to_an_object_that_is_not_there_is_told():
+    with pytest.raises(NotFound, match="no object 5"):
+        measured(np.array([[[1, 0, 2]]]), where="distance_to_nm(5) < 10")
 
 
 def test_contacts_follow_the_condition():

@@ -235,6 +235,33 @@ def test_rows_too_wide_for_exact_sums_are_refused():
         measure(Wide())
 
 
+class Unread(LabelArray):
+    """Labels of which nobody may read a voxel."""
+
+    def read(self, box_zyx):
+        raise AssertionError(box_zyx)
+
+
+@pytest.mark.parametrize("where", ["volume > 3", "id >", "skeleton_length_nm > 3", "distance_to_nm() < 3"])
+def test_a_condition_that_cannot_be_read_is_refused_before_the_labels_are(where):
+    unread = Unread(np.ones((2, 2, 2), np.uint8))
+    with pytest.raises(InvalidInput):
+        measure(unread, Beside(other=unread), where=where, voxel_size=SIZE)
+
+
+def test_no_more_than_a_slab_and_what_is_beside_it_is_read_at_once():
+    class Seen(LabelArray):
+        largest = 0
+
+        def read(self, box_zyx):
+            self.largest = max(self.largest, box_zyx.size)
+            return super().read(box_zyx)
+
+    labels, other = (Seen(random_labels(seed, (30, 8, 8))) for seed in (1, 2))
+    measure(labels, Beside(other=other), contacts=True, slab_voxels=128, voxel_size=SIZE)
+    assert labels.largest == other.largest == (2 + 2) * 8 * 8
+
+
 def test_measuring_stops_when_it_is_asked_to():
     with pytest.raises(Cancelled):
         measured(np.ones((2, 2, 2), np.uint8), should_stop=lambda: True)

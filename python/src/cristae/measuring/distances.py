@@ -68,15 +68,18 @@ class NearestObjects:
     of objects that overlap.
     """
 
-    def __init__(self, points: SurfacePoints) -> None:
-        self._points = points
+    def __init__(self) -> None:
+        self.points: SurfacePoints | None = None
+        """Those of the other objects; to be set before the first slab."""
         self._far = np.empty(0)
         self._ids = np.empty(0, np.int64)
 
     def add(self, rows: Rows, slab: Slab, other: npt.NDArray[np.integer]) -> None:
         """Look at a slab; `other` are the ids (z, y, x) of the other image in its core."""
-        places, ids = surface_voxels(slab, self._points.axes)
-        far, found = self._points.nearest(places)
+        if self.points is None:
+            return
+        places, ids = surface_voxels(slab, self.points.axes)
+        far, found = self.points.nearest(places)
         self._keep(rows.of_all(ids), far, found)
         both = (slab.ids != 0) & (other != 0)
         own = slab.ids[both].astype(np.int64)

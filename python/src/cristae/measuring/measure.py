@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from cristae.errors import Cancelled, InvalidInput
+from cristae.errors import Cancelled, InvalidInput, NotFound
 from cristae.events import Event, Progress
 from cristae.labels import check_same_shape, read_ids
 from cristae.labels.scan import SLAB_VOXELS
@@ -14,7 +14,7 @@ from cristae.measuring.classes import ClassVotes
 from cristae.measuring.contacts import Contacts
 from cristae.measuring.distances import NearestObjects, OnlyObject, SurfacePoints
 from cristae.measuring.inputs import LABELS, Slab, Units, check_labels, read_padded, slabs_of
-from cristae.measuring.querying import check_where, chosen_by
+from cristae.measuring.querying import chosen_by
 from cristae.measuring.rows import Rows
 from cristae.measuring.runs import runs_of
 from cristae.measuring.shape import shape_columns
@@ -128,6 +128,8 @@ def measure(
     ------
     InvalidInput
         What is given is no label image, the images do not fit each other, or the condition cannot be read.
+    NotFound
+        The condition asks for the distance to an object that is not there.
     OutOfMemory
         The surfaces of the other labels do not fit into memory.
     Cancelled
@@ -146,9 +148,10 @@ def measure(
     beside = beside or Beside()
     check_labels(labels)
     beside.check(labels)
-    wanted = check_where(where) if where is not None else []
     units = Units.of(labels, voxel_size)
     pass_ = _Pass(labels, beside, units, contacts=contacts, slab_voxels=slab_voxels)
+    wanted = [] if where is None else _ids_asked_for(where, pass_, units, skeletons=skeletons)
+    pass_.read_other()
     share = 1 - _SHARE_OF_SKELETONS if skeletons else 1.0
 
     def tell(fraction: float) -> None:
@@ -171,10 +174,7 @@ def measure(
     objects, pairs = Table(columns), pass_.contacts.table() if pass_.contacts else None
     sentences.append(_told(len(objects)))
     if where is not None:
-        known = set(objects["id"].tolist())
-        distances = {
-            one: _distances(labels, one, pass_.rows, units, slab_voxels) for one in wanted if one in known
-        }
+        distances = {one: _distances(labels, one, pass_.rows, units, slab_voxels) for one in wanted}
         chosen = chosen_by(where, objects, units.unit, distances.__getitem__)
         sentences.append(f"{np.count_nonzero(chosen):,} of {len(objects):,} objects fulfil the condition.")
         objects = objects.only(chosen)
@@ -200,6 +200,7 @@ class _Pass:
         self, labels: Image, beside: Beside, units: Units, *, contacts: bool, slab_voxels: int
     ) -> None:
         self._beside, self._units, self._shape_zyx = beside, units, labels.shape_czyx[1:]
+        self._slab_voxels = slab_voxels
         self._steps, self._surface_unit = weights(tuple(units.own_sides.tolist()))
         self.rows, self.shape_sums = Rows(), ShapeSums()
         self._intensity = None if beside.raw is None else IntensitySums(beside.raw.dtype)
@@ -210,7 +211,12 @@ class _Pass:
             (between if beside.other is not None else Contacts(units, self.rows)) if contacts else None
         )
         if beside.other is not None:
-            self._near = NearestObjects(SurfacePoints(beside.other, units, slab_voxels, OTHER))
+            self._near = NearestObjects()
+
+    def read_other(self) -> None:
+        """Read the surfaces of the other objects."""
+        if self._beside.other is not None and self._near is not None:
+            self._near.points = SurfacePoints(self._beside.other, self._units, self._slab_voxels, OTHER)
 
     def add(self, slab: Slab) -> None:
         box, beside = slab.core, self._beside
@@ -244,12 +250,29 @@ class _Pass:
         return columns
 
 
+def _ids_asked_for(where: str, pass_: _Pass, units: Units, *, skeletons: bool) -> list[int]:
+    """Refuse a condition that cannot be read, before anything is; return the ids whose distance it needs."""
+    columns = pass_.columns()
+    if skeletons:
+        columns[f"skeleton_length_{units.unit}"] = np.empty(0)
+    asked: list[int] = []
+
+    def ask(object_id: int) -> npt.NDArray[np.number]:
+        asked.append(object_id)
+        return np.empty(0)
+
+    chosen_by(where, Table(columns), units.unit, ask)
+    return asked
+
+
 def _distances(
     labels: Image, object_id: int, rows: Rows, units: Units, slab_voxels: int
 ) -> npt.NDArray[np.number]:
     """Return how far every object is from one of them, by rising id."""
-    only = OnlyObject(labels, object_id)
-    near = NearestObjects(SurfacePoints(only, units, slab_voxels, LABELS))
+    if object_id not in rows.ids:
+        raise NotFound(f"The labels have no object {object_id}, so nothing has a distance to it.")
+    near = NearestObjects()
+    near.points = SurfacePoints(OnlyObject(labels, object_id), units, slab_voxels, LABELS)
     for slab in slabs_of(labels, slab_voxels):
         near.add(rows, slab, np.where(slab.ids == object_id, slab.ids, 0))
     return near.columns(rows, units.unit)[f"nearest_other_{units.unit}"]

@@ -46,7 +46,7 @@ def chosen_by(where: str, table: Table, unit: str = "nm", distance_to: DistanceT
     unit
         "nm" or "px": the end of the name ``distance_to_nm``.
     distance_to
-        Returns the distance (rows,) of all objects to that with an id.
+        Returns the distance (rows,) of all objects to that with an id; raises if it is not there.
 
     Raises
     ------
@@ -60,19 +60,6 @@ def chosen_by(where: str, table: Table, unit: str = "nm", distance_to: DistanceT
     [False, True, False]
     """
     return _Query(table, unit, distance_to).run(where)
-
-
-def check_where(where: str) -> list[int]:
-    """Refuse what is no expression before anything is measured; return the ids whose distance is asked for.
-
-    Examples
-    --------
-    >>> check_where("distance_to_nm(7) < 500")
-    [7]
-    """
-    calls = [node for node in ast.walk(_parsed(where)) if isinstance(node, ast.Call)]
-    named = [(node, node.func.id) for node in calls if isinstance(node.func, ast.Name)]
-    return [_whole(node)[0] for node, name in named if name.startswith("distance_to_") and node.args]
 
 
 def _parsed(where: str) -> ast.expr:
@@ -141,10 +128,9 @@ class _Query:
 
     def _distance(self, node: ast.Call) -> npt.NDArray[np.number]:
         wanted = _whole(node)
-        if len(wanted) != 1 or self._distance_to is None or wanted[0] not in self._table["id"]:
+        if len(wanted) != 1 or self._distance_to is None:
             raise InvalidInput(
-                f"'{ast.unparse(node)}' needs the id of one object that is there, such as "
-                f"distance_to_{self._unit}(7)."
+                f"'{ast.unparse(node)}' needs the id of one object, such as distance_to_{self._unit}(7)."
             )
         return self._distance_to(wanted[0])
 

@@ -16,7 +16,7 @@ from cristae.volumes import VoxelSize
 LARGEST_BALL = 20_000
 """Voxels of a ball; a larger one is better applied to labels that were scaled down."""
 
-_VOTES = 1 << 23
+_VOTES = 1 << 22
 """So many ids are sorted at a time."""
 
 type Offsets = npt.NDArray[np.intp]
@@ -96,13 +96,14 @@ def voted(
         sides = (1.0, 1.0, 1.0) if voxel_size is None else voxel_size.zyx_nm
         far = edt.edt(small, anisotropy=sides, black_border=False, parallel=1)[inner]
         # Deeper inside of an object all votes are for it.
-        places = np.argwhere(far <= radius_nm * (1 + 1e-6)) + reach
+        places = np.argwhere(far <= radius_nm * (1 + 1e-6))
+        steps = ball @ np.array([math.prod(block.shape[1:]), block.shape[2], 1])
+        flat = small.reshape(-1)
         rows = max(1, _VOTES // len(ball))
         for start in range(0, len(places), rows):
             some = places[start : start + rows]
-            votes = small[tuple((some[:, None, :] + ball[None]).transpose(2, 0, 1))]
-            own = small[tuple(some.T)]
-            found[tuple((some - reach).T)] = _most_frequent(votes, own)
+            index = np.ravel_multi_index(tuple((some + reach).T), block.shape)
+            found[tuple(some.T)] = _most_frequent(flat[index[:, None] + steps], flat[index])
     return np.asarray(values[found.astype(np.intp) - 1])
 
 

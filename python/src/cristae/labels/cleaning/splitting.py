@@ -143,17 +143,12 @@ def split_in(
     else:
         depth = edt.edt(mask, anisotropy=sides, black_border=True, parallel=1)
     marks = np.zeros(ids.shape, np.int32)
-    ends = []
-    for point in points:
-        path = _climb(depth, point)
-        ends.append(path[-1])
-    for number, point in enumerate(points, 1):
-        # Points below one summit stay where they are.
-        path = [point] if ends.count(ends[number - 1]) > 1 else _climb(depth, point)
-        for place in path:
-            marks[place] = marks[place] or number
-    for number, point in enumerate(points, 1):
-        marks[point] = number
+    paths = [_climb(depth, point) for point in points]
+    ends = [path[-1] for path in paths]
+    for number, path in enumerate(paths, 1):
+        # Points below one summit stay where they are; paths to different ones never meet.
+        for place in path if ends.count(path[-1]) == 1 else path[:1]:
+            marks[place] = number
     highest = min(float(depth[marks == number].max()) for number in range(1, len(points) + 1))
     parts = np.asarray(_watershed(-np.minimum(depth, np.float32(highest)), marks, mask=mask))
     found = ids.astype(np.int64)
