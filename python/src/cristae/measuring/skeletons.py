@@ -63,10 +63,10 @@ def skeleton_lengths(
     sizes = (shapes.high - shapes.low).prod(axis=1)
     largest = min(LARGEST_BOX, available_bytes() // BYTES_A_VOXEL)
     for done, row in enumerate(np.lexsort(shapes.low.T[::-1]).tolist()):
+        on_progress(done / ids.size)
         if sizes[row] <= largest:
             box = Box(tuple(shapes.low[row]), tuple(shapes.high[row]))
             lengths[row] = skeleton_length(read_ids(labels, box) == ids[row], units.sides)
-        on_progress((done + 1) / ids.size)
     left_out = ids[sizes > largest].tolist()
     if not left_out:
         return lengths, []
