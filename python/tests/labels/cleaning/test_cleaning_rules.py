@@ -18,7 +18,7 @@ from cristae.labels.cleaning import (
     smooth,
 )
 from cristae.labels.cleaning import objects as room
-from cristae.labels.cleaning.objects import InMemory
+from cristae.labels.cleaning.images import InMemory
 from cristae.volumes import ArrayImage, VoxelSize
 
 SIZE = VoxelSize(8, 4, 4)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cristae.errors import InvalidInput, NotFound, OutOfMemory
 from cristae.labels.cleaning import Objects, merge, merge_in, split, split_in
 from cristae.labels.cleaning import objects as room
-from cristae.labels.cleaning.objects import InMemory
+from cristae.labels.cleaning.images import InMemory
 from cristae.volumes import ArrayImage, VoxelSize
 
 SIZE = VoxelSize(8, 4, 4)

@@ -8,11 +8,12 @@ import numpy.typing as npt
 
 from cristae.errors import OutOfMemory
 from cristae.geometry import Box
+from cristae.labels.cleaning.images import InMemory, Renamed
 from cristae.labels.ids import read_ids
 from cristae.labels.scan import SLAB_VOXELS, ValueCounts, count_values, slabs
 from cristae.labels.shapes import check_same_shape
 from cristae.memory import available_bytes
-from cristae.volumes import Image, VoxelSize
+from cristae.volumes import Image
 
 type Ids = npt.NDArray[np.integer]
 type Integers = npt.NDArray[np.int64]
@@ -111,74 +112,6 @@ class Objects:
             on_progress(box.start[0] / self.shape_zyx[0])
             put(box, read_ids(self.image, box).astype(dtype))
         on_progress(1.0)
-
-
-class Renamed:
-    """A label image in which objects have other ids."""
-
-    def __init__(self, image: Image, ids: Integers, new_ids: Integers) -> None:
-        self._image, self._ids, self._new_ids = image, ids, new_ids
-        _take_after(self, image)
-
-    shape_czyx: tuple[int, int, int, int]
-    dtype: np.dtype[Any]
-    voxel_size: VoxelSize | None
-    name: str
-    notes: tuple[str, ...]
-
-    def read(self, box_zyx: Box) -> Ids:
-        """Return the ids (c, z, y, x) of a box, a fresh array."""
-        voxels = read_ids(self._image, box_zyx)
-        if not self._ids.size:
-            return voxels[None]
-        place = np.minimum(np.searchsorted(self._ids, voxels), self._ids.size - 1)
-        return np.where(self._ids[place] == voxels, self._new_ids[place], voxels)[None]
-
-
-class Patched:
-    """A label image in which a box has other ids."""
-
-    def __init__(self, image: Image, box: Box, voxels: Ids) -> None:
-        self._image, self._box, self._voxels = image, box, voxels
-        _take_after(self, image)
-
-    shape_czyx: tuple[int, int, int, int]
-    dtype: np.dtype[Any]
-    voxel_size: VoxelSize | None
-    name: str
-    notes: tuple[str, ...]
-
-    def read(self, box_zyx: Box) -> Ids:
-        """Return the ids (c, z, y, x) of a box, a fresh array."""
-        voxels = read_ids(self._image, box_zyx).astype(np.int64)
-        both = box_zyx.intersection(self._box)
-        if both is not None:
-            voxels[both.relative_to(box_zyx).slices] = self._voxels[both.relative_to(self._box).slices]
-        return voxels[None]
-
-
-class InMemory:
-    """Ids (z, y, x) in memory, in place of those of an image."""
-
-    def __init__(self, voxels: Ids, image: Image) -> None:
-        self._voxels = voxels
-        _take_after(self, image)
-        self.dtype = voxels.dtype
-
-    shape_czyx: tuple[int, int, int, int]
-    dtype: np.dtype[Any]
-    voxel_size: VoxelSize | None
-    name: str
-    notes: tuple[str, ...]
-
-    def read(self, box_zyx: Box) -> Ids:
-        """Return the ids (c, z, y, x) of a box, a fresh array."""
-        return self._voxels[box_zyx.slices].copy()[None]
-
-
-def _take_after(new: Renamed | Patched | InMemory, image: Image) -> None:
-    new.shape_czyx, new.dtype = image.shape_czyx, np.dtype(np.int64)
-    new.voxel_size, new.name, new.notes = image.voxel_size, image.name, image.notes
 
 
 def smallest_type(ids: Integers) -> np.dtype[Any]:

@@ -10,8 +10,9 @@ from skimage import segmentation
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
+from cristae.labels.cleaning.images import Patched
 from cristae.labels.cleaning.merging import check_there
-from cristae.labels.cleaning.objects import Ids, Objects, Patched, check_memory
+from cristae.labels.cleaning.objects import Ids, Objects, check_memory
 from cristae.labels.ids import LARGEST_ID, read_ids
 from cristae.labels.scan import slabs
 from cristae.volumes import VoxelSize
