@@ -24,7 +24,19 @@ def test_every_import_goes_in_a_direction_that_pyproject_allows() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["service", "jobs", "models", "labels", "evaluation", "volumes", "geometry", "imagej", "cli"]
+    "room",
+    [
+        "service",
+        "jobs",
+        "models",
+        "labels",
+        "evaluation",
+        "measuring",
+        "volumes",
+        "geometry",
+        "imagej",
+        "cli",
+    ],
 )
 def test_the_server_and_the_rooms_it_uses_never_load_torch(room: str) -> None:
     assert "torch" not in loaded_by(f"import cristae.{room}")
@@ -35,7 +47,7 @@ def test_importing_cristae_waits_for_neither_torch_nor_grpc() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["jobs", "volumes", "labels", "models", "evaluation", "prediction", "training"]
+    "room", ["jobs", "volumes", "labels", "models", "evaluation", "measuring", "prediction", "training"]
 )
 def test_only_the_service_loads_grpc(room: str) -> None:
     assert "grpc" not in loaded_by(f"import cristae.{room}")

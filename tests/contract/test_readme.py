@@ -35,11 +35,13 @@ def test_the_commands_of_the_readme_run(small_checkout: Path, capsys: pytest.Cap
     from cristae.cli import main
 
     lines = [line for block in shown("sh") for line in block.splitlines() if line.startswith("cristae ")]
-    assert [line.split()[1] for line in lines] == ["train", "predict", "evaluate"]
+    assert [line.split()[1] for line in lines] == ["train", "predict", "evaluate", "measure"]
     for line in lines:
         words = shlex.split(re.sub(r"--minutes \S+", "--steps 2", line))
         assert main(words[1:]) == 0, capsys.readouterr().err
-    assert "rand" in capsys.readouterr().out.lower()
+    told = capsys.readouterr().out
+    assert "rand" in told.lower()
+    assert told.endswith("Written: neurons.csv\n")
 
 
 def test_the_python_of_the_readme_runs(small_checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:

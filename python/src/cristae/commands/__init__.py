@@ -6,6 +6,8 @@ COMMANDS = (
     "augment",
     "predict",
     "evaluate",
+    "measure",
+    "clean",
     "activations",
     "serve",
     "jobs",

@@ -57,6 +57,7 @@ def one_of(*words: str) -> Kind:
 
 NOTHING = Kind(lambda value: value is None, "")
 NAME = Kind(lambda value: isinstance(value, str), "a name such as 'mito'")
+CONDITION = Kind(lambda value: isinstance(value, str), "a condition such as 'volume_nm3 > 1e6'")
 TARGET = one_of("classes", "masks", "instances")
 KIND = one_of("labels", "probabilities", "instances", "uncertainty")
 BUDGET = one_of("quick", "standard", "best")
@@ -83,6 +84,19 @@ SIDES = Kind(_is_list_of(_is_number, 3), "three numbers in nanometres (z, y, x) 
 PAIRS = Kind(
     lambda value: _is_list(value) and all(_is_list(pair) and len(pair) == 2 for pair in value),
     "a list of images with their labels such as [('more.tif', 'more-labels.tif')]",
+)
+BORDER = one_of("keep", "remove")
+GROUPS = Kind(
+    lambda value: _is_list(value) and all(_is_list(group) and all(map(_is_whole, group)) for group in value),
+    "groups of ids such as [(3, 7, 9)]",
+)
+POINTS = Kind(
+    lambda value: (
+        isinstance(value, Mapping)
+        and all(map(_is_whole, value))
+        and all(_is_list(points) and all(map(_is_list_of(_is_whole, 3), points)) for points in value.values())
+    ),
+    "points (z, y, x) by id such as {12: [(5, 80, 40), (5, 80, 90)]}",
 )
 CLASSES = Kind(
     lambda value: isinstance(value, Mapping) or hasattr(value, "__iter__"),

@@ -89,6 +89,33 @@ def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = Non
     return image if voxel_size_nm is None else Recalibrated(image, voxel_size_nm)
 
 
+def as_exact_labels(source: Any, voxel_size_nm: tuple[float, float, float] | None = None) -> Image:
+    """Return labels as an image of the number type that they have, so that ids of 64 bits stay what they are.
+
+    Parameters
+    ----------
+    source, voxel_size_nm
+        As for :func:`as_image`.
+
+    Raises
+    ------
+    InvalidInput
+        It is nothing of these, or cannot be read.
+
+    Examples
+    --------
+    >>> as_exact_labels(np.full((4, 5), 2**40)).dtype
+    dtype('int64')
+    """
+    if isinstance(source, str | Path):
+        image: Image = open_source(*split_key(Path(source)))
+    elif isinstance(source, Image) or not hasattr(source, "__getitem__"):
+        image = as_image(source)
+    else:
+        image = ArraySource(source)
+    return image if voxel_size_nm is None else Recalibrated(image, voxel_size_nm)
+
+
 def as_masks(source: Any) -> tuple[Image, tuple[LabelClass, ...]]:
     """Return masks as an image with a channel for each, and their names if files tell them.
 

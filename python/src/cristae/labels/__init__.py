@@ -2,6 +2,7 @@
 
 from cristae.labels.agreement import share_classes
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
+from cristae.labels.ids import read_ids
 from cristae.labels.majority import UNKNOWN_VOTE, MajorityVote
 from cristae.labels.masks import Masks, MasksAsOne, check_mask_values, find_masks, mask_classes
 from cristae.labels.numbering import Numbering, number_classes
@@ -35,6 +36,7 @@ __all__ = [
     "mask_classes",
     "number_classes",
     "objects_from",
+    "read_ids",
     "read_labels",
     "scan_values",
     "share_classes",

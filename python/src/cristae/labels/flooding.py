@@ -61,7 +61,11 @@ def flooded(
     # reaches because the plane before them is no part of the mask, say which these are.
     longest = int(np.argmax(mask.shape))
     behind = [(0, 3 if axis == longest else 0) for axis in range(mask.ndim)]
-    height, seeds, room = np.pad(height, behind), np.pad(seeds.astype(np.uint32), behind), np.pad(mask, behind)
+    height, seeds, room = (
+        np.pad(height, behind),
+        np.pad(seeds.astype(np.uint32), behind),
+        np.pad(mask, behind),
+    )
     for place, end in ((-2, 0.0), (-1, float(_LEVELS))):
         at = tuple(place if axis == longest else 0 for axis in range(mask.ndim))
         height[at], room[at] = end, True

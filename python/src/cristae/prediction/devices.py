@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 
 from cristae.errors import OutOfMemory
+from cristae.memory import available_bytes
 from cristae.networks import NetworkConfig, Preprocessing
 from cristae.networks.devices import ran_out_of_memory
-from cristae.networks.memory import available_bytes
 from cristae.prediction.tiling import Reading
 
 # Larger tiles waste less on the halo, but memory and a person's patience with Cancel end the gain. A CPU

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cristae.events import Event, Progress
 from cristae.geometry import Box
-from cristae.networks.memory import available_bytes
+from cristae.memory import available_bytes
 from cristae.prediction.decoding import (
     Boundaries,
     Decoder,

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cristae.geometry import Box
+from cristae.memory import available_bytes
 from cristae.networks import Frame, NetworkConfig, Preprocessing, total_stride
 from cristae.networks.devices import reading_threads
-from cristae.networks.memory import available_bytes
 from cristae.training.regions import Region
 from cristae.training.sampling import Place, validation_boxes
 from cristae.training.share import WHOLE, Share

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from cristae.computing import give_memory_back
-from cristae.networks.memory import available_bytes
+from cristae.memory import available_bytes
 from cristae.training.schedule import Schedule
 from cristae.training.team import Team
 

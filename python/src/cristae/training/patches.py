@@ -10,8 +10,8 @@ from torch import Tensor
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import LabelReading, image_told
+from cristae.memory import available_bytes
 from cristae.networks import broken_told
-from cristae.networks.memory import available_bytes
 from cristae.training.added_augmentation import Variants, added_variants
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader

@@ -130,16 +130,33 @@ def overwrite_file(path: Path | str, data: Buffer) -> None:
             os.close(descriptor)
 
 
-def replace_file(path: Path, *parts: Buffer) -> None:
-    """Write a file beside its place and rename it: a reader sees the old one or the new one."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a name beside a file's place, and rename what is written there: a reader sees the old or the new.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "table.csv"
+    >>> with replacing(place) as temporary:
+    ...     _ = temporary.write_text("id")
+    >>> place.read_text()
+    'id'
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        write_file(temporary, *parts)
+        yield temporary
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def replace_file(path: Path, *parts: Buffer) -> None:
+    """Write a file beside its place and rename it: a reader sees the old one or the new one."""
+    with replacing(path) as temporary:
+        write_file(temporary, *parts)
 
 
 def write_file_durably(path: Path, data: Buffer) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cristae.networks import memory
-from cristae.networks.memory import available_bytes, left_in_groups
+from cristae import memory
+from cristae.memory import available_bytes, left_in_groups
 
 SECOND = ("memory.max", "memory.current", "inactive_file")
 FIRST = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")

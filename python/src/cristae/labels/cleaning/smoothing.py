@@ -1,0 +1,159 @@
+"""The outlines of objects are smoothed: each voxel gets the id that most voxels around it have."""
+
+import math
+
+import edt
+import numpy as np
+import numpy.typing as npt
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.labels.cleaning.objects import Ids, Objects, check_memory, smallest_type, told, were
+from cristae.labels.ids import read_ids
+from cristae.labels.scan import slabs
+from cristae.volumes import VoxelSize
+
+LARGEST_BALL = 20_000
+"""Voxels of a ball; a larger one is better applied to labels that were scaled down."""
+
+_VOTES = 1 << 22
+"""So many ids are sorted at a time."""
+
+type Offsets = npt.NDArray[np.intp]
+
+
+def smooth(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> tuple[Objects, str]:
+    """Give each voxel the id, or background, that most voxels of a ball around it have.
+
+    Of equally frequent ones its own id stays, else the smallest counts. Beyond the border of the volume its
+    outermost voxels go on. What is thinner than the ball can be lost; the sentence says how many objects were
+    lost as a whole.
+
+    Parameters
+    ----------
+    objects
+        The objects.
+    radius_nm
+        That of the ball.
+    voxel_size
+        Needed, since the radius is in nanometres.
+
+    Returns
+    -------
+    objects, sentence
+        The objects, and what was done.
+
+    Raises
+    ------
+    InvalidInput
+        The radius reaches no neighbour or too many, or the voxel size is not known.
+    OutOfMemory
+        The result does not fit into memory.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> line = np.array([[[1, 1, 1, 0, 1, 1, 2, 2]]], np.uint8)
+    >>> smoothed, sentence = smooth(Objects.of(ArrayImage(line)), 8.0, VoxelSize(50, 4, 4))
+    >>> smoothed.voxels.tolist(), sentence
+    ([6, 2], '1 voxel changed its object within 8 nm; 0 of 2 objects were lost.')
+    """
+    ball = _ball(objects, radius_nm, voxel_size)
+    reach = np.abs(ball).max(axis=0)
+    dtype = smallest_type(objects.ids)
+    check_memory(objects.shape_zyx, dtype.itemsize, "Smoothing objects")
+    found = np.zeros(objects.shape_zyx, dtype)
+    changed = 0
+    whole = Box.of_shape(objects.shape_zyx)
+    for core in slabs(objects.shape_zyx, voxels=objects.slab_voxels):
+        read = core.grown(reach.tolist()).clipped(whole)
+        missing = [
+            (max(0, int(r) - (a - b)), max(0, int(r) - (d - c)))
+            for r, a, b, c, d in zip(reach, core.start, read.start, core.stop, read.stop, strict=True)
+        ]
+        block = np.pad(read_ids(objects.image, read), missing, mode="edge")
+        before = block[tuple(slice(int(r), int(r) + n) for r, n in zip(reach, core.shape, strict=True))]
+        found[core.slices] = voted(block, ball, reach, radius_nm, voxel_size)
+        changed += int(np.count_nonzero(found[core.slices] != before))
+    result = objects.replaced(found)
+    lost = objects.ids.size - result.ids.size
+    return result, (
+        f"{told(changed, what='voxel')} changed {'its' if changed == 1 else 'their'} object within "
+        f"{radius_nm:g} nm; {told(lost, objects.ids.size)} {were(lost)} lost."
+    )
+
+
+def voted(
+    block: Ids, ball: Offsets, reach: Offsets, radius_nm: float, voxel_size: VoxelSize | None
+) -> npt.NDArray[np.int64]:
+    """Return the most frequent id around each voxel of a block, without its margin of `reach`."""
+    values, dense = np.unique(block, return_inverse=True)
+    small = np.ascontiguousarray(dense.reshape(block.shape).astype(np.min_scalar_type(values.size)) + 1)
+    inner = tuple(slice(int(r), n - int(r)) for r, n in zip(reach, block.shape, strict=True))
+    core = small[inner]
+    found = core.copy()
+    if values.size > 1:
+        sides = (1.0, 1.0, 1.0) if voxel_size is None else voxel_size.zyx_nm
+        far = edt.edt(small, anisotropy=sides, black_border=False, parallel=1)[inner]
+        # Deeper inside of an object all votes are for it.
+        places = np.argwhere(far <= radius_nm * (1 + 1e-6))
+        steps = ball @ np.array([math.prod(block.shape[1:]), block.shape[2], 1])
+        flat = small.reshape(-1)
+        rows = max(1, _VOTES // len(ball))
+        for start in range(0, len(places), rows):
+            some = places[start : start + rows]
+            index = np.ravel_multi_index(tuple((some + reach).T), block.shape)
+            votes, own = flat[index[:, None] + steps], flat[index]
+            # Most voxels have their own id more often than all others together.
+            open_ = 2 * np.count_nonzero(votes == own[:, None], axis=1) <= len(ball)
+            found[tuple(some[open_].T)] = _most_frequent(votes[open_], own[open_])
+    return np.asarray(values[found.astype(np.intp) - 1])
+
+
+def _most_frequent(votes: Ids, own: Ids) -> Ids:
+    """Return for each row of votes the most frequent value; its own one if that is as frequent as any.
+
+    Examples
+    --------
+    >>> _most_frequent(np.array([[1, 2, 2, 1], [3, 3, 1, 2]]), np.array([2, 1])).tolist()
+    [2, 3]
+    """
+    votes = np.sort(votes, axis=1)
+    places = np.arange(votes.shape[1])
+    begins = np.zeros(votes.shape, np.int64)
+    begins[:, 1:] = np.where(votes[:, 1:] != votes[:, :-1], places[1:], 0)
+    lengths = places - np.maximum.accumulate(begins, axis=1) + 1
+    last = lengths.argmax(axis=1)
+    rows = np.arange(len(votes))
+    of_own = (votes == own[:, None]).sum(axis=1)
+    return np.where(of_own == lengths[rows, last], own, votes[rows, last])
+
+
+def _ball(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> Offsets:
+    """Return the steps (n, zyx) to the voxels of a ball, in a single section of a disc."""
+    if voxel_size is None:
+        raise InvalidInput(
+            "The labels do not say how large a voxel is, so a radius in nanometres means nothing. Give the "
+            "voxel size."
+        )
+    if not (math.isfinite(radius_nm) and radius_nm > 0):
+        raise InvalidInput(f"The radius is {radius_nm:g} nm; it must be a number above 0.")
+    steps = [int(radius_nm / side * (1 + 1e-9)) for side in voxel_size.zyx_nm]
+    if objects.is_flat:
+        steps[0] = 0
+    told_size = " x ".join(f"{side:g}" for side in voxel_size.zyx_nm)
+    if not any(steps):
+        raise InvalidInput(
+            f"A radius of {radius_nm:g} nm reaches no neighbour of a voxel of {told_size} nm (z, y, x). "
+            "Choose a larger one."
+        )
+    if math.prod(2 * step + 1 for step in steps) > 2 * LARGEST_BALL:
+        raise InvalidInput(
+            f"A radius of {radius_nm:g} nm reaches too many voxels of {told_size} nm (z, y, x). Choose a "
+            "smaller one, or scale the labels down."
+        )
+    grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in steps), indexing="ij"), axis=-1).reshape(
+        -1, 3
+    )
+    far = np.linalg.norm(grid * np.array(voxel_size.zyx_nm), axis=1)
+    return np.asarray(grid[far <= radius_nm * (1 + 1e-9)])

@@ -1,0 +1,153 @@
+"""Tables as files: CSV, Excel and Parquet."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cristae.errors import InvalidInput, LimitExceeded, Unsupported
+from cristae.measuring.table import Table
+from cristae.volumes.durable import full_disk_told, replacing
+
+EXCEL_ROWS = 2**20 - 1
+"""Rows of a sheet below its header."""
+
+_EXACT_IN_EXCEL = 2**53
+"""Excel keeps whole numbers as floating-point ones; ids beyond are written as text."""
+
+
+def check_form(path: Path) -> None:
+    """Refuse a name that stands for no format, or for one that cannot be written here.
+
+    Raises
+    ------
+    InvalidInput
+        The ending is not .csv, .xlsx or .parquet, or there is no folder to write into.
+    Unsupported
+        Parquet needs a package that is not installed.
+    """
+    if path.suffix.lower() not in _WRITERS:
+        raise InvalidInput(
+            f"{path} ends in neither .csv nor .xlsx nor .parquet: it is not clear what to write."
+        )
+    if not path.absolute().parent.is_dir():
+        raise InvalidInput(
+            f"There is no folder {path.absolute().parent} to write {path.name} into; make it first."
+        )
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder. Choose another name for the file.")
+    if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+        raise Unsupported(
+            "Parquet files need the package pyarrow: run pip install pyarrow, or write a .csv instead."
+        )
+
+
+def files_of(path: Path, names: Sequence[str]) -> list[Path]:
+    """Return the files that :func:`write_tables` makes of tables with these names.
+
+    Examples
+    --------
+    >>> [file.name for file in files_of(Path("cells.csv"), ["objects", "contacts"])]
+    ['cells.csv', 'cells-contacts.csv']
+    """
+    if path.suffix.lower() == ".xlsx":
+        return [path]
+    return [path, *(path.with_name(f"{path.stem}-{name}{path.suffix}") for name in names[1:])]
+
+
+def write_tables(path: Path, tables: Mapping[str, Table | None]) -> list[Path]:
+    """Write tables as the file's ending says, and return the files.
+
+    Parameters
+    ----------
+    path
+        ``.xlsx`` holds all tables as sheets. A ``.csv`` or ``.parquet`` holds the first one; each further one
+        goes into a file beside it, such as ``cells-contacts.csv``. Files that are there are replaced.
+    tables
+        By name; None is left out.
+
+    Raises
+    ------
+    InvalidInput, Unsupported
+        As :func:`check_form` says.
+    LimitExceeded
+        A table is too long for Excel.
+    DiskFull
+        The disk has no space left.
+    """
+    check_form(path)
+    there = {name: table for name, table in tables.items() if table is not None}
+    files = files_of(path, list(there))
+    write = _WRITERS[path.suffix.lower()]
+    if len(files) == 1:
+        _replaced(path, write, there)
+    else:
+        for file, (name, table) in zip(files, there.items(), strict=True):
+            _replaced(file, write, {name: table})
+    return files
+
+
+def _replaced(
+    path: Path, write: Callable[[Path, Mapping[str, Table]], None], tables: Mapping[str, Table]
+) -> None:
+    with full_disk_told(path), replacing(path) as temporary:
+        write(temporary, tables)
+
+
+def _write_csv(path: Path, tables: Mapping[str, Table]) -> None:
+    (table,) = tables.values()
+    with path.open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(table.names)
+        lines.writerows(table.rows())
+
+
+def _write_excel(path: Path, tables: Mapping[str, Table]) -> None:
+    import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
+
+    for name, table in tables.items():
+        if len(table) > EXCEL_ROWS:
+            raise LimitExceeded(
+                f"The table of {name} has {len(table):,} rows, and Excel holds {EXCEL_ROWS:,}. Write a .csv."
+            )
+    book = xlsxwriter.Workbook(str(path), {"constant_memory": True})
+    bold = book.add_format({"bold": True})
+    for name, table in tables.items():
+        sheet = book.add_worksheet(name)
+        sheet.freeze_panes(1, 1)
+        sheet.set_column(0, len(table.names) - 1, 16)
+        for column, title in enumerate(table.names):
+            sheet.write_string(0, column, title, bold)
+        for row, values in enumerate(table.rows(), 1):
+            for column, value in enumerate(values):
+                if isinstance(value, int) and value > _EXACT_IN_EXCEL:
+                    sheet.write_string(row, column, str(value))
+                elif value is not None:
+                    sheet.write_number(row, column, value)
+    try:
+        book.close()
+    except FileCreateError as failure:
+        cause = failure.args[0]
+        raise (cause if isinstance(cause, OSError) else failure) from failure
+
+
+def _write_parquet(path: Path, tables: Mapping[str, Table]) -> None:
+    import numpy as np
+    import pyarrow
+    import pyarrow.parquet
+
+    (table,) = tables.values()
+    columns: dict[str, Any] = {
+        name: pyarrow.array(np.ma.getdata(values), mask=np.ma.getmaskarray(values))
+        for name, values in table.columns.items()
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+
+
+_WRITERS: Mapping[str, Callable[[Path, Mapping[str, Table]], None]] = {
+    ".csv": _write_csv,
+    ".xlsx": _write_excel,
+    ".parquet": _write_parquet,
+}

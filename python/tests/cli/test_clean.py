@@ -1,0 +1,126 @@
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+import cristae
+from cristae import cli
+from cristae.errors import AlreadyExists, Cancelled, CristaeError, InvalidInput
+from cristae.volumes import open_image
+
+LABELS = np.zeros((2, 6, 8), np.uint16)
+LABELS[:, 0:2, 0:3], LABELS[1, 3:5, 3:5], LABELS[0, 2, 0:3] = 1, 300, 7
+SIZE = (50, 4, 4)
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """Three objects in two sections of 50 x 4 x 4 nm."""
+    path = tmp_path / "labels.tif"
+    metadata = {"axes": "ZYX", "spacing": 0.05, "unit": "um"}
+    tifffile.imwrite(path, LABELS, imagej=True, resolution=(1 / 0.004,) * 2, metadata=metadata)
+    return path
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.ome.tif", "out.zarr", "out.h5", "slices/"])
+def test_the_result_has_the_calibration_and_the_smallest_type(labels, tmp_path, name, capsys):
+    out = f"{tmp_path}/{name}"
+    assert cli.main(["clean", str(labels), out, "--minimum-nm3", "3000", "--merge", "1,300"]) == 0
+    told = capsys.readouterr()
+    assert "The objects 1 and 300 became one, number 1." in told.err
+    assert "1 of 2 objects was smaller than 3,000 nm^3 and was removed." in told.err
+    found = open_image(out)
+    assert found.dtype == np.uint8
+    if name != "slices/":
+        assert found.voxel_size.zyx_nm == SIZE
+    assert np.array_equal(tifffile.imread(labels), LABELS)
+    whole = cristae.clean(out, minimum_voxels=1, voxel_size_nm=SIZE, on_event=lambda event: None)
+    assert np.array_equal(whole, np.where(LABELS == 7, 0, np.minimum(LABELS, 1)))
+
+
+def test_every_step_says_what_it_did_in_json_too(labels, tmp_path, capsys):
+    words = ["clean", str(labels), str(tmp_path / "out.tif"), "--json", "--split", "1", "0,0,0", "1,1,2"]
+    words += ["--fill-holes", "--smooth", "4", "--minimum-voxels", "2", "--border", "remove"]
+    assert cli.main(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["out"] == str(tmp_path / "out.tif")
+    begins = ["The object 1 became 2 parts", "0 holes", "", "0 of ", ""]
+    assert len(told["done"]) == 5
+    assert all(done.startswith(begin) for done, begin in zip(told["done"], begins, strict=True))
+
+
+def test_arrays_come_back_as_they_went_in():
+    quiet = {"on_event": lambda event: None}
+    assert cristae.clean(LABELS[0], minimum_voxels=4, **quiet).shape == (6, 8)
+    large = np.where(LABELS > 0, LABELS.astype(np.int64) + 2**40, 0)
+    found = cristae.clean(large, merge=[(2**40 + 7, 2**40 + 1)], **quiet)
+    assert found.dtype == np.uint64
+    assert np.array_equal(found, np.where(LABELS == 7, 2**40 + 1, large))
+    assert cristae.clean(large, border="remove", **quiet).dtype == np.uint8
+
+
+def test_ids_that_no_file_holds_are_told_before_anything_is_written(tmp_path):
+    with pytest.raises(InvalidInput, match="files hold ids up to 4294967295"):
+        cristae.clean(LABELS.astype(np.int64) << 40, tmp_path / "out.tif", minimum_voxels=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_that_is_there_stays_and_the_labels_are_never_lost(labels, tmp_path):
+    (tmp_path / "out.tif").write_text("mine")
+    with pytest.raises(AlreadyExists):
+        cristae.clean(labels, tmp_path / "out.tif", fill_holes=True)
+    with pytest.raises(InvalidInput, match="would be lost"):
+        cristae.clean(labels, labels, fill_holes=True, overwrite=True)
+
+
+def test_nothing_is_left_of_what_was_stopped(labels, tmp_path):
+    asked = iter([False, True])
+    with pytest.raises(Cancelled):
+        cristae.clean(labels, tmp_path / "out.tif", minimum_voxels=1, should_stop=lambda: next(asked))
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.tif"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "There is nothing to do"),
+        (["--split", "1", "0,0,0", "0,1"], "--split 1 0,0,0 0,1 is not"),
+        (["--split", "x", "0,0,0", "0,1,1"], "is not the number of an object"),
+        (["--split", "1", "0,0,0", "0,1,1", "--split", "1", "0,0,0", "1,1,1"], "split twice"),
+        (["--merge", "1,9"], "no object 9"),
+    ],
+)
+def test_wrong_words_are_refused_in_a_sentence(labels, tmp_path, capsys, words, sentence):
+    assert cli.main(["clean", str(labels), str(tmp_path / "out.tif"), *words]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"out": 3},
+        {"out": "a.txt", "fill_holes": True},
+        {"merge": "1,2"},
+        {"merge": [1, 2]},
+        {"merge": [("1", "2")]},
+        {"split": [(1, 2)]},
+        {"split": {1: (0, 0, 0)}},
+        {"split": {"1": [(0, 0, 0)]}},
+        {"fill_holes": 1},
+        {"smooth_nm": "4"},
+        {"minimum_nm3": "4"},
+        {"minimum_voxels": 2.5},
+        {"minimum_voxels": 5, "minimum_nm3": 5},
+        {"border": "delete"},
+        {"voxel_size_nm": (1, 2)},
+        {"overwrite": 1, "fill_holes": True},
+        {"on_event": 3},
+        {"should_stop": None},
+    ],
+)
+def test_a_wrong_argument_is_refused_in_a_sentence(given):
+    with pytest.raises(CristaeError) as caught:
+        cristae.clean(LABELS, **given)
+    assert caught.value.sentence.endswith(".")

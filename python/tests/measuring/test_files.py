@@ -1,0 +1,101 @@
+"""Tables as files, read again by others."""
+
+import csv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cristae.errors import DiskFull, InvalidInput, LimitExceeded, Unsupported
+from cristae.measuring import Table, files, write_tables
+
+OBJECTS = Table(
+    {
+        "id": np.array([1, 2**53 + 1, 2**63 - 1]),
+        "std": np.ma.MaskedArray([0.1, 0.0, 1e300], [False, True, False]),
+    }
+)
+PAIRS = Table({"id": np.array([1]), "other_id": np.array([2])})
+
+
+def test_csv_holds_every_digit_and_nothing_for_what_is_not_defined(tmp_path):
+    out = tmp_path / "cells.csv"
+    assert write_tables(out, {"objects": OBJECTS, "contacts": None}) == [out]
+    with out.open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["id", "std"],
+        ["1", "0.1"],
+        ["9007199254740993", ""],
+        ["9223372036854775807", "1e+300"],
+    ]
+
+
+def test_a_second_table_goes_beside_the_first_and_old_ones_are_replaced(tmp_path):
+    out = tmp_path / "cells.csv"
+    out.write_text("old")
+    assert write_tables(out, {"objects": OBJECTS, "contacts": PAIRS}) == [
+        out,
+        tmp_path / "cells-contacts.csv",
+    ]
+    assert (tmp_path / "cells-contacts.csv").read_text() == "id,other_id\n1,2\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells-contacts.csv", "cells.csv"]
+
+
+def test_excel_holds_both_tables_and_ids_that_it_would_round_as_text(tmp_path):
+    out = tmp_path / "cells.xlsx"
+    write_tables(out, {"objects": OBJECTS, "contacts": PAIRS})
+    with zipfile.ZipFile(out) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        assert 'name="contacts"' in book.read("xl/workbook.xml").decode()
+    assert "9223372036854775807" in sheet
+    assert "9.007199254740993E" not in sheet
+    assert '<c r="B3"' not in sheet
+
+
+def test_a_table_too_long_for_excel_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "EXCEL_ROWS", 2)
+    with pytest.raises(LimitExceeded, match=r"objects has 3 rows.*Write a \.csv"):
+        write_tables(tmp_path / "cells.xlsx", {"objects": OBJECTS})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parquet_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
+    with pytest.raises(Unsupported, match="pip install pyarrow"):
+        write_tables(tmp_path / "cells.parquet", {"objects": OBJECTS})
+
+
+def test_parquet_holds_the_table(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    write_tables(tmp_path / "cells.parquet", {"objects": OBJECTS})
+    assert parquet.read_table(tmp_path / "cells.parquet").to_pydict() == {
+        "id": [1, 2**53 + 1, 2**63 - 1],
+        "std": [0.1, None, 1e300],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("cells.txt", "neither"), ("there/cells.csv", "There is no folder"), ("folder.csv", "is a folder")],
+)
+def test_a_place_for_no_table_is_refused(tmp_path, name, sentence):
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InvalidInput, match=sentence):
+        write_tables(tmp_path / name, {"objects": OBJECTS})
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "cells.xlsx"])
+def test_a_full_disk_is_told_and_the_old_table_stays(tmp_path, name, monkeypatch):
+    out = tmp_path / name
+    out.write_text("old")
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DiskFull):
+        write_tables(out, {"objects": OBJECTS})
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
