@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ parts of a thin neurite touch along its walls too; more than nothing, because a 
 _BITS = 32
 _LOW = (1 << _BITS) - 1
 
-type Ids = npt.NDArray[np.int64]
+type Ids = npt.NDArray[np.integer[Any]]
 type Counts = npt.NDArray[np.int32]
 
 

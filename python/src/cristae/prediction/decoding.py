@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import cc3d
+import fastremap
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -40,7 +41,7 @@ LARGEST_16_BIT_ID = 65_535
 
 INTERIOR, BOUNDARY = 1, 2
 
-type Ids = NDArray[np.int64]
+type Ids = NDArray[np.integer[Any]]
 
 
 class Decoder(Protocol):
@@ -87,8 +88,7 @@ class Pieces:
 
     def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids]:
         """Return the connected components of every class, which begin everywhere."""
-        classes = np.ascontiguousarray(voxels[0])
-        pieces = np.asarray(cc3d.connected_components(classes, connectivity=6), np.int64)
+        pieces: Ids = cc3d.connected_components(np.ascontiguousarray(voxels[0]), connectivity=6)
         return pieces, pieces
 
     def links(self, fragments: Ids, voxels: NDArray[np.uint8], margin_zyx: Triple) -> Links:
@@ -249,7 +249,8 @@ def decode(
     """
     whole = Box.of_shape(image.shape_czyx[1:])
     found = 0
-    alike, links, later = [np.empty((0, 2), np.int64)], [], []
+    links, later = [], []
+    alike: list[Ids] = [np.empty((0, 2), np.int64)]
     for done, block in enumerate(blocks):
         if should_stop():
             raise Cancelled("The prediction was cancelled.")
@@ -257,18 +258,19 @@ def decode(
         core = block.relative_to(read)
         voxels = image.read(read)
         now, seeds, count = _numbered(*decoder.fragments(voxels), core, found)
-        fragments = numbers.read(read).astype(np.int64)
+        fragments = numbers.read(read)
         elsewhere = seeds > 0
         elsewhere[core.slices] = False
-        there = elsewhere & (fragments > 0)
-        alike.append(np.unique(np.stack([fragments[there], seeds[there]], axis=1), axis=0))
-        later.append(_one_in_each(seeds, elsewhere & (fragments == 0), read, blocks))
+        places = np.argwhere(elsewhere)
+        there, here = fragments[elsewhere], seeds[elsewhere]
+        alike.append(_each_once(np.column_stack([there, here])[there > 0]))
+        later.append(_one_in_each(places[there == 0] + read.start, here[there == 0], blocks))
         fragments[core.slices] = now[core.slices]
         z, y, x = (min(1, start) for start in core.start)
         counted = Box(tuple(s - m for s, m in zip(core.start, (z, y, x), strict=True)), core.stop)
         said = voxels[(slice(None), *counted.slices)]
         links.append(decoder.links(fragments[counted.slices], said, (z, y, x)))
-        numbers.write(block, fragments[core.slices].astype(np.uint32))
+        numbers.write(block, fragments[core.slices])
         found += count
         on_block(done + 1)
     alike += [_found_there(places, numbers, blocks) for places in later]
@@ -283,19 +285,21 @@ def _numbered(fragments: Ids, seeds: Ids, core: Box, found: int) -> tuple[Ids, I
 
     Those outside of the core are 0.
     """
-    table = np.zeros(int(fragments.max()) + 1, np.int64)
-    table[fragments[core.slices]] = 1
+    table = np.zeros(int(fragments.max()) + 1, np.uint32)
+    table[fastremap.unique(fragments[core.slices])] = 1
     table[0] = 0
     count = int(table.sum())
     table[table > 0] = found + np.arange(1, count + 1)
-    return table[fragments], table[seeds], count
+    now = table[fragments]
+    return now, now if seeds is fragments else table[seeds], count
 
 
-def _one_in_each(seeds: Ids, where: NDArray[np.bool_], read: Box, blocks: Sequence[Box]) -> Ids:
+def _each_once(rows: Ids) -> Ids:
+    return np.unique(rows.astype(np.int64), axis=0)
+
+
+def _one_in_each(places: Ids, numbers: Ids, blocks: Sequence[Box]) -> Ids:
     """Return where in each block that is not done yet a fragment has a seed: rows of z, y, x and number."""
-    places = np.argwhere(where)
-    numbers = seeds[where]
-    places += read.start
     sides = [sorted({box.start[axis] for box in blocks}) for axis in range(3)]
     owner = np.stack([np.searchsorted(sides[a], places[:, a], side="right") for a in range(3)], axis=1)
     _, first = np.unique(np.column_stack([owner, numbers]), axis=0, return_index=True)
@@ -304,7 +308,7 @@ def _one_in_each(seeds: Ids, where: NDArray[np.bool_], read: Box, blocks: Sequen
 
 def _found_there(places: Ids, numbers: Numbers, blocks: Sequence[Box]) -> Ids:
     """Return the numbers that other blocks gave to seeds, each beside the number of the seed."""
-    pairs = [np.empty((0, 2), np.int64)]
+    pairs: list[Ids] = [np.empty((0, 2), np.int64)]
     for box in blocks:
         inside = ((places[:, :3] >= box.start) & (places[:, :3] < box.stop)).all(axis=1)
         if not inside.any():
@@ -329,4 +333,4 @@ def _in_order(numbers: Ids) -> NDArray[np.uint32]:
     _, first, place = np.unique(numbers, return_index=True, return_inverse=True)
     rank = np.empty(first.size, np.uint32)
     rank[np.argsort(first)] = np.arange(first.size)
-    return rank[place]
+    return np.asarray(rank[place])
