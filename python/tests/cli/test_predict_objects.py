@@ -10,7 +10,7 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 
 import cristae
-from cristae.errors import Cancelled
+from cristae.errors import Cancelled, CorruptData
 from cristae.events import Progress
 from cristae.prediction import fitting, instances
 from cristae.prediction.decoding import blocks_of
@@ -69,15 +69,67 @@ def test_what_was_interrupted_goes_on_and_ends_with_the_same_objects(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_what_another_image_left_does_not_count(home: Path, wide: Path, tmp_path: Path) -> None:
-    out, asked = tmp_path / "objects.tif", iter(range(1000))
-    choices = CHOICES | {"model": "mito", "kind": "instances"}
+def stopped_while_objects_were_found(source: object, out: Path, **choices: object) -> None:
+    told: list[object] = []
+    stopped = lambda: any(isinstance(e, Progress) and e.stage == "Finding objects" for e in told)  # noqa: E731
     with pytest.raises(Cancelled):
-        cristae.predict(wide, out, should_stop=lambda: next(asked) >= 2, **choices)
-    assert staging_folder(out).with_suffix(".objects").exists()
-    tifffile.imwrite(wide, 255 - tifffile.imread(wide))
+        cristae.predict(source, out, on_event=told.append, should_stop=stopped, **choices)
+
+
+@pytest.mark.parametrize("other", ["image", "shape", "voxel size", "model"])
+def test_what_another_prediction_left_does_not_count(
+    home: Path, wide: Path, tmp_path: Path, other: str
+) -> None:
+    out = tmp_path / "objects.tif"
+    choices = CHOICES | {"model": "mito", "kind": "instances"}
+    stopped_while_objects_were_found(wide, out, **choices)
+    assert (staging_folder(out).with_suffix(".objects") / "answers").exists()
+    voxels = tifffile.imread(wide)
+    if other == "image":
+        tifffile.imwrite(wide, 255 - voxels)
+    elif other == "shape":
+        tifffile.imwrite(wide, voxels[:, :170, ::-1])
+    elif other == "voxel size":
+        choices["voxel_size_nm"] = (10.0, 20.0, 20.0)
+    else:
+        choices["model"] = "neurons"
     cristae.predict(wide, out, **choices)
     assert np.array_equal(tifffile.imread(out), cristae.predict(wide, **choices))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_an_array_never_gets_what_another_one_left(home: Path, wide: Path, tmp_path: Path) -> None:
+    out, voxels = tmp_path / "objects.tif", tifffile.imread(wide)
+    choices = CHOICES | {"model": "mito", "kind": "instances"}
+    stopped_while_objects_were_found(wide, out, **choices)  # what a kill leaves lies there
+    cristae.predict(255 - voxels, out, **choices)
+    assert np.array_equal(tifffile.imread(out), cristae.predict(255 - voxels, **choices))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_answers_that_the_disk_has_spoilt_are_computed_anew(home: Path, wide: Path, tmp_path: Path) -> None:
+    out = tmp_path / "objects.tif"
+    choices = CHOICES | {"model": "mito", "kind": "instances"}
+    stopped_while_objects_were_found(wide, out, **choices)
+    chunk = next(
+        p
+        for p in (staging_folder(out).with_suffix(".objects") / "answers").rglob("*")
+        if p.is_file() and p.name == "0"
+    )
+    chunk.write_bytes(b"rust")
+    with pytest.raises(CorruptData):
+        cristae.predict(wide, out, **choices)
+    cristae.predict(wide, out, **choices)
+    assert np.array_equal(tifffile.imread(out), cristae.predict(wide, **choices))
+
+
+def test_labels_under_the_same_name_clear_away_what_objects_left(
+    home: Path, wide: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tif"
+    stopped_while_objects_were_found(wide, out, **(CHOICES | {"model": "mito", "kind": "instances"}))
+    cristae.predict(wide, out, model="mito", **CHOICES)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_more_objects_than_16_bits_hold_come_with_32(

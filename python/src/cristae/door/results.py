@@ -20,7 +20,7 @@ from cristae.prediction import (
     tell_doubts,
 )
 from cristae.prediction.decoding import Objects
-from cristae.prediction.instances import InMemory
+from cristae.prediction.instances import InMemory, remove
 from cristae.prediction.ledger import finished_tiles
 from cristae.volumes import Image, create_output
 from cristae.volumes import Output as FileOutput
@@ -83,6 +83,7 @@ class Run:
         resume = source is not None and can_go_on(out)
         begun = was_begun(Path(out))
         output = self._created(out, self._form.dtype, overwrite=overwrite, resume=resume)
+        shutil.rmtree(_scratch(out), ignore_errors=True)  # of objects that were begun under this name
         staged = staging_folder(Path(out).absolute())
         ledger, other = staged / LEDGER, staged / UNITS
         if self._shared is not None:
@@ -165,18 +166,21 @@ class Run:
         from the beginning, so that one that cannot be written is told before the work.
         """
         output = self._created(out, "uint16", overwrite=overwrite, resume=False)
-        scratch = staging_folder(Path(out).absolute()).with_suffix(".objects")
+        scratch = _scratch(out)
+        if source is None:  # nobody could tell whose it is later
+            remove(scratch)
         try:
-            with self._objects(scratch, source) as objects:
+            with self._objects(None if source is None else scratch, source) as objects:
                 if objects.dtype != output.dtype.name:
                     output.discard()
                     output = self._created(out, objects.dtype, overwrite=overwrite, resume=False)
                 for box, ids in objects.read():
                     output.write(box, ids[None].astype(objects.dtype, copy=False))
                 output.seal()
+            remove(scratch)
         except BaseException as failure:
             output.discard()
-            if source is None or finished_tiles(scratch / LEDGER) == 0:
+            if finished_tiles(scratch / LEDGER) == 0:
                 shutil.rmtree(scratch, ignore_errors=True)
             elif isinstance(failure, CristaeError):
                 _say_how_it_goes_on(failure)
@@ -192,6 +196,11 @@ class Run:
             on_event=self._on_event,
             should_stop=self._should_stop,
         )
+
+
+def _scratch(out: str | Path) -> Path:
+    """Return where lies what the network said while objects are found."""
+    return staging_folder(Path(out).absolute()).with_suffix(".objects")
 
 
 def _say_how_it_goes_on(failure: CristaeError) -> None:

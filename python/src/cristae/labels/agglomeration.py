@@ -1,7 +1,7 @@
 """Joining the fragments of a watershed by what lies between them."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ SHARE = 0.3
 """A link is as strong as this share of its faces, the weakest ones, at most. Less than one half, because
 parts of a thin neurite touch along its walls too; more than nothing, because a hole in a wall is small."""
 
+_STEPS_AT_A_TIME = 4096
 _BITS = 32
 _LOW = (1 << _BITS) - 1
 
@@ -90,6 +91,11 @@ class Links:
             np.concatenate([part.faces for part in parts]),
         )
 
+    @property
+    def count(self) -> int:
+        """How many pairs are linked."""
+        return int(np.count_nonzero(np.diff(self.pairs))) + (self.pairs.size > 0)
+
     def renamed(self, numbers: Ids) -> "Links":
         """Return the links of the fragments under other numbers; what gets the same one has none."""
         first, second = numbers[self.pairs >> _BITS], numbers[self.pairs & _LOW]
@@ -98,7 +104,7 @@ class Links:
         return _counted(pairs, self.levels[stay], self.faces[stay])
 
 
-def bodies(links: Links, count: int, below: float) -> Ids:
+def bodies(links: Links, count: int, below: float, on_step: Callable[[], None] = lambda: None) -> Ids:
     """Join fragments, those with the weakest boundary between them first.
 
     The strength of a link is the probability that :data:`SHARE` of its faces do not exceed. The weakest link
@@ -112,6 +118,8 @@ def bodies(links: Links, count: int, below: float) -> Ids:
         One more than the largest number of a fragment.
     below
         The strength at which joining ends.
+    on_step
+        Called now and then; what it raises ends the work.
 
     Returns
     -------
@@ -132,7 +140,11 @@ def bodies(links: Links, count: int, below: float) -> Ids:
         linked.setdefault(one, {})[other] = linked.setdefault(other, {})[one] = counts
         waiting.append((_strength(counts), one, other, int(counts.sum())))
     heapq.heapify(waiting)
+    steps = 0
     while waiting and waiting[0][0] < below:
+        steps += 1
+        if steps % _STEPS_AT_A_TIME == 0:
+            on_step()
         _, one, other, faces = heapq.heappop(waiting)
         # Each joining changes the number of faces of a link: an entry with another one is out of date.
         if other not in linked[one] or linked[one][other].sum() != faces:

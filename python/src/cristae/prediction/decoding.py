@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cristae.errors import Cancelled, OutOfMemory
+from cristae.errors import Cancelled, LimitExceeded, OutOfMemory
 from cristae.geometry import Box
 from cristae.geometry.box import grid
 from cristae.labels.agglomeration import Links, bodies
 from cristae.labels.objects import DEEPEST, MERGE_BELOW, fragments_from, steps_zyx
+from cristae.memory import available_bytes
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, VoxelSize
 
@@ -33,6 +34,9 @@ BLOCK_VOXELS = 2**24
 # Two probabilities as floats take 8; distances, seeds, ids and what the watershed keeps were measured as 50
 # to 78 more. What does not fit ends the program without a word, so that this is rather too much.
 BYTES_A_VOXEL = 96
+
+BYTES_A_LINK = 1100
+"""As measured while they are joined."""
 
 SMEARED = 8.0
 """Voxels along x, beyond :data:`DEEPEST`, over which the border of a block may still be felt."""
@@ -222,7 +226,7 @@ def decode(
     numbers: Numbers,
     blocks: Sequence[Box],
     *,
-    on_block: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[float, str], None] = lambda share, detail: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Objects:
     """Find the objects of a volume.
@@ -237,23 +241,27 @@ def decode(
         Where the number of each voxel is kept.
     blocks
         Of :func:`blocks_of`, in their order.
-    on_block
-        Told how many blocks are done.
+    on_progress
+        Told which share of the work is done, and a word on it.
     should_stop
-        Asked before every block.
+        Asked before every block, and while fragments are joined.
 
     Raises
     ------
     Cancelled
         `should_stop` said so.
+    LimitExceeded
+        There are more than 2^32 fragments.
+    OutOfMemory
+        Their links do not fit.
     """
     whole = Box.of_shape(image.shape_czyx[1:])
+    owner_of = _Owners(blocks)
     found = 0
     links, later = [], []
     alike: list[Ids] = [np.empty((0, 2), np.int64)]
     for done, block in enumerate(blocks):
-        if should_stop():
-            raise Cancelled("The prediction was cancelled.")
+        refuse_to_go_on(should_stop)
         read = block.grown(decoder.halo_zyx).clipped(whole)
         core = block.relative_to(read)
         voxels = image.read(read)
@@ -264,7 +272,7 @@ def decode(
         places = np.argwhere(elsewhere)
         there, here = fragments[elsewhere], seeds[elsewhere]
         alike.append(_each_once(np.column_stack([there, here])[there > 0]))
-        later.append(_one_in_each(places[there == 0] + read.start, here[there == 0], blocks))
+        later.append(_one_in_each(places[there == 0] + read.start, here[there == 0], owner_of))
         fragments[core.slices] = now[core.slices]
         z, y, x = (min(1, start) for start in core.start)
         counted = Box(tuple(s - m for s, m in zip(core.start, (z, y, x), strict=True)), core.stop)
@@ -272,11 +280,15 @@ def decode(
         links.append(decoder.links(fragments[counted.slices], said, (z, y, x)))
         numbers.write(block, fragments[core.slices])
         found += count
-        on_block(done + 1)
-    alike += [_found_there(places, numbers, blocks) for places in later]
+        on_progress(0.9 * (done + 1) / len(blocks), f"block {done + 1} of {len(blocks)}")
+    alike.append(_found_there(np.concatenate(later), numbers, blocks, should_stop))
     one = _united(found + 1, np.concatenate(alike))
-    body = bodies(Links.together(links).renamed(one), int(one.max()) + 1, MERGE_BELOW)[one]
+    linked = Links.together(links).renamed(one)
+    check_links(linked.count, available_bytes())
+    on_progress(0.9, f"joining {int(one.max()):,} fragments")
+    body = bodies(linked, int(one.max()) + 1, MERGE_BELOW, lambda: refuse_to_go_on(should_stop))[one]
     ids = _in_order(body)
+    on_progress(1.0, "")
     return Objects(int(ids.max()), whole.shape, tuple(blocks), numbers, ids)
 
 
@@ -289,6 +301,11 @@ def _numbered(fragments: Ids, seeds: Ids, core: Box, found: int) -> tuple[Ids, I
     table[fastremap.unique(fragments[core.slices])] = 1
     table[0] = 0
     count = int(table.sum())
+    if found + count >= 2**32:
+        raise LimitExceeded(
+            "There are more than 4,294,967,295 fragments of objects, more than can be numbered here. Cut the "
+            "volume into parts."
+        )
     table[table > 0] = found + np.arange(1, count + 1)
     now = table[fragments]
     return now, now if seeds is fragments else table[seeds], count
@@ -298,27 +315,59 @@ def _each_once(rows: Ids) -> Ids:
     return np.unique(rows.astype(np.int64), axis=0)
 
 
-def _one_in_each(places: Ids, numbers: Ids, blocks: Sequence[Box]) -> Ids:
-    """Return where in each block that is not done yet a fragment has a seed: rows of z, y, x and number."""
-    sides = [sorted({box.start[axis] for box in blocks}) for axis in range(3)]
-    owner = np.stack([np.searchsorted(sides[a], places[:, a], side="right") for a in range(3)], axis=1)
+class _Owners:
+    """Tells which block of a grid a voxel belongs to."""
+
+    def __init__(self, blocks: Sequence[Box]) -> None:
+        self._starts = [np.unique([box.start[axis] for box in blocks]) for axis in range(3)]
+
+    def __call__(self, places_zyx: Ids) -> Ids:
+        """Return the numbers of the blocks of some voxels (n, 3), in the order of the blocks."""
+        number = np.zeros(len(places_zyx), np.int64)
+        for axis, starts in enumerate(self._starts):
+            number = number * starts.size + np.searchsorted(starts, places_zyx[:, axis], side="right") - 1
+        return number
+
+
+def _one_in_each(places: Ids, numbers: Ids, owner_of: _Owners) -> Ids:
+    """Return a place of each fragment in each other block: rows of block, z, y, x and number."""
+    owner = owner_of(places)
     _, first = np.unique(np.column_stack([owner, numbers]), axis=0, return_index=True)
-    return np.column_stack([places[first], numbers[first]])
+    return np.column_stack([owner[first], places[first], numbers[first]])
 
 
-def _found_there(places: Ids, numbers: Numbers, blocks: Sequence[Box]) -> Ids:
+def _found_there(rows: Ids, numbers: Numbers, blocks: Sequence[Box], should_stop: Callable[[], bool]) -> Ids:
     """Return the numbers that other blocks gave to seeds, each beside the number of the seed."""
     pairs: list[Ids] = [np.empty((0, 2), np.int64)]
-    for box in blocks:
-        inside = ((places[:, :3] >= box.start) & (places[:, :3] < box.stop)).all(axis=1)
-        if not inside.any():
-            continue
-        z, y, x, seed = places[inside].T
-        around = Box((z.min(), y.min(), x.min()), (z.max() + 1, y.max() + 1, x.max() + 1))
-        z0, y0, x0 = around.start
-        there = numbers.read(around)[z - z0, y - y0, x - x0].astype(np.int64)
-        pairs.append(np.stack([there, seed], axis=1)[there > 0])
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    owners, first = np.unique(rows[:, 0], return_index=True)
+    for owner, part in zip(owners.tolist(), np.split(rows, first[1:]), strict=False):
+        refuse_to_go_on(should_stop)
+        z, y, x = (part[:, 1:4] - blocks[owner].start).T
+        there = numbers.read(blocks[owner])[z, y, x].astype(np.int64)
+        pairs.append(np.stack([there, part[:, 4]], axis=1)[there > 0])
     return np.concatenate(pairs)
+
+
+def refuse_to_go_on(should_stop: Callable[[], bool]) -> None:
+    """End the work where it is, if that was asked."""
+    if should_stop():
+        raise Cancelled("The prediction was cancelled.")
+
+
+def check_links(count: int, available: int) -> None:
+    """Refuse to join fragments by more links than fit.
+
+    Examples
+    --------
+    >>> check_links(1000, 2**30)
+    """
+    if count * BYTES_A_LINK > available:
+        gib = 2**30
+        raise OutOfMemory(
+            f"Joining objects by {count:,} links takes about {count * BYTES_A_LINK / gib:.1f} GiB of memory, "
+            f"and {available / gib:.1f} GiB are free. Close other programs, or cut the volume into parts."
+        )
 
 
 def _united(count: int, pairs: NDArray[np.int64]) -> Ids:

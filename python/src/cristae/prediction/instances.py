@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cristae.errors import CorruptData
 from cristae.events import Event, Progress
 from cristae.geometry import Box
 from cristae.memory import available_bytes
@@ -27,16 +28,19 @@ from cristae.prediction.decoding import (
     largest_read,
 )
 from cristae.prediction.ensemble import Answering
-from cristae.prediction.predicting import predict_tiles
+from cristae.prediction.predicting import Output, form_of, predict_tiles
 from cristae.prediction.predictor import Kind
 from cristae.prediction.tiling import Triple
 from cristae.volumes import ArrayImage, Image, StoredVolume, VolumeSpec, VolumeWriter
-from cristae.volumes.durable import write_file_durably
+from cristae.volumes.durable import fsync_folder, fsync_tree, write_file_durably
 from cristae.volumes.records import read_record
 from cristae.volumes.scratch import ScratchVolume
 
 # Of the whole work, by experience; only the progress bar depends on it.
 SHARE_OF_THE_NETWORK = 0.9
+NOTE, ANSWERS, NUMBERS, LEDGER = "work.json", "answers", "numbers", "tiles.jsonl"
+"""What lies in the scratch folder: whose it is, what the network said, which numbers voxels have meanwhile,
+and which tiles of the answers are finished."""
 
 
 @contextmanager
@@ -63,9 +67,8 @@ def predicted_objects(
     predictor, image, tile_shape_zyx, grid_offset_zyx, inside, on_event, should_stop
         As for :func:`cristae.prediction.predict`.
     scratch
-        A folder for what is held on disk. If the prediction ends before its end, what the network said stays
-        there, and the same call goes on from it. It is removed when the objects are no longer needed. None
-        takes a temporary one.
+        A folder for what is held on disk. It stays until the caller removes it: while the result is not safe,
+        the same call goes on from what the network said. None takes a temporary one.
     source
         Names the content of image and mask; what another one left in the folder does not count.
 
@@ -76,21 +79,33 @@ def predicted_objects(
 
     Raises
     ------
+    InvalidInput
+        The model finds no objects.
     OutOfMemory
         Not even one block fits.
     """
+    form_of(predictor.record, "instances")
     shape_zyx = image.shape_czyx[1:]
     is_trained_for_it = predictor.record["target"] == "instances"
     kind: Kind = "probabilities" if is_trained_for_it else "labels"
     channels = predictor.channels if is_trained_for_it else 1
     decoder: Decoder = Boundaries(image.voxel_size) if is_trained_for_it else Pieces()
-    with _folder(scratch) as folder:
-        on_disk = ScratchVolume(folder / "numbers", shape_zyx)
+    work = {
+        "source": source,
+        "model": predictor.digest,
+        "flips": predictor.flips,
+        "kind": kind,
+        "shape_czyx": [channels, *shape_zyx],
+        "voxel_size_nm": None if image.voxel_size is None else list(image.voxel_size.zyx_nm),
+        "inside_zyx": None if inside is None else list(inside.shape_czyx[1:]),
+        "offset_zyx": list(grid_offset_zyx),
+    }
+    with _folder(scratch, work) as folder:
+        on_disk = ScratchVolume(folder / NUMBERS, shape_zyx)
         blocks = blocks_of(shape_zyx, on_disk.block_zyx)
         check_memory(largest_read(blocks, shape_zyx, decoder.halo_zyx), available_bytes())
-        said: Image
 
-        def run(output: Any, ledger: Path | None) -> None:
+        def run(output: Output, ledger: Path | None) -> None:
             predict_tiles(
                 predictor,
                 image,
@@ -105,6 +120,7 @@ def predicted_objects(
                 should_stop=should_stop,
             )
 
+        said: Image
         numbers: Numbers
         if len(blocks) == 1:
             held = InMemory((channels, *shape_zyx))
@@ -112,29 +128,24 @@ def predicted_objects(
             said, numbers = ArrayImage(held.voxels, image.voxel_size), NumbersInMemory(shape_zyx)
         else:
             spec = VolumeSpec((channels, *shape_zyx), "uint8", image.voxel_size)
-            work = {
-                "source": source,
-                "model": predictor.digest,
-                "flips": predictor.flips,
-                "kind": kind,
-                "shape_czyx": list(spec.shape_czyx),
-            }
-            said, numbers = _said(folder, spec, work, run), on_disk
-        yield decode(
-            said,
-            decoder,
-            numbers,
-            blocks,
-            on_block=lambda done: on_event(
-                Progress(
-                    "Finding objects",
-                    SHARE_OF_THE_NETWORK + (1 - SHARE_OF_THE_NETWORK) * done / len(blocks),
-                    None,
-                    f"block {done} of {len(blocks)}",
-                )
-            ),
-            should_stop=should_stop,
-        )
+            said, numbers = _said(folder, spec, run), on_disk
+        with _thrown_away_if_damaged(folder):
+            objects = decode(
+                said,
+                decoder,
+                numbers,
+                blocks,
+                on_progress=lambda share, detail: on_event(
+                    Progress(
+                        "Finding objects",
+                        SHARE_OF_THE_NETWORK + (1 - SHARE_OF_THE_NETWORK) * share,
+                        None,
+                        detail,
+                    )
+                ),
+                should_stop=should_stop,
+            )
+        yield objects
 
 
 def predict_objects(
@@ -154,29 +165,43 @@ def predict_objects(
 
 
 @contextmanager
-def _folder(scratch: Path | None) -> Iterator[Path]:
-    """Lend the folder; it is removed at the end, and a given one is kept when the work did not end well."""
+def _folder(scratch: Path | None, work: Mapping[str, Any]) -> Iterator[Path]:
+    """Lend the folder, without what another work left there, or a temporary one."""
     if scratch is None:
         with tempfile.TemporaryDirectory(prefix="cristae-") as temporary:
             yield Path(temporary)
         return
-    scratch.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(scratch / "numbers", ignore_errors=True)  # of an attempt that ended half-way
+    if not _is_of(scratch / NOTE, work):
+        remove(scratch)
+        scratch.mkdir(parents=True)
+        write_file_durably(scratch / NOTE, json.dumps(work).encode())
+    remove(scratch / NUMBERS)  # of an attempt that ended half-way
     yield scratch
-    shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _said(
-    folder: Path, spec: VolumeSpec, work: dict[str, Any], run: Callable[[Any, Path | None], None]
-) -> StoredVolume:
+def _is_of(note: Path, work: Mapping[str, Any]) -> bool:
+    try:
+        return bool(read_record(note) == work)
+    except (CorruptData, OSError):
+        return False
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder if it is there; what stays would be taken for something else later."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _said(folder: Path, spec: VolumeSpec, run: Callable[[Output, Path | None], None]) -> StoredVolume:
     """Return what the network says of the volume, on disk: of an earlier attempt, or computed now."""
-    sealed, note, staged, ledger = (folder / name for name in ("said", "said.json", "staged", "tiles.jsonl"))
-    if sealed.exists() and note.exists() and read_record(note) == work:
+    sealed, staged, ledger = folder / ANSWERS, folder / "staged", folder / LEDGER
+    if sealed.exists():
         return StoredVolume(sealed)
-    shutil.rmtree(sealed, ignore_errors=True)
 
     def publish(volume: Path, _digest: str) -> StoredVolume:
+        fsync_tree(volume)
         volume.rename(sealed)
+        fsync_folder(folder)
         return StoredVolume(sealed)
 
     resumed = (staged / "volume").exists()
@@ -184,10 +209,19 @@ def _said(
     writer = VolumeWriter(staged, spec, publish, resumed=resumed)
     try:
         run(writer, ledger)
-        write_file_durably(note, json.dumps(work).encode())
         return writer.seal()
     finally:
         writer.close()
+
+
+@contextmanager
+def _thrown_away_if_damaged(folder: Path) -> Iterator[None]:
+    """See to it that answers that the disk has spoilt are computed anew by the next attempt."""
+    try:
+        yield
+    except CorruptData:
+        remove(folder)
+        raise
 
 
 def _first(on_event: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -83,6 +83,7 @@ class StagedTarget:
                     "choose another folder."
                 ) from error
             self._lock = FileLock(self.folder / "lock", busy)
+            self._is_held = True
             try:
                 self.resumed = resume and self._note() == note
                 if not self.resumed:
@@ -118,10 +119,14 @@ class StagedTarget:
 
     def close(self) -> None:
         """Let go of the folder, and leave what is in it to another attempt."""
+        self._is_held = False
         self._lock.release()
 
     def discard(self) -> None:
-        """Remove the folder and what is in it."""
+        """Remove the folder and what is in it, unless it was let go of: it may be another one's by now."""
+        if not self._is_held:
+            return
+        self._is_held = False
         self._lock.release()
         with contextlib.suppress(OSError):
             remove_folder(self.folder, self.target.parent)
