@@ -197,13 +197,13 @@ def _opened(
     sources: Sequence[Any], target: str, probabilities: bool
 ) -> "tuple[list[Image], tuple[LabelClass, ...]]":
     """Return predictions and truth as images, and the names of masks if the files of the truth tell them."""
-    from cristae.door.sources import as_ids, as_image, as_label_image, as_masks
+    from cristae.door.sources import as_exact_labels, as_image, as_label_image, as_masks
 
     if target == "masks":
         masks = [as_masks(source) for source in sources]
         return [image for image, _ in masks], masks[-1][1]
     if target == "instances":
-        return [as_label_image(source, as_ids) for source in sources], ()
+        return [as_label_image(source, as_exact_labels) for source in sources], ()
     read = as_image if probabilities else as_label_image
     return [*map(read, sources[:-1]), as_label_image(sources[-1])], ()
 
