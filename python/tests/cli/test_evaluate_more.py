@@ -105,14 +105,15 @@ def test_reports_are_written_and_not_lost(files, capsys):
     assert reports[1].read_text() == table
 
 
-def test_a_report_never_replaces_what_is_compared(files):
-    with pytest.raises(InvalidInput, match="neither"):
-        cristae.evaluate(files / "one.tif", files / "truth.tif", report=files / "one.tif", overwrite=True)
-    labels = files / "labels.html"
-    labels.write_bytes((files / "one.tif").read_bytes())
-    with pytest.raises(InvalidInput):
-        cristae.evaluate(labels, TRUTH, report=labels, overwrite=True)
-    assert labels.read_bytes() == (files / "one.tif").read_bytes()
+@pytest.mark.parametrize("place", ["prediction", "truth", "also", "raw"])
+def test_a_report_never_replaces_what_is_compared(files, place):
+    given = {"prediction": ONE, "truth": TRUTH, "also": [TWO], "raw": TRUTH}
+    image = files / "image.html"  # refused by its name, before anybody sees that it is a TIFF
+    image.write_bytes((files / "one.tif").read_bytes())
+    given[place] = [image] if place == "also" else image
+    with pytest.raises(InvalidInput, match="would be lost"):
+        cristae.evaluate(**given, report=image, overwrite=True)
+    assert image.read_bytes() == (files / "one.tif").read_bytes()
 
 
 def test_a_report_that_is_there_is_refused_before_anything_is_read(files):
@@ -161,6 +162,19 @@ def test_ids_of_64_bits_are_told_apart(dtype, tmp_path):
         assert (scores["objects_truth"], scores["objects_matched_50"]) == (2, 2)
 
 
+def test_a_negative_unknown_value_goes_with_pairs(files, capsys):
+    drawn = TRUTH.astype(np.int16)
+    drawn[0, 0] = -1
+    with h5py.File(files / "drawn.h5", "w") as file:
+        file["labels"] = drawn
+    for target in ("classes", "instances"):
+        words = (files / "drawn.h5", files / "truth.tif", "--pairs", "--unknown", "-1", "--target", target)
+        result = told(capsys, *words, "--json")
+        assert all(matrix == [[1, 1], [1, 1]] for matrix in result["pairs"].values())
+
+
 def test_what_is_no_image_of_ids_is_refused():
     with pytest.raises(InvalidInput, match="list is not an image"):
         cristae.evaluate([[0, 1]], TRUTH, target="instances")
+    with pytest.raises(InvalidInput, match="list is not an image"):
+        cristae.measure([[0, 1]])
