@@ -84,7 +84,7 @@ def test_pairs_are_a_matrix(files, capsys, target, metric):
     assert result["names"] == ["one.tif", "truth.tif", "two.tif"]
     assert [row[place] for place, row in enumerate(result["pairs"][metric])] == [1, 1, 1]
     assert cli.main(["evaluate", *map(str, words)]) == 0
-    assert f"{metric} (rows as the prediction" in capsys.readouterr().out
+    assert f"{metric} (each row is scored as if the column were right)" in capsys.readouterr().out
 
 
 def test_reports_are_written_and_not_lost(files, capsys):
