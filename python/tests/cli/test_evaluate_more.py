@@ -1,6 +1,9 @@
 """``cristae evaluate`` with distances, probabilities, several images and reports."""
 
+import errno
 import json
+import os
+import sys
 
 import h5py
 import numpy as np
@@ -10,6 +13,8 @@ import tifffile
 import cristae
 from cristae import cli
 from cristae.errors import AlreadyExists, InvalidInput
+from cristae.evaluation import ReportNotWritten, report_files
+from cristae.volumes import durable
 
 TRUTH = np.zeros((2, 6, 7), np.uint8)
 TRUTH[:, 2:4, 2:4] = 1
@@ -114,6 +119,55 @@ def test_a_report_never_replaces_what_is_compared(files, place):
     with pytest.raises(InvalidInput, match="would be lost"):
         cristae.evaluate(**given, report=image, overwrite=True)
     assert image.read_bytes() == (files / "one.tif").read_bytes()
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_read(files):
+    longest = "s" * 246 + ".csv"  # it is written beside its place first, under a longer name
+    with pytest.raises(InvalidInput, match="cannot be written there"):
+        cristae.evaluate(files / "missing.tif", TRUTH, report=[files / longest])
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """No .html and no .json finds room."""
+
+    def write(path, *parts):
+        if path.suffix != ".csv":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        durable.replace_file(path, *parts)
+
+    monkeypatch.setattr(report_files, "replace_file", write)
+
+
+def test_scores_outlive_reports_that_cannot_be_written(files, full_disk):
+    reports = [files / f"scores.{ending}" for ending in ("html", "csv", "json")]
+    with pytest.raises(ReportNotWritten) as failure:
+        cristae.evaluate(ONE, TRUTH, report=reports)
+    assert failure.value.scores == cristae.evaluate(ONE, TRUTH)
+    assert [file.exists() for file in reports] == [False, True, False]
+    for name in ("scores.html", "scores.json"):
+        assert f"{name} could not be written: No space left on device." in failure.value.sentence
+
+
+def test_scores_are_printed_before_a_report_fails(files, full_disk, capsys):
+    words = [str(files / "one.tif"), str(files / "truth.tif"), "--report", str(files / "scores.html")]
+    assert cli.main(["evaluate", *words, "--json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out) == cristae.evaluate(ONE, TRUTH)
+    assert "scores.html could not be written: No space left on device." in told.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode elsewhere")
+def test_names_that_are_not_utf_8_are_no_obstacle(files, capsysbinary):
+    odd = files / os.fsdecode(b"caf\xe9.tif")
+    tifffile.imwrite(odd, ONE)
+    reports = [files / f"scores.{ending}" for ending in ("html", "csv", "json")]
+    words = [word for file in reports for word in ("--report", str(file))]
+    words = [str(odd), str(files / "truth.tif"), "--also", str(files / "two.tif"), *words]
+    assert cli.main(["evaluate", *words]) == 0
+    assert b"caf?.tif" in capsysbinary.readouterr().out
+    assert all("caf?.tif" in file.read_text("utf-8") for file in reports[:2])
+    assert list(json.loads(reports[2].read_text("utf-8"))["predictions"]) == [odd.name, "two.tif"]
 
 
 def test_a_report_that_is_there_is_refused_before_anything_is_read(files):

@@ -248,3 +248,8 @@ def test_a_place_that_nothing_can_be_written_to_is_refused(name, told, tmp_path)
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(InvalidInput, match=told):
         check_report(tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", ["html", "csv"])
+def test_a_name_that_is_not_utf_8_is_written_with_a_question_mark(ending, tmp_path):
+    assert "caf?.tif" in written(tmp_path, evaluate_classes(GUESS, TRUTH), ending, prediction="caf\udce9.tif")
