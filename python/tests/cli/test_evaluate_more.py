@@ -1,6 +1,9 @@
 """``cristae evaluate`` with distances, probabilities, several images and reports."""
 
+import errno
 import json
+import os
+import sys
 
 import h5py
 import numpy as np
@@ -10,6 +13,8 @@ import tifffile
 import cristae
 from cristae import cli
 from cristae.errors import AlreadyExists, InvalidInput
+from cristae.evaluation import ReportNotWritten, report_files
+from cristae.volumes import durable
 
 TRUTH = np.zeros((2, 6, 7), np.uint8)
 TRUTH[:, 2:4, 2:4] = 1
@@ -84,7 +89,7 @@ def test_pairs_are_a_matrix(files, capsys, target, metric):
     assert result["names"] == ["one.tif", "truth.tif", "two.tif"]
     assert [row[place] for place, row in enumerate(result["pairs"][metric])] == [1, 1, 1]
     assert cli.main(["evaluate", *map(str, words)]) == 0
-    assert f"{metric} (rows as the prediction" in capsys.readouterr().out
+    assert f"{metric} (each row is scored as if the column were right)" in capsys.readouterr().out
 
 
 def test_reports_are_written_and_not_lost(files, capsys):
@@ -105,14 +110,64 @@ def test_reports_are_written_and_not_lost(files, capsys):
     assert reports[1].read_text() == table
 
 
-def test_a_report_never_replaces_what_is_compared(files):
-    with pytest.raises(InvalidInput, match="neither"):
-        cristae.evaluate(files / "one.tif", files / "truth.tif", report=files / "one.tif", overwrite=True)
-    labels = files / "labels.html"
-    labels.write_bytes((files / "one.tif").read_bytes())
-    with pytest.raises(InvalidInput):
-        cristae.evaluate(labels, TRUTH, report=labels, overwrite=True)
-    assert labels.read_bytes() == (files / "one.tif").read_bytes()
+@pytest.mark.parametrize("place", ["prediction", "truth", "also", "raw"])
+def test_a_report_never_replaces_what_is_compared(files, place):
+    given = {"prediction": ONE, "truth": TRUTH, "also": [TWO], "raw": TRUTH}
+    image = files / "image.html"  # refused by its name, before anybody sees that it is a TIFF
+    image.write_bytes((files / "one.tif").read_bytes())
+    given[place] = [image] if place == "also" else image
+    with pytest.raises(InvalidInput, match="would be lost"):
+        cristae.evaluate(**given, report=image, overwrite=True)
+    assert image.read_bytes() == (files / "one.tif").read_bytes()
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_read(files):
+    longest = "s" * 246 + ".csv"  # it is written beside its place first, under a longer name
+    with pytest.raises(InvalidInput, match="cannot be written there"):
+        cristae.evaluate(files / "missing.tif", TRUTH, report=[files / longest])
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """No .html and no .json finds room."""
+
+    def write(path, *parts):
+        if path.suffix != ".csv":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        durable.replace_file(path, *parts)
+
+    monkeypatch.setattr(report_files, "replace_file", write)
+
+
+def test_scores_outlive_reports_that_cannot_be_written(files, full_disk):
+    reports = [files / f"scores.{ending}" for ending in ("html", "csv", "json")]
+    with pytest.raises(ReportNotWritten) as failure:
+        cristae.evaluate(ONE, TRUTH, report=reports)
+    assert failure.value.scores == cristae.evaluate(ONE, TRUTH)
+    assert [file.exists() for file in reports] == [False, True, False]
+    for name in ("scores.html", "scores.json"):
+        assert f"{name} could not be written: No space left on device." in failure.value.sentence
+
+
+def test_scores_are_printed_before_a_report_fails(files, full_disk, capsys):
+    words = [str(files / "one.tif"), str(files / "truth.tif"), "--report", str(files / "scores.html")]
+    assert cli.main(["evaluate", *words, "--json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out) == cristae.evaluate(ONE, TRUTH)
+    assert "scores.html could not be written: No space left on device." in told.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode elsewhere")
+def test_names_that_are_not_utf_8_are_no_obstacle(files, capsysbinary):
+    odd = files / os.fsdecode(b"caf\xe9.tif")
+    tifffile.imwrite(odd, ONE)
+    reports = [files / f"scores.{ending}" for ending in ("html", "csv", "json")]
+    words = [word for file in reports for word in ("--report", str(file))]
+    words = [str(odd), str(files / "truth.tif"), "--also", str(files / "two.tif"), *words]
+    assert cli.main(["evaluate", *words]) == 0
+    assert b"caf?.tif" in capsysbinary.readouterr().out
+    assert all("caf?.tif" in file.read_text("utf-8") for file in reports[:2])
+    assert list(json.loads(reports[2].read_text("utf-8"))["predictions"]) == [odd.name, "two.tif"]
 
 
 def test_a_report_that_is_there_is_refused_before_anything_is_read(files):
@@ -161,6 +216,19 @@ def test_ids_of_64_bits_are_told_apart(dtype, tmp_path):
         assert (scores["objects_truth"], scores["objects_matched_50"]) == (2, 2)
 
 
+def test_a_negative_unknown_value_goes_with_pairs(files, capsys):
+    drawn = TRUTH.astype(np.int16)
+    drawn[0, 0] = -1
+    with h5py.File(files / "drawn.h5", "w") as file:
+        file["labels"] = drawn
+    for target in ("classes", "instances"):
+        words = (files / "drawn.h5", files / "truth.tif", "--pairs", "--unknown", "-1", "--target", target)
+        result = told(capsys, *words, "--json")
+        assert all(matrix == [[1, 1], [1, 1]] for matrix in result["pairs"].values())
+
+
 def test_what_is_no_image_of_ids_is_refused():
     with pytest.raises(InvalidInput, match="list is not an image"):
         cristae.evaluate([[0, 1]], TRUTH, target="instances")
+    with pytest.raises(InvalidInput, match="list is not an image"):
+        cristae.measure([[0, 1]])

@@ -18,9 +18,11 @@ from cristae.evaluation import (
     evaluate_masks,
     evaluate_probabilities,
 )
+from cristae.evaluation.meanings import meaning_of
 from cristae.evaluation.pictures import ADDED, MISSED, OTHER, panels
 from cristae.evaluation.report_files import check_report, write_report
 from cristae.evaluation.several import evaluate_pairs, evaluate_several
+from cristae.evaluation.tables import columns_of, score_rows
 from cristae.evaluation.worst import worst_places
 from cristae.volumes import ArrayImage, LabelClass
 
@@ -120,7 +122,40 @@ def test_the_page_has_every_score(tmp_path):
     objects = Page(written(tmp_path, evaluate_instances(GUESS, TRUTH)))
     for name in ("adapted_rand_error", "aji", "v_rand_without_borders", "ap_0.95"):
         assert name in objects.words
-    assert "Panoptic quality" in objects.words
+
+
+TWO = {"a": ArrayImage(GUESS), "b": ArrayImage(TRUTH)}
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        evaluate_classes(GUESS, TRUTH, distances=True),
+        evaluate_probabilities((TRUTH == 1) * np.uint8(200), (TRUTH == 1).astype(np.uint8)),
+        evaluate_masks(GUESS > 0, TRUTH > 0),
+        evaluate_instances(GUESS, TRUTH),
+        evaluate_several(TWO, TWO["b"], evaluate_instances),
+    ],
+    ids=["classes", "probabilities", "masks", "objects", "several"],
+)
+def test_the_page_says_what_each_metric_means(tmp_path, scores):
+    metrics = columns_of(score_rows(scores.get("predictions", {"found": scores})))
+    metrics = [name for name in metrics if name not in ("prediction", "class", "name")]
+    words = Page(written(tmp_path, scores)).words
+    assert len(metrics) >= 9
+    for name in metrics:
+        assert meaning_of(name), name
+        assert meaning_of(name) in words, name
+
+
+def test_the_page_of_pairs_says_what_is_compared_and_what_it_means(tmp_path):
+    for compare in (evaluate_classes, evaluate_instances):
+        pairs = evaluate_pairs(TWO, compare)
+        words = Page(written(tmp_path, pairs)).words
+        assert "The image of each row is scored as if that of the column were right." in words
+        assert len(pairs["pairs"]) == 2
+        for metric in pairs["pairs"]:
+            assert f"Meaning: {meaning_of(metric)}." in words
 
 
 def test_the_page_shows_image_truth_prediction_and_differences_of_the_worst_place(tmp_path):
@@ -213,3 +248,8 @@ def test_a_place_that_nothing_can_be_written_to_is_refused(name, told, tmp_path)
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(InvalidInput, match=told):
         check_report(tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", ["html", "csv"])
+def test_a_name_that_is_not_utf_8_is_written_with_a_question_mark(ending, tmp_path):
+    assert "caf?.tif" in written(tmp_path, evaluate_classes(GUESS, TRUTH), ending, prediction="caf\udce9.tif")

@@ -1,12 +1,16 @@
 """Several predictions, and images against each other: the same scores as one by one."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
+from cristae.errors import InvalidInput
 from cristae.evaluation import evaluate_classes, evaluate_instances, evaluate_masks, report
-from cristae.evaluation.several import distinct, evaluate_pairs, evaluate_several
+from cristae.evaluation.inputs import LabelArray
+from cristae.evaluation.several import KnownInBoth, distinct, evaluate_pairs, evaluate_several
+from cristae.geometry import Box
 from cristae.volumes import ArrayImage
 
 
@@ -69,6 +73,32 @@ def test_unknown_voxels_of_a_narrower_type_are_found_too():
     pairs = evaluate_pairs(given, compare, unknown=300)["pairs"]
     assert pairs["adapted_rand_f1"][0][1] is None, "one voxel is left of the object of b"
     assert pairs["f1_50"] == [[1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("compare", [evaluate_classes, evaluate_instances, evaluate_masks])
+def test_what_is_unknown_may_be_a_negative_value(compare):
+    rows = {"a": [1, -1, 1, 0], "b": [1, 1, 0, -1]}
+    given = {name: LabelArray(np.array([row], np.int16)) for name, row in rows.items()}
+    pairs = evaluate_pairs(given, partial(compare, unknown=-1), unknown=-1)["pairs"]
+    metric = "f1_50" if compare is evaluate_instances else "iou"
+    both = 1 if compare is evaluate_instances else 1 / 2  # objects of 2 voxels and 1 overlap by half
+    assert pairs[metric] == [[1, both], [both, 1]]
+
+
+def test_ids_that_only_integers_hold_stay_apart_in_pairs_with_unknown_voxels():
+    large = 2**62
+    one = LabelArray(np.array([[large, large, large + 1, 3]], np.uint64))
+    two = LabelArray(np.array([[large, large, large + 1, 100]], np.int64))
+    pairs = evaluate_pairs({"a": one, "b": two}, partial(evaluate_instances, unknown=100), unknown=100)
+    assert pairs["pairs"]["f1_50"] == [[1, 1], [1, 1]]
+    assert pairs["pairs"]["adapted_rand_f1"] == [[1, 1], [1, 1]]
+
+
+def test_ids_that_no_integer_type_holds_in_common_are_refused():
+    ids = LabelArray(np.array([[2**63, 1]], np.uint64))
+    drawn = LabelArray(np.array([[1, -1]], np.int64))
+    with pytest.raises(InvalidInput, match="true labels contain ids above 2"):
+        KnownInBoth(ids, drawn, -1).read(Box((0, 0, 0), (1, 1, 2)))
 
 
 def test_images_of_the_same_name_are_told_apart():

@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cristae.commands.arguments import (
     Commands,
@@ -117,26 +120,39 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Score and print."""
     from cristae import door
+    from cristae.evaluation import ReportNotWritten
+
+    try:
+        with reporter() as show:
+            scores = door.evaluate(
+                arguments.prediction,
+                arguments.truth,
+                target=arguments.target,
+                classes=arguments.classes,
+                unknown=arguments.unknown,
+                empty_sections=arguments.empty_sections,
+                z=arguments.z,
+                voxel_size_nm=arguments.voxel_size,
+                distances=arguments.distances,
+                probabilities=arguments.probabilities,
+                also=arguments.also,
+                pairs=arguments.pairs,
+                report=arguments.report,
+                raw=arguments.raw,
+                overwrite=arguments.overwrite,
+                on_event=show,
+            )
+    except ReportNotWritten as failure:
+        _print(failure.scores, as_json=wants_json(arguments))
+        raise
+    _print(scores, as_json=wants_json(arguments))
+    return 0
+
+
+def _print(scores: Mapping[str, Any], *, as_json: bool) -> None:
     from cristae.evaluation import report
 
-    with reporter() as show:
-        scores = door.evaluate(
-            arguments.prediction,
-            arguments.truth,
-            target=arguments.target,
-            classes=arguments.classes,
-            unknown=arguments.unknown,
-            empty_sections=arguments.empty_sections,
-            z=arguments.z,
-            voxel_size_nm=arguments.voxel_size,
-            distances=arguments.distances,
-            probabilities=arguments.probabilities,
-            also=arguments.also,
-            pairs=arguments.pairs,
-            report=arguments.report,
-            raw=arguments.raw,
-            overwrite=arguments.overwrite,
-            on_event=show,
-        )
-    print(json.dumps(scores, allow_nan=False) if wants_json(arguments) else "\n".join(report(scores)))
-    return 0
+    text = json.dumps(scores, allow_nan=False) if as_json else "\n".join(report(scores))
+    # A name may have letters that the terminal, or UTF-8, has not.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))

@@ -81,6 +81,9 @@ def evaluate(
 
     Raises
     ------
+    ReportNotWritten
+        A report could not be written at the end; all others were, and the `scores` of the error are the
+        result.
     CristaeError
         The shapes differ, nothing can be scored, or a report is there already.
 
@@ -156,16 +159,40 @@ def evaluate(
         "voxel size": None if size is None else f"{size.z_nm:g} x {size.y_nm:g} x {size.x_nm:g} nm (z, y, x)",
         "program": f"Cristae {__version__}",
     }
-    for file in files:
-        write_report(
-            file,
-            result,
-            prediction=names[0],
-            truth=names[-1],
-            settings={name: str(value) for name, value in told.items() if value is not None},
-            raw=shown,
-        )
+    write = partial(
+        write_report,
+        prediction=names[0],
+        truth=names[-1],
+        settings={name: str(value) for name, value in told.items() if value is not None},
+        raw=shown,
+    )
+    _write_all(files, result, write)
     return result
+
+
+def _write_all(files: Sequence[Path], result: "Scores", write: "Callable[[Path, Scores], None]") -> None:
+    """Write every report that can be written, then tell of the others with the scores, which took hours."""
+    from cristae.evaluation import ReportNotWritten
+
+    failures = []
+    for file in files:
+        try:
+            write(file, result)
+        except Exception as failure:  # whatever it is, the scores are not to be lost with it
+            failures.append((file, failure))
+    if failures:
+        told = " ".join(f"The report {file} could not be written: {_why(one)}" for file, one in failures)
+        raise ReportNotWritten(f"Everything was compared. {told}", result) from failures[0][1]
+
+
+def _why(failure: Exception) -> str:
+    from cristae.errors import CristaeError
+
+    if isinstance(failure, CristaeError):
+        return failure.sentence
+    if isinstance(failure, OSError) and failure.strerror:
+        return f"{failure.strerror}."
+    return f"{type(failure).__name__} ({failure})."
 
 
 def _refuse_together(
@@ -197,13 +224,13 @@ def _opened(
     sources: Sequence[Any], target: str, probabilities: bool
 ) -> "tuple[list[Image], tuple[LabelClass, ...]]":
     """Return predictions and truth as images, and the names of masks if the files of the truth tell them."""
-    from cristae.door.sources import as_ids, as_image, as_label_image, as_masks
+    from cristae.door.sources import as_exact_labels, as_image, as_label_image, as_masks
 
     if target == "masks":
         masks = [as_masks(source) for source in sources]
         return [image for image, _ in masks], masks[-1][1]
     if target == "instances":
-        return [as_label_image(source, as_ids) for source in sources], ()
+        return [as_label_image(source, as_exact_labels) for source in sources], ()
     read = as_image if probabilities else as_label_image
     return [*map(read, sources[:-1]), as_label_image(sources[-1])], ()
 

@@ -109,7 +109,9 @@ def as_exact_labels(source: Any, voxel_size_nm: tuple[float, float, float] | Non
     """
     if isinstance(source, str | Path):
         image: Image = open_source(*split_key(Path(source)))
-    elif isinstance(source, Image) or not hasattr(source, "__getitem__"):
+    elif isinstance(source, Image) or not all(
+        hasattr(source, name) for name in ("shape", "dtype", "__getitem__")
+    ):
         image = as_image(source)
     else:
         image = ArraySource(source)
@@ -141,28 +143,6 @@ def as_masks(source: Any) -> tuple[Image, tuple[LabelClass, ...]]:
         raise InvalidInput(f"The folder {folder.name} is empty. Give it a label image for each mask.")
     images = ImagesAsChannels([open_image(entry) for entry in entries], folder.name)
     return images, tuple(LabelClass(n, entry.name.split(".")[0]) for n, entry in enumerate(entries, 1))
-
-
-def as_ids(source: Any) -> Image:
-    """Return what :func:`as_image` does, with the numbers as they are stored: ids may have 64 bits.
-
-    Raises
-    ------
-    InvalidInput
-        The source cannot be read.
-
-    Examples
-    --------
-    >>> as_ids(np.array([[0, 2**40]])).dtype.name
-    'int64'
-    """
-    if isinstance(source, str | Path):
-        return open_source(*split_key(Path(source)))
-    if isinstance(source, Image) or not all(
-        hasattr(source, name) for name in ("shape", "dtype", "__getitem__")
-    ):
-        return as_image(source)
-    return ArraySource(source)
 
 
 def as_label_image(source: Any, read: Callable[[Any], Image] = as_image) -> Image:

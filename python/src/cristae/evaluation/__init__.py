@@ -5,9 +5,10 @@ from cristae.evaluation.instances import evaluate_instances
 from cristae.evaluation.masks import evaluate_masks
 from cristae.evaluation.probabilities import evaluate_probabilities
 from cristae.evaluation.report import report
-from cristae.evaluation.scores import Scores
+from cristae.evaluation.scores import ReportNotWritten, Scores
 
 __all__ = [
+    "ReportNotWritten",
     "Scores",
     "evaluate_classes",
     "evaluate_instances",

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cristae.errors import InvalidInput
 from cristae.evaluation.comparing import Compared, Comparison
 from cristae.evaluation.inputs import PREDICTION, TRUTH, as_image, check_pair, parts
 from cristae.evaluation.objects import Matching, Overlaps, aggregated_jaccard, match, matching_metrics
@@ -13,7 +12,7 @@ from cristae.evaluation.partition import partition_metrics, v_scores
 from cristae.evaluation.scores import Scores, ratio
 from cristae.evaluation.table import ContingencyCounter
 from cristae.geometry import Box
-from cristae.labels import LabelReading, as_integers, boundary_classes, read_labels
+from cristae.labels import LabelReading, as_integers, boundary_classes, checked_ids, read_labels
 from cristae.labels.reading import EmptySections
 from cristae.volumes import Image, VoxelSize
 
@@ -83,7 +82,7 @@ def evaluate_instances(
     border = ContingencyCounter(inside)
     both = in_truth = in_prediction = voxels = known_voxels = 0
     for predicted, true, read, core in parts(prediction, truth, z, margin=1):
-        _refuse_no_ids(predicted)
+        predicted = checked_ids(predicted, PREDICTION)
         known = reading.known(true, read.start[0])
         # The same voxels are unknown on both sides, so neither has a boundary there.
         boundary_true = boundary_classes(true, voxel_size, known) == 2
@@ -139,12 +138,3 @@ def _comparison(
 
     _, depth, height, width = truth.shape_czyx
     return Comparison((depth, height, width), z, 1, (), read)
-
-
-def _refuse_no_ids(ids: npt.NDArray[Any]) -> None:
-    if ids.size and ids.dtype.kind == "i" and ids.min() < 0:
-        raise InvalidInput(
-            f"The {PREDICTION} contain the negative id {ids.min()}. Objects count from 1, 0 is background."
-        )
-    if ids.size and ids.dtype == np.uint64 and int(ids.max()) > np.iinfo(np.int64).max:
-        raise InvalidInput(f"The {PREDICTION} contain ids above 2^63 - 1. Renumber the objects.")

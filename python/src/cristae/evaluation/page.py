@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from cristae.evaluation.meanings import meaning_of
 from cristae.evaluation.pictures import curves_picture, panels
-from cristae.evaluation.report import meaning_of
 from cristae.evaluation.scores import Scores
 from cristae.evaluation.tables import PERFECT_AT_ONE, Row, columns_of, score_rows
 from cristae.evaluation.worst import worst_places
@@ -76,7 +76,9 @@ def page(
 def _scores(predictions: Mapping[str, Scores]) -> list[str]:
     rows = score_rows(predictions)
     if all("classes" in scores for scores in predictions.values()) or len(predictions) > 1:
-        return ["<h2>Scores</h2>", _row_table(rows)]
+        meanings = [[name, meaning] for name in columns_of(rows) if (meaning := meaning_of(name))]
+        told = ["<h3>What the columns mean</h3>", _table(["metric", "meaning"], meanings)]
+        return ["<h2>Scores</h2>", _row_table(rows), *told]
     # One prediction of objects: a metric in each line, with its meaning.
     (row,) = rows
     metrics = [name for name in row if name != "prediction"]
@@ -98,7 +100,8 @@ def _matrices(pairs: Mapping[str, Any]) -> list[str]:
     parts = []
     for metric, matrix in pairs["pairs"].items():
         cells = [[name, *row] for name, row in zip(names, matrix, strict=True)]
-        parts.append(f"<h2>{escape(metric)}</h2><p>Rows as the prediction, columns as the truth.</p>")
+        parts.append(f"<h2>{escape(metric)}</h2><p>Meaning: {escape(meaning_of(metric))}.</p>")
+        parts.append("<p>The image of each row is scored as if that of the column were right.</p>")
         parts.append(_table(["", *names], cells, metrics=["", *[metric] * len(names)]))
     return parts
 

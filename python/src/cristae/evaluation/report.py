@@ -11,7 +11,7 @@ _LINES = (
     ("Variation of information", "vi", "bits, 0 is perfect"),
     ("  by split objects", "vi_split", "bits"),
     ("  by merged objects", "vi_merge", "bits"),
-    ("Foreground-restricted Rand, V", "v_rand", "1 is perfect"),
+    ("Pairs of voxels kept together", "v_rand", "1 is perfect"),
     ("Objects found, F1 at IoU 0.5", "f1_50", "1 is perfect"),
     ("Objects found, F1 at IoU 0.75", "f1_75", "1 is perfect"),
     ("Average precision, IoU 0.5-0.95", "ap", "1 is perfect"),
@@ -21,22 +21,6 @@ _LINES = (
     ("Aggregated Jaccard index", "aji", "1 is perfect"),
     ("Boundary Dice", "boundary_dice", "1 is perfect"),
 )
-_MORE = {
-    "rand_index": "share of the pairs of voxels that both agree about",
-    "rand_error": "1 - Rand index",
-    "adapted_rand_precision": "low when objects were merged",
-    "adapted_rand_recall": "low when objects were split",
-    "v_rand_split": "low when objects were split",
-    "v_rand_merge": "low when objects were merged",
-    "v_info": "foreground-restricted information score, 1 is perfect",
-    "v_info_split": "low when objects were split",
-    "v_info_merge": "low when objects were merged",
-    "v_rand_without_borders": "V Rand of the voxels that are not on a true border",
-    "v_info_without_borders": "V info of the voxels that are not on a true border",
-    "precision_50": "predicted objects that match at IoU 0.5",
-    "recall_50": "true objects that match at IoU 0.5",
-    "count_error": "predicted objects - true ones",
-}
 _OF_SEVERAL = ("adapted_rand_error", "vi", "f1_50", "ap", "pq", "aji")
 _OF_CLASSES = ("iou", "dice", "precision", "recall")
 
@@ -67,22 +51,10 @@ def report(scores: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def meaning_of(metric: str) -> str:
-    """Return what a metric of objects means, in a few words; nothing where its name says it.
-
-    Examples
-    --------
-    >>> meaning_of("pq"), meaning_of("rand_error"), meaning_of("voxels")
-    ('Panoptic quality, 1 is perfect', '1 - Rand index', '')
-    """
-    told = {name: f"{title.strip()}, {meaning}" for title, name, meaning in _LINES}
-    return told.get(metric) or _MORE.get(metric, "")
-
-
 def _pairs(scores: Mapping[str, Any]) -> list[str]:
     names, lines = scores["names"], []
     for metric, matrix in scores["pairs"].items():
-        lines.append(f"{metric} (rows as the prediction, columns as the truth)")
+        lines.append(f"{metric} (each row is scored as if the column were right)")
         lines += _aligned(["", *names], [[name, *row] for name, row in zip(names, matrix, strict=True)])
     return lines
 

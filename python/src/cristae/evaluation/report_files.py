@@ -1,6 +1,7 @@
 """Scores as a file: a table (CSV), everything (JSON) or a page with pictures (HTML)."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def check_report(file: Path) -> None:
     Raises
     ------
     InvalidInput
-        The ending is none of .html, .csv and .json, the folder is not there, or the place is a folder.
+        The ending is none of .html, .csv and .json, the folder is not there or takes no file of that name,
+        or the place is a folder.
 
     Examples
     --------
@@ -37,6 +39,15 @@ def check_report(file: Path) -> None:
         )
     if file.is_dir():
         raise InvalidInput(f"{file} is a folder. Choose another name for the report.")
+    try:
+        # As it will be written: beside its place, under a longer name.
+        with tempfile.NamedTemporaryFile(dir=file.absolute().parent, prefix=f".{file.name}.", suffix=".part"):
+            pass
+    except OSError as error:
+        raise InvalidInput(
+            f"The report {file} cannot be written there ({error.strerror or error}). Choose another folder, "
+            "or another name."
+        ) from error
 
 
 def write_report(
@@ -49,6 +60,8 @@ def write_report(
     raw: Image | None = None,
 ) -> None:
     """Write what an evaluation found, as the file's ending says; a file that is there is replaced.
+
+    In names of files that are no UTF-8 a question mark stands for what cannot be written.
 
     Parameters
     ----------
@@ -90,4 +103,4 @@ def write_report(
                 sentences=result.sentences,
                 raw=raw,
             )
-    replace_file(file, text.encode())
+    replace_file(file, text.encode("utf-8", "replace"))

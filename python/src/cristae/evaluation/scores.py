@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cristae.errors import CristaeError
+
 if TYPE_CHECKING:
     from cristae.evaluation.comparing import Comparison
 
@@ -35,6 +37,22 @@ class Scores(dict[str, Any]):
         self.sentences = tuple(sentences)
         self.class_names = dict(class_names or {})
         self.comparison: Comparison | None = None
+
+
+class ReportNotWritten(CristaeError):
+    """Reports could not be written; what was computed is here all the same.
+
+    Parameters
+    ----------
+    sentence
+        Which reports, and why.
+    scores
+        What :func:`cristae.evaluate` would have returned.
+    """
+
+    def __init__(self, sentence: str, scores: Scores) -> None:
+        super().__init__(sentence)
+        self.scores = scores
 
 
 def ratio(part: float, whole: float) -> float | None:

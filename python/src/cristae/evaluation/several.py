@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cristae.evaluation.inputs import PREDICTION
+from cristae.evaluation.inputs import PREDICTION, TRUTH
 from cristae.evaluation.scores import Scores
 from cristae.geometry import Box
-from cristae.labels import about_image, check_same_shape
+from cristae.labels import about_image, as_integers, check_same_shape, signed
 from cristae.volumes import Image
 
 type Compare = Callable[[Image, Image], Scores]
@@ -84,9 +84,11 @@ def evaluate_pairs(images: Mapping[str, Image], compare: Compare, *, unknown: in
     for one, prediction in images.items():
         rows: dict[str, list[float | None]] = {}
         for truth in images.values():
-            known = truth if unknown is None else KnownInBoth(truth, prediction, unknown)
+            found, right = prediction, truth
+            if unknown is not None:
+                found, right = UnknownAsZero(prediction, unknown), KnownInBoth(truth, prediction, unknown)
             with about_image(names.index(one) + 1, len(names), one):
-                scores = compare(prediction, known)
+                scores = compare(found, right)
             for metric, value in agreement(scores).items():
                 rows.setdefault(metric, []).append(value)
         for metric, row in rows.items():
@@ -148,15 +150,46 @@ class KnownInBoth:
     def __init__(self, labels: Image, other: Image, unknown: int) -> None:
         self._labels, self._other, self._unknown = labels, other, unknown
         self.shape_czyx = labels.shape_czyx
-        self.dtype: np.dtype[Any] = np.promote_types(labels.dtype, other.dtype)
+        promoted = np.promote_types(labels.dtype, other.dtype)
+        # A floating-point type, such as uint64 and int64 have in common, would melt large ids together.
+        self.dtype: np.dtype[Any] = np.dtype(np.int64) if promoted.kind == "f" else promoted
         self.voxel_size = labels.voxel_size
         self.name = labels.name
         self.notes = labels.notes
 
     def read(self, box_zyx: Box) -> npt.NDArray[Any]:
         """Return the voxels (c, z, y, x) of a box, a fresh array."""
-        voxels = self._labels.read(box_zyx).astype(self.dtype, copy=False)
+        voxels = self._labels.read(box_zyx)
+        if self.dtype == np.int64:
+            voxels = signed(as_integers(voxels, TRUTH), TRUTH)
+        voxels = voxels.astype(self.dtype, copy=False)
         elsewhere = self._other.read(box_zyx) == self._unknown
         if elsewhere.any():  # else the type may have no room for the value
             voxels[elsewhere] = self._unknown
+        return voxels
+
+
+class UnknownAsZero:
+    """Labels as a prediction, which says nothing of what is unknown: 0 there.
+
+    Parameters
+    ----------
+    labels
+        With unknown voxels.
+    unknown
+        Their value.
+    """
+
+    def __init__(self, labels: Image, unknown: int) -> None:
+        self._labels, self._unknown = labels, unknown
+        self.shape_czyx = labels.shape_czyx
+        self.dtype = labels.dtype
+        self.voxel_size = labels.voxel_size
+        self.name = labels.name
+        self.notes = labels.notes
+
+    def read(self, box_zyx: Box) -> npt.NDArray[Any]:
+        """Return the voxels (c, z, y, x) of a box, a fresh array."""
+        voxels = self._labels.read(box_zyx)
+        voxels[voxels == self._unknown] = 0
         return voxels

@@ -2,13 +2,13 @@
 
 from cristae.labels.agreement import share_classes
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes, instance_classes
-from cristae.labels.ids import read_ids
+from cristae.labels.ids import checked_ids, read_ids
 from cristae.labels.majority import UNKNOWN_VOTE, MajorityVote
 from cristae.labels.masks import Masks, MasksAsOne, check_mask_values, find_masks, mask_classes
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.objects import objects_from
 from cristae.labels.reading import UNKNOWN, LabelReading, check_range, read_labels
-from cristae.labels.scan import as_integers, count_values, scan_values, slabs
+from cristae.labels.scan import as_integers, count_values, scan_values, signed, slabs
 from cristae.labels.several import about_image, annotators_of, image_told, unknown_of, voted
 from cristae.labels.shapes import check_same_shape
 from cristae.labels.thickness import ObjectStatistics
@@ -30,6 +30,7 @@ __all__ = [
     "check_mask_values",
     "check_range",
     "check_same_shape",
+    "checked_ids",
     "count_values",
     "find_masks",
     "image_told",
@@ -41,6 +42,7 @@ __all__ = [
     "read_labels",
     "scan_values",
     "share_classes",
+    "signed",
     "slabs",
     "unknown_of",
     "voted",

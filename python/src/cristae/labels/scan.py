@@ -15,6 +15,8 @@ from cristae.volumes import Image
 SLAB_VOXELS = 1 << 23
 """So many voxels are held at a time: 64 MiB of the widest integers."""
 
+LARGEST_ID = 2**63 - 1
+
 _MANTISSA_BITS = {2: 11, 4: 24, 8: 53, 16: 64}
 
 
@@ -86,6 +88,26 @@ def as_integers(labels: npt.NDArray[np.generic], what: str = "labels") -> npt.ND
     return whole.astype(np.int64)
 
 
+def signed(labels: npt.NDArray[np.generic], what: str = "labels") -> npt.NDArray[np.generic]:
+    """Return integers as they are, but unsigned ones of 64 bits as int64.
+
+    Raises
+    ------
+    InvalidInput
+        For values beyond 2^63 - 1.
+
+    Examples
+    --------
+    >>> signed(np.array([2**40], np.uint64)).dtype.name
+    'int64'
+    """
+    if labels.dtype.kind != "u" or labels.dtype.itemsize < 8:
+        return labels
+    if labels.size and int(labels.max()) > LARGEST_ID:
+        raise InvalidInput(f"The {what} contain ids above 2^63 - 1. Number the objects anew.")
+    return labels.astype(np.int64)
+
+
 class ValueCounts:
     """How often each value occurs; grows with the number of different values, not with that of voxels."""
 
@@ -147,9 +169,7 @@ def count_values(block: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.int64],
         counts = np.bincount(block.reshape(-1).astype(np.intp, copy=False))
         values = np.flatnonzero(counts)
         return values.astype(np.int64), counts[values].astype(np.int64)
-    if block.dtype == np.uint64 and block.size and int(block.max()) > np.iinfo(np.int64).max:
-        raise InvalidInput("The labels contain ids above 2^63 - 1. Renumber the objects.")
-    values, counts = fastremap.unique(block, return_counts=True)
+    values, counts = fastremap.unique(signed(block), return_counts=True)
     return values.astype(np.int64), counts.astype(np.int64)
 
 

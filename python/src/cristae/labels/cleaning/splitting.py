@@ -13,8 +13,8 @@ from cristae.geometry import Box
 from cristae.labels.cleaning.images import Patched
 from cristae.labels.cleaning.merging import check_there
 from cristae.labels.cleaning.objects import Ids, Objects, check_memory
-from cristae.labels.ids import LARGEST_ID, read_ids
-from cristae.labels.scan import slabs
+from cristae.labels.ids import read_ids
+from cristae.labels.scan import LARGEST_ID, slabs
 from cristae.volumes import VoxelSize
 
 BYTES_A_VOXEL = 64
