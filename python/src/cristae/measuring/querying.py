@@ -15,6 +15,7 @@ from cristae.errors import InvalidInput
 from cristae.measuring.table import Table
 
 LONGEST = 1000
+LARGEST_NUMBER = 2**64
 
 type Bools = npt.NDArray[np.bool_]
 type DistanceTo = Callable[[int], npt.NDArray[np.number]]
@@ -59,7 +60,12 @@ def chosen_by(where: str, table: Table, unit: str = "nm", distance_to: DistanceT
     >>> chosen_by("5 < voxels <= 500 and not id == 3", table).tolist()
     [False, True, False]
     """
-    return _Query(table, unit, distance_to).run(where)
+    try:
+        return _Query(table, unit, distance_to).run(where)
+    except (RecursionError, MemoryError, OverflowError, ValueError) as error:
+        raise InvalidInput(
+            f"The condition is too deep or has a number that is too large. {_FORM}"
+        ) from error
 
 
 def _parsed(where: str) -> ast.expr:
@@ -67,7 +73,7 @@ def _parsed(where: str) -> ast.expr:
         raise InvalidInput(f"The condition has {len(where)} characters; at most {LONGEST} are read. {_FORM}")
     try:
         return ast.parse(where.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         raise InvalidInput(
             f"The condition '{where}' is not complete or has a sign too many. {_FORM}"
         ) from error
@@ -108,6 +114,7 @@ class _Query:
     def _number(self, node: ast.expr) -> Any:
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                _check_size(value)
                 return value
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=int() | float())):
                 value = self._number(node.operand)
@@ -154,4 +161,15 @@ def _whole(call: ast.Call) -> list[int]:
     whole = [number for number in numbers if isinstance(number, int) and not isinstance(number, bool)]
     if call.keywords or len(whole) != len(call.args):
         raise InvalidInput(f"'{ast.unparse(call)}' takes whole numbers from 0 on only.")
+    for number in whole:
+        _check_size(number)
     return whole
+
+
+def _check_size(number: float) -> None:
+    if isinstance(number, int) and number > LARGEST_NUMBER:
+        told = f"{str(number)[:20]}... ({len(str(number))} digits)"
+        raise InvalidInput(
+            f"The whole number {told} is larger than 2^64, and so is no id and no amount of voxels. Write "
+            "large amounts like 1e30."
+        )
