@@ -1,6 +1,7 @@
 """The door: measure and clean the objects of a label image, without a server and without torch."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,7 +40,8 @@ def measure(
     labels
         One id per object, up to 2^63 - 1; 0 is background. docs/objects.md defines every column.
     out
-        The table to write: .csv, .xlsx or, if pyarrow is installed, .parquet. None writes none.
+        The table to write: .csv, .xlsx or, if pyarrow is installed, .parquet. None writes none. A table that
+        is too long for Excel becomes a .csv beside it; ``files`` of the result tells what was written.
     raw
         An image whose grey values are measured in each object.
     classes
@@ -119,10 +121,11 @@ def measure(
         on_event=on_event,
         should_stop=should_stop,
     )
+    if out is not None:
+        files, told = write_tables(Path(out), {"objects": found.objects, "contacts": found.contacts})
+        found = replace(found, files=files, sentences=[*found.sentences, *told])
     for sentence in found.sentences:
         on_event(Note(sentence))
-    if out is not None:
-        write_tables(Path(out), {"objects": found.objects, "contacts": found.contacts})
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -43,12 +44,15 @@ class Measurements:
         "nm", or "px" if the size of the voxels is not known.
     sentences
         What was assumed or left out, and what was found.
+    files
+        The tables that were written.
     """
 
     objects: Table
     contacts: Table | None
     unit: str
     sentences: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
