@@ -89,7 +89,7 @@ def test_a_table_that_another_program_keeps_is_told_before_anything_is_measured(
 
 
 def test_a_folder_that_nothing_can_be_written_into_is_told_before_anything_is_measured(tmp_path, monkeypatch):
-    def refuse(dir: Path) -> None:
+    def refuse(**place: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(files, "TemporaryFile", refuse)

@@ -1,7 +1,6 @@
 """Sums of squares beyond 64 bits: exact about the centre of an object, or not defined."""
 
 import numpy as np
-
 import pytest
 
 from cristae.geometry import Box

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Measure every object of a label image: size, place, form, grey values, contacts and distances, in nanometres.
 docs/objects.md defines every column. The image is read slab by slab; memory grows with the number of objects,
-not with the volume. Without TABLE only a summary is printed (with --json all rows).
+not with the volume; with --other or distance_to_nm also with the surfaces of those objects. Without TABLE
+only a summary is printed (with --json all rows).
 """
 EXAMPLE = """\
   cristae measure cells.tif cells.csv --raw stack.tif --contacts
@@ -41,7 +42,8 @@ def add_to(commands: Commands) -> None:
         metavar="TABLE",
         type=Path,
         nargs="?",
-        help="the table to write: .csv, .xlsx or, if pyarrow is installed, .parquet",
+        help="the table to write: .csv, .xlsx or, if pyarrow is installed, .parquet; what is too long for "
+        "Excel becomes a .csv",
     )
     add("--raw", metavar="IMAGE", help="measure the grey values of this image in each object")
     add(

@@ -57,8 +57,8 @@ def _check_writable(path: Path) -> None:
                 pass
     except OSError as error:
         raise InvalidInput(
-            f"{path} cannot be written ({error.strerror}). Close the programs that show it, or choose another "
-            "folder."
+            f"{path} cannot be written ({error.strerror}). Close the programs that show it, or choose "
+            "another folder."
         ) from error
 
 

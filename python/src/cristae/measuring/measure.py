@@ -1,4 +1,7 @@
-"""Measure the objects of a label image, in one pass and in memory that grows with the objects only."""
+"""Measure the objects of a label image, in one pass and in memory that grows with the objects.
+
+With other labels, or a condition on the distance to an object, the surfaces of these are in memory, too.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

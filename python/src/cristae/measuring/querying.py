@@ -63,9 +63,7 @@ def chosen_by(where: str, table: Table, unit: str = "nm", distance_to: DistanceT
     try:
         return _Query(table, unit, distance_to).run(where)
     except (RecursionError, MemoryError, OverflowError, ValueError) as error:
-        raise InvalidInput(
-            f"The condition is too deep or has a number that is too large. {_FORM}"
-        ) from error
+        raise InvalidInput(f"The condition is too deep or has a number that is too large. {_FORM}") from error
 
 
 def _parsed(where: str) -> ast.expr:

@@ -113,8 +113,8 @@ class Shapes:
 class IntensitySums:
     """Grey values of every object: their number, sum, sum of squares, least and greatest.
 
-    Grey values of 8 and 16 bits are added exactly, however large an object is. Others are added as float64, about the value that comes
-    first in an object, and those that are no numbers do not count.
+    Grey values of 8 and 16 bits are added exactly, however large an object is. Others are added as float64,
+    about the value that comes first in an object, and those that are no numbers do not count.
     """
 
     def __init__(self, dtype: np.dtype[np.generic]) -> None:
