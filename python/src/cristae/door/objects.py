@@ -33,7 +33,9 @@ def measure(
 ) -> "Measurements":
     """Measure the objects of a label image: size, place, form, grey values, contacts, distances.
 
-    The image is read slab by slab; the memory grows with the number of objects, not with the volume.
+    The image is read slab by slab; the memory grows with the number of objects, not with the volume. With
+    `other`, and with a distance in `where`, it also grows with the surfaces of those objects (100 bytes for
+    each voxel of a surface).
 
     Parameters
     ----------
@@ -177,7 +179,7 @@ def clean(
     on_event
         Gets progress, and a note of what each step did.
     should_stop
-        Asked between the steps and while the result is written; True ends the work.
+        Asked again and again; True ends the work, and leaves nothing.
 
     Returns
     -------
@@ -194,13 +196,15 @@ def clean(
     --------
     >>> import numpy as np
     >>> cells = np.array([[1, 0, 2, 2], [0, 0, 2, 2]])
-    >>> clean(cells, minimum_voxels=2, on_event=lambda event: print(event.sentence))
-    1 of 2 objects was smaller than 2 voxels and was removed.
+    >>> notes = []
+    >>> clean(cells, minimum_voxels=2, on_event=notes.append)
     array([[0, 0, 2, 2],
            [0, 0, 2, 2]], dtype=uint8)
+    >>> [event.sentence for event in notes if isinstance(event, Note)]
+    ['1 of 2 objects was smaller than 2 voxels and was removed.']
     """
     from cristae.door import arguments as kinds
-    from cristae.door.mended import Steps, mended, to_array, to_file
+    from cristae.door.mended import Steps, Work, mended, to_array, to_file
     from cristae.door.sources import as_exact_labels
     from cristae.door.targets import check_target
 
@@ -233,9 +237,10 @@ def clean(
     image = as_exact_labels(labels, kinds.plain(voxel_size_nm))
     for sentence in image.notes:
         on_event(Note(sentence))
-    objects = mended(image, steps, on_event, should_stop)
+    work = Work(on_event, should_stop)
+    objects = mended(image, steps, work)
     if out is None:
-        voxels = to_array(objects)
+        voxels = to_array(objects, work)
         return voxels[0] if getattr(labels, "ndim", 3) == 2 else voxels
-    to_file(objects, out, overwrite=overwrite, on_event=on_event, should_stop=should_stop)
+    to_file(objects, out, overwrite=overwrite, work=work)
     return Path(out)
