@@ -24,6 +24,7 @@ from cristae.labels.cleaning import (
     split,
 )
 from cristae.volumes import DTYPES, Image, VoxelSize, create_output
+from cristae.volumes.blocks import block_shape_for
 
 LARGEST_ID_IN_A_FILE = 2**32 - 1
 
@@ -150,9 +151,11 @@ def to_file(
             f"The ids go up to {int(objects.ids.max())}, and files hold ids up to {LARGEST_ID_IN_A_FILE}. "
             "Number the objects anew, or take the result as an array in Python."
         )
+    depth, height, width = objects.shape_zyx
+    shape_czyx = (1, depth, height, width)
     output = create_output(
         out,
-        (1, *objects.image.shape_czyx[1:]),
+        shape_czyx,
         dtype,
         objects.image.voxel_size,
         name=Path(out).name.split(".")[0],
@@ -164,7 +167,7 @@ def to_file(
         output.write(box, ids[None])
 
     try:
-        objects.write(put, work.writing())
+        objects.write(put, work.writing(), block_shape_for(shape_czyx, dtype.itemsize)[1])
         output.seal()
     except BaseException:
         output.discard()

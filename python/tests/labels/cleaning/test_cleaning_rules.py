@@ -215,6 +215,20 @@ def test_steps_tell_their_progress_and_can_be_ended_at_each_of_it(step):
             step(objects_of(random_labels(3), 42), tell)
 
 
+@pytest.mark.parametrize(("slab_voxels", "depths"), [(42 * 5, [4, 4, 1]), (42 * 2, [4, 4, 1]), (42, [1] * 9)])
+def test_slabs_are_written_that_end_with_blocks_where_memory_allows(slab_voxels, depths):
+    labels, boxes = random_labels(3, (9, 6, 7)), []
+    found = np.zeros_like(labels)
+
+    def put(box, ids):
+        boxes.append(box.shape[0])
+        found[box.slices] = ids
+
+    objects_of(labels, slab_voxels).write(put, lambda done: None, 4 if depths[0] == 4 else 5)
+    assert boxes == depths
+    assert np.array_equal(found, labels)
+
+
 def test_several_channels_are_no_label_image():
     with pytest.raises(InvalidInput, match="3 channels"):
         Objects.of(ArrayImage(np.ones((3, 1, 2, 2), np.uint8)))

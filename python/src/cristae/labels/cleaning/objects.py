@@ -132,14 +132,21 @@ class Objects:
             voxels[box.slices] = read_ids(self.image, box)
         return voxels
 
-    def write(self, put: Callable[[Box, Ids], object], on_progress: OnProgress) -> None:
-        """Hand over all ids, slab by slab, in the smallest type that holds them."""
+    def write(self, put: Callable[[Box, Ids], object], on_progress: OnProgress, block_depth: int = 1) -> None:
+        """Hand over all ids, slab by slab, in the smallest type that holds them.
+
+        Slabs end where blocks of `block_depth` sections do, if such slabs take no more than four others.
+        """
         dtype = smallest_type(self.ids)
-        for box in self.slabs(on_progress):
+        blocks = block_depth * math.prod(self.shape_zyx[1:])
+        voxels = max(self.slab_voxels, blocks if blocks <= 4 * self.slab_voxels else 0)
+        for box in boxes_told(self.shape_zyx, voxels, on_progress, block_depth):
             put(box, read_ids(self.image, box).astype(dtype))
 
 
-def boxes_told(shape_zyx: Sequence[int], slab_voxels: int, on_progress: OnProgress) -> Iterator[Box]:
+def boxes_told(
+    shape_zyx: Sequence[int], slab_voxels: int, on_progress: OnProgress, multiple: int = 1
+) -> Iterator[Box]:
     """Yield the slabs of a volume, and tell before each, and at the end, how much of it is done.
 
     Examples
@@ -151,7 +158,7 @@ def boxes_told(shape_zyx: Sequence[int], slab_voxels: int, on_progress: OnProgre
     [(1, 1, 4), (1, 1, 4)]
     """
     done, whole = 0, math.prod(shape_zyx)
-    for box in slabs(shape_zyx, voxels=slab_voxels):
+    for box in slabs(shape_zyx, voxels=slab_voxels, multiple=multiple):
         on_progress(done / whole)
         yield box
         done += box.size
