@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -6,7 +7,8 @@ import tifffile
 
 import cristae
 from cristae import cli
-from cristae.errors import AlreadyExists, Cancelled, CristaeError, InvalidInput
+from cristae.errors import AlreadyExists, Cancelled, CristaeError, InvalidInput, NotFound
+from cristae.events import Progress
 from cristae.volumes import open_image
 
 LABELS = np.zeros((2, 6, 8), np.uint16)
@@ -45,9 +47,78 @@ def test_every_step_says_what_it_did_in_json_too(labels, tmp_path, capsys):
     assert cli.main(words) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["out"] == str(tmp_path / "out.tif")
-    begins = ["The object 1 became 2 parts", "0 holes", "", "0 of ", ""]
-    assert len(told["done"]) == 5
-    assert all(done.startswith(begin) for done, begin in zip(told["done"], begins, strict=True))
+    smoothed = told["done"].pop(2)
+    assert re.fullmatch(
+        r"\d+ voxels? changed (its|their) object within 4 nm; 0 of 4 objects were lost\.", smoothed
+    )
+    assert told["done"] == [
+        "The object 1 became 2 parts, numbers 1, 301.",
+        "0 holes (0 voxels) in 0 objects were filled.",
+        "0 of 4 objects were smaller than 2 voxels and were removed.",
+        "4 of 4 objects touched the border and were removed.",
+    ]
+
+
+def test_the_steps_come_after_each_other_and_progress_never_goes_down(tmp_path):
+    told = []
+    cristae.clean(
+        LABELS,
+        tmp_path / "out.tif",
+        merge=[(1, 7)],
+        split={300: [(1, 3, 3), (1, 4, 4)]},
+        fill_holes=True,
+        smooth_nm=4,
+        border="remove",
+        voxel_size_nm=SIZE,
+        on_event=told.append,
+    )
+    progress = [event for event in told if isinstance(event, Progress)]
+    assert list(dict.fromkeys(event.stage for event in progress)) == [
+        "Counting objects",
+        "Finding objects",
+        "Filling holes",
+        "Smoothing",
+        "Looking at the border",
+        "Writing",
+    ]
+    fractions = [event.fraction for event in progress]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+
+
+@pytest.mark.parametrize("stage", ["Counting objects", "Filling holes", "Smoothing", "Writing"])
+def test_cleaning_ends_in_each_stage_when_a_person_says_so(stage, tmp_path):
+    seen = []
+
+    def show(event):
+        if isinstance(event, Progress):
+            seen.append(event.stage)
+
+    with pytest.raises(Cancelled):
+        cristae.clean(
+            LABELS,
+            tmp_path / "out.tif",
+            fill_holes=True,
+            smooth_nm=4,
+            voxel_size_nm=SIZE,
+            on_event=show,
+            should_stop=lambda: stage in seen,
+        )
+    assert seen.count(stage) == 1
+    assert seen[-1] == stage
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_object_that_was_merged_away_is_told_by_the_number_that_it_has_now():
+    with pytest.raises(NotFound, match="The object 7 became number 1 in an earlier step"):
+        cristae.clean(LABELS, merge=[(1, 7)], split={7: [(0, 2, 0), (0, 2, 2)]}, on_event=lambda event: None)
+
+
+def test_six_hundred_groups_are_merged_in_one_renaming():
+    labels = np.arange(1, 1202).reshape(1, 1, -1)
+    groups = [(one, one + 1) for one in range(1, 1201, 2)]
+    found = cristae.clean(labels, merge=groups, on_event=lambda event: None)
+    assert np.array_equal(found, (labels - 1) // 2 * 2 + 1)
 
 
 def test_arrays_come_back_as_they_went_in():
@@ -75,9 +146,19 @@ def test_a_result_that_is_there_stays_and_the_labels_are_never_lost(labels, tmp_
 
 
 def test_nothing_is_left_of_what_was_stopped(labels, tmp_path):
-    asked = iter([False, True])
+    stages = []
+
+    def show(event):
+        stages.append(getattr(event, "stage", None))
+
     with pytest.raises(Cancelled):
-        cristae.clean(labels, tmp_path / "out.tif", minimum_voxels=1, should_stop=lambda: next(asked))
+        cristae.clean(
+            labels,
+            tmp_path / "out.tif",
+            minimum_voxels=1,
+            on_event=show,
+            should_stop=lambda: "Writing" in stages,
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["labels.tif"]
 
 
@@ -124,3 +205,12 @@ def test_a_wrong_argument_is_refused_in_a_sentence(given):
     with pytest.raises(CristaeError) as caught:
         cristae.clean(LABELS, **given)
     assert caught.value.sentence.endswith(".")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_first_step(labels, tmp_path, capsys):
+    for out, sentence in ((tmp_path / "out", "means no format"), (tmp_path / "no" / "out.tif", "no folder")):
+        assert cli.main(["clean", str(labels), str(out), "--merge", "1,300"]) == 1
+        told = capsys.readouterr().err
+        assert sentence in told
+        assert "became one" not in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.tif"]

@@ -9,6 +9,7 @@ import zarr
 import cristae
 from cristae import cli
 from cristae.errors import InvalidInput
+from cristae.measuring import files
 
 
 @pytest.fixture
@@ -67,6 +68,16 @@ def test_a_table_that_is_there_stays_unless_it_may_be_replaced(labels, tmp_path,
     assert not out.exists()
     assert cli.main(["measure", str(labels), str(out), "--contacts", "--overwrite"]) == 0
     assert beside.read_text().startswith("id,")
+
+
+def test_a_table_too_long_for_excel_is_a_csv_and_that_is_told(labels, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(files, "EXCEL_ROWS", 2)
+    assert cli.main(["measure", str(labels), str(tmp_path / "cells.xlsx")]) == 0
+    told = capsys.readouterr()
+    assert "Excel holds 2: cells.csv was written instead of cells.xlsx." in told.err
+    assert f"Written: {tmp_path / 'cells.csv'}" in told.out
+    assert len((tmp_path / "cells.csv").read_text().splitlines()) == 4
+    assert not (tmp_path / "cells.xlsx").exists()
 
 
 def test_ids_of_64_bits_in_a_zarr_are_exact_in_the_table(tmp_path):

@@ -87,6 +87,18 @@ def test_the_nearest_object_is_the_one_with_the_least_distance_of_any_two_voxels
         assert far[found] == pytest.approx(min(far.values()))
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 10**6), st.integers(1, 40))
+def test_which_of_equally_near_objects_is_named_does_not_depend_on_the_slabs(seed, slab_voxels):
+    generator = np.random.default_rng(seed)
+    labels = np.zeros((2, 9, 9), int)
+    labels[0, 4, 4] = 1
+    other = np.where(generator.random(labels.shape) < 0.5, generator.permutation(162).reshape(2, 9, 9) + 1, 0)
+    other[0, 3:6, 3:6] = 0
+    whole, cut = (measured(labels, other, slab_voxels=n).objects for n in (10**6, slab_voxels))
+    assert list(whole.rows()) == list(cut.rows())
+
+
 def test_objects_one_step_apart_have_the_distance_of_a_voxel_and_overlapping_ones_none():
     labels, other = np.array([[[1, 1, 0, 2, 0, 3]]]), np.array([[[0, 0, 9, 9, 0, 0]]])
     objects = measured(labels, other).objects

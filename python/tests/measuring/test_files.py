@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cristae.errors import DiskFull, InvalidInput, LimitExceeded, Unsupported
-from cristae.measuring import Table, files, write_tables
+from cristae.errors import DiskFull, InvalidInput, Unsupported
+from cristae.measuring import Table, check_form, files, write_tables
 
 OBJECTS = Table(
     {
@@ -21,7 +21,7 @@ PAIRS = Table({"id": np.array([1]), "other_id": np.array([2])})
 
 def test_csv_holds_every_digit_and_nothing_for_what_is_not_defined(tmp_path):
     out = tmp_path / "cells.csv"
-    assert write_tables(out, {"objects": OBJECTS, "contacts": None}) == [out]
+    assert write_tables(out, {"objects": OBJECTS, "contacts": None}) == ([out], [])
     with out.open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
@@ -35,10 +35,8 @@ def test_csv_holds_every_digit_and_nothing_for_what_is_not_defined(tmp_path):
 def test_a_second_table_goes_beside_the_first_and_old_ones_are_replaced(tmp_path):
     out = tmp_path / "cells.csv"
     out.write_text("old")
-    assert write_tables(out, {"objects": OBJECTS, "contacts": PAIRS}) == [
-        out,
-        tmp_path / "cells-contacts.csv",
-    ]
+    beside = tmp_path / "cells-contacts.csv"
+    assert write_tables(out, {"objects": OBJECTS, "contacts": PAIRS}) == ([out, beside], [])
     assert (tmp_path / "cells-contacts.csv").read_text() == "id,other_id\n1,2\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cells-contacts.csv", "cells.csv"]
 
@@ -54,11 +52,49 @@ def test_excel_holds_both_tables_and_ids_that_it_would_round_as_text(tmp_path):
     assert '<c r="B3"' not in sheet
 
 
-def test_a_table_too_long_for_excel_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
+def test_ids_of_sixteen_digits_are_text_in_excel_since_it_keeps_fifteen(tmp_path):
+    out = tmp_path / "cells.xlsx"
+    write_tables(out, {"objects": Table({"id": np.array([10**15 - 1, 10**15 + 7])})})
+    with zipfile.ZipFile(out) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert '<c r="A2"><v>999999999999999</v></c>' in sheet
+    assert '<c r="A3" t="inlineStr"><is><t>1000000000000007</t></is></c>' in sheet
+
+
+def test_tables_too_long_for_excel_become_csv_files_that_replace_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "EXCEL_ROWS", 2)
-    with pytest.raises(LimitExceeded, match=r"objects has 3 rows.*Write a \.csv"):
-        write_tables(tmp_path / "cells.xlsx", {"objects": OBJECTS})
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "cells-contacts.csv").write_text("mine")
+    found, sentences = write_tables(tmp_path / "cells.xlsx", {"objects": OBJECTS, "contacts": PAIRS})
+    assert [file.name for file in found] == ["cells-2.csv", "cells-2-contacts.csv"]
+    assert [len(file.read_text().splitlines()) for file in found] == [4, 2]
+    assert sentences == [
+        "The table of objects has 3 rows, and Excel holds 2: cells-2.csv was written instead of cells.xlsx."
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["cells-contacts.csv", *(file.name for file in found)]
+    )
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "cells.xlsx"])
+def test_a_table_that_another_program_keeps_is_told_before_anything_is_measured(tmp_path, name, monkeypatch):
+    (tmp_path / name).write_text("old")
+
+    def kept(self: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", kept)
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        check_form(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_that_nothing_can_be_written_into_is_told_before_anything_is_measured(tmp_path, monkeypatch):
+    def refuse(**place: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "TemporaryFile", refuse)
+    with pytest.raises(InvalidInput, match=r"cells\.csv cannot be written"):
+        check_form(tmp_path / "cells.csv")
 
 
 def test_parquet_without_its_package_says_what_to_install(tmp_path, monkeypatch):

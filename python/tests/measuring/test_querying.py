@@ -1,5 +1,7 @@
 """Conditions: what they mean, and that nothing else is taken from them."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +22,7 @@ TABLE = Table(
         "low_x_px": np.array([0, 2, 4]),
         "high_x_px": np.array([2, 4, 6]),
         "touches_border": np.array([1, 0, 1]),
+        "class": np.array([2, 1, 1]),
     }
 )
 
@@ -33,7 +36,9 @@ TABLE = Table(
         ("not (volume_nm3 > 1e6)", [True, False, False]),
         ("1 < id <= 9223372036854775807", [False, True, True]),
         ("id == 9223372036854775807", [False, False, True]),
-        ("id < 99999999999999999999999", [True, True, True]),
+        ("id < 18446744073709551616", [True, True, True]),
+        ("axis_1_x < 18446744073709551616 and low_z_px > -18446744073709551616", [True, False, True]),
+        ("within(0, 0, 0, 18446744073709551616, 4, 4)", [True, True, False]),
         ("axis_1_x > -1", [True, False, True]),
         ("axis_1_x < -0.25", [False, False, True]),
         ("axis_1_x <= 1 or axis_1_x > 1", [True, False, True]),
@@ -41,6 +46,7 @@ TABLE = Table(
         ("within(0, 0, 0, 2, 4, 2) or id == 2", [True, True, False]),
         ("2 < 1", [False, False, False]),
         ("  id == 2  ", [False, True, False]),
+        ("class == 1 and not id == 2", [False, False, True]),
         ("distance_to_nm(2) < 500", [True, True, False]),
     ],
 )
@@ -67,18 +73,32 @@ def test_a_condition_chooses_these_objects(where, chosen):
         ("within(1, 2)", "needs 6 whole numbers"),
         ("within(1, 2, 3, 4, 5, id)", "takes whole numbers"),
         ("within(0, 0, 0, 2, 4, x=2)", "takes whole numbers"),
-        ("distance_to_nm(5) < 3", "needs the id of one object"),
         ("distance_to_nm() < 3", "needs the id of one object"),
         ("distance_to_px(2) < 3", "neither a number nor a column"),
         ("id == 1; id", "is not complete"),
         ("id == 1" + " and id == 1" * 200, "at most 1000 are read"),
         ("(" * 900, "is not complete"),
         ("id\x00 == 1", "is not complete"),
+        ("a" + ".a" * 490, "."),
+        ("1" + "+1" * 490, "."),
+        ("-" * 990 + "1", "."),
+        ("id > " + "-" * 990 + "1", "."),
+        ("not " * 245 + "id", "."),
+        ("id > 1" + "0" * 400, "larger than 2^64"),
+        ("volume_nm3 > -1" + "0" * 400, "larger than 2^64"),
+        ("id == 18446744073709551617", "(20 digits) is larger than 2^64"),
+        ("within(0, 0, 0, 1, 1, 1" + "0" * 400 + ")", "larger than 2^64"),
+        ("distance_to_nm(1" + "0" * 400 + ") < 3", "larger than 2^64"),
     ],
 )
 def test_what_is_no_condition_is_refused_in_a_sentence(where, sentence):
-    with pytest.raises(InvalidInput, match=sentence.replace("(", "\\(").replace("+", "\\+")):
-        chosen_by(where, TABLE)
+    with pytest.raises(InvalidInput, match=re.escape(sentence)):
+        chosen_by(where, TABLE, distance_to=lambda object_id: TABLE["volume_nm3"])
+
+
+def test_without_distances_none_can_be_asked_for():
+    with pytest.raises(InvalidInput, match="needs the id of one object"):
+        chosen_by("distance_to_nm(5) < 3", TABLE)
 
 
 def test_the_columns_of_a_section_have_a_box_of_four_numbers():

@@ -50,8 +50,8 @@ def test_a_thick_rod_is_about_as_long_as_its_axis():
 
 
 @given(st.integers(0, 10**6))
-def test_the_length_of_a_tree_of_voxels_is_the_sum_of_its_edges(seed):
-    """A random path that never touches itself again is its own skeleton."""
+def test_the_length_of_a_path_of_voxels_is_the_sum_of_its_edges_at_most_with_its_corners_cut(seed):
+    """A random path that never touches itself again is its own skeleton; thinning may take a corner away."""
     generator = np.random.default_rng(seed)
     place, steps = np.zeros(3, int), []
     for _ in range(8):
@@ -61,11 +61,14 @@ def test_the_length_of_a_tree_of_voxels_is_the_sum_of_its_edges(seed):
     places = np.cumsum([place, *steps], axis=0)
     mask = np.zeros(places.max(axis=0) + 3, bool)
     mask[tuple((places + 1).T)] = True
-    there = [np.abs(a - b).max() for a in places for b in places]
-    assert min(there) == 0
     whole = sum(np.array(SIDES) @ step for step in steps)
-    cut_corners = skeleton_length(mask, SIDES)
-    assert 0.6 * whole <= cut_corners <= whole + 1e-9
+    edges = np.array(steps) @ np.array(SIDES)
+    saved = sum(
+        edges[i] + edges[i + 1] - np.hypot(edges[i], edges[i + 1])
+        for i in range(1, len(steps) - 1)
+        if (steps[i] != steps[i + 1]).any()
+    )
+    assert whole - saved - 1e-9 <= skeleton_length(mask, SIDES) <= whole + 1e-9
 
 
 def test_a_single_voxel_has_no_length():

@@ -1,10 +1,14 @@
 """Sums of squares beyond 64 bits: exact about the centre of an object, or not defined."""
 
 import numpy as np
+import pytest
 
+from cristae.geometry import Box
 from cristae.measuring.inputs import Units
+from cristae.measuring.rows import Rows
+from cristae.measuring.runs import runs_of
 from cristae.measuring.shape import shape_columns
-from cristae.measuring.sums import PAIRS, Shapes
+from cristae.measuring.sums import PAIRS, IntensitySums, Shapes, ShapeSums
 
 
 def wrapped(number: int) -> int:
@@ -36,3 +40,40 @@ def test_an_object_too_large_for_exact_axes_has_none():
     assert columns["voxels"].tolist() == [2**40]
     for name in ("axis_1_nm", "axis_3_nm", "axis_1_z", "axis_3_x"):
         assert columns[name].tolist() == [None]
+
+
+class ManyTimes:
+    """Runs whose voxels count as if each were there so many times."""
+
+    def __init__(self, runs, times):
+        self._runs, self.times, self.lengths = runs, times, runs.lengths * times
+
+    def __getattr__(self, name):
+        return getattr(self._runs, name)
+
+    def sums(self, voxels):
+        return self._runs.sums(voxels) * self.times
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_values_of_very_large_objects_have_their_deviation(dtype):
+    top = np.iinfo(dtype).max
+    ids, raw = np.array([[[4, 4, 9, 9]]]), np.array([[[0, top, top, top]]], dtype)
+    rows, sums = Rows(), IntensitySums(np.dtype(dtype))
+    runs = runs_of(ids, Box((0, 0, 0), (1, 1, 4)))
+    for _ in range(1000):
+        sums.add(rows.of_all(runs.ids), ManyTimes(runs, 10**9), raw)
+    found = {name: values.tolist() for name, values in sums.columns(rows).items()}
+    assert found["std"] == [top / 2, 0]
+    assert found["mean"] == [top / 2, top]
+
+
+def test_the_surface_of_a_very_large_object_does_not_wrap():
+    ids = np.array([[[4, 4]]])
+    rows, sums = Rows(), ShapeSums()
+    runs = runs_of(ids, Box((0, 0, 0), (1, 1, 2)))
+    many = ManyTimes(runs, 10**9)
+    many.lengths = runs.lengths
+    for _ in range(1000):
+        sums.add(rows.of_all(runs.ids), many, np.full((1, 1, 2), 2**27, np.int32))
+    assert sums.counted(rows).exposure.tolist() == [2.0 * 10**12 * 2**27]

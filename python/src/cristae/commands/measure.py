@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Measure every object of a label image: size, place, form, grey values, contacts and distances, in nanometres.
 docs/objects.md defines every column. The image is read slab by slab; memory grows with the number of objects,
-not with the volume. Without TABLE only a summary is printed (with --json all rows).
+not with the volume; with --other or distance_to_nm also with the surfaces of those objects. Without TABLE
+only a summary is printed (with --json all rows).
 """
 EXAMPLE = """\
   cristae measure cells.tif cells.csv --raw stack.tif --contacts
@@ -41,7 +42,8 @@ def add_to(commands: Commands) -> None:
         metavar="TABLE",
         type=Path,
         nargs="?",
-        help="the table to write: .csv, .xlsx or, if pyarrow is installed, .parquet",
+        help="the table to write: .csv, .xlsx or, if pyarrow is installed, .parquet; what is too long for "
+        "Excel becomes a .csv",
     )
     add("--raw", metavar="IMAGE", help="measure the grey values of this image in each object")
     add(
@@ -102,22 +104,22 @@ def run(arguments: argparse.Namespace) -> int:
             should_stop=stopped.is_set,
         )
     if wants_json(arguments):
-        print(json.dumps(_facts(found, arguments.table), allow_nan=False))
+        print(json.dumps(_facts(found), allow_nan=False))
     else:
-        print("\n".join(_lines(found, arguments.table)))
+        print("\n".join(_lines(found)))
     return 0
 
 
-def _facts(found: "Measurements", out: Path | None) -> dict[str, object]:
+def _facts(found: "Measurements") -> dict[str, object]:
     from cristae.measuring import summary
 
     facts: dict[str, object] = {
         "count": len(found.objects),
         "unit": found.unit,
         "summary": summary(found.objects),
-        "table": None if out is None else str(out),
+        "table": str(found.files[0]) if found.files else None,
     }
-    if out is None:
+    if not found.files:
         facts["objects"] = _dicts(found.objects)
         if found.contacts is not None:
             facts["contacts"] = _dicts(found.contacts)
@@ -128,7 +130,7 @@ def _dicts(rows: "Table") -> list[dict[str, int | float | None]]:
     return [dict(zip(rows.names, row, strict=True)) for row in rows.rows()]
 
 
-def _lines(found: "Measurements", out: Path | None) -> list[str]:
+def _lines(found: "Measurements") -> list[str]:
     from cristae.measuring import summary
 
     rows = [
@@ -139,6 +141,5 @@ def _lines(found: "Measurements", out: Path | None) -> list[str]:
     lines.append(f"Objects: {len(found.objects):,}")
     if found.contacts is not None:
         lines.append(f"Pairs that touch: {len(found.contacts):,}")
-    if out is not None:
-        lines.append(f"Written: {out}")
+    lines += [f"Written: {file}" for file in found.files]
     return lines

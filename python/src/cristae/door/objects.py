@@ -1,6 +1,7 @@
 """The door: measure and clean the objects of a label image, without a server and without torch."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,14 +33,17 @@ def measure(
 ) -> "Measurements":
     """Measure the objects of a label image: size, place, form, grey values, contacts, distances.
 
-    The image is read slab by slab; the memory grows with the number of objects, not with the volume.
+    The image is read slab by slab; the memory grows with the number of objects, not with the volume. With
+    `other`, and with a distance in `where`, it also grows with the surfaces of those objects (100 bytes for
+    each voxel of a surface).
 
     Parameters
     ----------
     labels
         One id per object, up to 2^63 - 1; 0 is background. docs/objects.md defines every column.
     out
-        The table to write: .csv, .xlsx or, if pyarrow is installed, .parquet. None writes none.
+        The table to write: .csv, .xlsx or, if pyarrow is installed, .parquet. None writes none. A table that
+        is too long for Excel becomes a .csv beside it; ``files`` of the result tells what was written.
     raw
         An image whose grey values are measured in each object.
     classes
@@ -119,10 +123,11 @@ def measure(
         on_event=on_event,
         should_stop=should_stop,
     )
+    if out is not None:
+        files, told = write_tables(Path(out), {"objects": found.objects, "contacts": found.contacts})
+        found = replace(found, files=files, sentences=[*found.sentences, *told])
     for sentence in found.sentences:
         on_event(Note(sentence))
-    if out is not None:
-        write_tables(Path(out), {"objects": found.objects, "contacts": found.contacts})
     return found
 
 
@@ -174,7 +179,7 @@ def clean(
     on_event
         Gets progress, and a note of what each step did.
     should_stop
-        Asked between the steps and while the result is written; True ends the work.
+        Asked again and again; True ends the work, and leaves nothing.
 
     Returns
     -------
@@ -191,15 +196,18 @@ def clean(
     --------
     >>> import numpy as np
     >>> cells = np.array([[1, 0, 2, 2], [0, 0, 2, 2]])
-    >>> clean(cells, minimum_voxels=2, on_event=lambda event: print(event.sentence))
-    1 of 2 objects was smaller than 2 voxels and was removed.
+    >>> notes = []
+    >>> clean(cells, minimum_voxels=2, on_event=notes.append)
     array([[0, 0, 2, 2],
            [0, 0, 2, 2]], dtype=uint8)
+    >>> [event.sentence for event in notes if isinstance(event, Note)]
+    ['1 of 2 objects was smaller than 2 voxels and was removed.']
     """
     from cristae.door import arguments as kinds
-    from cristae.door.mended import Steps, mended, to_array, to_file
+    from cristae.door.mended import Steps, Work, mended, to_array, to_file
     from cristae.door.sources import as_exact_labels
     from cristae.door.targets import check_target
+    from cristae.volumes import create_output
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
@@ -230,9 +238,12 @@ def clean(
     image = as_exact_labels(labels, kinds.plain(voxel_size_nm))
     for sentence in image.notes:
         on_event(Note(sentence))
-    objects = mended(image, steps, on_event, should_stop)
+    if out is not None:  # what type the ids need is known at the end; that the place can be written, now
+        create_output(out, (1, *image.shape_czyx[1:]), "uint8", overwrite=overwrite).discard()
+    work = Work(on_event, should_stop)
+    objects = mended(image, steps, work)
     if out is None:
-        voxels = to_array(objects)
+        voxels = to_array(objects, work)
         return voxels[0] if getattr(labels, "ndim", 3) == 2 else voxels
-    to_file(objects, out, overwrite=overwrite, on_event=on_event, should_stop=should_stop)
+    to_file(objects, out, overwrite=overwrite, work=work)
     return Path(out)

@@ -109,9 +109,8 @@ class LabelReading:
         Returns
         -------
         ndarray of uint8
-            (z, y, x): 0 background, 1...n classes, 255 unknown. For instances 1 is interior and 2 boundary;
-            the outermost voxels of the block know no neighbours, so read a margin of
-            :data:`~cristae.labels.boundaries.REACH` voxels.
+            (z, y, x): 0 background, 1...n classes, 255 unknown. For instances as
+            :func:`~cristae.labels.instance_classes`: read a margin of its reach.
         """
         values = as_integers(labels)
         if self.target != "instances":

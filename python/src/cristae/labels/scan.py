@@ -21,9 +21,11 @@ _MANTISSA_BITS = {2: 11, 4: 24, 8: 53, 16: 64}
 
 
 def slabs(
-    shape_zyx: Sequence[int], z: tuple[int, int] | None = None, voxels: int = SLAB_VOXELS
+    shape_zyx: Sequence[int], z: tuple[int, int] | None = None, voxels: int = SLAB_VOXELS, multiple: int = 1
 ) -> Iterator[Box]:
     """Cut a volume into boxes of at most `voxels`: whole sections where they fit, bands of rows where not.
+
+    If so many fit, their number is a multiple of `multiple`.
 
     Examples
     --------
@@ -33,6 +35,7 @@ def slabs(
     depth, height, width = shape_zyx
     start, stop = z or (0, depth)
     sections = max(1, voxels // (height * width))
+    sections -= sections % multiple if sections > multiple else 0
     rows = height if sections > 1 else max(1, min(height, voxels // width))
     for z0 in range(start, stop, sections):
         for y0 in range(0, height, rows):

@@ -50,11 +50,18 @@ class SurfacePoints:
                 )
             places.append(place)
             ids.append(own)
-        self._ids = np.concatenate(ids)
-        self._tree = KDTree(np.concatenate(places) * self._sides) if count else None
+        # They are in the order of the voxels, however the volume was cut: so the tree is always the same, and
+        # so is the one that it finds of several equally near.
+        self._ids, points = np.concatenate(ids), np.concatenate(places)
+        del ids, places
+        # On a grid, medians of many equal numbers would take long.
+        self._tree = KDTree(points * self._sides, balanced_tree=False) if count else None
 
     def nearest(self, places: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.float64], Integers]:
-        """Return the distance of voxels (n, zyx) to the nearest surface voxel, and its id; inf, 0 if none."""
+        """Return the distance of voxels (n, zyx) to the nearest surface voxel, and its id; inf, 0 if none.
+
+        Of equally near voxels it is always the same one, but no particular one.
+        """
         if self._tree is None:
             return np.full(len(places), np.inf), np.zeros(len(places), np.int64)
         far, index = self._tree.query(places * self._sides, workers=-1)
@@ -98,7 +105,7 @@ class NearestObjects:
         }
 
     def _keep(self, rows: Integers, far: npt.NDArray[np.float64], ids: Integers) -> None:
-        """Keep the nearest for each row; of equally near ones the smallest id."""
+        """Keep the nearest for each row; of equally near ones that were found the smallest id."""
         if not rows.size:
             return
         order = np.lexsort((ids, far, rows))

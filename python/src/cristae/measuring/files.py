@@ -3,18 +3,20 @@
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
+from itertools import chain, count
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
-from cristae.errors import InvalidInput, LimitExceeded, Unsupported
+from cristae.errors import InvalidInput, Unsupported
 from cristae.measuring.table import Table
 from cristae.volumes.durable import full_disk_told, replacing
 
 EXCEL_ROWS = 2**20 - 1
 """Rows of a sheet below its header."""
 
-_EXACT_IN_EXCEL = 2**53
-"""Excel keeps whole numbers as floating-point ones; ids beyond are written as text."""
+_EXACT_IN_EXCEL = 10**15 - 1
+"""Excel keeps 15 digits of a number; ids beyond are written as text."""
 
 
 def check_form(path: Path) -> None:
@@ -41,6 +43,23 @@ def check_form(path: Path) -> None:
         raise Unsupported(
             "Parquet files need the package pyarrow: run pip install pyarrow, or write a .csv instead."
         )
+    _check_writable(path)
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse a folder that nothing can be written into, and a table that another program keeps open."""
+    folder = path.absolute().parent
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+        if path.exists():
+            with path.open("r+b"):
+                pass
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written ({error.strerror}). Close the programs that show it, or choose "
+            "another folder."
+        ) from error
 
 
 def files_of(path: Path, names: Sequence[str]) -> list[Path]:
@@ -56,14 +75,15 @@ def files_of(path: Path, names: Sequence[str]) -> list[Path]:
     return [path, *(path.with_name(f"{path.stem}-{name}{path.suffix}") for name in names[1:])]
 
 
-def write_tables(path: Path, tables: Mapping[str, Table | None]) -> list[Path]:
-    """Write tables as the file's ending says, and return the files.
+def write_tables(path: Path, tables: Mapping[str, Table | None]) -> tuple[list[Path], list[str]]:
+    """Write tables as the file's ending says, and return the files, and sentences about what is otherwise.
 
     Parameters
     ----------
     path
-        ``.xlsx`` holds all tables as sheets. A ``.csv`` or ``.parquet`` holds the first one; each further one
-        goes into a file beside it, such as ``cells-contacts.csv``. Files that are there are replaced.
+        ``.xlsx`` holds all tables as sheets; if one has more rows than Excel holds, all become ``.csv`` files
+        of names that are free. A ``.csv`` or ``.parquet`` holds the first one; each further one goes into a
+        file beside it, such as ``cells-contacts.csv``. Files that are there are replaced.
     tables
         By name; None is left out.
 
@@ -71,21 +91,34 @@ def write_tables(path: Path, tables: Mapping[str, Table | None]) -> list[Path]:
     ------
     InvalidInput, Unsupported
         As :func:`check_form` says.
-    LimitExceeded
-        A table is too long for Excel.
     DiskFull
         The disk has no space left.
     """
     check_form(path)
     there = {name: table for name, table in tables.items() if table is not None}
+    sentences = []
+    if path.suffix.lower() == ".xlsx" and any(len(table) > EXCEL_ROWS for table in there.values()):
+        name, table = max(there.items(), key=lambda one: len(one[1]))
+        book, path = path, _free_csv(path, list(there))
+        sentences.append(
+            f"The table of {name} has {len(table):,} rows, and Excel holds {EXCEL_ROWS:,}: {path.name} was "
+            f"written instead of {book.name}."
+        )
     files = files_of(path, list(there))
     write = _WRITERS[path.suffix.lower()]
-    if len(files) == 1:
+    if path.suffix.lower() == ".xlsx":
         _replaced(path, write, there)
     else:
         for file, (name, table) in zip(files, there.items(), strict=True):
             _replaced(file, write, {name: table})
-    return files
+    return files, sentences
+
+
+def _free_csv(path: Path, names: Sequence[str]) -> Path:
+    """Return a name like that of a file under which no table would replace another."""
+    stems = chain([path.stem], (f"{path.stem}-{number}" for number in count(2)))
+    places = (path.with_name(f"{stem}.csv") for stem in stems)
+    return next(place for place in places if not any(file.exists() for file in files_of(place, names)))
 
 
 def _replaced(
@@ -107,11 +140,6 @@ def _write_excel(path: Path, tables: Mapping[str, Table]) -> None:
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
 
-    for name, table in tables.items():
-        if len(table) > EXCEL_ROWS:
-            raise LimitExceeded(
-                f"The table of {name} has {len(table):,} rows, and Excel holds {EXCEL_ROWS:,}. Write a .csv."
-            )
     book = xlsxwriter.Workbook(str(path), {"constant_memory": True})
     bold = book.add_format({"bold": True})
     for name, table in tables.items():

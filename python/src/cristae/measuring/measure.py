@@ -1,7 +1,11 @@
-"""Measure the objects of a label image, in one pass and in memory that grows with the objects only."""
+"""Measure the objects of a label image, in one pass and in memory that grows with the objects.
+
+With other labels, or a condition on the distance to an object, the surfaces of these are in memory, too.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -43,12 +47,15 @@ class Measurements:
         "nm", or "px" if the size of the voxels is not known.
     sentences
         What was assumed or left out, and what was found.
+    files
+        The tables that were written.
     """
 
     objects: Table
     contacts: Table | None
     unit: str
     sentences: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

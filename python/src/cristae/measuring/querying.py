@@ -5,6 +5,7 @@ ever run.
 """
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from cristae.errors import InvalidInput
 from cristae.measuring.table import Table
 
 LONGEST = 1000
+LARGEST_NUMBER = 2**64
 
 type Bools = npt.NDArray[np.bool_]
 type DistanceTo = Callable[[int], npt.NDArray[np.number]]
@@ -29,6 +31,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 _FORM = "Write it like: volume_nm3 > 1e6 and touches_border == 0."
 _BOX = 6
+_CLASS = "class_"
 
 
 def chosen_by(where: str, table: Table, unit: str = "nm", distance_to: DistanceTo | None = None) -> Bools:
@@ -59,15 +62,19 @@ def chosen_by(where: str, table: Table, unit: str = "nm", distance_to: DistanceT
     >>> chosen_by("5 < voxels <= 500 and not id == 3", table).tolist()
     [False, True, False]
     """
-    return _Query(table, unit, distance_to).run(where)
+    try:
+        return _Query(table, unit, distance_to).run(where)
+    except (RecursionError, MemoryError, OverflowError, ValueError) as error:
+        raise InvalidInput(f"The condition is too deep or has a number that is too large. {_FORM}") from error
 
 
 def _parsed(where: str) -> ast.expr:
     if len(where) > LONGEST:
         raise InvalidInput(f"The condition has {len(where)} characters; at most {LONGEST} are read. {_FORM}")
     try:
-        return ast.parse(where.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        # A column may be called class, which Python keeps for itself.
+        return ast.parse(re.sub(r"\bclass\b", _CLASS, where.strip()), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         raise InvalidInput(
             f"The condition '{where}' is not complete or has a sign too many. {_FORM}"
         ) from error
@@ -108,11 +115,13 @@ class _Query:
     def _number(self, node: ast.expr) -> Any:
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                _check_size(value)
                 return value
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=int() | float())):
                 value = self._number(node.operand)
                 return -value if isinstance(sign, ast.USub) else value
             case ast.Name(id=name):
+                name = "class" if name == _CLASS else name
                 if name in self._table.columns:
                     return self._table[name]
                 raise InvalidInput(
@@ -120,6 +129,11 @@ class _Query:
                 )
             case ast.Call(func=ast.Name(id=name)) if name == f"distance_to_{self._unit}":
                 return self._distance(node)
+            case ast.Call(func=ast.Name(id="distance_to_nm")):
+                raise InvalidInput(
+                    "The voxel size is not known, so that there are no nanometres: write distance_to_px(ID), "
+                    "or say the voxel size."
+                )
         raise InvalidInput(
             f"'{ast.unparse(node)}' is neither a number nor a column. The columns are "
             f"{', '.join(self._table.names)}; there are also within(z0, y0, x0, z1, y1, x1) and "
@@ -154,4 +168,15 @@ def _whole(call: ast.Call) -> list[int]:
     whole = [number for number in numbers if isinstance(number, int) and not isinstance(number, bool)]
     if call.keywords or len(whole) != len(call.args):
         raise InvalidInput(f"'{ast.unparse(call)}' takes whole numbers from 0 on only.")
+    for number in whole:
+        _check_size(number)
     return whole
+
+
+def _check_size(number: float) -> None:
+    if isinstance(number, int) and number > LARGEST_NUMBER:
+        told = f"{str(number)[:20]}... ({len(str(number))} digits)"
+        raise InvalidInput(
+            f"The whole number {told} is larger than 2^64, and so is no id and no amount of voxels. Write "
+            "large amounts like 1e30."
+        )

@@ -5,6 +5,8 @@ import numpy.typing as npt
 
 type Ids = npt.NDArray[np.int64]
 
+_LOW_BITS = 16
+
 
 class Rows:
     """Gives every id the next free row when it comes for the first time.
@@ -90,3 +92,40 @@ class Column:
             more = np.full(max(needed, 2 * self._values.size), self._start, self._values.dtype)
             more[: self._values.size] = self._values
             self._values = more
+
+
+class WideSum:
+    """A sum of whole numbers for each row, exact where it outgrows 64 bits: in two parts of 16 bits and more.
+
+    Examples
+    --------
+    >>> total = WideSum()
+    >>> for _ in range(3):
+    ...     total.add(np.array([0]), np.array([2**62 + 1]))
+    >>> total.exact(np.array([0])) == [3 * 2**62 + 3], total.floats(1).tolist()
+    (array([ True]), [1.3835058055282164e+19])
+    """
+
+    def __init__(self) -> None:
+        self._high, self._low = Column(np.int64), Column(np.int64)
+
+    def add(self, rows: Ids, values: npt.NDArray[np.number]) -> None:
+        """Add whole numbers from 0 on."""
+        whole = values.astype(np.int64, copy=False)
+        self._high.add(rows, whole >> _LOW_BITS)
+        self._low.add(rows, whole & ((1 << _LOW_BITS) - 1))
+
+    def wrapped(self, count: int) -> Ids:
+        """Return the first `count` sums modulo 2^64."""
+        high, low = self._high.values(count), self._low.values(count)
+        return np.asarray((high.astype(np.int64) << _LOW_BITS) + low.astype(np.int64))
+
+    def floats(self, count: int) -> npt.NDArray[np.float64]:
+        """Return the first `count` sums, rounded once."""
+        return np.asarray(self._high.values(count) * float(1 << _LOW_BITS) + self._low.values(count))
+
+    def exact(self, rows: Ids) -> npt.NDArray[np.object_]:
+        """Return the sums of some rows as Python's whole numbers."""
+        count = int(rows.max(initial=-1)) + 1
+        high, low = (part.values(count)[rows].astype(object) for part in (self._high, self._low))
+        return np.asarray(high * (1 << _LOW_BITS) + low)

@@ -1,14 +1,14 @@
 """What is added up over the voxels of each object, slab by slab.
 
 Everything is a whole number, or is added in the order of the voxels, so that the sums are the same wherever
-the volume is cut. The sums of squares are kept modulo 2^64: what is computed from them, about the centre of
-an object, is exact as long as it fits into 64 bits itself.
+the volume is cut. The second moments are kept modulo 2^64: what is computed from them, about the centre of an
+object, is exact as long as it fits into 64 bits itself. Grey values and surfaces have sums that may be wider.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from cristae.measuring.rows import Column, Rows
+from cristae.measuring.rows import Column, Rows, WideSum
 from cristae.measuring.runs import Runs
 
 type Integers = npt.NDArray[np.int64]
@@ -24,7 +24,7 @@ class ShapeSums:
 
     def __init__(self) -> None:
         self.voxels = Column(np.int64)
-        self.exposure = Column(np.int64)
+        self.exposure = WideSum()
         self.first = [Column(np.int64) for _ in range(3)]
         self.second = [Column(np.int64) for _ in PAIRS]
         self.low = [Column(np.int64, np.iinfo(np.int64).max) for _ in range(3)]
@@ -64,7 +64,7 @@ class ShapeSums:
 
         return Shapes(
             of([self.voxels])[:, 0],
-            of([self.exposure])[:, 0],
+            self.exposure.floats(count)[order],
             of(self.first),
             of(self.second),
             of(self.low),
@@ -78,7 +78,7 @@ class Shapes:
     Parameters
     ----------
     voxels, exposure
-        (objects,)
+        (objects,); `exposure` as float64, since that of very large objects outgrows 64 bits.
     first
         Sums of the coordinates of the voxels (objects, zyx).
     second
@@ -90,7 +90,7 @@ class Shapes:
     def __init__(
         self,
         voxels: Integers,
-        exposure: Integers,
+        exposure: npt.NDArray[np.float64],
         first: Integers,
         second: Integers,
         low: Integers,
@@ -113,15 +113,16 @@ class Shapes:
 class IntensitySums:
     """Grey values of every object: their number, sum, sum of squares, least and greatest.
 
-    Grey values of 8 and 16 bits are added exactly. Others are added as float64, about the value that comes
-    first in an object, and those that are no numbers do not count.
+    Grey values of 8 and 16 bits are added exactly, however large an object is. Others are added as float64,
+    about the value that comes first in an object, and those that are no numbers do not count.
     """
 
     def __init__(self, dtype: np.dtype[np.generic]) -> None:
         self._is_exact = dtype in (np.uint8, np.uint16)
         kind: type[np.int64] | type[np.float64] = np.int64 if self._is_exact else np.float64
         self._count = Column(np.int64)
-        self._sum, self._squares, self._origin = Column(kind), Column(kind), Column(np.float64, np.nan)
+        self._sum, self._squares, self._origin = Column(kind), Column(np.float64), Column(np.float64, np.nan)
+        self._whole_squares = WideSum()
         self._least, self._most = Column(np.float64, np.inf), Column(np.float64, -np.inf)
 
     def add(self, rows: Integers, runs: Runs, raw: npt.NDArray[np.number]) -> None:
@@ -132,7 +133,7 @@ class IntensitySums:
             wide = raw.astype(np.int64)
             self._count.add(rows, runs.lengths)
             self._sum.add(rows, runs.sums(wide))
-            self._squares.add(rows, runs.sums(wide * wide))
+            self._whole_squares.add(rows, runs.sums(wide * wide))
             self._least.lower(rows, runs.least(raw))
             self._most.raise_to(rows, runs.most(raw))
             return
@@ -158,14 +159,18 @@ class IntensitySums:
         """Return mean, standard deviation, least and greatest value by rising id; NaN without any number."""
         order, count = rows.order, rows.ids.size
         n = self._count.values(count)[order]
-        total, squares = self._sum.values(count)[order], self._squares.values(count)[order]
+        total = self._sum.values(count)[order]
         least, most = self._least.values(count)[order], self._most.values(count)[order]
         if self._is_exact:
             origin = total // np.maximum(n, 1)
-            squares = squares - origin * (2 * total - n * origin)
+            squares = self._whole_squares.wrapped(count)[order] - origin * (2 * total - n * origin)
+            squares = squares.astype(np.float64)
+            large = np.flatnonzero(n * np.square(most - least + 1) > _LARGEST)
+            known, wide, middle = (part[large].astype(object) for part in (n, total, origin))
+            squares[large] = self._whole_squares.exact(order[large]) - middle * (2 * wide - known * middle)
             total = total - n * origin
         else:
-            origin = self._origin.values(count)[order]
+            squares, origin = self._squares.values(count)[order], self._origin.values(count)[order]
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = total / n
             spread = np.sqrt(np.maximum(squares / n - mean * mean, 0))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from cristae.errors import InvalidInput, OutOfMemory
+from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.labels.cleaning import (
     Objects,
     fill_holes,
@@ -180,6 +180,53 @@ def test_what_does_not_fit_into_memory_is_refused_in_a_sentence(monkeypatch):
         with pytest.raises(OutOfMemory, match="in 2 x 3 x 4 voxels takes about"):
             step(objects)
     assert remove_small(objects, None, minimum_voxels=9)[0].ids.tolist() == [1]
+
+
+def test_smoothing_counts_the_memory_of_a_slab_too(monkeypatch):
+    """A byte for each voxel of the result would fit; what the votes take besides does not."""
+    monkeypatch.setattr(room, "available_bytes", lambda: 1000)
+    with pytest.raises(OutOfMemory, match="Smoothing objects"):
+        smooth(objects_of(random_labels(3)), 8, SIZE)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        fill_holes,
+        lambda objects, tell: smooth(objects, 8, SIZE, tell),
+        remove_at_border,
+        lambda objects, tell: (Objects.of(objects.image, on_progress=tell), ""),
+    ],
+)
+def test_steps_tell_their_progress_and_can_be_ended_at_each_of_it(step):
+    told = []
+    step(objects_of(random_labels(3), 42), told.append)
+    assert told[0] == 0
+    assert told[-1] == 1
+    assert told == sorted(told)
+    for count in range(1, len(told)):
+        rest = iter(range(count))
+
+        def tell(fraction, rest=rest):
+            if next(rest, None) is None:
+                raise Cancelled("Enough.")
+
+        with pytest.raises(Cancelled):
+            step(objects_of(random_labels(3), 42), tell)
+
+
+@pytest.mark.parametrize(("slab_voxels", "depths"), [(42 * 5, [4, 4, 1]), (42 * 2, [4, 4, 1]), (42, [1] * 9)])
+def test_slabs_are_written_that_end_with_blocks_where_memory_allows(slab_voxels, depths):
+    labels, boxes = random_labels(3, (9, 6, 7)), []
+    found = np.zeros_like(labels)
+
+    def put(box, ids):
+        boxes.append(box.shape[0])
+        found[box.slices] = ids
+
+    objects_of(labels, slab_voxels).write(put, lambda done: None, 4 if depths[0] == 4 else 5)
+    assert boxes == depths
+    assert np.array_equal(found, labels)
 
 
 def test_several_channels_are_no_label_image():

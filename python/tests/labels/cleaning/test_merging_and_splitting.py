@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cristae.errors import InvalidInput, NotFound, OutOfMemory
-from cristae.labels.cleaning import Objects, merge, merge_in, split, split_in
+from cristae.geometry import Box
+from cristae.labels.cleaning import Objects, boxes_of, merge, merge_groups, merge_in, split, split_in
 from cristae.labels.cleaning import objects as room
-from cristae.labels.cleaning.images import InMemory
+from cristae.labels.cleaning.images import InMemory, Patched
 from cristae.volumes import ArrayImage, VoxelSize
 
 SIZE = VoxelSize(8, 4, 4)
@@ -44,6 +45,70 @@ def test_merged_objects_have_the_lowest_number_and_others_theirs(seed, slab_voxe
     assert np.array_equal(merge_in(labels, picked), expected)
     ids, counts = np.unique(expected[expected > 0], return_counts=True)
     assert (merged.ids.tolist(), merged.voxels.tolist()) == (ids.tolist(), counts.tolist())
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4))
+def test_groups_that_share_objects_become_one_with_the_lowest_number(seed, count):
+    generator = np.random.default_rng(seed)
+    labels = generator.permutation(np.arange(1, 13)).reshape(1, 3, 4)
+    groups = [generator.permutation(12)[: generator.integers(2, 4)] + 1 for _ in range(count)]
+    expected = labels.copy()
+    for _ in groups:
+        for ids in groups:  # again and again, until nothing changes any more
+            now = expected[np.isin(labels, ids)]
+            expected[np.isin(expected, now)] = now.min()
+    merged, sentences = merge_groups(objects_of(labels, 5), [ids.tolist() for ids in groups])
+    assert np.array_equal(voxels_of(merged), expected)
+    assert merged.ids.tolist() == np.unique(expected).tolist()
+    assert merged.voxels.sum() == labels.size
+    assert len(sentences) == count
+
+
+def test_a_number_that_an_object_had_before_is_told_with_what_it_became():
+    merged, _ = merge(objects_of([[[1, 3, 7, 9]]]), [3, 7])
+    for step in (
+        lambda objects: merge(objects, [7, 9]),
+        lambda objects: split(objects, 7, [(0, 0, 1), (0, 0, 2)], SIZE),
+    ):
+        with pytest.raises(NotFound, match="The object 7 became number 3 in an earlier step"):
+            step(merged)
+    parts, _ = split(merged, 3, [(0, 0, 1), (0, 0, 2)], SIZE)
+    later, _ = merge(parts, [1, 3])
+    with pytest.raises(NotFound, match="The object 7 became number 1 in an earlier step"):
+        merge(later, [7, 9])
+
+
+def test_splits_lie_beside_each_other_however_many_they_are():
+    """As many in each other would be deeper than Python reads."""
+    labels = np.repeat(np.arange(1, 601), 2).reshape(1, 1, -1)
+    objects, size = objects_of(labels), VoxelSize(50, 4, 4)
+    boxes = boxes_of(objects, range(1, 601))
+    for one in range(1, 601):
+        objects, _ = split(objects, one, [(0, 0, 2 * one - 2), (0, 0, 2 * one - 1)], size, boxes[one])
+    expected = np.stack([np.arange(1, 601), np.arange(601, 1201)], axis=-1)
+    assert np.array_equal(voxels_of(objects), expected.reshape(labels.shape))
+
+
+def test_of_patches_that_overlap_the_last_one_counts():
+    labels, whole = np.array([[[5, 5, 5, 5]]]), Box((0, 0, 0), (1, 1, 4))
+    image = ArrayImage(labels.astype(np.uint8))
+    for start, id_ in ((0, 6), (1, 7)):
+        image = Patched.over(image, Box((0, 0, start), (1, 1, start + 2)), np.full((1, 1, 2), id_))
+    assert image.read(whole).tolist() == [[[[6, 7, 7, 5]]]]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 50))
+def test_the_boxes_of_all_objects_are_found_in_one_pass(seed, slab_voxels):
+    generator = np.random.default_rng(seed)
+    labels = np.where(generator.random((3, 4, 5)) < 0.1, generator.integers(1, 5, (3, 4, 5)), 0)
+    objects, told = objects_of(labels * 2**40, slab_voxels), []
+    found = boxes_of(objects, [9 * 2**40, *(one * 2**40 for one in range(1, 5)), 2**70], told.append)
+    expected = {}
+    for one in np.unique(labels[labels > 0]).tolist():
+        places = np.argwhere(labels == one)
+        expected[one * 2**40] = Box(tuple(places.min(axis=0)), tuple(places.max(axis=0) + 1))
+    assert found == expected
+    assert told.count(0.0) == bool(expected)
 
 
 def test_objects_that_are_not_there_cannot_be_merged_and_one_alone_neither():
@@ -90,6 +155,7 @@ def test_blocks_joined_by_a_bridge_are_cut_on_it_whatever_the_voxel_size():
 
 def test_a_piece_without_a_point_keeps_its_number():
     labels = np.array([[[5, 5, 5, 5, 0, 5, 5]]])
+    assert split_in(labels, 5, [(0, 0, 3), (0, 0, 0)], None, 3_000_000_001).max() == 3_000_000_001
     found = split_in(labels, 5, [(0, 0, 3), (0, 0, 0)], None, 8)
     assert found.tolist() == [[[8, 8, 5, 5, 0, 5, 5]]]
 

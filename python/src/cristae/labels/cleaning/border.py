@@ -2,13 +2,19 @@
 
 import numpy as np
 
-from cristae.labels.cleaning.objects import Objects, told, were
+from cristae.labels.cleaning.objects import Objects, OnProgress, told, unheard, were
 from cristae.labels.ids import read_ids
-from cristae.labels.scan import slabs
 
 
-def remove_at_border(objects: Objects) -> tuple[Objects, str]:
+def remove_at_border(objects: Objects, on_progress: OnProgress = unheard) -> tuple[Objects, str]:
     """Remove the objects that have a voxel at a face of the volume; in a single section, at its edge.
+
+    Parameters
+    ----------
+    objects
+        The objects.
+    on_progress
+        Gets the share of the volume that was looked at.
 
     Returns
     -------
@@ -26,7 +32,7 @@ def remove_at_border(objects: Objects) -> tuple[Objects, str]:
     """
     depth, height, _ = objects.shape_zyx
     found = np.empty(0, np.int64)
-    for box in slabs(objects.shape_zyx, voxels=objects.slab_voxels):
+    for box in objects.slabs(on_progress):
         ids = read_ids(objects.image, box)
         faces = [ids[..., 0], ids[..., -1]]
         faces += [ids[:, 0]] * (box.start[1] == 0) + [ids[:, -1]] * (box.stop[1] == height)

@@ -1,5 +1,6 @@
 """Label images made from others: what need not be in memory is computed when it is read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,18 +47,25 @@ class Renamed(_Derived):
 
 
 class Patched(_Derived):
-    """A label image in which a box has other ids (z, y, x)."""
+    """A label image in which boxes have other ids (z, y, x); where boxes overlap, the last one counts."""
 
-    def __init__(self, image: Image, box: Box, voxels: Integers) -> None:
+    def __init__(self, image: Image, patches: Sequence[tuple[Box, Integers]]) -> None:
         super().__init__(image, np.dtype(np.int64))
-        self._image, self._box, self._voxels = image, box, voxels
+        self._image, self._patches = image, tuple(patches)
+
+    @classmethod
+    def over(cls, image: Image, box: Box, voxels: Integers) -> "Patched":
+        """Return an image with one box more: patches lie beside, not in each other, however many they are."""
+        patch = (box, voxels)
+        return cls(image._image, [*image._patches, patch]) if isinstance(image, cls) else cls(image, [patch])
 
     def read(self, box_zyx: Box) -> Ids:
         """Return the ids (c, z, y, x) of a box, a fresh array."""
         voxels = read_ids(self._image, box_zyx).astype(np.int64)
-        both = box_zyx.intersection(self._box)
-        if both is not None:
-            voxels[both.relative_to(box_zyx).slices] = self._voxels[both.relative_to(self._box).slices]
+        for box, ids in self._patches:
+            both = box_zyx.intersection(box)
+            if both is not None:
+                voxels[both.relative_to(box_zyx).slices] = ids[both.relative_to(box).slices]
         return voxels[None]
 
 

@@ -31,12 +31,57 @@ def merge(objects: Objects, ids: Sequence[int]) -> tuple[Objects, str]:
     >>> merged.ids.tolist(), sentence
     ([3], 'The objects 3 and 9 became one, number 3.')
     """
-    picked = _picked(ids)
-    for one in picked:
-        check_there(objects, one)
-    *most, last = map(str, picked)
-    sentence = f"The objects {', '.join(most)} and {last} became one, number {picked[0]}."
-    return objects.renamed(np.where(np.isin(objects.ids, picked), picked[0], objects.ids)), sentence
+    merged, (sentence,) = merge_groups(objects, [ids])
+    return merged, sentence
+
+
+def merge_groups(objects: Objects, groups: Sequence[Sequence[int]]) -> tuple[Objects, list[str]]:
+    """Give the objects of each group the lowest of their ids, all groups at once.
+
+    Groups that have an object in common become one: 3, 7 and 7, 9 make 3, 7 and 9 one object.
+
+    Returns
+    -------
+    objects, sentences
+        The objects, and for each group what was done.
+
+    Raises
+    ------
+    InvalidInput, NotFound
+        As :func:`merge` does.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> three = Objects.of(ArrayImage(np.array([[9, 7, 3]], np.uint8)))
+    >>> merged, sentences = merge_groups(three, [[3, 7], [7, 9]])
+    >>> merged.ids.tolist(), sentences[1]
+    ([3], 'The objects 7 and 9 became one, number 3.')
+    """
+    lower: dict[int, int] = {}
+    sentences = []
+    for ids in groups:
+        picked = _picked(ids)
+        for one in picked:
+            check_there(objects, one)
+        lowest = min(_end(lower, one) for one in picked)
+        lower |= {end: lowest for one in picked if (end := _end(lower, one)) != lowest}
+        *most, last = map(str, picked)
+        sentences.append(f"The objects {', '.join(most)} and {last} became one, number {lowest}.")
+    new_ids = objects.ids.copy()
+    changed = np.array(sorted(lower), np.int64)
+    new_ids[np.searchsorted(objects.ids, changed)] = [_end(lower, one) for one in changed.tolist()]
+    return objects.renamed(new_ids), sentences
+
+
+def _end(lower: dict[int, int], object_id: int) -> int:
+    """Return what became of an object, and shorten the way to it."""
+    end = object_id
+    while end in lower:
+        end = lower[end]
+    while object_id != end:
+        lower[object_id], object_id = end, lower[object_id]
+    return end
 
 
 def merge_in[Id: np.integer](ids: npt.NDArray[Id], picked: Sequence[int]) -> npt.NDArray[Id]:
@@ -61,6 +106,9 @@ def merge_in[Id: np.integer](ids: npt.NDArray[Id], picked: Sequence[int]) -> npt
 def check_there(objects: Objects, object_id: int) -> None:
     """Refuse an object that is not there."""
     if object_id not in objects.ids:
+        if object_id in objects.became:
+            now = objects.became[object_id]
+            raise NotFound(f"The object {object_id} became number {now} in an earlier step. Name that one.")
         raise NotFound(f"The labels have no object {object_id}. Look up its number in the label image.")
 
 

@@ -1,6 +1,7 @@
 """A label image with its objects, changed step by step; what need not be in memory is computed when read."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ from cristae.volumes import Image
 
 type Ids = npt.NDArray[np.integer]
 type Integers = npt.NDArray[np.int64]
+type OnProgress = Callable[[float], object]
+"""Gets the share that is done, again and again; it may raise to end the work."""
+
+
+def unheard(fraction: float) -> None:
+    """Take note of nothing."""
 
 
 class Objects:
@@ -30,15 +37,26 @@ class Objects:
         Its ids in rising order, without 0, and how many voxels each has.
     slab_voxels
         So many are held at a time, one row at least.
+    became
+        By ids that objects had before, the ones that they have now.
     """
 
     def __init__(
-        self, image: Image, ids: Integers, voxels: Integers, *, slab_voxels: int = SLAB_VOXELS
+        self,
+        image: Image,
+        ids: Integers,
+        voxels: Integers,
+        *,
+        slab_voxels: int = SLAB_VOXELS,
+        became: Mapping[int, int] | None = None,
     ) -> None:
         self.image, self.ids, self.voxels, self.slab_voxels = image, ids, voxels, slab_voxels
+        self.became = became or {}
 
     @classmethod
-    def of(cls, image: Image, *, slab_voxels: int = SLAB_VOXELS) -> "Objects":
+    def of(
+        cls, image: Image, *, slab_voxels: int = SLAB_VOXELS, on_progress: OnProgress = unheard
+    ) -> "Objects":
         """Count the objects of an image, slab by slab.
 
         Raises
@@ -55,7 +73,7 @@ class Objects:
         """
         check_same_shape(image.shape_czyx, (1, *image.shape_czyx[1:]), image="volume")
         counts = ValueCounts()
-        for box in slabs(image.shape_czyx[1:], voxels=slab_voxels):
+        for box in boxes_told(image.shape_czyx[1:], slab_voxels, on_progress):
             counts.add(*count_values(read_ids(image, box)))
         ids, voxels = counts.arrays()
         return cls(image, ids[ids != 0], voxels[ids != 0], slab_voxels=slab_voxels)
@@ -77,14 +95,21 @@ class Objects:
         ids, place = np.unique(new_ids, return_inverse=True)
         voxels = np.zeros(ids.size, np.int64)
         np.add.at(voxels, place, self.voxels)
-        return Objects(image, ids[ids != 0], voxels[ids != 0], slab_voxels=self.slab_voxels)
+        moved = changed & (new_ids != 0)
+        now = dict(zip(self.ids[moved].tolist(), new_ids[moved].tolist(), strict=True))
+        became = {old: now.get(one, one) for old, one in self.became.items()} | now
+        return Objects(image, ids[ids != 0], voxels[ids != 0], slab_voxels=self.slab_voxels, became=became)
 
-    def replaced(self, voxels: Ids) -> "Objects":
+    def replaced(self, voxels: Ids, on_progress: OnProgress = unheard) -> "Objects":
         """Return the objects of another array (z, y, x) in place of this image."""
         image = InMemory(voxels, self.image)
-        return Objects.of(image, slab_voxels=self.slab_voxels)
+        return Objects.of(image, slab_voxels=self.slab_voxels, on_progress=on_progress)
 
-    def in_memory(self, bytes_a_voxel: int, what: str) -> Ids:
+    def slabs(self, on_progress: OnProgress = unheard) -> Iterator[Box]:
+        """Yield the boxes of the volume, and tell how much of it is done."""
+        return boxes_told(self.shape_zyx, self.slab_voxels, on_progress)
+
+    def in_memory(self, bytes_a_voxel: int, what: str, on_progress: OnProgress = unheard) -> Ids:
         """Return all ids (z, y, x), in the smallest type that holds them.
 
         Parameters
@@ -93,6 +118,8 @@ class Objects:
             What the work takes in all, this array counted.
         what
             The work, for the sentence: "Filling holes".
+        on_progress
+            Gets the share that is read.
 
         Raises
         ------
@@ -101,17 +128,41 @@ class Objects:
         """
         check_memory(self.shape_zyx, bytes_a_voxel, what)
         voxels = np.zeros(self.shape_zyx, smallest_type(self.ids))
-        for box in slabs(self.shape_zyx, voxels=self.slab_voxels):
+        for box in self.slabs(on_progress):
             voxels[box.slices] = read_ids(self.image, box)
         return voxels
 
-    def write(self, put: Callable[[Box, Ids], object], on_progress: Callable[[float], None]) -> None:
-        """Hand over all ids, slab by slab, in the smallest type that holds them."""
+    def write(self, put: Callable[[Box, Ids], object], on_progress: OnProgress, block_depth: int = 1) -> None:
+        """Hand over all ids, slab by slab, in the smallest type that holds them.
+
+        Slabs end where blocks of `block_depth` sections do, if such slabs take no more than four others.
+        """
         dtype = smallest_type(self.ids)
-        for box in slabs(self.shape_zyx, voxels=self.slab_voxels):
-            on_progress(box.start[0] / self.shape_zyx[0])
+        blocks = block_depth * math.prod(self.shape_zyx[1:])
+        voxels = max(self.slab_voxels, blocks if blocks <= 4 * self.slab_voxels else 0)
+        for box in boxes_told(self.shape_zyx, voxels, on_progress, block_depth):
             put(box, read_ids(self.image, box).astype(dtype))
-        on_progress(1.0)
+
+
+def boxes_told(
+    shape_zyx: Sequence[int], slab_voxels: int, on_progress: OnProgress, multiple: int = 1
+) -> Iterator[Box]:
+    """Yield the slabs of a volume, and tell before each, and at the end, how much of it is done.
+
+    Examples
+    --------
+    >>> [box.shape for box in boxes_told((2, 1, 4), 4, print)]
+    0.0
+    0.5
+    1.0
+    [(1, 1, 4), (1, 1, 4)]
+    """
+    done, whole = 0, math.prod(shape_zyx)
+    for box in slabs(shape_zyx, voxels=slab_voxels, multiple=multiple):
+        on_progress(done / whole)
+        yield box
+        done += box.size
+    on_progress(1.0)
 
 
 def smallest_type(ids: Integers) -> np.dtype[Any]:
@@ -125,9 +176,9 @@ def smallest_type(ids: Integers) -> np.dtype[Any]:
     return np.min_scalar_type(int(ids.max(initial=0)))
 
 
-def check_memory(shape_zyx: tuple[int, ...], bytes_a_voxel: int, what: str) -> None:
-    """Refuse what does not fit into the memory that is available."""
-    needed, available, gib = int(np.prod(shape_zyx, dtype=np.int64)) * bytes_a_voxel, available_bytes(), 2**30
+def check_memory(shape_zyx: tuple[int, ...], bytes_a_voxel: int, what: str, more_bytes: int = 0) -> None:
+    """Refuse what does not fit into the memory that is available; `more_bytes` come on top."""
+    needed, available, gib = math.prod(shape_zyx) * bytes_a_voxel + more_bytes, available_bytes(), 2**30
     if needed > available:
         raise OutOfMemory(
             f"{what} in {' x '.join(map(str, shape_zyx))} voxels takes about {needed / gib:.1f} GiB of "

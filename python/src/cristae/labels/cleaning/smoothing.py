@@ -1,6 +1,7 @@
 """The outlines of objects are smoothed: each voxel gets the id that most voxels around it have."""
 
 import math
+from functools import partial
 
 import edt
 import numpy as np
@@ -8,7 +9,16 @@ import numpy.typing as npt
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.labels.cleaning.objects import Ids, Objects, check_memory, smallest_type, told, were
+from cristae.labels.cleaning.objects import (
+    Ids,
+    Objects,
+    OnProgress,
+    check_memory,
+    smallest_type,
+    told,
+    unheard,
+    were,
+)
 from cristae.labels.ids import read_ids
 from cristae.labels.scan import slabs
 from cristae.volumes import VoxelSize
@@ -16,13 +26,24 @@ from cristae.volumes import VoxelSize
 LARGEST_BALL = 20_000
 """Voxels of a ball; a larger one is better applied to labels that were scaled down."""
 
+BYTES_A_VOXEL, BYTES_A_VOTE = 72, 48
+"""What a slab takes: a voxel with its ids, depth and place, and one of the ids that are sorted."""
+
+_SMOOTHED = 0.95
+"""So much is done when every voxel has its id, and the objects are to be counted."""
+
 _VOTES = 1 << 22
 """So many ids are sorted at a time."""
 
 type Offsets = npt.NDArray[np.intp]
 
 
-def smooth(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> tuple[Objects, str]:
+def smooth(
+    objects: Objects,
+    radius_nm: float,
+    voxel_size: VoxelSize | None,
+    on_progress: OnProgress = unheard,
+) -> tuple[Objects, str]:
     """Give each voxel the id, or background, that most voxels of a ball around it have.
 
     Of equally frequent ones its own id stays, else the smallest counts. Beyond the border of the volume its
@@ -37,6 +58,8 @@ def smooth(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> 
         That of the ball.
     voxel_size
         Needed, since the radius is in nanometres.
+    on_progress
+        Gets the share that is done.
 
     Returns
     -------
@@ -48,7 +71,7 @@ def smooth(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> 
     InvalidInput
         The radius reaches no neighbour or too many, or the voxel size is not known.
     OutOfMemory
-        The result does not fit into memory.
+        The result, and what one slab takes, do not fit into memory.
 
     Examples
     --------
@@ -61,11 +84,14 @@ def smooth(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> 
     ball = _ball(objects, radius_nm, voxel_size)
     reach = np.abs(ball).max(axis=0)
     dtype = smallest_type(objects.ids)
-    check_memory(objects.shape_zyx, dtype.itemsize, "Smoothing objects")
+    check_memory(objects.shape_zyx, dtype.itemsize, "Smoothing objects", _bytes_of_slab(objects, ball, reach))
     found = np.zeros(objects.shape_zyx, dtype)
-    changed = 0
+    changed, begin = 0, 0.0
     whole = Box.of_shape(objects.shape_zyx)
     for core in slabs(objects.shape_zyx, voxels=objects.slab_voxels):
+        share = _SMOOTHED * core.size / whole.size
+        tell = partial(_tell, on_progress, begin, share)
+        begin += share
         read = core.grown(reach.tolist()).clipped(whole)
         missing = [
             (max(0, int(r) - (a - b)), max(0, int(r) - (d - c)))
@@ -73,9 +99,9 @@ def smooth(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> 
         ]
         block = np.pad(read_ids(objects.image, read), missing, mode="edge")
         before = block[tuple(slice(int(r), int(r) + n) for r, n in zip(reach, core.shape, strict=True))]
-        found[core.slices] = voted(block, ball, reach, radius_nm, voxel_size)
+        found[core.slices] = voted(block, ball, reach, radius_nm, voxel_size, tell)
         changed += int(np.count_nonzero(found[core.slices] != before))
-    result = objects.replaced(found)
+    result = objects.replaced(found, lambda done: on_progress(_SMOOTHED + (1 - _SMOOTHED) * done))
     lost = objects.ids.size - result.ids.size
     return result, (
         f"{told(changed, what='voxel')} changed {'its' if changed == 1 else 'their'} object within "
@@ -84,7 +110,12 @@ def smooth(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> 
 
 
 def voted(
-    block: Ids, ball: Offsets, reach: Offsets, radius_nm: float, voxel_size: VoxelSize | None
+    block: Ids,
+    ball: Offsets,
+    reach: Offsets,
+    radius_nm: float,
+    voxel_size: VoxelSize | None,
+    on_progress: OnProgress = unheard,
 ) -> npt.NDArray[np.int64]:
     """Return the most frequent id around each voxel of a block, without its margin of `reach`."""
     values, dense = np.unique(block, return_inverse=True)
@@ -92,6 +123,7 @@ def voted(
     inner = tuple(slice(int(r), n - int(r)) for r, n in zip(reach, block.shape, strict=True))
     core = small[inner]
     found = core.copy()
+    on_progress(0.0)
     if values.size > 1:
         sides = (1.0, 1.0, 1.0) if voxel_size is None else voxel_size.zyx_nm
         far = edt.edt(small, anisotropy=sides, black_border=False, parallel=1)[inner]
@@ -101,6 +133,7 @@ def voted(
         flat = small.reshape(-1)
         rows = max(1, _VOTES // len(ball))
         for start in range(0, len(places), rows):
+            on_progress(start / len(places))
             some = places[start : start + rows]
             index = np.ravel_multi_index(tuple((some + reach).T), block.shape)
             votes, own = flat[index[:, None] + steps], flat[index]
@@ -108,6 +141,19 @@ def voted(
             open_ = 2 * np.count_nonzero(votes == own[:, None], axis=1) <= len(ball)
             found[tuple(some[open_].T)] = _most_frequent(votes[open_], own[open_])
     return np.asarray(values[found.astype(np.intp) - 1])
+
+
+def _tell(on_progress: OnProgress, begin: float, share: float, fraction: float) -> None:
+    """Tell the share of the whole when a fraction of a part of it is done."""
+    on_progress(min(1.0, begin + share * fraction))
+
+
+def _bytes_of_slab(objects: Objects, ball: Offsets, reach: Offsets) -> int:
+    """Return what the largest slab takes: its ids, their depth, and the votes that are counted at a time."""
+    core = next(slabs(objects.shape_zyx, voxels=objects.slab_voxels))
+    block = math.prod(n + 2 * int(r) for n, r in zip(core.shape, reach, strict=True))
+    votes = min(core.size * len(ball), max(_VOTES, len(ball)))
+    return block * BYTES_A_VOXEL + votes * BYTES_A_VOTE
 
 
 def _most_frequent(votes: Ids, own: Ids) -> Ids:

@@ -1,20 +1,21 @@
 """An object that a person knows to be several is cut between points."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import edt
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from skimage import segmentation
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels.cleaning.images import Patched
 from cristae.labels.cleaning.merging import check_there
-from cristae.labels.cleaning.objects import Ids, Objects, check_memory
+from cristae.labels.cleaning.objects import Ids, Objects, OnProgress, check_memory, unheard
 from cristae.labels.ids import read_ids
-from cristae.labels.scan import LARGEST_ID, slabs
+from cristae.labels.scan import LARGEST_ID
 from cristae.volumes import VoxelSize
 
 BYTES_A_VOXEL = 64
@@ -27,7 +28,11 @@ _watershed: Any = segmentation.watershed
 
 
 def split(
-    objects: Objects, object_id: int, points: Sequence[Point], voxel_size: VoxelSize | None
+    objects: Objects,
+    object_id: int,
+    points: Sequence[Point],
+    voxel_size: VoxelSize | None,
+    box: Box | None = None,
 ) -> tuple[Objects, str]:
     """Cut one object into as many parts as there are points in it; nothing else changes.
 
@@ -44,6 +49,8 @@ def split(
         the largest id of all.
     voxel_size
         For distances in nanometres; None means cubes.
+    box
+        The bounding box of the object, if it is known; else the volume is read for it.
 
     Returns
     -------
@@ -71,7 +78,7 @@ def split(
     largest = int(objects.ids.max())
     if largest + len(points) - 1 > LARGEST_ID:
         raise InvalidInput("There is no number left for the new objects. Number the objects anew.")
-    box = _box_of(objects, object_id)
+    box = box or boxes_of(objects, [object_id])[object_id]
     check_memory(box.shape, BYTES_A_VOXEL, f"Splitting the object {object_id}")
     inside = [tuple(p - s for p, s in zip(point, box.start, strict=True)) for point in points]
     before = read_ids(objects.image, box)
@@ -81,10 +88,11 @@ def split(
     voxels = objects.voxels.copy()
     voxels[objects.ids == object_id] = counts[0]
     found = Objects(
-        Patched(objects.image, box, parts),
+        Patched.over(objects.image, box, parts),
         np.append(objects.ids, np.array(new[1:], np.int64)),
         np.append(voxels, counts[1:]),
         slab_voxels=objects.slab_voxels,
+        became=objects.became,
     )
     return found, f"The object {object_id} became {len(new)} parts, numbers {', '.join(map(str, new))}."
 
@@ -153,7 +161,7 @@ def split_in(
     highest = min(float(depth[marks == number].max()) for number in range(1, len(points) + 1))
     parts = np.asarray(_watershed(-np.minimum(depth, np.float32(highest)), marks, mask=mask))
     found = ids.astype(np.int64)
-    found[parts > 1] = parts[parts > 1] + (first_new_id - 2)
+    found[parts > 1] = parts[parts > 1].astype(np.int64) + (first_new_id - 2)
     return found
 
 
@@ -190,12 +198,26 @@ def _check_points(
             )
 
 
-def _box_of(objects: Objects, object_id: int) -> Box:
-    """Return the bounding box of an object that is there."""
-    low, high = np.array(objects.shape_zyx), np.zeros(3, np.int64)
-    for box in slabs(objects.shape_zyx, voxels=objects.slab_voxels):
-        mask = read_ids(objects.image, box) == object_id
-        for axis in range(3) if mask.any() else ():
-            there = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) + box.start[axis]
-            low[axis], high[axis] = min(low[axis], there[0]), max(high[axis], there[-1] + 1)
-    return Box(tuple(low.tolist()), tuple(high.tolist()))
+def boxes_of(objects: Objects, wanted: Iterable[int], on_progress: OnProgress = unheard) -> dict[int, Box]:
+    """Return the bounding boxes of some objects, those that are there, in one pass over the volume.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> boxes_of(Objects.of(ArrayImage(np.array([[[4, 9, 0, 4]]], np.uint8))), [4, 7])
+    {4: Box(start=(0, 0, 0), stop=(1, 1, 4))}
+    """
+    ids = np.intersect1d([one for one in wanted if 0 < one <= LARGEST_ID], objects.ids).astype(np.int64)
+    if not ids.size:
+        return {}
+    low, high = np.tile(objects.shape_zyx, (ids.size, 1)), np.zeros((ids.size, 3), np.int64)
+    for slab in objects.slabs(on_progress):
+        voxels = read_ids(objects.image, slab).astype(np.int64, copy=False)
+        place = np.minimum(np.searchsorted(ids, voxels), ids.size - 1)
+        rows = np.where(ids[place] == voxels, place + 1, 0)
+        for row, span in enumerate(ndimage.find_objects(rows, ids.size)):
+            for axis, part in enumerate(span or ()):
+                low[row, axis] = min(low[row, axis], part.start + slab.start[axis])
+                high[row, axis] = max(high[row, axis], part.stop + slab.start[axis])
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    return {one: Box(tuple(a), tuple(b)) for one, (a, b) in zip(ids.tolist(), ends, strict=True)}
