@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from drawn_models import add_model
 
 import cristae
 from cristae import cli
@@ -143,7 +144,7 @@ def test_an_existing_result_is_replaced_only_when_that_is_said(
         (["{stack}", "{tmp}/o.xyz", "--model", "neurons", "--voxel-size", "10,10,10"], "means no format"),
         (["{tmp}/none.tif", "{tmp}/o.tif", "--model", "mito"], "none.tif"),
         (
-            ["{stack}", "{tmp}/o.tif", "--model", "mito", "--output", "instances"],
+            ["{stack}", "{tmp}/o.tif", "--model", "overlapping", "--output", "instances"],
             "gives labels or probabilities or uncertainty",
         ),
         (["{stack}", "{tmp}/o.tif", "--model", "mito", "--device", "cuda:99"], "no such GPU"),
@@ -152,6 +153,8 @@ def test_an_existing_result_is_replaced_only_when_that_is_said(
 def test_what_cannot_be_predicted_is_one_sentence_and_leaves_nothing_behind(
     home: Path, stack: Path, tmp_path: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if "overlapping" in words:
+        add_model(home, "overlapping", target="masks")
     before = {path.name for path in tmp_path.iterdir()}
     assert cli.main(["predict", *(word.format(stack=stack, tmp=tmp_path) for word in words)]) == 1
     sentence = capsys.readouterr().err

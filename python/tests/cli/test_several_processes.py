@@ -124,7 +124,7 @@ def test_what_one_process_began_is_not_lost_when_several_cannot_go_on(
         cristae.predict(large, out, should_stop=lambda: next(asked) >= 3, **choices)
     with pytest.raises(CristaeError, match="No Dask scheduler answers"):
         cristae.predict(large, out, workers=DaskWorkers("tcp://127.0.0.1:9"), **choices)
-    with pytest.raises(InvalidInput, match="in the memory of one process"):
+    with pytest.raises(InvalidInput, match="Objects are found by one process"):
         cristae.predict(
             large, out, kind="instances", workers=LocalWorkers(1), **(choices | {"model": "neurons"})
         )
@@ -280,7 +280,7 @@ def test_what_several_processes_cannot_do_is_refused(home: Path, large: Path, tm
     two = LocalWorkers(2)
     with pytest.raises(InvalidInput, match=r"ends in \.zarr"):
         cristae.predict(large, tmp_path / "out.tif", model="mito", workers=two)
-    with pytest.raises(InvalidInput, match="in the memory of one process"):
+    with pytest.raises(InvalidInput, match="Objects are found by one process"):
         cristae.predict(large, tmp_path / "out.zarr", model="neurons", workers=two)
     with pytest.raises(InvalidInput, match="give paths, not arrays"):
         cristae.predict(np.zeros(SHAPE, np.uint8), tmp_path / "out.zarr", model="mito", workers=two)

@@ -179,9 +179,10 @@ def test_an_image_with_other_channels_than_the_training_is_refused(predictor: Pr
         predicted(predictor, np.zeros((2, 3, 30, 30), np.uint8))
 
 
-def test_a_kind_of_result_that_the_model_cannot_give_is_refused(predictor: Predictor) -> None:
+def test_a_kind_of_result_that_the_model_cannot_give_is_refused(random_model: type) -> None:
+    overlapping = load_predictor(random_model("volume", target="masks"), "cpu")
     with pytest.raises(InvalidInput, match="gives labels or probabilities or uncertainty, not instances"):
-        predicted(predictor, np.zeros((3, 30, 30), np.uint8), kind="instances")
+        predicted(overlapping, np.zeros((3, 30, 30), np.uint8), kind="instances")
 
 
 def test_a_device_that_is_not_there_is_refused_and_never_replaced(random_model: type) -> None:
@@ -299,7 +300,7 @@ def test_tiles_that_no_longer_fit_the_memory_are_begun_anew_with_smaller_ones(
 
 def test_every_kind_of_result_says_what_it_looks_like(random_model: type) -> None:
     record = random_model("volume").record
-    assert output_kinds(record) == ("labels", "probabilities", "uncertainty")
+    assert output_kinds(record) == ("labels", "probabilities", "uncertainty", "instances")
     labels = form_of(record, "labels")
     assert (labels.channels, labels.dtype, [entry.name for entry in labels.classes]) == (
         1,

@@ -16,7 +16,6 @@ from cristae.geometry import Box, grid
 from cristae.models.grid import model_grid
 from cristae.networks import UNetConfig
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
-from cristae.prediction.instances import check_memory
 from cristae.prediction.ledger import How, Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.resampling import ResampledImage, weights, write_back
@@ -309,11 +308,6 @@ def test_wider_networks_get_smaller_tiles() -> None:
 
     wide, narrow = (voxels_at_once(config(features), torch.device("cpu")) for features in (4096, 4))
     assert 1 <= wide < narrow
-
-
-def test_objects_of_a_volume_beyond_the_memory_are_refused_before_the_work() -> None:
-    with pytest.raises(OutOfMemory, match=r"89\.4 GiB of memory, and 8\.0 GiB are free"):
-        check_memory((1000, 1000, 1000), 8 * 2**30)
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,9 @@ def add_to(commands: Commands) -> None:
         "--output",
         choices=("labels", "probabilities", "instances", "uncertainty"),
         help="what to write: class labels, or for masks 0 or 255 in a channel each; probabilities, 0 to 255 "
-        "in a channel a class or mask; one id per object; how unsure the network is, 0 (sure) to 255 "
-        "(entropy): of classes in one channel, of masks in a channel each; default: instances for a model "
-        "trained on instances, else labels",
+        "in a channel a class or mask; one id per object, for a model of classes per piece of a class that "
+        "hangs together; how unsure the network is, 0 (sure) to 255 (entropy): of classes in one channel, of "
+        "masks in a channel each; default: instances for a model trained on instances, else labels",
     )
     add(
         "--flips",

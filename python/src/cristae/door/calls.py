@@ -233,8 +233,9 @@ def predict(
         How: by the "mean" (default) or the "median" of the probabilities, or by "vote". The uncertainty of
         several models is the entropy of their mean. Only for several models.
     kind
-        "labels", "probabilities", "instances" or "uncertainty" (0 sure to 255 not at all; of masks for each
-        by itself); default: "instances" for a model trained on instances, else "labels".
+        "labels", "probabilities", "instances" (one id per object; with a model of classes the pieces of each
+        class that hang together by faces) or "uncertainty" (0 sure to 255 not at all; of masks for each by
+        itself); default: "instances" for a model trained on instances, else "labels".
     engine
         What computes: "torch"; "openvino", on CPUs, if it is installed; or "auto", the one that takes less
         time for this image.

@@ -1,24 +1,25 @@
 """A prediction as an array, or as a file that appears when it is complete."""
 
+import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import CristaeError, InvalidInput
 from cristae.events import Event, Note
-from cristae.geometry import Box
 from cristae.prediction import (
     Answering,
     Output,
     OutputKind,
     form_of,
     predict,
-    predict_objects,
+    predicted_objects,
     tell_doubts,
 )
+from cristae.prediction.decoding import Objects
 from cristae.prediction.instances import InMemory
 from cristae.prediction.ledger import finished_tiles
 from cristae.volumes import Image, create_output
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from cristae.door.unit_work import Order
     from cristae.door.workers import Workers
 
-LARGEST_16_BIT_ID = 65_535
 LEDGER, UNITS = "tiles.jsonl", "units.jsonl"
 """Which tiles are finished; beside the unfinished result, so that reading a model needs no place to write."""
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
@@ -57,7 +57,8 @@ class Run:
     def to_array(self) -> NDArray[Any]:
         """Predict into memory, (c, z, y, x)."""
         if self._kind == "instances":
-            return self._objects()[None]
+            with self._objects(None, None) as objects:
+                return objects.to_array().astype(objects.dtype, copy=False)[None]
         output = InMemory((self._form.channels, *self._image.shape_czyx[1:]))
         self._predict_into(output)
         return output.voxels
@@ -77,16 +78,7 @@ class Run:
             on from there; but an HDF5 file is begun anew.
         """
         if self._kind == "instances":
-            # How wide the ids are is known at the end only, but a place that cannot be written is told now.
-            self._created(out, "uint8", overwrite=overwrite, resume=False).discard()
-            objects = self._objects()
-            output = self._created(out, objects.dtype.name, overwrite=overwrite, resume=False)
-            try:
-                output.write(Box.of_shape(objects.shape), objects[None])
-                output.seal()
-            except BaseException:
-                output.discard()
-                raise
+            self._objects_to_file(out, overwrite=overwrite, source=source)
             return
         resume = source is not None and can_go_on(out)
         begun = was_begun(Path(out))
@@ -122,8 +114,7 @@ class Run:
             # Hours of computing are not thrown away because a network drive was away for a moment.
             output.close()
             if isinstance(failure, CristaeError):
-                failure.sentence = f"{failure.sentence} {GO_ON}"
-                failure.args = (failure.sentence,)
+                _say_how_it_goes_on(failure)
             raise
 
     def _predict_together(
@@ -167,16 +158,45 @@ class Run:
             should_stop=self._should_stop,
         )
 
-    def _objects(self) -> NDArray[np.unsignedinteger[Any]]:
-        objects = predict_objects(
+    def _objects_to_file(self, out: str | Path, *, overwrite: bool, source: str | None) -> None:
+        """Write ids of the type that they need, which is known at the end only.
+
+        What the network said of a large volume lies meanwhile beside the place of the result, which is held
+        from the beginning, so that one that cannot be written is told before the work.
+        """
+        output = self._created(out, "uint16", overwrite=overwrite, resume=False)
+        scratch = staging_folder(Path(out).absolute()).with_suffix(".objects")
+        try:
+            with self._objects(scratch, source) as objects:
+                if objects.dtype != output.dtype.name:
+                    output.discard()
+                    output = self._created(out, objects.dtype, overwrite=overwrite, resume=False)
+                for box, ids in objects.read():
+                    output.write(box, ids[None].astype(objects.dtype, copy=False))
+                output.seal()
+        except BaseException as failure:
+            output.discard()
+            if source is None or finished_tiles(scratch / LEDGER) == 0:
+                shutil.rmtree(scratch, ignore_errors=True)
+            elif isinstance(failure, CristaeError):
+                _say_how_it_goes_on(failure)
+            raise
+
+    def _objects(self, scratch: Path | None, source: str | None) -> AbstractContextManager[Objects]:
+        return predicted_objects(
             self._predictor,
             self._image,
             inside=self._inside,
+            scratch=scratch,
+            source=source or "",
             on_event=self._on_event,
             should_stop=self._should_stop,
         )
-        # ImageJ shows 16-bit ids as they are; 32-bit ones it turns into numbers with a decimal point.
-        return objects.astype(np.uint16) if int(objects.max()) <= LARGEST_16_BIT_ID else objects
+
+
+def _say_how_it_goes_on(failure: CristaeError) -> None:
+    failure.sentence = f"{failure.sentence} {GO_ON}"
+    failure.args = (failure.sentence,)
 
 
 def _anew_told(name: str, of_another: bool) -> str:

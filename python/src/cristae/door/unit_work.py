@@ -108,9 +108,7 @@ def order_of(
         Other processes could not do that.
     """
     if kind == "instances":
-        raise InvalidInput(
-            "Objects are found in the memory of one process. Have several predict labels or probabilities."
-        )
+        raise InvalidInput("Objects are found by one process. Have several predict labels or probabilities.")
     if out is None or any(one is not None and not isinstance(one, str | Path) for one in (raw, inside)):
         raise InvalidInput("Several processes predict a file into a file: give paths, not arrays.")
     if form_of(out) != "zarr":

@@ -21,6 +21,9 @@ MERGE_BELOW = 0.2
 """Bodies are joined while the boundary between them is less likely: far below one half, because a person
 mends a split faster than a merge."""
 
+DEEPEST = 16.0
+"""Voxels along x; deeper inside than this, all places are alike."""
+
 # scikit-image has no type hints.
 _local_maxima: Any = morphology.local_maxima
 _watershed: Any = segmentation.watershed
@@ -36,11 +39,10 @@ def objects_from(
 ) -> npt.NDArray[np.uint32]:
     """Turn probabilities into objects.
 
-    A watershed of the boundary probability, from the points that lie deepest between the boundaries, cuts
-    everything that is not background into fragments. Then the two bodies with the weakest boundary
-    between them are joined, again and again, until all that still touch are parted by one (agglomeration;
-    Beier et al. 2017, "Multicut brings automated neurite segmentation closer to human performance", compare
-    it with costlier ways).
+    :func:`fragments_from` cuts everything that is not background into fragments. Then the two bodies with the
+    weakest boundary between them are joined, again and again, until all that still touch are parted by one
+    (agglomeration; Beier et al. 2017, "Multicut brings automated neurite segmentation closer to human
+    performance", compare it with costlier ways).
 
     Parameters
     ----------
@@ -62,32 +64,74 @@ def objects_from(
     >>> objects_from(inside, 1 - inside, None)
     array([[[1, 1, 1, 1, 2, 2, 2, 2]]], dtype=uint32)
     """
-    mask = np.asarray(foreground_prob + boundary_prob > 0.5)
-    interior = np.asarray(mask & (boundary_prob < WALL))
-    if not mask.any():
-        return np.zeros(mask.shape, np.uint32)
-    depth = _depth(interior, voxel_size)
-    # Where boundaries are equally likely, the deeper voxel comes first.
-    height = boundary_prob - np.float32(1e-3) * depth / (1 + depth.max())
-    fragments = np.asarray(_watershed(height, _seeds(interior, depth), mask=mask), dtype=np.int64)
-    # What has nothing but likely boundary is an object all the same, if it is rather interior.
-    missed = np.asarray((foreground_prob > np.maximum(boundary_prob, 0.5)) & (fragments == 0))
-    islands = _components(missed, 6)
-    fragments[missed] = islands[missed] + fragments.max()
+    fragments, _ = fragments_from(foreground_prob, boundary_prob, voxel_size)
     objects = agglomerated(fragments, boundary_prob, MERGE_BELOW)
     return np.asarray(fastremap.renumber(objects, preserve_zero=True)[0], dtype=np.uint32)
 
 
+def fragments_from(
+    foreground_prob: npt.NDArray[np.floating],
+    boundary_prob: npt.NDArray[np.floating],
+    voxel_size: VoxelSize | None,
+) -> tuple[Ids, Ids]:
+    """Cut everything that is not background into fragments of objects.
+
+    A watershed of the boundary probability, from the points that lie deepest between the boundaries. Depth
+    counts up to :data:`DEEPEST` only, so that a fragment depends on what is near it, wherever a large volume
+    is cut into blocks; the inside of something thicker is one plateau.
+
+    Parameters
+    ----------
+    foreground_prob, boundary_prob, voxel_size
+        As for :func:`objects_from`.
+
+    Returns
+    -------
+    fragments, seeds
+        Ids from 1 on (z, y, x), int64, 0 background; and the same only where the fragments began to grow.
+
+    Examples
+    --------
+    >>> inside = np.array([[[1, 1, 1, 0, 0, 0, 1, 1, 1]]], np.float32)
+    >>> fragments_from(inside, np.zeros_like(inside), None)
+    (array([[[1, 1, 1, 0, 0, 0, 2, 2, 2]]]), array([[[1, 0, 0, 0, 0, 0, 0, 0, 2]]]))
+    """
+    mask = np.asarray(foreground_prob + boundary_prob > 0.5)
+    interior = np.asarray(mask & (boundary_prob < WALL))
+    if not mask.any():
+        return np.zeros(mask.shape, np.int64), np.zeros(mask.shape, np.int64)
+    depth = _depth(interior, voxel_size)
+    # Where boundaries are equally likely, the deeper voxel comes first: with so many digits hardly two voxels
+    # are equal, and what a watershed makes of equal ones would depend on where the block begins.
+    height = boundary_prob - 1e-3 / (1 + DEEPEST) * depth.astype(np.float64)
+    seeds = _seeds(interior, depth)
+    fragments = np.asarray(_watershed(height, seeds, mask=mask), dtype=np.int64)
+    # What has nothing but likely boundary is an object all the same, if it is rather interior.
+    missed = np.asarray((foreground_prob > np.maximum(boundary_prob, 0.5)) & (fragments == 0))
+    islands = _components(missed, 6)
+    fragments[missed] = seeds[missed] = islands[missed] + fragments.max()
+    return fragments, seeds
+
+
+def steps_zyx(voxel_size: VoxelSize | None) -> tuple[float, float, float]:
+    """Return how far apart neighbours lie along each axis, in voxels along x.
+
+    Examples
+    --------
+    >>> steps_zyx(VoxelSize(50.0, 5.0, 5.0))
+    (10.0, 1.0, 1.0)
+    """
+    if voxel_size is None:
+        return 1.0, 1.0, 1.0
+    unit = min(voxel_size.y_nm, voxel_size.x_nm)
+    return voxel_size.z_nm / unit, voxel_size.y_nm / unit, voxel_size.x_nm / unit
+
+
 def _depth(interior: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> Depths:
     """Return the distance of each voxel to what is not interior, in voxels along x, a little smoothed."""
-    sampling = (1.0, 1.0, 1.0)
-    if voxel_size is not None:
-        unit = min(voxel_size.y_nm, voxel_size.x_nm)
-        sampling = (voxel_size.z_nm / unit, voxel_size.y_nm / unit, voxel_size.x_nm / unit)
+    sampling = steps_zyx(voxel_size)
     depth = edt.edt(np.ascontiguousarray(interior), anisotropy=sampling, black_border=False, parallel=1)
-    # Where there is nothing else the distance is infinite: any finite plateau will do.
-    longest = sum(length * step for length, step in zip(interior.shape, sampling, strict=True))
-    depth = np.minimum(depth, np.float32(longest))
+    depth = np.minimum(depth, np.float32(DEEPEST))
     # The ridge of a ragged tube has a top at every bump; a voxel of blur leaves those that matter.
     return np.asarray(ndimage.gaussian_filter(depth, [1 / step for step in sampling]), dtype=np.float32)
 

@@ -1,7 +1,7 @@
 """Tiles in, labels out."""
 
 from cristae.prediction.ensemble import Answering, Ensemble, load_models
-from cristae.prediction.instances import predict_objects
+from cristae.prediction.instances import predict_objects, predicted_objects
 from cristae.prediction.predicting import (
     Form,
     Output,
@@ -28,5 +28,6 @@ __all__ = [
     "predict",
     "predict_objects",
     "predict_tiles",
+    "predicted_objects",
     "tell_doubts",
 ]

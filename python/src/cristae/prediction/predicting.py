@@ -90,11 +90,13 @@ def output_kinds(record: Mapping[str, Any]) -> tuple[OutputKind, ...]:
     Examples
     --------
     >>> output_kinds({"target": "classes"})
-    ('labels', 'probabilities', 'uncertainty')
+    ('labels', 'probabilities', 'uncertainty', 'instances')
     """
     if record["target"] == "instances":
         return ("instances", "labels", "probabilities", "uncertainty")
-    return ("labels", "probabilities", "uncertainty")
+    if record["target"] == "masks":  # they lie over each other: a voxel may belong to several objects
+        return ("labels", "probabilities", "uncertainty")
+    return ("labels", "probabilities", "uncertainty", "instances")
 
 
 def predict(
@@ -116,8 +118,8 @@ def predict(
 ) -> None:
     """Predict a whole image into an output, tile by tile.
 
-    Memory does not grow with the image, except for "instances", which for now hold the whole volume. The
-    result does not depend on the tiles. The output is not sealed; that is for the caller.
+    Memory does not grow with the image; for "instances" it grows with their number. The result does not
+    depend on the tiles. The output is not sealed; that is for the caller.
 
     Parameters
     ----------
@@ -130,7 +132,8 @@ def predict(
     output
         Of the image's shape, in the form that :func:`form_of` tells.
     kind
-        "labels", "probabilities", "instances" or "uncertainty"; see :meth:`Predictor.predict`.
+        "labels", "probabilities" or "uncertainty", see :meth:`Predictor.predict`; or "instances", see
+        :func:`cristae.prediction.instances.predicted_objects`.
     device
         "auto", "cpu", "cuda:0"; never silently another one. Not used if `model` is on a device already.
     flips, combine
@@ -142,7 +145,7 @@ def predict(
         :class:`cristae.prediction.inside.Inside`.
     ledger
         A file that notes finished tiles. With the same file and an output that was resumed a
-        restart does only what is missing. ("instances" start again.)
+        restart does only what is missing. For "instances" a folder beside it holds what the network said.
     source
         Names the content of image and mask, such as a digest: a ledger of another one does not count.
     on_event
@@ -166,18 +169,21 @@ def predict(
     )
     form_of(predictor.record, kind)
     if kind == "instances":
-        from cristae.prediction.instances import predict_objects
+        from cristae.prediction.instances import predicted_objects
 
-        objects = predict_objects(
+        with predicted_objects(
             predictor,
             image,
             tile_shape_zyx=tile_shape_zyx,
             grid_offset_zyx=grid_offset_zyx,
             inside=inside,
+            scratch=None if ledger is None else ledger.with_name("objects"),
+            source=source,
             on_event=on_event,
             should_stop=should_stop,
-        )
-        output.write(Box.of_shape(image.shape_czyx[1:]), objects[None])
+        ) as objects:
+            for box, ids in objects.read():
+                output.write(box, ids[None])
         return
     predict_tiles(
         predictor,

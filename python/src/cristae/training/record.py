@@ -108,7 +108,7 @@ def record_of(
             "labels",
             "probabilities",
             "uncertainty",
-            *["instances"] * (request.target == "instances"),
+            *["instances"] * (request.target != "masks"),  # which lie over each other
         ],
         "job_id": request.job_id,
     }

@@ -1,0 +1,194 @@
+"""Objects of a volume that is decoded block by block are those of the whole volume."""
+
+import cc3d
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from cristae.errors import Cancelled, OutOfMemory
+from cristae.geometry import Box
+from cristae.geometry.box import grid
+from cristae.labels import boundary_classes, objects_from
+from cristae.prediction.decoding import (
+    Boundaries,
+    NumbersInMemory,
+    Pieces,
+    blocks_of,
+    check_memory,
+    decode,
+)
+from cristae.volumes import ArrayImage, VoxelSize
+from cristae.volumes.scratch import ScratchVolume
+
+
+def same_partition(one, other):
+    """Tell whether two arrays are equal up to the numbers of objects."""
+    pairs = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1)
+    background = {tuple(pair) for pair in pairs.T.tolist() if 0 in pair} <= {(0, 0)}
+    return background and all(np.unique(side).size == pairs.shape[1] for side in pairs)
+
+
+def decoded(said, decoder, block_zyx):
+    shape = said.shape[1:]
+    return decode(ArrayImage(said), decoder, NumbersInMemory(shape), tuple(grid(shape, block_zyx))).to_array()
+
+
+@settings(max_examples=60)
+@given(
+    arrays(
+        np.uint8, array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9), elements=st.integers(0, 2)
+    ),
+    st.tuples(*[st.integers(1, 9)] * 3),
+)
+def test_pieces_are_exactly_those_of_the_whole_volume_wherever_it_is_cut(classes, block):
+    whole = cc3d.connected_components(np.pad(classes, 1), connectivity=6)[1:-1, 1:-1, 1:-1]
+    found = decoded(classes[None], Pieces(), block)
+    assert same_partition(found, whole)
+    assert np.array_equal(np.unique(found[found > 0]), np.arange(1, found.max() + 1))
+
+
+def tubes(shape=(40, 90, 90), count=10, seed=0):
+    """Return ids of wriggling tubes that fill a volume: nearest of some random walks."""
+    generator = np.random.default_rng(seed)
+    places, owners = [], []
+    for number in range(count):
+        place = generator.uniform(0, shape)
+        step = generator.normal(size=3)
+        for _ in range(200):
+            step += generator.normal(scale=0.3, size=3)
+            step /= np.linalg.norm(step)
+            place = np.clip(place + 2 * step, 0, np.array(shape) - 1)
+            places.append(place.copy())
+            owners.append(number + 1)
+    from scipy.spatial import cKDTree
+
+    points = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    _, nearest = cKDTree(np.array(places)).query(points)
+    return np.array(owners, np.uint32)[nearest].reshape(shape)
+
+
+def said_of(ids, noise=0.0, seed=1):
+    """Return what a network would say: background, interior, boundary, 0 to 255."""
+    classes = boundary_classes(ids, None)
+    generator = np.random.default_rng(seed)
+    from scipy.ndimage import gaussian_filter
+
+    boundary = gaussian_filter((classes == 2).astype(np.float32), 0.7)
+    boundary = np.clip(boundary + noise * gaussian_filter(generator.normal(size=ids.shape), 1), 0, 1)
+    return (np.stack([np.zeros_like(boundary), 1 - boundary, boundary]) * 255).astype(np.uint8)
+
+
+def variation_of_information(one, other):
+    table = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1, return_counts=True)
+    (a, b), n = table
+    share = n / n.sum()
+    of_a = np.bincount(a, share)[a]
+    of_b = np.bincount(b, share)[b]
+    return float(-(share * (np.log2(share / of_a) + np.log2(share / of_b))).sum())
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_eight_ways_to_cut_a_volume_give_nearly_the_same_objects(noise):
+    said = said_of(tubes(), noise)
+    size = VoxelSize(10, 10, 10)
+    whole = decoded(said, Boundaries(size), said.shape[1:])
+    ways = [
+        (40, 90, 45),
+        (20, 90, 90),
+        (40, 45, 45),
+        (20, 45, 45),
+        (13, 90, 50),
+        (40, 31, 90),
+        (33, 47, 59),
+        (10, 60, 70),
+    ]
+    on_cuts = np.zeros(2)  # faces between objects on the cuts, and in the same places of the whole
+    for block in ways:
+        found = decoded(said, Boundaries(size), block)
+        assert variation_of_information(found, whole) <= 0.005, block
+        for axis, length in enumerate(block):
+            cuts = np.arange(length - 1, said.shape[1 + axis] - 1, length)
+            edges = [np.diff(ids.astype(np.int64), axis=axis).take(cuts, axis=axis) for ids in (found, whole)]
+            on_cuts += [np.count_nonzero(edge) for edge in edges]
+    assert on_cuts[1] > 1000
+    assert on_cuts[0] <= 1.02 * on_cuts[1]
+
+
+def test_one_block_gives_what_is_found_in_an_array():
+    said = said_of(tubes((30, 50, 60), 6), 0.3)
+    interior, boundary = said[1] / np.float32(255), said[2] / np.float32(255)
+    assert same_partition(
+        decoded(said, Boundaries(None), (30, 50, 60)), objects_from(interior, boundary, None)
+    )
+
+
+def test_a_fuzzy_object_is_not_cut_where_a_block_ends():
+    # Nothing here is less likely a boundary than bodies must be to be joined, and yet it is one fragment.
+    said = np.zeros((3, 12, 60, 80), np.uint8)
+    said[2], said[1] = 80, 175
+    assert decoded(said, Boundaries(None), (12, 60, 80)).max() == 1
+    assert decoded(said, Boundaries(None), (12, 60, 40)).max() == 1
+
+
+def test_numbers_on_disk_are_those_in_memory(tmp_path):
+    classes = (np.random.default_rng(0).random((40, 70, 90)) > 0.6).astype(np.uint8)
+    scratch = ScratchVolume(tmp_path / "scratch", classes.shape)
+    blocks = blocks_of(classes.shape, scratch.block_zyx, most=90_000)
+    assert len(blocks) > 2
+    found = decode(ArrayImage(classes), Pieces(), scratch, blocks)
+    assert np.array_equal(
+        found.to_array(),
+        decode(ArrayImage(classes), Pieces(), NumbersInMemory(classes.shape), blocks).to_array(),
+    )
+
+
+@given(
+    st.tuples(*[st.integers(1, 300)] * 3),
+    st.tuples(*[st.integers(1, 40)] * 3),
+    st.integers(1, 60),
+)
+def test_blocks_make_up_the_volume_and_begin_where_they_may(shape, multiple, parts):
+    most = -(-int(np.prod(shape)) // parts)
+    blocks = blocks_of(shape, multiple, most)
+    assert sum(box.size for box in blocks) == np.prod(shape)
+    assert all(start % m == 0 for box in blocks for start, m in zip(box.start, multiple, strict=True))
+    largest = max(box.size for box in blocks)
+    assert largest <= max(1.5 * most, np.prod(multiple))
+
+
+def test_a_volume_without_objects_has_none_and_one_full_of_one_has_one():
+    for value, count in ((0, 0), (1, 1)):
+        classes = np.full((1, 4, 30, 30), value, np.uint8)
+        assert decoded(classes, Pieces(), (4, 7, 30)).max() == count
+
+
+def test_a_million_single_voxels_keep_their_ids():
+    classes = np.zeros((1, 4, 1000, 2000), np.uint8)
+    classes[0, ::2, ::2, ::2] = 1
+    blocks = tuple(grid(classes.shape[1:], (4, 500, 2000)))
+    found = decode(ArrayImage(classes), Pieces(), NumbersInMemory(classes.shape[1:]), blocks)
+    assert (found.count, found.dtype) == (1_000_000, "uint32")
+    assert found.to_array().max() == 1_000_000
+
+
+def test_the_work_is_cancelled_between_blocks():
+    classes = np.ones((1, 4, 8, 8), np.uint8)
+    done = []
+    with pytest.raises(Cancelled):
+        decode(
+            ArrayImage(classes),
+            Pieces(),
+            NumbersInMemory((4, 8, 8)),
+            tuple(grid((4, 8, 8), (2, 8, 8))),
+            on_block=done.append,
+            should_stop=lambda: bool(done),
+        )
+    assert done == [1]
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(OutOfMemory, match=r"89\.4 GiB of memory, and 8\.0 GiB are free"):
+        check_memory((1000, 1000, 1000), 8 * 2**30)
+    assert blocks_of((3, 4, 5)) == (Box.of_shape((3, 4, 5)),)
