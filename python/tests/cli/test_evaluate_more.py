@@ -232,3 +232,19 @@ def test_what_is_no_image_of_ids_is_refused():
         cristae.evaluate([[0, 1]], TRUTH, target="instances")
     with pytest.raises(InvalidInput, match="list is not an image"):
         cristae.measure([[0, 1]])
+
+
+def test_other_voxel_sizes_than_those_of_the_truth_are_told_and_the_page_says_which_counted(tmp_path):
+    for name, labels, side in (("truth", TRUTH, 0.01), ("one", ONE, 0.02)):
+        metadata = {"axes": "ZYX", "spacing": 0.05, "unit": "micron"}
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif", labels, imagej=True, resolution=(1 / side,) * 2, metadata=metadata
+        )
+    told, page = [], tmp_path / "page.html"
+    cristae.evaluate(
+        tmp_path / "one.tif", tmp_path / "truth.tif", distances=True, report=page, on_event=told.append
+    )
+    sentences = [event.sentence for event in told if event.is_warning]
+    assert sentences == ["The images state different voxel sizes; 50 x 10 x 10 nm (z, y, x) counts."]
+    assert "50 x 10 x 10 nm (z, y, x)" in page.read_text()
+    assert "15 nm" in page.read_text()

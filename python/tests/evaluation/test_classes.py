@@ -202,6 +202,6 @@ def test_parts_add_up_to_the_whole(monkeypatch):
     rng = np.random.default_rng(0)
     truth, guess = rng.integers(0, 4, (2, 5, 23, 19)).astype(np.uint8)
     whole = evaluate_classes(guess, truth)
-    monkeypatch.setattr("cristae.labels.scan.slabs.__defaults__", (None, 100))
+    monkeypatch.setattr("cristae.labels.scan.slabs.__defaults__", (None, 100, 1))
     monkeypatch.setattr("cristae.evaluation.comparing.SLAB_VOXELS", 100)
     assert evaluate_classes(guess, truth) == whole

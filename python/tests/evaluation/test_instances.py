@@ -191,7 +191,7 @@ def test_parts_add_up_to_the_whole(z, monkeypatch):
     truth, guess = rng.integers(0, 5, (2, 5, 23, 19)).astype(np.uint16)
     truth[:, 5:9] = 9
     whole = evaluate_instances(guess, truth, unknown=9, z=z)
-    monkeypatch.setattr("cristae.labels.scan.slabs.__defaults__", (None, 100))
+    monkeypatch.setattr("cristae.labels.scan.slabs.__defaults__", (None, 100, 1))
     assert evaluate_instances(guess, truth, unknown=9, z=z) == whole
 
 

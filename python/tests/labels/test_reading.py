@@ -313,7 +313,7 @@ def test_sections_that_do_not_fit_into_one_part_are_read_in_bands(target, monkey
     rng = np.random.default_rng(0)
     voxels = rng.integers(0, 4, (3, 37, 29)).astype(np.uint16)
     whole = read(voxels, target=target)
-    monkeypatch.setattr("cristae.labels.scan.slabs.__defaults__", (None, 100))
+    monkeypatch.setattr("cristae.labels.scan.slabs.__defaults__", (None, 100, 1))
     banded = read(voxels, target=target)
     assert banded == whole
 

@@ -1,6 +1,7 @@
 """Predictions against the truth, on arrays and files."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from cristae.door.sources import Classes
     from cristae.evaluation import Scores
     from cristae.events import Event
-    from cristae.volumes import Image, LabelClass
+    from cristae.volumes import Image, LabelClass, VoxelSize
 
 
 def evaluate(
@@ -98,6 +99,7 @@ def evaluate(
     from cristae.door import arguments as kinds
     from cristae.door.sources import as_image, class_table, voxel_size
     from cristae.door.targets import check_target
+    from cristae.evaluation.distances import tolerance_nm
     from cristae.evaluation.report_files import check_report, write_report
     from cristae.evaluation.several import distinct, evaluate_pairs, evaluate_several
     from cristae.events import Note
@@ -136,6 +138,10 @@ def evaluate(
     if shown is not None:
         check_same_shape((1, *true.shape_czyx[1:]), shown.shape_czyx, labels="true labels", image="raw image")
     size = None if voxel_size_nm is None else voxel_size(voxel_size_nm)
+    stated = [one.voxel_size for one in (true, *images) if one.voxel_size is not None]
+    used = size or (stated[0] if stated else None)
+    if size is None and any(one.zyx_nm != stated[0].zyx_nm for one in stated):
+        on_event(Note(f"The images state different voxel sizes; {_nm(stated[0])} counts.", is_warning=True))
     choices = {"unknown": unknown, "empty_sections": empty_sections, "z": z, "voxel_size": size}
     compare = _comparing(target, probabilities, distances, table, choices)
     # Pairs come as they stand on the command line; else the truth is named last.
@@ -156,8 +162,11 @@ def evaluate(
         "unknown": unknown,
         "empty sections": empty_sections,
         "sections": None if z is None else f"{z[0]}:{z[1]}",
-        "voxel size": None if size is None else f"{size.z_nm:g} x {size.y_nm:g} x {size.x_nm:g} nm (z, y, x)",
+        "voxel size": None if used is None else _nm(used),
+        "surfaces count as the same within": f"{tolerance_nm(used):g} nm" if distances and used else None,
+        "predictions are": "probabilities" if probabilities else None,
         "program": f"Cristae {__version__}",
+        "day": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
     }
     write = partial(
         write_report,
@@ -168,6 +177,10 @@ def evaluate(
     )
     _write_all(files, result, write)
     return result
+
+
+def _nm(size: "VoxelSize") -> str:
+    return f"{size.z_nm:g} x {size.y_nm:g} x {size.x_nm:g} nm (z, y, x)"
 
 
 def _write_all(files: Sequence[Path], result: "Scores", write: "Callable[[Path, Scores], None]") -> None:

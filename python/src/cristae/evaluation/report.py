@@ -47,7 +47,9 @@ def report(scores: Mapping[str, Any]) -> list[str]:
         return lines + _several(scores["predictions"])
     lines += _classes(scores) if "classes" in scores else _objects(scores)
     lines += _distances(scores) + _thresholds(scores)
-    lines.append(f"{scores['voxels']:,} voxels compared, {scores['unknown_voxels']:,} unknown ones left out.")
+    voxels, unknown = scores["voxels"], scores["unknown_voxels"]
+    compared = f"{voxels:,} voxel{'' if voxels == 1 else 's'} compared"
+    lines.append(f"{compared}, {unknown:,} unknown one{'' if unknown == 1 else 's'} left out.")
     return lines
 
 
