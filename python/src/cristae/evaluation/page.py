@@ -75,18 +75,15 @@ def page(
 
 def _scores(predictions: Mapping[str, Scores]) -> list[str]:
     rows = score_rows(predictions)
-    if all("classes" in scores for scores in predictions.values()) or len(predictions) > 1:
+    if all("classes" in scores for scores in predictions.values()):
         meanings = [[name, meaning] for name in columns_of(rows) if (meaning := meaning_of(name))]
         told = ["<h3>What the columns mean</h3>", _table(["metric", "meaning"], meanings)]
         return ["<h2>Scores</h2>", _row_table(rows), *told]
-    # One prediction of objects: a metric in each line, with its meaning.
-    (row,) = rows
-    metrics = [name for name in row if name != "prediction"]
-    lines = [[name, row[name], meaning_of(name)] for name in metrics]
-    return [
-        "<h2>Scores</h2>",
-        _table(["metric", "value", "meaning"], lines, shaded=metrics),
-    ]
+    # Objects have many metrics: each in a line, with its meaning, beside those of the other predictions.
+    metrics = [name for name in columns_of(rows) if name != "prediction"]
+    lines = [[name, *(row.get(name) for row in rows), meaning_of(name)] for name in metrics]
+    names = list(predictions) if len(predictions) > 1 else ["value"]
+    return ["<h2>Scores</h2>", _table(["metric", *names, "meaning"], lines, shaded=metrics)]
 
 
 def _row_table(rows: Sequence[Row]) -> str:
