@@ -236,3 +236,11 @@ def test_what_is_no_image_is_refused_with_its_name(tmp_path, name):
         (tmp_path / name).write_bytes(b"" if name == "empty.tif" else b"hello, this is text")
     with pytest.raises(InvalidInput, match=name.replace(".", r"\.")):
         open_image(tmp_path / name)
+
+
+def test_three_sections_that_python_called_colours_are_told_how_to_be_written(tmp_path):
+    # As older versions of tifffile write an array of three sections without a word.
+    path, voxels = tmp_path / "three.tif", np.zeros((3, 8, 9), np.uint8)
+    tifffile.imwrite(path, voxels, photometric="rgb", planarconfig="separate")
+    with pytest.raises(InvalidInput, match="If these are sections, write them with photometric='minisblack'"):
+        open_image(tmp_path / "three.tif")

@@ -138,9 +138,12 @@ def refuse_colours(name: str, axes: str, shape: tuple[int, ...], photometric: in
     """Refuse an image with colours; which of them means what is not ours to guess."""
     samples = dict(zip(axes, shape, strict=True)).get("S", 1)
     if samples > 1 or photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR):
+        # What tifffile makes of an array of three or four sections, unless it is told better.
+        sections = " If these are sections, write them with photometric='minisblack'."
         raise InvalidInput(
             f"{name} is a colour (RGB) image, but grey values or labels are needed. In ImageJ choose "
             "Image > Type > 8-bit, or Image > Color > Split Channels and take one."
+            + (sections if axes.startswith("S") else "")
         )
 
 
