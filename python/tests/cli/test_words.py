@@ -1,5 +1,6 @@
 import contextlib
 import importlib
+import shlex
 import socket
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def test_the_example_of_every_command_is_one_that_the_command_takes() -> None:
     for command in COMMANDS:
         module = importlib.import_module(f"cristae.commands.{command}")
         for line in module.EXAMPLE.strip().splitlines():
-            assert cli.parser().parse_args(line.split()[1:]).command == command
+            assert cli.parser().parse_args(shlex.split(line)[1:]).command == command
 
 
 def test_training_takes_exactly_the_words_that_are_promised() -> None:
