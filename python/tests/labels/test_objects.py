@@ -12,8 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from skimage.metrics import adapted_rand_error
 from skimage.segmentation import find_boundaries
 
-from cristae.labels import boundary_classes, instance_classes, objects_from
-from cristae.labels.boundaries import REACH
+from cristae.labels import boundary_classes, objects_from
 from cristae.volumes import VoxelSize
 
 volumes = arrays(np.int32, array_shapes(min_dims=3, max_dims=3, max_side=6), elements=st.integers(0, 3))
@@ -42,48 +41,6 @@ def test_unknown_voxels_change_nothing_beyond_their_neighbours(ids, data):
     assert (boundary_classes(ids, None)[classes == 2] == 2).all()
 
 
-def in_a_gap(ids, place):
-    """Tell whether background along an axis parts two objects and is at most two voxels wide."""
-    for axis in range(3):
-        ends = []
-        for way in (-1, 1):
-            steps, at = 0, list(place)
-            while 0 <= at[axis] < ids.shape[axis] and ids[tuple(at)] == 0:
-                at[axis] += way
-                steps += 1
-            ends.append((steps, ids[tuple(at)] if 0 <= at[axis] < ids.shape[axis] else 0))
-        (before, one), (behind, two) = ends
-        if one and two and one != two and before + behind - 1 <= 2:
-            return True
-    return False
-
-
-@given(volumes)
-def test_what_is_learned_of_objects_is_their_own_boundary_and_that_of_narrow_gaps(ids):
-    classes, thick = instance_classes(ids, None), boundary_classes(ids, None)
-    assert np.array_equal(classes[ids > 0], thick[ids > 0])
-    for place in zip(*np.nonzero(ids == 0), strict=True):
-        assert (classes[place] == 2) == in_a_gap(ids, place), place
-
-
-@given(volumes, st.data())
-def test_unknown_voxels_are_no_gap_and_no_object(ids, data):
-    known = data.draw(arrays(bool, ids.shape))
-    classes = instance_classes(ids, None, known)
-    assert (classes[~known] == 0).all()
-    assert (instance_classes(ids, None)[classes == 2] == 2).all()
-
-
-def test_a_margin_of_the_reach_decides_a_block():
-    ids = np.random.default_rng(0).integers(0, 3, (9, 9, 9)) * (
-        np.random.default_rng(1).random((9, 9, 9)) > 0.4
-    )
-    whole = instance_classes(ids, None)
-    for start in range(4):
-        cut = instance_classes(ids[start : start + 6], None)
-        assert np.array_equal(cut[REACH:-REACH], whole[start + REACH : start + 6 - REACH])
-
-
 def balls(*centres, shape=(24, 40, 40), radius=8, z_step=1.0):
     grid = np.indices(shape)
     ids = np.zeros(shape, np.uint32)
@@ -96,7 +53,7 @@ def balls(*centres, shape=(24, 40, 40), radius=8, z_step=1.0):
 
 
 def probabilities(ids, voxel_size=None):
-    classes = instance_classes(ids, voxel_size)
+    classes = boundary_classes(ids, voxel_size)
     return (classes == 1).astype(np.float32), (classes == 2).astype(np.float32)
 
 
@@ -109,19 +66,6 @@ def test_two_touching_balls_come_back_as_two_objects():
     for number in (1, 2):
         inside = objects[ids == number]
         assert (inside == np.bincount(inside).argmax()).mean() > 0.98
-
-
-def test_scattered_objects_come_back_to_the_voxel():
-    random = np.random.default_rng(5)
-    ids = np.zeros((30, 60, 60), np.uint32)
-    for number, (z, y, x) in enumerate(
-        ((z, y, x) for z in (6, 20) for y in (8, 24, 44) for x in (8, 26, 48)), 1
-    ):
-        sides = random.integers(4, 9, 3)
-        ids[z : z + sides[0], y : y + sides[1], x : x + sides[2]] = number
-    objects = objects_from(*probabilities(ids), None)
-    assert np.array_equal(objects > 0, ids > 0)
-    assert len(np.unique(np.stack([objects.ravel(), ids.ravel()]), axis=1).T) == 1 + 18
 
 
 def test_a_beaded_neurite_stays_one_object():

@@ -137,7 +137,7 @@ def test_what_is_held_out_has_50_voxels_of_each_class(voxels: int, is_held_out: 
 def test_objects_that_touch_everywhere_need_no_background_on_both_sides() -> None:
     labels = np.arange(1, 17, dtype=np.uint8).reshape(4, 4).repeat(12, axis=0).repeat(12, axis=1)
     volume = np.broadcast_to(labels, (40, 48, 48)).copy()
-    volume[21, 5, 5] = 0
+    volume[20:23, 4:7, 4:7] = 0  # one voxel of it is not at a boundary
     region = region_of(volume, target="instances")
     profiles = class_profiles(region)
     assert profiles[0][0].sum() == 1

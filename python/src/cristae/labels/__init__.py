@@ -1,7 +1,7 @@
 """What label values mean: classes, unknown voxels, annotated sections, objects."""
 
 from cristae.labels.agreement import share_classes
-from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes, instance_classes
+from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
 from cristae.labels.ids import checked_ids, read_ids
 from cristae.labels.majority import UNKNOWN_VOTE, MajorityVote
 from cristae.labels.masks import Masks, MasksAsOne, check_mask_values, find_masks, mask_classes
@@ -34,7 +34,6 @@ __all__ = [
     "count_values",
     "find_masks",
     "image_told",
-    "instance_classes",
     "mask_classes",
     "number_classes",
     "objects_from",

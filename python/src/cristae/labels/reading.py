@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import thickness
-from cristae.labels.boundaries import BOUNDARY_CLASSES, instance_classes
+from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
 from cristae.labels.majority import UNKNOWN_VOTE
 from cristae.labels.masks import Masks
 from cristae.labels.numbering import Numbering, number_classes
@@ -109,15 +109,15 @@ class LabelReading:
         Returns
         -------
         ndarray of uint8
-            (z, y, x): 0 background, 1...n classes, 255 unknown. For instances as
-            :func:`~cristae.labels.instance_classes`: read a margin of its reach.
+            (z, y, x): 0 background, 1...n classes, 255 unknown. For instances 1 is interior and 2 boundary;
+            the outermost voxels know no neighbours, so read a margin of one voxel.
         """
         values = as_integers(labels)
         if self.target != "instances":
             targets = self._translated(values)
         else:
             known = self.known(values, z0)
-            targets = instance_classes(values, self.voxel_size, known)
+            targets = boundary_classes(values, self.voxel_size, known)
             targets[~known] = UNKNOWN
         for index, section in enumerate(targets, z0):
             if index not in self._annotated:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN, LabelReading
-from cristae.labels.boundaries import REACH
 from cristae.networks import broken_in
 from cristae.volumes import Image
 from cristae.volumes.image import Voxels
@@ -142,8 +141,8 @@ class Region:
         return self._computed(box_zyx)
 
     def _computed(self, box_zyx: Box) -> NDArray[np.uint8]:
-        # A boundary is known by its neighbours.
-        wide = box_zyx.grown((REACH,) * 3).clipped(Box.of_shape(self.shape_zyx))
+        # A boundary is known by its neighbours: one voxel more to each side.
+        wide = box_zyx.grown((1, 1, 1)).clipped(Box.of_shape(self.shape_zyx))
         targets = self.reading.to_classes(self.labels.read(wide)[0], wide.start[0])
         return targets[box_zyx.relative_to(wide).slices]
 
