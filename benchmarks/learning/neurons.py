@@ -174,8 +174,8 @@ def _page(notes: list[dict[str, Any]]) -> str:
     lines = [
         "# Neurons, told apart",
         "",
-        "Written by `benchmarks/learning/neurons.py` from `neurons.jsonl`: adapted Rand error and variation of",
-        "information (bits) by scikit-image, means and standard deviations over the seeds, less is better.",
+        "Written by `benchmarks/learning/neurons.py` from `neurons.jsonl`: adapted Rand error and variation",
+        "of information (bits) by scikit-image, means and standard deviations over seeds; less is better.",
         "*Watershed* is scikit-image's on the same probabilities, with the best of several h for each seed.",
         f"Goals: an error of at most {ARE_GOAL} and {VI_GOAL} bits on fib25 with the standard budget, and at",
         f"least {BETTER_GOAL:.0%} less than the watershed.",
