@@ -112,7 +112,12 @@ def scores(found: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
     """Return the adapted Rand error and the variation of information in bits."""
     error, _, _ = metrics.adapted_rand_error(truth, found, ignore_labels=(0,))
     split, merge = metrics.variation_of_information(truth, found, ignore_labels=(0,))
-    return {"are": float(error), "split": float(split), "merge": float(merge), "vi": float(split + merge)}
+    return {
+        "are": float(error),
+        "vi_split": float(split),
+        "vi_merge": float(merge),
+        "vi": float(split + merge),
+    }
 
 
 def answers(name: str, data: Path, budget: dict[str, float], seed: int) -> Iterator[dict[str, Any]]:
@@ -186,7 +191,7 @@ def _page(notes: list[dict[str, Any]]) -> str:
         lines += ["| decoded by | seeds | adapted Rand error | VI | split | merge |", "|---" * 6 + "|"]
         for way in ("watershed", "cristae"):
             runs = [note for note in of_both if note["way"] == way]
-            cells = [_spread([run[key] for run in runs]) for key in ("are", "vi", "split", "merge")]
+            cells = [_spread([run[key] for run in runs]) for key in ("are", "vi", "vi_split", "vi_merge")]
             lines.append(f"| {way} | {len(runs)} | {' | '.join(cells)} |")
         ratios = [
             mean(n[key] for n in of_both if n["way"] == "cristae")
