@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -135,16 +136,20 @@ def learn(asked: Asked, split: Split) -> Iterator[Answer]:
 
 
 def _nnunet(split: Split, minutes: float, seed: int) -> Answer:
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+    # Kept until the run has ended, so that one of hours that was broken off goes on where it was.
+    folder = _ROOT / "build" / f"nnunet-{split.name}-{minutes:g}-{seed}"
+    if not folder.exists():
+        (staged := folder.with_name(f"{folder.name}.part")).mkdir(parents=True, exist_ok=True)
         for name, voxels in (("raw", split.raw), ("classes", split.classes), ("test", split.test_raw)):
-            np.save(folder / f"{name}.npy", voxels)
-        (folder / "about.json").write_text(json.dumps({"voxel_size_nm": split.voxel_size_nm}))
-        command = [_nnunet_python(), Path(__file__).with_name("nnunet_side.py"), folder]
-        command += ["--minutes", str(minutes), "--configuration", split.nnunet, "--seed", str(seed)]
-        subprocess.run(command, check=True)
-        told = json.loads((folder / "told.json").read_text())
-        predicted = np.load(folder / "predicted.npy")
+            np.save(staged / f"{name}.npy", voxels)
+        (staged / "about.json").write_text(json.dumps({"voxel_size_nm": split.voxel_size_nm}))
+        staged.rename(folder)
+    command = [_nnunet_python(), Path(__file__).with_name("nnunet_side.py"), folder]
+    command += ["--minutes", str(minutes), "--configuration", split.nnunet, "--seed", str(seed)]
+    subprocess.run(command, check=True)
+    told = json.loads((folder / "told.json").read_text())
+    predicted = np.load(folder / "predicted.npy")
+    shutil.rmtree(folder)
     # Its mirror images are its default, so there is no other way to compare with.
     return Answer(
         "plain", predicted, told["steps"], told["train_s"], told["predict_s"], f"{NNUNET}, {told['plan']}"

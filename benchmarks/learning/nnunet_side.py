@@ -7,7 +7,8 @@ train on all that is annotated. Only the iterations count: starting, preprocessi
     python nnunet_side.py FOLDER --minutes 5 --configuration 2d --seed 0
 
 FOLDER holds ``raw.npy``, ``classes.npy``, ``test.npy`` (z, y, x) and ``about.json`` with the voxel size; the
-classes of the test image are written to ``predicted.npy`` and what happened to ``told.json``.
+classes of the test image are written to ``predicted.npy`` and what happened to ``told.json``. Called again
+with the folder of a run that was broken off, it goes on behind the last whole epoch, with the same schedule.
 """
 
 import argparse
@@ -15,10 +16,15 @@ import json
 import os
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
+
+if TYPE_CHECKING:
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 DATASET = "Dataset001_Split"
 EPOCHS = 20
@@ -39,6 +45,21 @@ def write_dataset(folder: Path, about: dict) -> None:
     names = {"background": 0, **{f"class {value}": value for value in range(1, int(classes.max()) + 1)}}
     dataset = {"channel_names": {"0": "em"}, "labels": names, "numTraining": 1, "file_ending": ".tif"}
     (place / "dataset.json").write_text(json.dumps(dataset))
+
+
+def iteration_s(trainer: Callable[[int, int], "nnUNetTrainer"]) -> float:
+    """Return how long one iteration takes when nothing disturbs it: the least of a few."""
+    trainer(1, 2).run_training()
+    probe = trainer(1, 2)
+    probe.on_train_start()
+    taken_s = []
+    for _ in range(4):
+        start = time.monotonic()
+        probe.train_step(next(probe.dataloader_train))
+        taken_s.append(time.monotonic() - start)
+    probe.on_train_end()
+    (Path(probe.output_folder) / "checkpoint_final.pth").unlink()
+    return min(taken_s)
 
 
 def main() -> None:
@@ -67,11 +88,16 @@ def main() -> None:
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
     about = json.loads((folder / "about.json").read_text())
-    write_dataset(folder, about)
-    extract_fingerprints([1], num_processes=1)
-    plans_name = plan_experiments([1])
-    preprocess([1], plans_name, [chosen.configuration], num_processes=[1])
     prepared = folder / "preprocessed" / DATASET
+    noted = folder / "schedule.json"
+    begun = json.loads(noted.read_text()) if noted.exists() else None
+    if begun is None:
+        write_dataset(folder, about)
+        extract_fingerprints([1], num_processes=1)
+        plans_name = plan_experiments([1])
+        preprocess([1], plans_name, [chosen.configuration], num_processes=[1])
+    else:
+        plans_name = begun["plans"]
 
     def trainer(epochs: int, iterations: int) -> nnUNetTrainer:
         plans = json.loads((prepared / f"{plans_name}.json").read_text())
@@ -87,24 +113,21 @@ def main() -> None:
 
     for generator in (random.seed, np.random.seed, torch.manual_seed):
         generator(chosen.seed)
-    probe = trainer(1, 2)
-    probe.run_training()
-    probe = trainer(1, 2)
-    probe.on_train_start()
-    taken_s = []
-    for _ in range(4):
-        start = time.monotonic()
-        probe.train_step(next(probe.dataloader_train))
-        taken_s.append(time.monotonic() - start)
-    per_iteration_s = min(taken_s)  # what else runs at that moment must not cost it iterations
-    probe.on_train_end()
-
-    total = max(1, int(chosen.minutes * 60 / per_iteration_s))
-    epochs = min(EPOCHS, total)
-    real = trainer(epochs, total // epochs)
-    start = time.monotonic()
-    real.run_training()
-    trained_s = time.monotonic() - start
+    if begun is None:
+        total = max(1, int(chosen.minutes * 60 / iteration_s(trainer)))
+        epochs = min(EPOCHS, total)
+        begun = {"plans": plans_name, "epochs": epochs, "iterations": total // epochs}
+        noted.write_text(json.dumps(begun))
+    real = trainer(begun["epochs"], begun["iterations"])
+    real.save_every = 1
+    results = Path(real.output_folder)
+    if (results / "checkpoint_latest.pth").exists():
+        real.load_checkpoint(str(results / "checkpoint_latest.pth"))
+    if not (results / "checkpoint_final.pth").exists():
+        real.run_training()
+    if not real.was_initialized:  # it had ended before, and the prediction was broken off
+        real.load_checkpoint(str(results / "checkpoint_final.pth"))
+    ends, starts = (real.logger.get_value(f"epoch_{name}_timestamps", None) for name in ("end", "start"))
 
     predictor = nnUNetPredictor(device=torch.device("cpu"), perform_everything_on_device=False)
     predictor.initialize_from_trained_model_folder(real.output_folder_base, ("all",), "checkpoint_final.pth")
@@ -112,8 +135,8 @@ def main() -> None:
     start = time.monotonic()
     predicted = predictor.predict_single_npy_array(image, {"spacing": about["voxel_size_nm"]})
     told = {
-        "steps": epochs * (total // epochs),
-        "train_s": trained_s,
+        "steps": begun["epochs"] * begun["iterations"],
+        "train_s": sum(ends) - sum(starts),
         "predict_s": time.monotonic() - start,
         "plan": f"{chosen.configuration}, patch {real.configuration_manager.patch_size}, "
         f"batch {real.configuration_manager.batch_size}",
