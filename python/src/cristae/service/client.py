@@ -226,6 +226,50 @@ class Client:
         job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitPrediction", request)
         return job
 
+    def submit_evaluation(self, spec: jobs_pb2.EvaluationSpec, job_id: str = "") -> jobs_pb2.Job:
+        """Queue a comparison with the truth under a new id, or under ``job_id``."""
+        request = jobs_pb2.SubmitEvaluationRequest(job_id=job_id or str(uuid.uuid4()), evaluation=spec)
+        job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitEvaluation", request)
+        return job
+
+    def submit_measurement(self, spec: jobs_pb2.MeasurementSpec, job_id: str = "") -> jobs_pb2.Job:
+        """Queue the measuring of objects under a new id, or under ``job_id``."""
+        request = jobs_pb2.SubmitMeasurementRequest(job_id=job_id or str(uuid.uuid4()), measurement=spec)
+        job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitMeasurement", request)
+        return job
+
+    def submit_cleaning(self, spec: jobs_pb2.CleaningSpec, job_id: str = "") -> jobs_pb2.Job:
+        """Queue the cleaning of objects under a new id, or under ``job_id``."""
+        request = jobs_pb2.SubmitCleaningRequest(job_id=job_id or str(uuid.uuid4()), cleaning=spec)
+        job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitCleaning", request)
+        return job
+
+    def read_file(self, job_id: str, name: str) -> bytes:
+        """Fetch a file that a job made, through broken connections, and verify it.
+
+        Raises
+        ------
+        NotFound
+            The job has no such file.
+        CorruptData
+            It is damaged on the server, or was on its way.
+        """
+        made = next((file for file in self.job(job_id).result.files if file.name == name), None)
+        data = bytearray()
+        while True:
+            try:
+                request = jobs_pb2.ReadFileRequest(job_id=job_id, name=name, offset=len(data))
+                for part in self._stream(jobs_pb2_grpc.JobsStub, "ReadFile", request):
+                    data += part.data
+                break
+            except UnavailableError:
+                self._reconnect()
+                self.server()
+        whole = bytes(data)
+        if made is None or google_crc32c.value(whole) != made.crc32c:
+            raise CorruptData(f"The file {name} was damaged on its way; fetch it again.")
+        return whole
+
     def watch(self, job_id: str, after: int = 0) -> Iterator[jobs_pb2.JobEvent]:
         """Yield the events of a job to its end, each once, through broken connections."""
         ended = False
