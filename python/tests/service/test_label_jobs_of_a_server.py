@@ -28,7 +28,7 @@ def silent(event):
 
 def blocks(shape=(6, 40, 50), side=10, dtype=np.uint16):
     """Return objects in a chequered pattern, with ids that differ from each other by more than one."""
-    z, y, x = np.indices(shape)
+    _, y, x = np.indices(shape)
     number = (y // side) * (shape[2] // side) + x // side
     return np.where((y // side + x // side) % 2 == 0, 3 * number + 1, 0).astype(dtype)
 

@@ -120,9 +120,10 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         found = await self._house.quick(
             self._house.journal.newest, size + 1, before, only_open=request.only_open
         )
-        shown = found[:size]
+        jobs = _that_fit(list(map(job_message, found[:size])), self._house.limits.max_message_bytes // 2)
+        is_last = len(jobs) == len(found)
         return jobs_pb2.ListJobsResponse(
-            jobs=map(job_message, shown), next_page=str(shown[-1].number) if len(found) > size else ""
+            jobs=jobs, next_page="" if is_last else str(found[len(jobs) - 1].number)
         )
 
     async def WatchJob(  # noqa: N802
@@ -193,6 +194,16 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
             image = await self._house.glance(spec, volumes.glance, spec.image_volume_id)
         check_maps(spec, model, layers, image, self._house.limits)
         return spec.layer
+
+
+def _that_fit(jobs: list[jobs_pb2.Job], most_bytes: int) -> list[jobs_pb2.Job]:
+    """Return the first job and those behind it that are no more bytes together."""
+    total = 0
+    for count, job in enumerate(jobs):
+        total += job.ByteSize()
+        if count and total > most_bytes:
+            return jobs[:count]
+    return jobs
 
 
 def _preview_of(house: House, job: JobRecord) -> jobs_pb2.Preview:
