@@ -63,7 +63,9 @@ public final class Jobs {
     return client.callLong(() -> client.jobs().submitPrediction(request), new Cancellation());
   }
 
-  /** Queues an evaluation under a new random id; a repeated call over a bad line is the same job. */
+  /**
+   * Queues an evaluation under a new random id; a repeated call over a bad line is the same job.
+   */
   public Job submit(EvaluationSpec evaluation) throws CristaeException {
     SubmitEvaluationRequest request =
         SubmitEvaluationRequest.newBuilder().setJobId(newId()).setEvaluation(evaluation).build();

@@ -9,14 +9,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.cristae.v1.LabelClass;
 
-/** The names of the classes of a label image, which Cristae writes into the images that it makes. */
+/**
+ * The names of the classes of a label image, which Cristae writes into the images that it makes.
+ */
 public final class ClassNames {
   private static final String PROPERTY = "cristae.classes";
   private static final int MAX_LENGTH = 120;
 
   /** A value and its name; a comma that no value follows is part of the name. */
-  private static final Pattern CLASS =
-      Pattern.compile("\\G(\\d{1,5})=(.+?)(?:, (?=\\d{1,5}=)|$)");
+  private static final Pattern CLASS = Pattern.compile("\\G(\\d{1,5})=(.+?)(?:, (?=\\d{1,5}=)|$)");
 
   private ClassNames() {}
 

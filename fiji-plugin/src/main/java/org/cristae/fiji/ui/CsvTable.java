@@ -44,7 +44,6 @@ final class CsvTable {
     }
     int rows = columns.isEmpty() ? 0 : columns.get(0).size();
     ResultsTable table = new ResultsTable(rows);
-    table.setNaNEmptyCells(true);
     for (int column = 0; column < columns.size(); column++) {
       fill(table, names.get(column), columns.get(column));
     }
@@ -61,7 +60,11 @@ final class CsvTable {
     }
     int column = table.getFreeColumn(name);
     for (int row = 0; row < numbers.length; row++) {
-      table.setValue(column, row, numbers[row]);
+      if (Double.isNaN(numbers[row])) {
+        table.setValue(column, row, ""); // of a number that is none ImageJ shows "NaN"
+      } else {
+        table.setValue(column, row, numbers[row]);
+      }
     }
     int decimals = decimals(numbers);
     if (decimals > 0) {
@@ -100,10 +103,8 @@ final class CsvTable {
         isWhole &= number == Math.rint(number);
       }
     }
-    int before = isWhole ? 0 : (int) Math.floor(Math.log10(largest)) + 1;
-    return isWhole
-        ? 0
-        : Math.min(MOST_DECIMALS, Math.max(FEWEST_DECIMALS, SHOWN_DIGITS - before));
+    int before = isWhole ? 0 : (int) Math.ceil(Math.log10(largest));
+    return isWhole ? 0 : Math.min(MOST_DECIMALS, Math.max(FEWEST_DECIMALS, SHOWN_DIGITS - before));
   }
 
   /** The cells of the next line, and goes on behind it. */

@@ -60,13 +60,11 @@ public final class EvaluationDialog {
     EvaluationProposal proposal = new EvaluationProposal(pairs, active);
     IJ.showStatus("");
     boolean[] accepted = new boolean[1];
-    Look.onEventThread(
-        () -> accepted[0] = new EvaluationDialog(choices, pairs, proposal).show());
+    Look.onEventThread(() -> accepted[0] = new EvaluationDialog(choices, pairs, proposal).show());
     if (!accepted[0]) {
       return null;
     }
-    LAST.keep(
-        choices, active.getTitle(), choices.get("prediction", ""), choices.get("truth", ""));
+    LAST.keep(choices, active.getTitle(), choices.get("prediction", ""), choices.get("truth", ""));
     return choices;
   }
 
@@ -121,7 +119,11 @@ public final class EvaluationDialog {
         before -> MorePredictions.ask(form.value("prediction"), form.value("truth"), before));
     form.text(true, "slices", "Slices", "", "1-40: from 1, both ends included; empty: all");
     form.text(
-        true, "unknown", "Unknown value", "", "The value in the truth of voxels that nobody labelled");
+        true,
+        "unknown",
+        "Unknown value",
+        "",
+        "The value in the truth of voxels that nobody labelled");
     form.choice(
         true,
         "empty-sections",

@@ -30,8 +30,7 @@ public final class Measurement implements Work {
   private final Path file;
   private JobTables tables;
 
-  private Measurement(
-      Map<String, NamedUpload> images, MeasurementSpec.Builder spec, Path file) {
+  private Measurement(Map<String, NamedUpload> images, MeasurementSpec.Builder spec, Path file) {
     this.images = images;
     this.spec = spec;
     this.file = file;
@@ -82,8 +81,7 @@ public final class Measurement implements Work {
   }
 
   private static NamedUpload labels(ImagePlus image, String role) throws CristaeException {
-    return new NamedUpload(
-        image, ImageVolume.labels(image, null, new ArrayList<>()), role);
+    return new NamedUpload(image, ImageVolume.labels(image, null, new ArrayList<>()), role);
   }
 
   @Override

@@ -62,7 +62,14 @@ final class NamedUpload {
     }
     throw new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,
-        told(this) + " is " + words(ours) + "; " + told(other) + " is " + words(theirs) + ". "
+        told(this)
+            + " is "
+            + words(ours)
+            + "; "
+            + told(other)
+            + " is "
+            + words(theirs)
+            + ". "
             + likelyReason(ours, theirs));
   }
 

@@ -63,8 +63,7 @@ final class ReportFiles {
   }
 
   /** Saves what the ending of a file stands for; contacts are saved beside the objects. */
-  static void save(
-      Client client, Job job, Path file, Progress progress, Cancellation cancellation)
+  static void save(Client client, Job job, Path file, Progress progress, Cancellation cancellation)
       throws CristaeException {
     JobFiles files = new JobFiles(client, progress, cancellation);
     if (job.getKind() == JobKind.JOB_KIND_EVALUATION) {

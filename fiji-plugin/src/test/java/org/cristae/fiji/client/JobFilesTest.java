@@ -128,8 +128,7 @@ class JobFilesTest {
     Files.write(target, "before".getBytes(StandardCharsets.UTF_8));
     try (Client client = server.client()) {
       server.corruption = 1;
-      assertThrows(
-          CristaeException.class, () -> files(client).save(job(), "objects.csv", target));
+      assertThrows(CristaeException.class, () -> files(client).save(job(), "objects.csv", target));
       assertEquals("before", new String(Files.readAllBytes(target), StandardCharsets.UTF_8));
       server.corruption = 0;
       files(client).save(job(), "objects.csv", target);

@@ -43,7 +43,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Label images compared with true ones in real ImageJ: the scores are those of a sheet of paper. */
+/**
+ * Label images compared with true ones in real ImageJ: the scores are those of a sheet of paper.
+ */
 @Timeout(240)
 class EvaluateIT {
   private static final String EVALUATE = "run(\"Cristae Evaluate\", \"%s\");";
@@ -192,8 +194,7 @@ class EvaluateIT {
             "prediction=found.tif also=third.tif truth=truth.tif unknown=2 slices=1"
                 + " empty-sections=unknown distances=true pairs=true"));
     Client client = Connection.open(Progress.NONE, new Cancellation());
-    EvaluationSpec spec =
-        new org.cristae.fiji.client.Jobs(client).list(1).get(0).getEvaluation();
+    EvaluationSpec spec = new org.cristae.fiji.client.Jobs(client).list(1).get(0).getEvaluation();
     assertEquals(2, spec.getUnknownValue());
     assertEquals(1, spec.getZ().getStop());
     assertTrue(spec.getDistances() && spec.getPairs() && spec.getEmptySectionsAreUnknown());
@@ -216,14 +217,22 @@ class EvaluateIT {
         "prediction=small.tif truth=truth.tif",
         "The prediction \"small.tif\" is 4 x 2 in 1 slices; the truth \"truth.tif\" is 5 x 4"
       },
-      {"prediction=found.tif truth=no.tif", "No image named \"no.tif\" is open. Open are: found.tif"},
+      {
+        "prediction=found.tif truth=no.tif",
+        "No image named \"no.tif\" is open. Open are: found.tif"
+      },
       {"prediction=found.tif truth=found.tif", "is both a prediction and the truth"},
       {"prediction=found.tif also=found.tif truth=truth.tif", "is chosen twice"},
       {"prediction=found.tif truth=truth.tif target=things", "one of classes, masks, instances"},
       {"prediction=found.tif truth=truth.tif target=instances distances=true", "left out"},
       {"prediction=found.tif truth=truth.tif save=scores.xls", "ends in .html or .csv or .json"},
-      {"prediction=found.tif truth=truth.tif raw=small.tif", "The raw image \"small.tif\" is 4 x 2"},
-      {"prediction=found.tif truth=truth.tif size=3", "does not know \"size\". It knows: prediction"}
+      {
+        "prediction=found.tif truth=truth.tif raw=small.tif", "The raw image \"small.tif\" is 4 x 2"
+      },
+      {
+        "prediction=found.tif truth=truth.tif size=3",
+        "does not know \"size\". It knows: prediction"
+      }
     };
     for (String[] one : wrong) {
       String sentence = failingMacro(String.format(EVALUATE, one[0]));
@@ -231,8 +240,7 @@ class EvaluateIT {
     }
     IJ.getImage().close();
     IJ.createImage("half.tif", "32-bit ramp", 5, 4, 1).show();
-    String fractions =
-        failingMacro(String.format(EVALUATE, "prediction=half.tif truth=truth.tif"));
+    String fractions = failingMacro(String.format(EVALUATE, "prediction=half.tif truth=truth.tif"));
     assertTrue(fractions.contains("labels are whole numbers"), fractions);
   }
 
@@ -240,8 +248,7 @@ class EvaluateIT {
   void anOlderServerIsToldToBeUpdatedBeforeAnythingIsSent() throws Exception {
     openClasses();
     try (FakeServer server = new FakeServer()) {
-      Connection.choose(
-          server.address().toString(), FakeServer.TOKEN, RealImageJ.serverCommand());
+      Connection.choose(server.address().toString(), FakeServer.TOKEN, RealImageJ.serverCommand());
       String compared =
           failingMacro(String.format(EVALUATE, "prediction=found.tif truth=truth.tif"));
       assertTrue(compared.contains("(0.0.9) does not compare label images. Update the"), compared);

@@ -126,7 +126,8 @@ class MeasureIT {
     for (int row = 0; row < objects.size(); row++) {
       assertFalse(objects.getRowAsString(row).contains("NaN"), objects.getRowAsString(row));
     }
-    macro(String.format(MEASURE, "labels=cells.tif condition=[voxels > 3 and touches_border == 0]"));
+    macro(
+        String.format(MEASURE, "labels=cells.tif condition=[voxels > 3 and touches_border == 0]"));
     ResultsTable large = ResultsTable.getResultsTable("cells-objects");
     assertEquals(1, large.size());
     assertEquals(70_001, large.getValue("id", 0));
@@ -150,8 +151,7 @@ class MeasureIT {
   }
 
   @Test
-  void greyValuesClassesNeighboursAndContactsAreMeasuredToo(@TempDir Path folder)
-      throws Exception {
+  void greyValuesClassesNeighboursAndContactsAreMeasuredToo(@TempDir Path folder) throws Exception {
     image("two.tif", 8, "1122", "1122", "0000", "0003");
     image("raw.tif", 8, "1234", "1234", "0000", "0009");
     image("kinds.tif", 8, "1122", "1222", "0000", "0001");
@@ -243,8 +243,7 @@ class MeasureIT {
   }
 
   @Test
-  void theDialogRecordsOneLineThatReplaysAndTheTableIsFoundAgainInTheListOfJobs()
-      throws Exception {
+  void theDialogRecordsOneLineThatReplaysAndTheTableIsFoundAgainInTheListOfJobs() throws Exception {
     cells();
     Recorder recorder = new Recorder(false);
     String line;
@@ -258,7 +257,8 @@ class MeasureIT {
       type(measure, "condition", "voxels >= 1");
       click(measure, "Measure");
       await("the table", () -> ResultsTable.getResultsTable("cells-objects"));
-      line = "run(\"Cristae Measure Objects\", \"labels=cells.tif contacts=true condition=[voxels >= 1]\");";
+      line =
+          "run(\"Cristae Measure Objects\", \"labels=cells.tif contacts=true condition=[voxels >= 1]\");";
       assertTrue(recorder.getText().contains(line), recorder.getText());
     } finally {
       Recorder.record = false;

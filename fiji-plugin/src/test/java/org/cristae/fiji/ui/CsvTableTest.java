@@ -16,7 +16,8 @@ class CsvTableTest {
 
   @Test
   void numbersKeepAllTheirDigitsAndTheColumnsTheirNamesAndOrder() {
-    ResultsTable table = table("id,volume_nm3,sphericity\n1,5242880.123456789,0.8312345678\n7,1e-05,1\n");
+    ResultsTable table =
+        table("id,volume_nm3,sphericity\n1,5242880.123456789,0.8312345678\n7,1e-05,1\n");
     assertArrayEquals(new String[] {"id", "volume_nm3", "sphericity"}, table.getHeadings());
     assertEquals(2, table.size());
     assertEquals(5242880.123456789, table.getValue("volume_nm3", 0));
@@ -37,7 +38,8 @@ class CsvTableTest {
 
   @Test
   void namesInQuotesMayHaveCommasQuotesAndLines() {
-    ResultsTable table = table("prediction,f1_50\r\n\"a,b \"\"c\"\".tif\",1.0\r\n\"two\nlines\",0.25\r\n");
+    ResultsTable table =
+        table("prediction,f1_50\r\n\"a,b \"\"c\"\".tif\",1.0\r\n\"two\nlines\",0.25\r\n");
     assertEquals(2, table.size());
     assertEquals("a,b \"c\".tif", table.getStringValue("prediction", 0));
     assertEquals(1.0, table.getValue("f1_50", 0));
