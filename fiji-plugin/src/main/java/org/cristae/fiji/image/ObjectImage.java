@@ -92,7 +92,7 @@ public final class ObjectImage {
   }
 
   /** The voxels of a section, from 0, row by row: byte[], short[] or float[]. */
-  Object plane(int section) throws CristaeException {
+  public Object plane(int section) throws CristaeException {
     try {
       Object pixels = image.getStack().getPixels(order.plane(0, section));
       if (pixels != null) {

@@ -28,6 +28,8 @@ final class Attachment implements Work {
         return "Evaluating " + job.getTitle();
       case JOB_KIND_MEASUREMENT:
         return "Measuring " + job.getTitle();
+      case JOB_KIND_CLEANING:
+        return "Cleaning " + job.getTitle();
       default:
         return (ActivationMaps.isOf(job) ? "Showing " : "Segmenting ") + job.getTitle();
     }
@@ -43,6 +45,10 @@ final class Attachment implements Work {
       tables = JobTables.fetch(client, done, listener, Cancellation.either(cancellation, detach));
       tables.show();
       return null;
+    }
+    if (done.getKind() == JobKind.JOB_KIND_CLEANING) {
+      Cancellation either = Cancellation.either(cancellation, detach);
+      return CleanObjects.fetch(client, done, null, listener, either);
     }
     return done.getKind() == JobKind.JOB_KIND_PREDICTION
         ? Results.fetch(client, done, null, listener, Cancellation.either(cancellation, detach))
