@@ -6,7 +6,9 @@ import org.cristae.fiji.client.CristaeException;
 public final class CleanObjects extends Command {
   @Override
   void scripted(String options) throws CristaeException {
-    runToEnd(org.cristae.fiji.ui.CleanObjects.prepare(org.cristae.fiji.ui.CleanObjects.choices().parse(options)));
+    runToEnd(
+        org.cristae.fiji.ui.CleanObjects.prepare(
+            org.cristae.fiji.ui.CleanObjects.choices().parse(options)));
   }
 
   @Override

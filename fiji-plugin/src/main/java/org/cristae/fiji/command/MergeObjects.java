@@ -6,13 +6,13 @@ import org.cristae.fiji.client.CristaeException;
 public final class MergeObjects extends Command {
   @Override
   void scripted(String options) throws CristaeException {
-    runToEnd(org.cristae.fiji.ui.MergeObjects.prepare(org.cristae.fiji.ui.MergeObjects.choices().parse(options)));
+    runToEnd(
+        org.cristae.fiji.ui.MergeObjects.prepare(
+            org.cristae.fiji.ui.MergeObjects.choices().parse(options)));
   }
 
   @Override
   void interactive() throws CristaeException {
-    now(
-        org.cristae.fiji.ui.MergeObjects.active(),
-        org.cristae.fiji.ui.MergeObjects::prepare);
+    now(org.cristae.fiji.ui.MergeObjects.active(), org.cristae.fiji.ui.MergeObjects::prepare);
   }
 }

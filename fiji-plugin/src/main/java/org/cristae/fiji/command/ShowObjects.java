@@ -6,7 +6,9 @@ import org.cristae.fiji.client.CristaeException;
 public final class ShowObjects extends Command {
   @Override
   void scripted(String options) throws CristaeException {
-    runToEnd(org.cristae.fiji.ui.ShowObjects.prepare(org.cristae.fiji.ui.ShowObjects.choices().parse(options)));
+    runToEnd(
+        org.cristae.fiji.ui.ShowObjects.prepare(
+            org.cristae.fiji.ui.ShowObjects.choices().parse(options)));
   }
 
   @Override

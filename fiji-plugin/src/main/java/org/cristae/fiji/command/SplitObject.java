@@ -6,13 +6,13 @@ import org.cristae.fiji.client.CristaeException;
 public final class SplitObject extends Command {
   @Override
   void scripted(String options) throws CristaeException {
-    runToEnd(org.cristae.fiji.ui.SplitObject.prepare(org.cristae.fiji.ui.SplitObject.choices().parse(options)));
+    runToEnd(
+        org.cristae.fiji.ui.SplitObject.prepare(
+            org.cristae.fiji.ui.SplitObject.choices().parse(options)));
   }
 
   @Override
   void interactive() throws CristaeException {
-    now(
-        org.cristae.fiji.ui.SplitObject.active(),
-        org.cristae.fiji.ui.SplitObject::prepare);
+    now(org.cristae.fiji.ui.SplitObject.active(), org.cristae.fiji.ui.SplitObject::prepare);
   }
 }

@@ -6,13 +6,13 @@ import org.cristae.fiji.client.CristaeException;
 public final class UndoEdit extends Command {
   @Override
   void scripted(String options) throws CristaeException {
-    runToEnd(org.cristae.fiji.ui.UndoEdit.prepare(org.cristae.fiji.ui.UndoEdit.choices().parse(options)));
+    runToEnd(
+        org.cristae.fiji.ui.UndoEdit.prepare(
+            org.cristae.fiji.ui.UndoEdit.choices().parse(options)));
   }
 
   @Override
   void interactive() throws CristaeException {
-    now(
-        org.cristae.fiji.ui.UndoEdit.active(),
-        org.cristae.fiji.ui.UndoEdit::prepare);
+    now(org.cristae.fiji.ui.UndoEdit.active(), org.cristae.fiji.ui.UndoEdit::prepare);
   }
 }

@@ -34,11 +34,7 @@ public final class ObjectEdit {
 
   /** Gives all of some objects one id. Nothing is changed if it fails or is cancelled. */
   public static ObjectEdit merge(
-      ObjectImage objects,
-      Set<Integer> ids,
-      int into,
-      Progress progress,
-      Cancellation cancellation)
+      ObjectImage objects, Set<Integer> ids, int into, Progress progress, Cancellation cancellation)
       throws CristaeException {
     ObjectEdit edit = new ObjectEdit(objects);
     try {

@@ -22,11 +22,12 @@ public final class ObjectsOverlay extends ImageRoi {
   /** Its name in the overlay of the image. */
   public static final String NAME = "cristae-objects";
 
+  private static final long serialVersionUID = 1L;
   private static final int OPAQUE = 0xff000000;
 
-  private final ImagePlus target;
-  private final ObjectImage objects;
-  private final SlicesBehind slices;
+  private final transient ImagePlus target;
+  private final transient ObjectImage objects;
+  private final transient SlicesBehind slices;
   private double opacity;
 
   private ObjectsOverlay(ImagePlus target, ObjectImage objects, double opacity) {
@@ -105,9 +106,7 @@ public final class ObjectsOverlay extends ImageRoi {
     }
     ImageCanvas canvas = ic;
     Rectangle seen =
-        canvas == null
-            ? new Rectangle(target.getWidth(), target.getHeight())
-            : canvas.getSrcRect();
+        canvas == null ? new Rectangle(target.getWidth(), target.getHeight()) : canvas.getSrcRect();
     double zoom = canvas == null ? 1 : canvas.getMagnification();
     BufferedImage picture = picture(plane, target.getWidth(), target.getHeight(), seen, zoom);
     Graphics2D g2 = (Graphics2D) g;

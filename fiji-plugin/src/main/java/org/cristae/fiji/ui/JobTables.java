@@ -64,6 +64,7 @@ final class JobTables {
   /** Shows the tables; one of the same title is replaced. */
   void show() {
     tables.forEach((title, table) -> table.show(title));
+    ObjectLink.begin();
   }
 
   /** What is there now, in a sentence. */

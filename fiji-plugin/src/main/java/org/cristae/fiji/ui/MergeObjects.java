@@ -107,7 +107,9 @@ public final class MergeObjects implements Work {
                     + image.getTitle()
                     + "\" has no object "
                     + lost.first()
-                    + (lost.size() > 1 ? ", nor " + (lost.size() - 1) + " others of those named" : "")
+                    + (lost.size() > 1
+                        ? ", nor " + (lost.size() - 1) + " others of those named"
+                        : "")
                     + ". Nothing was changed.");
           }
           Edits.keep(

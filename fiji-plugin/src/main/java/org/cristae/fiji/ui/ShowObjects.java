@@ -108,6 +108,8 @@ public final class ShowObjects implements Work {
 
   @Override
   public String lastWords() {
-    return isEnd() ? "The objects are off the image." : "Cristae Show Objects again takes them off.";
+    return isEnd()
+        ? "The objects are off the image."
+        : "Cristae Show Objects again takes them off.";
   }
 }

@@ -180,10 +180,7 @@ public final class SplitObject implements Work {
     done =
         String.format(
             "object %d into %d parts, %s%s",
-            id,
-            points.size(),
-            numbers,
-            bits > 0 ? ", in a window of " + bits + " bits now" : "");
+            id, points.size(), numbers, bits > 0 ? ", in a window of " + bits + " bits now" : "");
     Edits.keep(
         image,
         () ->
@@ -206,11 +203,7 @@ public final class SplitObject implements Work {
 
   /** Has the server cut the object in its box; the part of the first point is 1. */
   private ReceivedVolume parts(
-      Client client,
-      Box box,
-      JobListener listener,
-      Cancellation cancellation,
-      Cancellation detach)
+      Client client, Box box, JobListener listener, Cancellation cancellation, Cancellation detach)
       throws CristaeException {
     ImageVolume mask =
         ImageVolume.labels(ObjectMask.of(objects, id, box), null, Collections.emptyList());
