@@ -11,6 +11,7 @@ import java.awt.Color;
 import java.awt.Rectangle;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectImage;
+import org.cristae.fiji.image.PlaneOrder;
 
 /** The outline of one object in one slice, as a part of the overlay of an image. */
 public final class ObjectMark {
@@ -42,7 +43,7 @@ public final class ObjectMark {
     outline.setName(NAME);
     outline.setStrokeColor(Color.WHITE);
     outline.setStrokeWidth(WIDTH);
-    objects.order().place(outline, section);
+    PlaneOrder.of(shown).place(outline, section);
     Overlay overlay = shown.getOverlay() == null ? new Overlay() : shown.getOverlay();
     overlay.add(outline);
     shown.setOverlay(overlay);

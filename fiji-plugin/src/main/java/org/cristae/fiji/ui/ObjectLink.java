@@ -15,6 +15,7 @@ import java.awt.event.WindowEvent;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectImage;
+import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.fiji.labels.ObjectMark;
 import org.cristae.fiji.labels.ObjectsOverlay;
 
@@ -106,7 +107,7 @@ final class ObjectLink {
     }
     try {
       ObjectImage objects = ObjectImage.of(labels);
-      int section = objects.order().currentSection(shown);
+      int section = PlaneOrder.of(shown).currentSection(shown);
       int id = objects.contains(section, row, column) ? objects.idAt(section, row, column) : 0;
       int line = id > 0 ? ObjectTables.row(ObjectTables.table(window), id) : -1;
       if (line < 0) {
@@ -145,7 +146,7 @@ final class ObjectLink {
       for (ImagePlus shown : OpenImages.all()) {
         ObjectsOverlay overlay = ObjectsOverlay.of(shown);
         if (shown == labels || overlay != null && overlay.labels() == labels) {
-          shown.setSlice(objects.order().plane(0, section));
+          shown.setSlice(PlaneOrder.of(shown).plane(0, section));
           ObjectMark.bringIntoView(shown, y, x);
           ObjectMark.put(shown, objects, id, section, box);
         }

@@ -4,6 +4,7 @@ import ij.ImagePlus;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectImage;
+import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.fiji.labels.ObjectsOverlay;
 import org.cristae.v1.ErrorCode;
 
@@ -47,7 +48,7 @@ public final class ShowObjects implements Work {
     }
     ObjectImage objects = ObjectImage.of(OpenImages.findLabels(choices.get(LABELS, ""), image));
     ImagePlus labels = objects.image();
-    int sections = org.cristae.fiji.image.PlaneOrder.of(image).sections();
+    int sections = PlaneOrder.of(image).sections();
     boolean isAlike =
         labels.getWidth() == image.getWidth()
             && labels.getHeight() == image.getHeight()
