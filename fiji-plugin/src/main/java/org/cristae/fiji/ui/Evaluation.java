@@ -116,6 +116,9 @@ public final class Evaluation implements Work {
       if (choices.flag(key) && spec.getTarget().equals("instances")) {
         throw choices.wrong(key, "left out: it is for classes and masks, not for instances");
       }
+      if (choices.flag(key) && spec.getPairs()) {
+        throw choices.wrong(key, "left out: pairs compare labels with labels");
+      }
     }
     if (choices.has("unknown")) {
       spec.setUnknownValue(TrainingChoices.unknown(choices));

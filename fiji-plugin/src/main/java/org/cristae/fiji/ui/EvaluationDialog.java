@@ -34,9 +34,9 @@ public final class EvaluationDialog {
   private JComboBox<String> prediction;
   private JComboBox<String> truth;
   private JComboBox<String> target;
-  private JComboBox<String> raw;
   private JCheckBox distances;
   private JCheckBox probabilities;
+  private JCheckBox pairwise;
 
   /** On the event thread. */
   private EvaluationDialog(Choices choices, ImagePairs pairs, EvaluationProposal proposal) {
@@ -84,14 +84,14 @@ public final class EvaluationDialog {
         false,
         "classes: the kind of each voxel; masks: kinds that overlap; instances: single objects");
     ImagePlus below = EvaluationProposal.raw(pairs, found);
-    raw = form.choice(false, "raw", "Raw image", orNone, false, below == null ? "" : title(below));
+    form.choice(false, "raw", "Raw image", orNone, false, below == null ? "" : title(below));
     form.hint(false, "for pictures of the worst places in the report; may be left empty");
     more(found);
     for (JComboBox<String> box : Arrays.asList(prediction, truth)) {
       box.addActionListener(event -> tell());
     }
     target.addActionListener(event -> tell());
-    raw.addActionListener(event -> tell());
+    pairwise.addActionListener(event -> tell());
     tell();
     if (!form.ask("Evaluate")) {
       return false;
@@ -138,17 +138,17 @@ public final class EvaluationDialog {
     }
     probabilities = form.check(true, "probabilities", "Probabilities");
     form.hint(true, "the prediction holds 0 to 255 in a channel for each class");
-    form.check(true, "pairs", "Pairs, too");
+    pairwise = form.check(true, "pairs", "Pairs instead");
     form.hint(true, "each image with each other, such as the labels of several people");
     form.text(true, ReportFiles.KEY, "Save report as", "", "A file: .html, .csv or .json");
   }
 
   /** Says what cannot be of what is chosen now. */
   private void tell() {
-    boolean isObjects = form.value("target").equals("instances");
+    boolean isPlain = form.value("target").equals("instances") || pairwise.isSelected();
     for (JCheckBox box : Arrays.asList(distances, probabilities)) {
-      box.setEnabled(!isObjects);
-      box.setSelected(box.isSelected() && !isObjects);
+      box.setEnabled(!isPlain);
+      box.setSelected(box.isSelected() && !isPlain);
     }
     if (form.value("truth").isEmpty()) {
       form.refuse("Choose the label image that is right; open it if it is not open yet.");

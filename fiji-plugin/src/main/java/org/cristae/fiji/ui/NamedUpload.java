@@ -62,23 +62,21 @@ final class NamedUpload {
     }
     throw new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,
-        told(this)
-            + " is "
-            + words(ours)
-            + "; "
-            + told(other)
-            + " is "
-            + words(theirs)
-            + ". "
-            + likelyReason(ours, theirs));
+        "The " + told() + "; the " + other.told() + ". " + likelyReason(ours, theirs));
   }
 
-  private static String told(NamedUpload image) {
-    return "The " + image.role + " \"" + image.source.getTitle() + "\"";
-  }
-
-  private static String words(Shape shape) {
-    return shape.getX() + " x " + shape.getY() + " in " + shape.getZ() + " slices";
+  private String told() {
+    Shape shape = shape();
+    String slices = shape.getZ() == 1 ? "1 slice" : shape.getZ() + " slices";
+    return role
+        + " \""
+        + source.getTitle()
+        + "\" is "
+        + shape.getX()
+        + " x "
+        + shape.getY()
+        + " in "
+        + slices;
   }
 
   private static String likelyReason(Shape one, Shape other) {

@@ -192,17 +192,20 @@ class EvaluateIT {
         String.format(
             EVALUATE,
             "prediction=found.tif also=third.tif truth=truth.tif unknown=2 slices=1"
-                + " empty-sections=unknown distances=true pairs=true"));
+                + " empty-sections=unknown distances=true"));
     Client client = Connection.open(Progress.NONE, new Cancellation());
     EvaluationSpec spec = new org.cristae.fiji.client.Jobs(client).list(1).get(0).getEvaluation();
     assertEquals(2, spec.getUnknownValue());
     assertEquals(1, spec.getZ().getStop());
-    assertTrue(spec.getDistances() && spec.getPairs() && spec.getEmptySectionsAreUnknown());
+    assertTrue(spec.getDistances() && spec.getEmptySectionsAreUnknown());
+    assertTrue(ResultsTable.getResultsTable("found-scores").columnExists("hausdorff_nm"));
+    macro(
+        String.format(EVALUATE, "prediction=found.tif also=third.tif truth=truth.tif pairs=true"));
     ResultsTable pairs = ResultsTable.getResultsTable("found-scores");
     assertEquals(9, pairs.size());
     assertEquals(1, pairs.getValue("dice", 0));
-    assertEquals("truth.tif", pairs.getStringValue("truth", 2));
-    assertEquals(8 / 11.0, pairs.getValue("dice", 2), 1e-12);
+    assertEquals("truth.tif", pairs.getStringValue("truth", 1));
+    assertEquals(8 / 11.0, pairs.getValue("dice", 1), 1e-12);
   }
 
   @Test
@@ -215,7 +218,7 @@ class EvaluateIT {
       {"prediction=found.tif", "truth is not given; it should be the title or the path"},
       {
         "prediction=small.tif truth=truth.tif",
-        "The prediction \"small.tif\" is 4 x 2 in 1 slices; the truth \"truth.tif\" is 5 x 4"
+        "The prediction \"small.tif\" is 4 x 2 in 1 slice; the truth \"truth.tif\" is 5 x 4"
       },
       {
         "prediction=found.tif truth=no.tif",
@@ -225,6 +228,7 @@ class EvaluateIT {
       {"prediction=found.tif also=found.tif truth=truth.tif", "is chosen twice"},
       {"prediction=found.tif truth=truth.tif target=things", "one of classes, masks, instances"},
       {"prediction=found.tif truth=truth.tif target=instances distances=true", "left out"},
+      {"prediction=found.tif truth=truth.tif pairs=true distances=true", "pairs compare labels"},
       {"prediction=found.tif truth=truth.tif save=scores.xls", "ends in .html or .csv or .json"},
       {
         "prediction=found.tif truth=truth.tif raw=small.tif", "The raw image \"small.tif\" is 4 x 2"

@@ -230,7 +230,7 @@ class MeasureIT {
     String[][] wrong = {
       {
         "labels=cells.tif raw=small.tif",
-        "The raw image \"small.tif\" is 4 x 2 in 1 slices; the label image \"cells.tif\" is 8 x 6"
+        "The raw image \"small.tif\" is 4 x 2 in 1 slice; the label image \"cells.tif\" is 8 x 6"
       },
       {"labels=cells.tif contacts=maybe", "contacts=maybe should be one of false, true"},
       {"labels=cells.tif condition=[weight > 3]", "weight"},
