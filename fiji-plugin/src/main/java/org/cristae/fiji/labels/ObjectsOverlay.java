@@ -104,9 +104,9 @@ public final class ObjectsOverlay extends ImageRoi {
     if (plane == null) {
       return; // it is drawn when it is there
     }
-    ImageCanvas canvas = ic;
-    Rectangle seen =
-        canvas == null ? new Rectangle(target.getWidth(), target.getHeight()) : canvas.getSrcRect();
+    ImageCanvas canvas = imp == target ? target.getCanvas() : null; // to flatten, it has no size
+    Rectangle whole = new Rectangle(target.getWidth(), target.getHeight());
+    Rectangle seen = canvas == null ? whole : canvas.getSrcRect();
     double zoom = canvas == null ? 1 : canvas.getMagnification();
     BufferedImage picture = picture(plane, target.getWidth(), target.getHeight(), seen, zoom);
     Graphics2D g2 = (Graphics2D) g;
@@ -119,7 +119,10 @@ public final class ObjectsOverlay extends ImageRoi {
   /** The section of the objects to draw; -1 where it is not known, as in a copy of the image. */
   private int shownSection() {
     boolean isFlattened = imp != null && ImagePlus.flattenTitle.equals(imp.getTitle());
-    boolean isTarget = imp == target || isFlattened && of(target) == this;
+    ObjectsOverlay laid = isFlattened ? of(target) : null;
+    // ImageJ flattens a slice with copies of the overlay; of a whole stack it takes the overlay off
+    // first, and which of its slices it is at cannot be known.
+    boolean isTarget = imp == target || laid != null && laid.objects == objects;
     return isTarget ? slices.sectionOf(target) : -1;
   }
 

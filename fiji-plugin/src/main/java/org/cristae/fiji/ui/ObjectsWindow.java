@@ -5,6 +5,8 @@ import ij.ImagePlus;
 import java.awt.BorderLayout;
 import java.awt.event.WindowAdapter;
 import java.awt.event.WindowEvent;
+import java.util.ArrayList;
+import java.util.List;
 import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.JPanel;
@@ -15,6 +17,9 @@ import org.cristae.fiji.labels.ObjectsOverlay;
 
 /** A small window with the opacity of objects over an image; closing it takes them off. */
 public final class ObjectsWindow implements ImageListener {
+  /** Used on the event thread, as all that follows. */
+  private static final List<ObjectsWindow> OPEN = new ArrayList<>();
+
   private final ImagePlus image;
   private final ImagePlus labels;
   private final ObjectsOverlay laid;
@@ -52,14 +57,21 @@ public final class ObjectsWindow implements ImageListener {
   public static void open(ShowObjects show) {
     Look.onEventThread(
         () -> {
+          takeOff(show.image());
           if (show.isEnd()) {
-            ObjectsOverlay.remove(show.image()); // their window sees it, and closes
             return;
           }
           ObjectsWindow window = new ObjectsWindow(show);
           Look.show(window.frame);
+          OPEN.add(window);
           ImagePlus.addImageListener(window);
         });
+  }
+
+  /** Takes objects off an image, and closes their window, if they have one. */
+  static void takeOff(ImagePlus image) {
+    ObjectsOverlay.remove(image);
+    SwingUtilities.invokeLater(() -> new ArrayList<>(OPEN).forEach(ObjectsWindow::closeIfTakenOff));
   }
 
   @Override
@@ -92,6 +104,7 @@ public final class ObjectsWindow implements ImageListener {
       return;
     }
     isClosed = true;
+    OPEN.remove(this);
     ImagePlus.removeImageListener(this);
     if (ObjectsOverlay.of(image) == laid) {
       ObjectsOverlay.remove(image);

@@ -100,7 +100,7 @@ public final class ShowObjects implements Work {
   @Override
   public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach) {
     if (isEnd()) {
-      ObjectsOverlay.remove(image);
+      ObjectsWindow.takeOff(image);
     } else {
       lay();
     }

@@ -287,13 +287,13 @@ class MendIT {
     image.setSlice(4);
     final List<float[]> before = voxels(image);
     final List<float[]> expected =
-        voxels(cleaned(image, folder, "--fill-holes", "--smooth", "15", "--minimum-nm3", "1e6"));
+        voxels(cleaned(image, folder, "--fill-holes", "--smooth", "15", "--minimum-nm3", "1e5"));
     menu("Cristae Clean Objects");
     Window dialog = await("the dialog", () -> dialog("Cristae: clean objects"));
     JCheckBox fill = (JCheckBox) child(dialog, part -> "fill-holes".equals(part.getName()));
     SwingUtilities.invokeAndWait(() -> fill.setSelected(true));
     type(dialog, "smooth", "15");
-    type(dialog, "minimum-nm3", "1e6");
+    type(dialog, "minimum-nm3", "1e5");
     click(dialog, "Clean");
     String title = "Cristae: Cleaning cells.tif";
     await("the end", () -> hasEnded(title) ? this : null);
@@ -307,7 +307,7 @@ class MendIT {
     clean.close();
     macro(
         "run(\"Cristae Clean Objects\", \"image=cells.tif fill-holes=true smooth=15"
-            + " minimum-nm3=1e6\");");
+            + " minimum-nm3=1e5\");");
     assertEquals("cells-clean.tif", IJ.getImage().getTitle());
     assertSameVoxels(expected, IJ.getImage());
   }
