@@ -163,6 +163,7 @@ def main() -> None:
         desk.picture(labels.getWindow(), "labels")
         score(desk, truth)
         measure(desk, labels)
+        correct(desk, labels)
         for title in ("right-neurons.tif", "Cristae: Segmenting"):  # they would lie behind the preview
             if frame := desk.showing(title):
                 desk.on_event_thread(partial(frame.setState, 1))  # an icon
@@ -223,6 +224,27 @@ def measure(desk: Desk, labels: Any) -> None:
     desk.picture(labels.getWindow(), "objects", beside=table)
     desk.on_event_thread(lambda: table.close(False))
     desk.window("Cristae: Measuring").dispose()
+
+
+def correct(desk: Desk, labels: Any) -> None:
+    """Photograph the objects over their image, and the dialog that cleans them."""
+    desk.ij.IJ.selectWindow("right.tif")
+    raw = desk.ij.IJ.getImage()
+    raw.setSlice(25)
+    desk.ij.IJ.run("Set... ", "zoom=300")
+    desk.choose("Cristae Show Objects")
+    show = desk.window("Cristae: show objects")
+    for box in desk.parts(show, desk.swing.JComboBox):
+        box.setSelectedItem({"image": raw, "labels": labels}[str(box.getName())].getTitle())
+    desk.press(show, "Show")
+    over = desk.window("Cristae: objects over right.tif")
+    desk.picture(raw.getWindow(), "show-objects", beside=over)
+    desk.press(over, "Close")
+    desk.ij.IJ.selectWindow(labels.getTitle())
+    desk.choose("Cristae Clean Objects")
+    clean = desk.window("Cristae: clean objects")
+    desk.picture(clean, "clean")
+    desk.press(clean, "Cancel")
 
 
 if __name__ == "__main__":
