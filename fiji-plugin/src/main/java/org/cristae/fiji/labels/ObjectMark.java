@@ -41,7 +41,7 @@ public final class ObjectMark {
       return;
     }
     outline.setName(NAME);
-    outline.setStrokeColor(Color.WHITE);
+    outline.setStrokeColor(Color.MAGENTA);
     outline.setStrokeWidth(WIDTH);
     PlaneOrder.of(shown).place(outline, section);
     Overlay overlay = shown.getOverlay() == null ? new Overlay() : shown.getOverlay();

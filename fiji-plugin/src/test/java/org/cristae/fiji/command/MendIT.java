@@ -194,6 +194,24 @@ class MendIT {
   }
 
   @Test
+  void objectsAreCorrectedInBatchModeWithoutAWindow() {
+    macro(
+        "setBatchMode(true);",
+        "newImage(\"hidden.tif\", \"8-bit black\", 8, 4, 2);",
+        "for (x = 0; x < 8; x++) setPixel(x, 1, 1 + floor(x / 2));",
+        "run(\"Cristae Merge Objects\", \"ids=2,3\");",
+        "if (getPixel(5, 1) != 2 || getPixel(6, 1) != 4) exit(\"not merged\");",
+        "makePoint(2, 1); makeSelection(\"point\", newArray(2, 5), newArray(1, 1));",
+        "run(\"Cristae Split Object\", \"image=hidden.tif\");",
+        "if (getPixel(2, 1) != 2 || getPixel(5, 1) != 5) exit(\"not split\");",
+        "run(\"Cristae Undo Edit\", \"image=hidden.tif\");",
+        "if (getPixel(5, 1) != 2) exit(\"not taken back\");",
+        "run(\"Cristae Clean Objects\", \"image=hidden.tif minimum-voxels=3\");",
+        "if (getPixel(0, 1) != 0 || getPixel(3, 1) != 2) exit(\"not cleaned\");",
+        "setBatchMode(false);");
+  }
+
+  @Test
   void whatCannotBeMergedIsToldInASentenceAndStays() {
     ImagePlus image = cells("16-bit", 500, 3);
     final List<float[]> before = voxels(image);
