@@ -27,7 +27,7 @@ final class Attachment implements Work {
       case JOB_KIND_EVALUATION:
         return "Evaluating " + job.getTitle();
       case JOB_KIND_MEASUREMENT:
-        return "Measuring " + job.getTitle();
+        return "Measuring " + JobTables.name(job.getMeasurement().getLabels().getName(), job);
       default:
         return (ActivationMaps.isOf(job) ? "Showing " : "Segmenting ") + job.getTitle();
     }
