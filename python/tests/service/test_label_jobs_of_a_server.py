@@ -316,7 +316,7 @@ def wrong_evaluations(client):
         ({"z": sections}, InvalidInput, "sections 4:9 are not in the truth"),
         ({"z": jobs_pb2.SectionRange(start=3, stop=3)}, InvalidInput, "sections 3:3 are none"),
         ({"raw": small}, InvalidInput, "raw image"),
-        ({"truth": jobs_pb2.NamedVolume(volume_id="0" * 64)}, NotFound, ""),
+        ({"truth": jobs_pb2.NamedVolume(volume_id="0" * 64)}, NotFound, "volume"),
         ({"truth": jobs_pb2.NamedVolume(volume_id="../x")}, InvalidInput, "not a digest"),
         ({"truth": jobs_pb2.NamedVolume(volume_id=truth.volume_id, name="n" * 121)}, LimitExceeded, "121"),
         ({"probabilities": True, "predictions": [named(client, blocks())]}, InvalidInput, "give an 8-bit"),
@@ -344,7 +344,7 @@ def test_a_measurement_that_cannot_be_is_refused_before_it_is_queued(client):
         ({"condition": "volume_px > 3"}, InvalidInput, "no column 'volume_px'"),
         ({"condition": "__import__('os') == 1"}, InvalidInput, "neither a number nor a column"),
         ({"condition": "1 < 2 or " * 112 + "1 < 2"}, LimitExceeded, "1013 characters; at most 1000"),
-        ({"labels": jobs_pb2.NamedVolume(volume_id="0" * 64)}, NotFound, ""),
+        ({"labels": jobs_pb2.NamedVolume(volume_id="0" * 64)}, NotFound, "volume"),
     ]:
         with pytest.raises(error, match=words):
             client.submit_measurement(jobs_pb2.MeasurementSpec(**{"labels": labels, **change}))
@@ -386,7 +386,7 @@ def test_a_cleaning_that_cannot_be_is_refused_before_it_is_queued(client):
         ({"minimum_nm3": 5.0, "minimum_voxels": 5}, InvalidInput, "either in cubic nanometres or in voxels"),
         ({"labels": unsized, "smooth_nm": 9.0}, InvalidInput, "how large a voxel is"),
         ({"labels": unsized, "minimum_nm3": 9.0}, InvalidInput, "how large a voxel is"),
-        ({"labels": jobs_pb2.NamedVolume(volume_id="0" * 64), "fill_holes": True}, NotFound, ""),
+        ({"labels": jobs_pb2.NamedVolume(volume_id="0" * 64), "fill_holes": True}, NotFound, "volume"),
     ]:
         with pytest.raises(error, match=words):
             client.submit_cleaning(jobs_pb2.CleaningSpec(**{"labels": labels, **change}))
