@@ -208,7 +208,9 @@ def score(desk: Desk, truth: Any) -> None:
     desk.on_event_thread(lambda: scores.setSize(760, 130))
     desk.picture(scores, "scores")
     desk.on_event_thread(lambda: scores.close(False))
-    desk.window("Cristae: Evaluating").dispose()
+    job = desk.window("Cristae: Evaluating")
+    desk.picture(job, "evaluated")
+    job.dispose()
     desk.on_event_thread(truth.close)
 
 
@@ -220,7 +222,7 @@ def measure(desk: Desk, labels: Any) -> None:
     desk.picture(dialog, "measure")
     desk.press(dialog, "Measure")
     table = desk.window("right-neurons-objects")
-    desk.on_event_thread(lambda: table.setSize(640, 400))
+    desk.on_event_thread(lambda: table.setSize(640, labels.getWindow().getHeight()))
     desk.picture(labels.getWindow(), "objects", beside=table)
     desk.on_event_thread(lambda: table.close(False))
     desk.window("Cristae: Measuring").dispose()

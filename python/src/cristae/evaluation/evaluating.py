@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cristae import __version__
 from cristae.errors import InvalidInput
@@ -58,7 +59,7 @@ class Choices:
 
     def compare(self) -> Compare:
         """Return what scores one prediction against one truth."""
-        choices = {
+        choices: dict[str, Any] = {
             "unknown": self.unknown,
             "empty_sections": self.empty_sections,
             "z": self.z,

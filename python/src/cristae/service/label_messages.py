@@ -132,11 +132,12 @@ def put_label_spec(message: jobs_pb2.Job, spec: LabelSpec) -> None:
     """Write what was submitted into the message of a job."""
     titles = {one.volume_id: one.title for one in spec.found}
 
-    def named(volume: NamedVolume | None) -> jobs_pb2.NamedVolume | None:
-        if volume is None:
-            return None
+    def named(volume: NamedVolume) -> jobs_pb2.NamedVolume:
         name = volume.name or titles.get(volume.volume_id, "")
         return jobs_pb2.NamedVolume(volume_id=volume.volume_id, name=name)
+
+    def if_given(volume: NamedVolume | None) -> jobs_pb2.NamedVolume | None:
+        return None if volume is None else named(volume)
 
     match spec:
         case EvaluationSpec():
@@ -151,16 +152,16 @@ def put_label_spec(message: jobs_pb2.Job, spec: LabelSpec) -> None:
                     distances=spec.distances,
                     probabilities=spec.probabilities,
                     pairs=spec.pairs,
-                    raw=named(spec.raw),
+                    raw=if_given(spec.raw),
                 )
             )
         case MeasurementSpec():
             message.measurement.CopyFrom(
                 jobs_pb2.MeasurementSpec(
                     labels=named(spec.labels),
-                    raw=named(spec.raw),
-                    other=named(spec.other),
-                    classes=named(spec.classes),
+                    raw=if_given(spec.raw),
+                    other=if_given(spec.other),
+                    classes=if_given(spec.classes),
                     contacts=spec.contacts,
                     skeletons=spec.skeletons,
                     condition=spec.condition,

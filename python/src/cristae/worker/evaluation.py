@@ -1,6 +1,7 @@
 """One evaluation job: label images against the truth, as files of scores."""
 
 import logging
+import math
 
 from cristae.evaluation.evaluating import Choices, evaluate_images
 from cristae.events import Progress
@@ -17,9 +18,10 @@ from cristae.worker.watched import Watched
 
 REPORTS = ("scores.json", "scores.csv", "report.html")
 
-_READS = 2.0
-"""So often each image is read for a comparison, by experience; only the progress bar depends on it."""
-_REPORTS_BEGIN = 0.95
+_READS, _READS_OF_SURFACES, _READS_OF_PICTURES = 2.2, 1.0, 1.1
+"""So often each image is read for a comparison, for distances and for the report, and..."""
+_COMPARED = 0.7
+"""...so much of the whole is done then, by experience; only the progress bar depends on these."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ def run_evaluation(
 
 
 def _evaluate(spec: EvaluationSpec, volumes: JobVolumes, files: JobFiles, line: Line) -> None:
-    progress = _Reading(line, len(spec.predictions) if not spec.pairs else (len(spec.predictions) + 1) ** 2)
+    progress = _Reading(line)
 
     def opened(volume: NamedVolume) -> Image:
         # Ids of 64 bits stay what they are; classes and masks have values of our number types.
@@ -59,7 +61,9 @@ def _evaluate(spec: EvaluationSpec, volumes: JobVolumes, files: JobFiles, line: 
         return Watched(read(volume.volume_id, volume.name), line.should_stop, progress.add)
 
     images = [opened(volume) for volume in (*spec.predictions, spec.truth)]
-    progress.voxels = images[-1].shape_czyx[1] * images[-1].shape_czyx[2] * images[-1].shape_czyx[3]
+    images_read = 2 * ((len(spec.predictions) + 1) ** 2 if spec.pairs else len(spec.predictions))
+    voxels = images_read * math.prod(images[-1].shape_czyx[1:])
+    progress.begin("Comparing", 0.0, _COMPARED, (_READS + spec.distances * _READS_OF_SURFACES) * voxels)
     raw = None
     if spec.raw is not None:
         raw = Watched(volumes.open(spec.raw.volume_id, spec.raw.name), line.should_stop)
@@ -71,7 +75,7 @@ def _evaluate(spec: EvaluationSpec, volumes: JobVolumes, files: JobFiles, line: 
         raw=raw,
         on_event=line.tell,
     )
-    line.tell(Progress("Writing", _REPORTS_BEGIN))
+    progress.begin("Writing", _COMPARED, 1.0, _READS_OF_PICTURES * voxels)
     for name in REPORTS:
         evaluation.write(files.place(name))
 
@@ -92,13 +96,18 @@ def choices_of(spec: EvaluationSpec) -> Choices:
 class _Reading:
     """Tells how far a job is, from how much of its images was read."""
 
-    def __init__(self, line: Line, comparisons: int) -> None:
-        self._line, self._comparisons = line, comparisons
-        self.voxels, self._read = 0, 0
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._stage, self._start, self._stop = "Comparing", 0.0, 0.0
+        self._expected, self._read = 1.0, 0
+
+    def begin(self, stage: str, start: float, stop: float, voxels: float) -> None:
+        """Begin a stage, from one share of the whole to another, in which so many voxels will be read."""
+        self._stage, self._start, self._stop, self._expected, self._read = stage, start, stop, voxels, 0
+        self.add(0)
 
     def add(self, voxels: int) -> None:
         """Count voxels that were read."""
         self._read += voxels
-        if self.voxels:
-            fraction = self._read / (2 * _READS * self._comparisons * self.voxels)
-            self._line.tell(Progress("Comparing", _REPORTS_BEGIN * min(1.0, fraction)))
+        done = min(1.0, self._read / self._expected)
+        self._line.tell(Progress(self._stage, self._start + done * (self._stop - self._start)))

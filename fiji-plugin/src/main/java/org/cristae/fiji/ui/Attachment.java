@@ -27,9 +27,9 @@ final class Attachment implements Work {
       case JOB_KIND_EVALUATION:
         return "Evaluating " + job.getTitle();
       case JOB_KIND_MEASUREMENT:
-        return "Measuring " + job.getTitle();
+        return "Measuring " + JobTables.name(job.getMeasurement().getLabels().getName(), job);
       case JOB_KIND_CLEANING:
-        return "Cleaning " + job.getTitle();
+        return "Cleaning " + JobTables.name(job.getCleaning().getLabels().getName(), job);
       default:
         return (ActivationMaps.isOf(job) ? "Showing " : "Segmenting ") + job.getTitle();
     }

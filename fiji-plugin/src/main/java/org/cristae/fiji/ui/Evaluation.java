@@ -162,7 +162,7 @@ public final class Evaluation implements Work {
   @Override
   public String title() {
     String more = predictions.size() > 1 ? " and " + (predictions.size() - 1) + " more" : "";
-    return "Evaluating " + predictions.get(0).name() + more + " with " + truth.name();
+    return "Evaluating " + predictions.get(0).name() + more + " against " + truth.name();
   }
 
   @Override

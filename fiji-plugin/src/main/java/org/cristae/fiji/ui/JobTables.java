@@ -52,7 +52,8 @@ final class JobTables {
     return made;
   }
 
-  private static String name(String told, Job job) {
+  /** What an image was called when it was sent; of a job that does not tell, the job's title. */
+  static String name(String told, Job job) {
     return told.isEmpty() ? job.getTitle() : told;
   }
 

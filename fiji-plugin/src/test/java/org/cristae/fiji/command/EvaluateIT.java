@@ -120,7 +120,7 @@ class EvaluateIT {
     for (int row = 0; row < scores.size(); row++) {
       assertFalse(scores.getRowAsString(row).contains("NaN"), scores.getRowAsString(row));
     }
-    assertEquals(0, Windows.frames("Cristae: Evaluating found.tif with truth.tif"));
+    assertEquals(0, Windows.frames("Cristae: Evaluating found.tif against truth.tif"));
   }
 
   @Test
@@ -285,7 +285,7 @@ class EvaluateIT {
       Recorder.record = false;
       recorder.close();
     }
-    String title = "Cristae: Evaluating found.tif with truth.tif";
+    String title = "Cristae: Evaluating found.tif against truth.tif";
     await("the end", () -> hasEnded(title) ? this : null);
     click(frame(title), "Save Report...");
     Window save = await("the dialog", () -> dialog("Cristae: save"));
