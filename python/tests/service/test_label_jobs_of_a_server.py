@@ -554,3 +554,17 @@ def test_a_prediction_is_still_a_prediction(client):
         jobs_pb2.JOB_KIND_PREDICTION,
         jobs_pb2.JOB_KIND_MEASUREMENT,
     }
+
+
+def test_a_page_of_large_jobs_is_no_larger_than_a_client_takes(client):
+    ids = [[2**62 + number for number in range(start, start + 1000)] for start in range(0, 100_000, 1000)]
+    spec = jobs_pb2.CleaningSpec(
+        labels=named(client, blocks()), merges=[jobs_pb2.MergedObjects(ids=group) for group in ids]
+    )
+    mine = [client.submit_cleaning(spec).job_id for _ in range(3)]
+    for job_id in mine:
+        client.cancel(job_id)
+    page = client._call(jobs_pb2_grpc.JobsStub, "ListJobs", jobs_pb2.ListJobsRequest())
+    assert [job.job_id for job in page.jobs] == mine[:0:-1]
+    assert page.ByteSize() < 4 * 2**20
+    assert [job.job_id for job in client.jobs()][:3] == mine[::-1]

@@ -107,7 +107,11 @@ class Evaluation:
 
 
 def check_images(
-    predictions: Sequence[Image], truth: Image, choices: Choices, raw: Image | None = None
+    predictions: Sequence[Image],
+    truth: Image,
+    names: Sequence[str],
+    choices: Choices,
+    raw: Image | None = None,
 ) -> None:
     """Refuse what can never be compared, without reading a voxel.
 
@@ -115,6 +119,8 @@ def check_images(
     ----------
     predictions, truth
         Label images or probabilities.
+    names
+        Of the predictions and, last, of the truth.
     choices
         How they are to be compared.
     raw
@@ -130,14 +136,16 @@ def check_images(
     >>> import numpy as np
     >>> from cristae.volumes import ArrayImage
     >>> image = ArrayImage(np.zeros((4, 2, 3), np.uint8))
-    >>> check_images([image], image, Choices(z=(3, 5)))  # doctest: +ELLIPSIS
+    >>> check_images([image], image, ["a", "b"], Choices(z=(3, 5)))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     cristae.errors.InvalidInput: The sections 3:5 are not in the truth, which has the sections 0:4 ...
     """
     choices.check()
-    for number, prediction in enumerate(predictions, 1):
-        with about_image(number, len(predictions), prediction.name):
+    named = _named(predictions, truth, names, pairs=choices.pairs)
+    count = len(named) if choices.pairs else len(predictions)
+    for number, (name, prediction) in enumerate(list(named.items())[:count], 1):
+        with about_image(number, count, name):
             if choices.probabilities:
                 check_probabilities(prediction, truth, choices.z, masks=choices.target == "masks")
             elif choices.target == "masks":
@@ -189,26 +197,32 @@ def evaluate_images(
     """
     for sentence in dict.fromkeys(note for image in (*predictions, truth) for note in image.notes):
         on_event(Note(sentence))
-    check_images(predictions, truth, choices, raw)
+    check_images(predictions, truth, names, choices, raw)
     stated = [image.voxel_size for image in (truth, *predictions) if image.voxel_size is not None]
     used = choices.voxel_size or (stated[0] if stated else None)
     if choices.voxel_size is None and any(one.zyx_nm != stated[0].zyx_nm for one in stated):
         on_event(Note(f"The images state different voxel sizes; {_nm(stated[0])} counts.", is_warning=True))
     compare = choices.compare()
     scores: Scores
+    named = _named(predictions, truth, names, pairs=choices.pairs)
     if choices.pairs:
-        # Pairs come as they stand on the command line: the truth is the second image.
-        order = [0, len(predictions), *range(1, len(predictions))]
-        images, told = [*predictions, truth], distinct([names[place] for place in order])
-        in_order = [images[place] for place in order]
-        scores = evaluate_pairs(dict(zip(told, in_order, strict=True)), compare, unknown=choices.unknown)
+        scores = evaluate_pairs(named, compare, unknown=choices.unknown)
+    elif len(predictions) > 1:
+        scores = evaluate_several(dict(list(named.items())[:-1]), truth, compare)
     else:
-        told = distinct(names)
-        if len(predictions) > 1:
-            scores = evaluate_several(dict(zip(told, predictions, strict=False)), truth, compare)
-        else:
-            scores = compare(predictions[0], truth)
-    return Evaluation(scores, told, _settings(choices, told, used), raw)
+        scores = compare(predictions[0], truth)
+    return Evaluation(scores, list(named), _settings(choices, list(named), used), raw)
+
+
+def _named(
+    predictions: Sequence[Image], truth: Image, names: Sequence[str], *, pairs: bool
+) -> dict[str, Image]:
+    """Return all images under names of which no two are the same, in the order in which they are told."""
+    images, count = [*predictions, truth], len(predictions)
+    # Pairs come as they stand on the command line: the truth is the second one.
+    order = [0, count, *range(1, count)] if pairs else list(range(count + 1))
+    told = distinct([names[place] for place in order])
+    return dict(zip(told, [images[place] for place in order], strict=True))
 
 
 def _settings(choices: Choices, names: Sequence[str], used: VoxelSize | None) -> dict[str, str]:

@@ -43,7 +43,8 @@ def _check_evaluation(spec: EvaluationSpec, images: dict[NamedVolume, Image]) ->
     )
     raw = None if spec.raw is None else images[spec.raw]
     predictions, truth = [images[one] for one in spec.predictions], images[spec.truth]
-    check_images(predictions, truth, choices, raw)
+    names = [image.name or f"image {number}" for number, image in enumerate([*predictions, truth], 1)]
+    check_images(predictions, truth, names, choices, raw)
     if spec.pairs:
         return f"{_told([*predictions, truth])} with each other"
     return f"{_told(predictions)} against {truth.name or 'the truth'}"
