@@ -226,7 +226,7 @@ public final class JobsWindow {
     result.setEnabled(
         job != null
             && job.getState() == JobState.JOB_STATE_DONE
-            && (job.getKind() == JobKind.JOB_KIND_PREDICTION || JobTables.areMadeBy(job)));
+            && job.getKind() != JobKind.JOB_KIND_TRAINING);
     tell(job == null ? "" : words(job));
   }
 
