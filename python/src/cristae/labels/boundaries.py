@@ -55,9 +55,7 @@ def boundary_classes(
     array([[[0, 2, 2, 1, 2, 2, 1]]], dtype=uint8)
     """
     boundary: npt.NDArray[np.bool_] = np.zeros(instances.shape, bool)
-    for axis in range(1 if is_flat(voxel_size) else 0, 3):
-        low = (slice(None),) * axis + (slice(None, -1),)
-        high = (slice(None),) * axis + (slice(1, None),)
+    for low, high in _neighbours(voxel_size):
         differs = instances[low] != instances[high]
         if known is not None:
             differs &= known[low] & known[high]
@@ -68,3 +66,32 @@ def boundary_classes(
     if known is not None:
         classes[~known] = 0
     return classes
+
+
+def touching(there: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> npt.NDArray[np.bool_]:
+    """Tell which voxels have a neighbour in a mask, among the six or four that make boundaries.
+
+    Parameters
+    ----------
+    there
+        The mask (z, y, x).
+    voxel_size
+        Decides between six and four neighbours; None means isotropic.
+
+    Examples
+    --------
+    >>> touching(np.array([[[True, False, False]]]), None)
+    array([[[False,  True, False]]])
+    """
+    found: npt.NDArray[np.bool_] = np.zeros(there.shape, bool)
+    for low, high in _neighbours(voxel_size):
+        found[low] |= there[high]
+        found[high] |= there[low]
+    return found
+
+
+def _neighbours(voxel_size: VoxelSize | None) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Return for each axis that counts where voxels and their next ones lie."""
+    axes = range(1 if is_flat(voxel_size) else 0, 3)
+    every = slice(None)
+    return [((every,) * a + (slice(None, -1),), (every,) * a + (slice(1, None),)) for a in axes]

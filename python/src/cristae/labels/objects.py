@@ -11,6 +11,7 @@ from scipy import ndimage
 from skimage import morphology
 
 from cristae.labels.agglomeration import agglomerated
+from cristae.labels.boundaries import touching
 from cristae.labels.flooding import flooded
 from cristae.volumes import VoxelSize
 
@@ -36,6 +37,7 @@ def objects_from(
     foreground_prob: npt.NDArray[np.floating],
     boundary_prob: npt.NDArray[np.floating],
     voxel_size: VoxelSize | None,
+    merge_below: float = MERGE_BELOW,
 ) -> npt.NDArray[np.uint32]:
     """Turn probabilities into objects.
 
@@ -52,6 +54,8 @@ def objects_from(
         Probability of a boundary (z, y, x), 0 to 1.
     voxel_size
         For distances in nanometres; None means isotropic.
+    merge_below
+        Bodies are joined while the boundary between them is less likely.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def objects_from(
     array([[[1, 1, 1, 1, 2, 2, 2, 2]]], dtype=uint32)
     """
     fragments, _ = fragments_from(foreground_prob, boundary_prob, voxel_size)
-    objects = agglomerated(fragments, boundary_prob, MERGE_BELOW)
+    objects = agglomerated(fragments, boundary_prob, merge_below)
     return np.asarray(fastremap.renumber(objects, preserve_zero=True)[0], dtype=np.uint32)
 
 
@@ -79,6 +83,9 @@ def fragments_from(
     A watershed of the boundary probability, from the points that lie deepest between the boundaries. Depth
     counts up to :data:`DEEPEST` only, so that a fragment depends on what is near it, wherever a large volume
     is cut into blocks; the inside of something thicker is one plateau.
+
+    A boundary is two voxels thick, and of one towards background the outer voxel is background: it is the one
+    that touches what is neither interior nor boundary, which no voxel of a true object does.
 
     Parameters
     ----------
@@ -107,6 +114,8 @@ def fragments_from(
     missed = np.asarray((foreground_prob > np.maximum(boundary_prob, 0.5)) & (fragments == 0))
     islands = _components(missed, 6)
     fragments[missed] = seeds[missed] = islands[missed] + fragments.max()
+    wall = mask & (boundary_prob >= WALL) & (boundary_prob > foreground_prob)
+    fragments[wall & touching(~mask, voxel_size)] = 0
     return fragments, seeds
 
 
