@@ -56,7 +56,7 @@ class MergeLimit:
     @property
     def sentence(self) -> str:
         """What a person is told."""
-        return f"Objects are joined where a boundary between them is less likely than {self.below:g}, {self.reason}."
+        return f"Objects are joined across boundaries of less than {self.below:g}, {self.reason}."
 
 
 def limit_by_hand(below: float) -> MergeLimit:
@@ -65,7 +65,7 @@ def limit_by_hand(below: float) -> MergeLimit:
     Examples
     --------
     >>> limit_by_hand(0.3).sentence
-    'Objects are joined where a boundary between them is less likely than 0.3, as you chose.'
+    'Objects are joined across boundaries of less than 0.3, as you chose.'
     """
     return MergeLimit(below, 0, None, None, "as you chose")
 

@@ -73,7 +73,7 @@ def blobs_from(
         wide = tuple(slice(max(0, p.start - r), p.stop + r) for p, r in zip(place, reach, strict=True))
         inside = classes[wide] == number
         own = _blurred(np.where(inside, depth[wide], np.float32(0)), steps)
-        # The moat makes a top also of what is flat: a block that is one object has no local maximum otherwise.
+        # The moat makes a top also of what is flat: one object all over has no local maximum otherwise.
         moated = np.pad(np.where(inside, own, np.float32(-1)), 1, constant_values=-1)
         tops = _components(_local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1] & inside)
         grown = flooded(1 - own / DEEPEST, own, DEEPEST, tops, inside)
@@ -124,7 +124,8 @@ class Necks:
 
         Examples
         --------
-        >>> found = Necks.between(np.array([[[1, 1, 2]]]), np.ones((1, 1, 3), np.uint8), np.float32([[[3, 2, 4]]]))
+        >>> depth = np.array([[[3, 2, 4]]], np.float32)
+        >>> found = Necks.between(np.array([[[1, 1, 2]]]), np.ones((1, 1, 3), np.uint8), depth)
         >>> found.tops.tolist(), found.depths.tolist()
         ([0.0, 3.0, 4.0], [2.0])
         """
@@ -170,7 +171,7 @@ class Necks:
 
         Examples
         --------
-        >>> thick, thin = np.float32([0, 10, 9, 10]), np.float32([9, 3])
+        >>> thick, thin = np.array([0, 10, 9, 10], np.float32), np.array([9, 3], np.float32)
         >>> Necks(thick, np.array([1 << 32 | 2, 2 << 32 | 3], np.uint64), thin).bodies().tolist()
         [0, 1, 1, 3]
         """

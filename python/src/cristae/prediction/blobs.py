@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cristae.labels.necks import DEEPEST, Necks, blobs_from
 from cristae.prediction.decoding import Ids, halo_of
+from cristae.prediction.tiling import Triple
 from cristae.volumes import VoxelSize
 
 

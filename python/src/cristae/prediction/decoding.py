@@ -55,8 +55,10 @@ class Decoder[L](Protocol):
     """The context that a block needs on each side."""
 
     def fragments(self, voxels: NDArray[Any]) -> tuple[Ids, Ids, NDArray[Any]]:
-        """Return the fragments (z, y, x) of what the network says (c, z, y, x), where they began, and what they
-        are linked by (..., z, y, x)."""
+        """Return the fragments (z, y, x) of what the network says (c, z, y, x).
+
+        And where they began, and what they are linked by (..., z, y, x).
+        """
 
     def links(self, fragments: Ids, by: NDArray[Any], margin_zyx: Triple) -> L:
         """Count the links between fragments, as :meth:`~cristae.labels.agglomeration.Links.between`."""

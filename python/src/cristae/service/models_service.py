@@ -24,6 +24,7 @@ FEATURES = (
     "prediction.ensemble",
     "prediction.flips",
     "prediction.preview",
+    "prediction.split",
     "training.annotators",
     "training.preview",
 )

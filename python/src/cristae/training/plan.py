@@ -117,8 +117,8 @@ def make_plan(
     """
     if target != "instances" and read_settings(settings).get("merge_below"):
         raise InvalidInput(
-            f"merge_below={settings['merge_below']} says how objects are joined, and these labels are read as "
-            f"{target}. Leave it out, or choose the target instances."
+            f"merge_below={settings['merge_below']} says how objects are joined, and these labels are read "
+            f"as {target}. Leave it out, or choose the target instances."
         )
     if settings.get("learner") == "forest":
         return _forest_plan(found, outputs, settings, label_sentences, start_from)
