@@ -37,7 +37,7 @@ def test_the_error_of_large_objects_is_the_adapted_rand_error():
 def cells(wall, side=8, rows=3, columns=8):
     """Return cubes of cells with a wall between two halves of each, and what a network says of them."""
     shape = (side, rows * side, columns * side)
-    z, y, x = np.indices(shape)
+    _, y, x = np.indices(shape)
     truth = 1 + (y // side) * columns + x // side
     boundary = np.where((y % side == 0) | (x % side == 0), 0.95, 0.02)
     boundary[x % side == side // 2] = wall
@@ -48,8 +48,10 @@ def test_walls_within_objects_raise_the_limit():
     found = best_limit([tried_limits(*cells(0.45), None)])
     assert found.below == 0.5
     assert found.objects == 24
-    assert found.error < 0.05 < found.usual_error
-    assert found.sentence.startswith("Objects are joined across boundaries of less than 0.5, because on the 24")
+    assert found.error < found.usual_error / 2
+    assert found.sentence.startswith(
+        "Objects are joined across boundaries of less than 0.5, because on the 24"
+    )
 
 
 def test_the_limit_stays_where_nothing_else_is_better():
@@ -59,9 +61,8 @@ def test_the_limit_stays_where_nothing_else_is_better():
 
 
 def test_the_limit_falls_where_walls_are_faint():
-    interior, boundary, truth = cells(0.02)
+    _, boundary, truth = cells(0.02)
     faint = np.where(boundary > 0.5, 0.15, boundary)
-    faint[:, truth[0] % 2 == 0] = np.minimum(faint, 0.02)[:, truth[0] % 2 == 0]
     found = best_limit([tried_limits(1 - faint, faint, truth, None)])
     assert found.below <= MERGE_BELOW
 
