@@ -159,7 +159,7 @@ def test_sections_apart_keep_objects_that_begin_or_end_between_them():
     assert same_up_to_numbers(objects_from(*probabilities(ids, size), size), ids)
 
 
-def test_a_spurious_hole_costs_no_more_than_the_boundary_beside_it():
+def test_a_spurious_hole_costs_no_more_than_itself():
     ids = np.ones((9, 20, 20), np.uint8)
     ids[:, 10:] = 2
     foreground, boundary = probabilities(ids)
@@ -168,7 +168,7 @@ def test_a_spurious_hole_costs_no_more_than_the_boundary_beside_it():
         holed = foreground.copy(), boundary.copy()
         holed[0][place] = holed[1][place] = 0
         lost = (objects_from(*holed, None) == 0) & (whole > 0)
-        assert 1 <= lost.sum() <= 6
+        assert lost.sum() == 1
         assert lost[place]
 
 

@@ -68,15 +68,30 @@ def boundary_classes(
     return classes
 
 
-def touching(there: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> npt.NDArray[np.bool_]:
-    """Tell which voxels have a neighbour in a mask, among the six or four that make boundaries.
+def sum_beside(values: npt.NDArray[np.floating], voxel_size: VoxelSize | None) -> npt.NDArray[np.float32]:
+    """Return for each voxel the sum over its neighbours, the six or four that make boundaries.
 
     Parameters
     ----------
-    there
-        The mask (z, y, x).
+    values
+        (z, y, x).
     voxel_size
         Decides between six and four neighbours; None means isotropic.
+
+    Examples
+    --------
+    >>> sum_beside(np.array([[[1.0, 2.0, 4.0]]]), None)
+    array([[[2., 5., 2.]]], dtype=float32)
+    """
+    sums: npt.NDArray[np.float32] = np.zeros(values.shape, np.float32)
+    for low, high in _neighbours(voxel_size):
+        sums[low] += values[high]
+        sums[high] += values[low]
+    return sums
+
+
+def touching(there: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> npt.NDArray[np.bool_]:
+    """Tell which voxels have a neighbour in a mask (z, y, x), as for :func:`sum_beside`.
 
     Examples
     --------

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cristae.labels.agglomeration import Links, bodies
-from cristae.labels.objects import MERGE_BELOW, fragments_from
+from cristae.labels.objects import MERGE_BELOW, fragments_from, parting
 from cristae.volumes import VoxelSize
 
 LIMITS = (0.05, 0.1, 0.15, MERGE_BELOW, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -95,7 +95,8 @@ def tried_limits(
     pieces = np.asarray(fastremap.renumber(truth, preserve_zero=True)[0])
     pieces = cc3d.connected_components(np.ascontiguousarray(pieces), connectivity=6)
     fragments, _ = fragments_from(foreground_prob, boundary_prob, voxel_size)
-    links = Links.between(fragments, boundary_prob)
+    walls = parting(fragments, foreground_prob, boundary_prob, voxel_size)
+    links = Links.between(fragments, walls)
     count = int(fragments.max()) + 1
     numbers = [bodies(links, count, below) for below in LIMITS]
     halves = [(slice(None, -(-side // 2)), slice(-(-side // 2), None)) for side in truth.shape[1:]]

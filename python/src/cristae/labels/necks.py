@@ -109,7 +109,7 @@ class Necks:
     def between(
         cls,
         fragments: Ids,
-        classes: npt.NDArray[np.uint8],
+        classes: npt.NDArray[Any],
         depth: Depths,
         margin_zyx: Sequence[int] = (0, 0, 0),
     ) -> "Necks":

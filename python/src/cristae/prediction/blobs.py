@@ -32,7 +32,7 @@ class Blobs:
 
     def links(self, fragments: Ids, by: NDArray[np.float32], margin_zyx: Triple) -> Necks:
         """Measure how deep fragments are, and where they touch."""
-        return Necks.between(fragments, *by, margin_zyx)
+        return Necks.between(fragments, by[0], by[1], margin_zyx)
 
     def joined(self, links: Sequence[Necks], one: Ids, on_step: Callable[[], None]) -> Ids:
         """Join what no neck parts."""

@@ -23,7 +23,7 @@ from cristae.errors import Cancelled, LimitExceeded, OutOfMemory
 from cristae.geometry import Box
 from cristae.geometry.box import grid
 from cristae.labels.agglomeration import Links, bodies
-from cristae.labels.objects import DEEPEST, MERGE_BELOW, fragments_from, steps_zyx
+from cristae.labels.objects import DEEPEST, MERGE_BELOW, fragments_from, parting, steps_zyx
 from cristae.memory import available_bytes
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, VoxelSize
@@ -92,15 +92,15 @@ class Boundaries:
         self._voxel_size, self._merge_below = voxel_size, merge_below
         self.halo_zyx = halo_of(DEEPEST, voxel_size)
 
-    def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids, NDArray[np.uint8]]:
-        """Return the fragments of a watershed, their seeds, and how likely boundaries are."""
-        interior = voxels[INTERIOR] / np.float32(255)
-        found = fragments_from(interior, voxels[BOUNDARY] / np.float32(255), self._voxel_size)
-        return *found, voxels[BOUNDARY]
+    def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids, NDArray[np.float32]]:
+        """Return the fragments of a watershed, their seeds, and how likely boundaries part them."""
+        interior, boundary = (voxels[channel] / np.float32(255) for channel in (INTERIOR, BOUNDARY))
+        fragments, seeds = fragments_from(interior, boundary, self._voxel_size)
+        return fragments, seeds, parting(fragments, interior, boundary, self._voxel_size)
 
-    def links(self, fragments: Ids, by: NDArray[np.uint8], margin_zyx: Triple) -> Links:
+    def links(self, fragments: Ids, by: NDArray[np.float32], margin_zyx: Triple) -> Links:
         """Count the links by the probability of a boundary."""
-        return Links.between(fragments, by / np.float32(255), margin_zyx)
+        return Links.between(fragments, by, margin_zyx)
 
     def joined(self, links: Sequence[Links], one: Ids, on_step: Callable[[], None]) -> Ids:
         """Join fragments, those with the weakest boundary between them first."""
@@ -311,7 +311,8 @@ def decode[L](
         fragments[core.slices] = now[core.slices]
         z, y, x = (min(1, start) for start in core.start)
         counted = Box(tuple(s - m for s, m in zip(core.start, (z, y, x), strict=True)), core.stop)
-        links.append(decoder.links(fragments[counted.slices], by[(..., *counted.slices)], (z, y, x)))
+        part: tuple[Any, ...] = (..., *counted.slices)
+        links.append(decoder.links(fragments[counted.slices], by[part], (z, y, x)))
         numbers.write(block, fragments[core.slices])
         found += count
         on_progress(0.9 * (done + 1) / len(blocks), f"block {done + 1} of {len(blocks)}")

@@ -88,7 +88,7 @@ def _probabilities(
     inputs, _ = patches.reader.read(index, wide)
     parts = [
         torch.softmax(network(part.to(device)).float(), dim=1).cpu()
-        for part in torch.from_numpy(inputs).split(batch)
+        for part in torch.split(torch.from_numpy(inputs), batch)
     ]
     together = torch.cat(parts)
     said = together.movedim(0, 1) if together.ndim == 4 else together[0]
