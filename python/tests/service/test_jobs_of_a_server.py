@@ -54,6 +54,15 @@ def test_a_prediction_with_flips_is_told_to_the_worker_and_is_another_job_than_o
     assert "prediction.flips" in client.server().features
 
 
+def test_touching_objects_are_split_where_there_are_objects(client):
+    client.wait(client.submit_training(training(client, model="round")).job_id)
+    asked = prediction(client, "round", output="instances", split_touching=True)
+    assert client.wait(client.submit_prediction(asked).job_id).prediction.split_touching
+    with pytest.raises(InvalidInput, match="split in the output instances, not in labels"):
+        client.submit_prediction(prediction(client, "round", split_touching=True))
+    assert "prediction.split" in client.server().features
+
+
 def test_the_picture_of_a_training_is_there_while_it_runs_and_stays_with_its_model(client):
     running = client.submit_training(training(client, model="seen", steps=3000))
     for event in client.watch(running.job_id):
