@@ -57,7 +57,7 @@ def test_walls_within_objects_raise_the_limit():
 def test_the_limit_stays_where_nothing_else_is_better():
     found = best_limit([tried_limits(*cells(0.02), None)])
     assert found.below == MERGE_BELOW
-    assert "no other limit was clearly better on the 24 objects" in found.sentence
+    assert "no other limit was better, beyond chance, on the 24 objects" in found.sentence
 
 
 def test_the_limit_falls_where_walls_are_faint():
@@ -75,15 +75,24 @@ def test_few_objects_choose_nothing():
 
 
 def test_what_one_part_alone_says_does_not_count():
-    usual = LIMITS.index(MERGE_BELOW)
-    good = np.array([100.0, 100, 100, 400, 400, 400, 50])
-    bad = np.array([50.0, 100, 100, 300, 400, 400, 50])
-    alike = np.tile(good - [20, 0, 0, 20, 0, 0, 0], (3, len(LIMITS), 1))
-    other = np.tile(bad, (1, len(LIMITS), 1))
-    other[0, usual + 2] = good  # only here, and only with this limit
-    assert best_limit([(np.concatenate([alike, other]), 30)]).below == MERGE_BELOW
-    other = np.repeat(other, 4, axis=0)
-    assert best_limit([(other, 30)]).below == LIMITS[usual + 2]
+    other = LIMITS.index(MERGE_BELOW) + 2
+    usual, worse, better = (
+        np.array([both, 100, 100, log, 400, 400, 50.0]) for both, log in ((80, 380), (76, 376), (98, 398))
+    )
+    parts = np.tile(usual, (4, len(LIMITS), 1))
+    parts[:, other] = worse, worse, worse, better
+    assert merge_score(parts.sum(axis=0)[other]) < merge_score(parts.sum(axis=0)[0])
+    assert best_limit([(parts, 30)]).below == MERGE_BELOW
+    parts[:, other] = better
+    assert best_limit([(parts[:2], 15), (parts[2:], 15)]).below == LIMITS[other]
+    assert best_limit([(parts[:1], 30)]).below == MERGE_BELOW, "one part alone"
+
+
+def test_of_limits_that_are_as_good_the_one_next_to_the_usual_one_is_taken():
+    usual, better = (np.array([both, 100, 100, log, 400, 400, 50.0]) for both, log in ((80, 380), (98, 398)))
+    parts = np.tile(usual, (4, len(LIMITS), 1))
+    parts[:, [0, 4, 5, 6]] = better
+    assert best_limit([(parts, 30)]).below == 0.3
 
 
 def test_a_block_without_objects_has_nothing_to_say():

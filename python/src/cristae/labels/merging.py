@@ -22,12 +22,6 @@ FEWEST_OBJECTS = 20
 _LEAST_VOXELS = 50
 """Of an object that counts as one of them: a sliver at the edge of the known part does not."""
 
-_CLEARLY_BETTER = 0.9
-"""Another limit than the usual one is taken for a score of at most this share of the usual one's."""
-
-_AS_GOOD = 1.05
-"""Limits whose scores are within this factor of the best one are as good as it."""
-
 type Sums = npt.NDArray[np.float64]
 
 
@@ -125,8 +119,9 @@ def merge_score(sums: Sums) -> tuple[float, float]:
 
     Examples
     --------
-    >>> merge_score(_sums(np.array([1, 1, 1, 1, 2, 2, 2, 2]), np.ones(8, int), np.arange(3)))  # merged
-    (0.816496580927726, 0.3333333333333333)
+    >>> merged = _sums(np.array([1, 1, 1, 1, 2, 2, 2, 2]), np.ones(8, int), np.arange(3))
+    >>> [round(value, 3) for value in merge_score(merged)]
+    [0.816, 0.333]
     """
     both, true, found, log_both, log_true, log_found, voxels = sums.tolist()
     if not voxels:
@@ -137,56 +132,42 @@ def merge_score(sums: Sums) -> tuple[float, float]:
 
 
 def best_limit(blocks: Sequence[tuple[Sums, int]]) -> MergeLimit:
-    """Choose a limit: the usual one, unless another is clearly better, whichever part is left out.
+    """Choose the limit next to the usual one whose score is within one standard error of the best.
+
+    The usual one itself, if possible. The error is that of the best score, by leaving out one part after the
+    other (the jackknife; Efron and Stein 1981). The rule is that of Breiman et al., "Classification and
+    regression trees", 1984: what is better by less than its error is better by chance.
 
     Parameters
     ----------
     blocks
         Of :func:`tried_limits`.
-
-    Returns
-    -------
-    MergeLimit
-        Of those that are about as good as the best one, the one next to the usual one.
     """
     objects = sum(count for _, count in blocks)
     if objects < FEWEST_OBJECTS:
         seen = f"{objects} object{'' if objects == 1 else 's'}" if objects else "no object"
-        return MergeLimit(
-            MERGE_BELOW,
-            objects,
-            None,
-            None,
-            f"as usual: the part held out shows {seen}, too few to choose by",
-        )
+        reason = f"as usual: the part held out shows {seen}, too few to choose by"
+        return MergeLimit(MERGE_BELOW, objects, None, None, reason)
     parts = np.concatenate([sums for sums, _ in blocks])
     parts = parts[parts[:, 0, -1] > 0]  # with an object
     total = parts.sum(axis=0)
-    scores = np.array([merge_score(sums)[0] for sums in total])
-    errors = [merge_score(sums)[1] for sums in total]
-    usual = LIMITS.index(MERGE_BELOW)
-    better = (scores <= _CLEARLY_BETTER * scores[usual]) & (scores <= _AS_GOOD * scores.min())
-    for part in parts:
-        rest = np.array([merge_score(sums)[0] for sums in total - part])
-        better &= rest < rest[usual]
-    candidates = np.flatnonzero(better).tolist()
-    if not candidates:
-        return MergeLimit(
-            MERGE_BELOW,
-            objects,
-            errors[usual],
-            errors[usual],
-            f"as usual: no other limit was clearly better on the {objects} objects of the part held out",
+    scores, errors = zip(*map(merge_score, total), strict=True)
+    best, usual = int(np.argmin(scores)), LIMITS.index(MERGE_BELOW)
+    without = np.array([merge_score(sums)[0] for sums in total[best] - parts[:, best]])
+    deviation = np.sqrt(max(0, without.size - 1) * without.var())
+    as_good = [number for number, score in enumerate(scores) if score <= scores[best] + deviation]
+    chosen = min(as_good, key=lambda number: (abs(number - usual), number))
+    if chosen == usual or without.size < 2:
+        reason = (
+            f"as usual: no other limit was better, beyond chance, on the {objects} objects of the part held "
+            "out"
         )
-    chosen = min(candidates, key=lambda number: (abs(number - usual), number))
-    return MergeLimit(
-        LIMITS[chosen],
-        objects,
-        errors[chosen],
-        errors[usual],
+        return MergeLimit(MERGE_BELOW, objects, errors[usual], errors[usual], reason)
+    reason = (
         f"because on the {objects} objects of the part held out the adapted Rand error is then "
-        f"{errors[chosen]:.3f} instead of {errors[usual]:.3f} with the usual {MERGE_BELOW:g}",
+        f"{errors[chosen]:.3f} instead of {errors[usual]:.3f} with the usual {MERGE_BELOW:g}"
     )
+    return MergeLimit(LIMITS[chosen], objects, errors[chosen], errors[usual], reason)
 
 
 def _sums(
