@@ -10,8 +10,10 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 
 import cristae
-from cristae.errors import Cancelled, CorruptData
+from cristae import cli
+from cristae.errors import Cancelled, CorruptData, InvalidInput
 from cristae.events import Progress
+from cristae.labels import necks
 from cristae.prediction import fitting, instances
 from cristae.prediction.decoding import blocks_of
 from cristae.volumes.staging import staging_folder
@@ -44,6 +46,42 @@ def test_the_objects_of_classes_are_their_connected_pieces(home: Path, wide: Pat
     assert found.max() > 20
     assert same_partition(found, cc3d.connected_components(labels, connectivity=6))
     assert np.array_equal(np.unique(found), np.arange(found.max() + 1))
+
+
+def test_touching_objects_are_split_into_parts_of_the_pieces(
+    home: Path, wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What an untrained network finds has no necks: all fragments stay apart.
+    monkeypatch.setattr(necks, "NARROW", 2.0)
+    monkeypatch.setattr(necks, "SURELY", -100.0)
+    pieces = cristae.predict(wide, model="mito", kind="instances", **CHOICES)
+    out = tmp_path / "split.tif"
+    words = ["predict", str(wide), str(out), "--model", "mito", "--voxel-size", "10,10,10"]
+    assert cli.main([*words, "--output", "instances", "--split-touching"]) == 0
+    found = tifffile.imread(out)
+    assert found.max() > pieces.max()
+    assert np.array_equal(found > 0, pieces > 0)
+    pairs = np.unique(np.stack([found.ravel(), pieces.ravel()]), axis=1)
+    assert pairs.shape[1] == found.max() + 1, "each lies in one piece"
+    whole = cristae.predict(
+        tifffile.imread(wide), model="mito", kind="instances", split_touching=True, **CHOICES
+    )
+    assert same_partition(found, whole)
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "said"),
+    [
+        ("mito", None, "split in the output instances, not in labels"),
+        ("neurons", None, "is for models of classes"),
+        ("neurons", "labels", "not in labels"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(
+    home: Path, wide: Path, model: str, kind: str | None, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        cristae.predict(wide, model=model, kind=kind, split_touching=True, **CHOICES)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("model", ["mito", "neurons"])

@@ -12,6 +12,7 @@ from cristae.geometry import Box
 from cristae.geometry.box import grid
 from cristae.labels import boundary_classes, objects_from
 from cristae.prediction import decoding
+from cristae.prediction.blobs import Blobs
 from cristae.prediction.decoding import (
     Boundaries,
     NumbersInMemory,
@@ -131,6 +132,47 @@ def test_eight_ways_to_cut_a_volume_give_nearly_the_same_objects(noise, size):
             on_cuts += [np.count_nonzero(edge) for edge in edges]
     assert on_cuts[1] > least
     assert on_cuts[0] <= 1.02 * on_cuts[1]
+
+
+def touching_blobs(shape=(48, 90, 100), seed=5):
+    """Return balls and bent tubes of one class, many of which touch."""
+    generator, grid_zyx = np.random.default_rng(seed), np.indices(shape)
+    classes = np.zeros(shape, np.uint8)
+    for _ in range(30):
+        centre, radius = generator.uniform(0, shape), generator.uniform(5, 11)
+        classes[sum((a - c) ** 2 for a, c in zip(grid_zyx, centre, strict=True)) < radius**2] = 1
+    classes[tubes(shape, 14) == 3] = 1
+    return classes
+
+
+def test_eight_ways_to_cut_touching_balls_and_tubes_give_nearly_the_same_objects():
+    classes = touching_blobs()
+    whole = decoded(classes[None], Blobs(None), classes.shape)
+    pieces = cc3d.connected_components(classes, connectivity=6)
+    assert whole.max() > 1.5 * pieces.max(), "they touch"
+    ways = [
+        (48, 90, 50),
+        (24, 90, 100),
+        (48, 45, 50),
+        (24, 45, 50),
+        (16, 90, 60),
+        (48, 31, 100),
+        (33, 47, 59),
+        (12, 60, 70),
+    ]
+    for block in ways:
+        found = decoded(classes[None], Blobs(None), block)
+        assert np.array_equal(found > 0, classes > 0)
+        assert variation_of_information(found, whole) <= 0.02, block
+
+
+def test_a_tube_that_runs_through_many_blocks_stays_one_and_balls_across_a_cut_stay_two():
+    z, y, x = np.indices((20, 30, 160))
+    tube = ((z - 10) ** 2 + (y - 15 - 5 * np.sin(x / 20)) ** 2 < 36).astype(np.uint8)
+    assert decoded(tube[None], Blobs(None), (20, 30, 25)).max() == 1
+    pair = ((z - 10) ** 2 + (y - 15) ** 2 + (np.abs(x - 80) - 8.5) ** 2 < 81).astype(np.uint8)
+    for length in (160, 80, 72, 40, 7):
+        assert decoded(pair[None], Blobs(None), (20, 30, length)).max() == 2
 
 
 def test_one_block_gives_what_is_found_in_an_array():

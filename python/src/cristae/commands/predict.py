@@ -72,6 +72,12 @@ def add_to(commands: Commands) -> None:
         help="average the answers for the image and its three mirror images in the plane: four times the "
         "time, usually a little better",
     )
+    add(
+        "--split-touching",
+        action="store_true",
+        help="with --output instances, of a model of classes: pieces that are narrow somewhere are parted "
+        "there, such as two balls that touch",
+    )
     several = command.add_mutually_exclusive_group()
     several.add_argument(
         "--local-workers",
@@ -140,6 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
             engine=arguments.engine,
             device=arguments.device,
             flips=arguments.flips,
+            split_touching=arguments.split_touching,
             inside=arguments.inside,
             voxel_size_nm=arguments.voxel_size,
             workers=_workers(arguments),

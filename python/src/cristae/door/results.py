@@ -48,8 +48,9 @@ class Run:
         shared: "tuple[Workers, Order] | None",
         on_event: Callable[[Event], None],
         should_stop: Callable[[], bool],
+        split_touching: bool = False,
     ) -> None:
-        self._inside, self._shared = inside, shared
+        self._inside, self._shared, self._split = inside, shared, split_touching
         self._predictor, self._image, self._kind = predictor, image, kind
         self._form = form_of(predictor.record, kind)
         self._on_event, self._should_stop = on_event, should_stop
@@ -190,6 +191,7 @@ class Run:
         return predicted_objects(
             self._predictor,
             self._image,
+            split_touching=self._split,
             inside=self._inside,
             scratch=scratch,
             source=source or "",

@@ -115,6 +115,7 @@ class PredictionSpec:
     layer: str = ""
     region: Box | None = None
     image_name: str = ""
+    split_touching: bool = False
     found: tuple[FoundVolume, ...] = ()
 
     kind: Kind = field(default="prediction", init=False)

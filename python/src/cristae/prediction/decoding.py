@@ -23,7 +23,7 @@ from cristae.errors import Cancelled, LimitExceeded, OutOfMemory
 from cristae.geometry import Box
 from cristae.geometry.box import grid
 from cristae.labels.agglomeration import Links, bodies
-from cristae.labels.objects import DEEPEST, MERGE_BELOW, fragments_from, steps_zyx
+from cristae.labels.objects import DEEPEST, MERGE_BELOW, fragments_from, parting, steps_zyx
 from cristae.memory import available_bytes
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, VoxelSize
@@ -39,7 +39,7 @@ BYTES_A_LINK = 1100
 """As measured while they are joined."""
 
 SMEARED = 8.0
-"""Voxels along x, beyond :data:`DEEPEST`, over which the border of a block may still be felt."""
+"""Voxels along x, beyond the deepest depth, over which the border of a block may still be felt."""
 
 LARGEST_16_BIT_ID = 65_535
 
@@ -48,17 +48,33 @@ INTERIOR, BOUNDARY = 1, 2
 type Ids = NDArray[np.integer[Any]]
 
 
-class Decoder(Protocol):
-    """Finds the fragments of a block."""
+class Decoder[L](Protocol):
+    """Finds the fragments of a block, and joins those of all blocks."""
 
     halo_zyx: Triple
     """The context that a block needs on each side."""
 
-    def fragments(self, voxels: NDArray[Any]) -> tuple[Ids, Ids]:
-        """Return the fragments (z, y, x) of what the network says (c, z, y, x), and where they began."""
+    def fragments(self, voxels: NDArray[Any]) -> tuple[Ids, Ids, NDArray[Any]]:
+        """Return the fragments (z, y, x) of what the network says (c, z, y, x).
 
-    def links(self, fragments: Ids, voxels: NDArray[Any], margin_zyx: Triple) -> Links:
+        And where they began, and what they are linked by (..., z, y, x).
+        """
+
+    def links(self, fragments: Ids, by: NDArray[Any], margin_zyx: Triple) -> L:
         """Count the links between fragments, as :meth:`~cristae.labels.agglomeration.Links.between`."""
+
+    def joined(self, links: Sequence[L], one: Ids, on_step: Callable[[], None]) -> Ids:
+        """Return the number of the body of each fragment.
+
+        Parameters
+        ----------
+        links
+            Of all blocks.
+        one
+            For each number in them the number of the fragment, since a fragment may have several.
+        on_step
+            Called now and then; what it raises ends the work.
+        """
 
 
 class Boundaries:
@@ -68,21 +84,29 @@ class Boundaries:
     ----------
     voxel_size
         None means isotropic.
+    merge_below
+        Bodies are joined while the boundary between them is less likely.
     """
 
-    def __init__(self, voxel_size: VoxelSize | None) -> None:
-        self._voxel_size = voxel_size
-        z, y, x = (math.ceil((DEEPEST + SMEARED) / step) for step in steps_zyx(voxel_size))
-        self.halo_zyx = z, y, x
+    def __init__(self, voxel_size: VoxelSize | None, merge_below: float = MERGE_BELOW) -> None:
+        self._voxel_size, self._merge_below = voxel_size, merge_below
+        self.halo_zyx = halo_of(DEEPEST, voxel_size)
 
-    def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids]:
-        """Return the fragments of a watershed, and their seeds."""
-        interior = voxels[INTERIOR] / np.float32(255)
-        return fragments_from(interior, voxels[BOUNDARY] / np.float32(255), self._voxel_size)
+    def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids, NDArray[np.float32]]:
+        """Return the fragments of a watershed, their seeds, and how likely boundaries part them."""
+        interior, boundary = (voxels[channel] / np.float32(255) for channel in (INTERIOR, BOUNDARY))
+        fragments, seeds = fragments_from(interior, boundary, self._voxel_size)
+        return fragments, seeds, parting(fragments, interior, boundary, self._voxel_size)
 
-    def links(self, fragments: Ids, voxels: NDArray[np.uint8], margin_zyx: Triple) -> Links:
+    def links(self, fragments: Ids, by: NDArray[np.float32], margin_zyx: Triple) -> Links:
         """Count the links by the probability of a boundary."""
-        return Links.between(fragments, voxels[BOUNDARY] / np.float32(255), margin_zyx)
+        return Links.between(fragments, by, margin_zyx)
+
+    def joined(self, links: Sequence[Links], one: Ids, on_step: Callable[[], None]) -> Ids:
+        """Join fragments, those with the weakest boundary between them first."""
+        linked = Links.together(links).renamed(one)
+        check_links(linked.count, available_bytes())
+        return bodies(linked, int(one.max()) + 1, self._merge_below, on_step)[one]
 
 
 class Pieces:
@@ -90,14 +114,23 @@ class Pieces:
 
     halo_zyx: Triple = (1, 1, 1)
 
-    def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids]:
+    def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids, NDArray[np.uint8]]:
         """Return the connected components of every class, which begin everywhere."""
         pieces: Ids = cc3d.connected_components(np.ascontiguousarray(voxels[0]), connectivity=6)
-        return pieces, pieces
+        return pieces, pieces, voxels
 
-    def links(self, fragments: Ids, voxels: NDArray[np.uint8], margin_zyx: Triple) -> Links:
+    def links(self, fragments: Ids, by: NDArray[np.uint8], margin_zyx: Triple) -> None:
         """Count none: pieces are never joined otherwise."""
-        return Links.together([])
+
+    def joined(self, links: Sequence[None], one: Ids, on_step: Callable[[], None]) -> Ids:
+        """Return every piece as a body."""
+        return one
+
+
+def halo_of(deepest: float, voxel_size: VoxelSize | None) -> Triple:
+    """Return the context in which depths up to the deepest are those of the whole volume."""
+    z, y, x = (math.ceil((deepest + SMEARED) / step) for step in steps_zyx(voxel_size))
+    return z, y, x
 
 
 class Numbers(Protocol):
@@ -220,9 +253,9 @@ def largest_read(blocks: Sequence[Box], shape_zyx: Sequence[int], halo_zyx: Sequ
     return z, y, x
 
 
-def decode(
+def decode[L](
     image: Image,
-    decoder: Decoder,
+    decoder: Decoder[L],
     numbers: Numbers,
     blocks: Sequence[Box],
     *,
@@ -258,14 +291,16 @@ def decode(
     whole = Box.of_shape(image.shape_czyx[1:])
     owner_of = _Owners(blocks)
     found = 0
-    links, later = [], []
+    links: list[L] = []
+    later = []
     alike: list[Ids] = [np.empty((0, 2), np.int64)]
     for done, block in enumerate(blocks):
         refuse_to_go_on(should_stop)
         read = block.grown(decoder.halo_zyx).clipped(whole)
         core = block.relative_to(read)
         voxels = image.read(read)
-        now, seeds, count = _numbered(*decoder.fragments(voxels), core, found)
+        here_found, began, by = decoder.fragments(voxels)
+        now, seeds, count = _numbered(here_found, began, core, found)
         fragments = numbers.read(read)
         elsewhere = seeds > 0
         elsewhere[core.slices] = False
@@ -276,17 +311,15 @@ def decode(
         fragments[core.slices] = now[core.slices]
         z, y, x = (min(1, start) for start in core.start)
         counted = Box(tuple(s - m for s, m in zip(core.start, (z, y, x), strict=True)), core.stop)
-        said = voxels[(slice(None), *counted.slices)]
-        links.append(decoder.links(fragments[counted.slices], said, (z, y, x)))
+        part: tuple[Any, ...] = (..., *counted.slices)
+        links.append(decoder.links(fragments[counted.slices], by[part], (z, y, x)))
         numbers.write(block, fragments[core.slices])
         found += count
         on_progress(0.9 * (done + 1) / len(blocks), f"block {done + 1} of {len(blocks)}")
     alike.append(_found_there(np.concatenate(later), numbers, blocks, should_stop))
     one = _united(found + 1, np.concatenate(alike))
-    linked = Links.together(links).renamed(one)
-    check_links(linked.count, available_bytes())
     on_progress(0.9, f"joining {int(one.max()):,} fragments")
-    body = bodies(linked, int(one.max()) + 1, MERGE_BELOW, lambda: refuse_to_go_on(should_stop))[one]
+    body = decoder.joined(links, one, lambda: refuse_to_go_on(should_stop))
     ids = _in_order(body)
     on_progress(1.0, "")
     return Objects(int(ids.max()), whole.shape, tuple(blocks), numbers, ids)

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from cristae.errors import CorruptData
 from cristae.events import Event, Progress
 from cristae.geometry import Box
+from cristae.labels.objects import MERGE_BELOW
 from cristae.memory import available_bytes
+from cristae.prediction.blobs import Blobs
 from cristae.prediction.decoding import (
     Boundaries,
     Decoder,
@@ -28,7 +30,7 @@ from cristae.prediction.decoding import (
     largest_read,
 )
 from cristae.prediction.ensemble import Answering
-from cristae.prediction.predicting import Output, form_of, predict_tiles
+from cristae.prediction.predicting import Output, form_of, predict_tiles, refuse_to_split
 from cristae.prediction.predictor import Kind
 from cristae.prediction.tiling import Triple
 from cristae.volumes import ArrayImage, Image, StoredVolume, VolumeSpec, VolumeWriter
@@ -48,6 +50,7 @@ def predicted_objects(
     predictor: Answering,
     image: Image,
     *,
+    split_touching: bool = False,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
     inside: Image | None = None,
@@ -59,13 +62,16 @@ def predicted_objects(
     """Predict the objects of an image, and lend them.
 
     A model that was trained on instances finds them by the boundaries that it sees; one of classes gives the
-    pieces of each class that hang together by faces. A volume of more than one block is held on disk
-    meanwhile: memory grows with the number of objects only. Where the mask `inside` is 0 there are none.
+    pieces of each class that hang together by faces, or parts of them. A volume of more than one block is
+    held on disk meanwhile: memory grows with the number of objects only. Where the mask `inside` is 0 there
+    are none.
 
     Parameters
     ----------
     predictor, image, tile_shape_zyx, grid_offset_zyx, inside, on_event, should_stop
         As for :func:`cristae.prediction.predict`.
+    split_touching
+        Part the pieces of a class where they are narrow; see :mod:`cristae.labels.necks`.
     scratch
         A folder for what is held on disk. It stays until the caller removes it: while the result is not safe,
         the same call goes on from what the network said. None takes a temporary one.
@@ -85,11 +91,15 @@ def predicted_objects(
         Not even one block fits.
     """
     form_of(predictor.record, "instances")
+    if split_touching:
+        refuse_to_split(predictor.record, "instances")
     shape_zyx = image.shape_czyx[1:]
     is_trained_for_it = predictor.record["target"] == "instances"
     kind: Kind = "probabilities" if is_trained_for_it else "labels"
     channels = predictor.channels if is_trained_for_it else 1
-    decoder: Decoder = Boundaries(image.voxel_size) if is_trained_for_it else Pieces()
+    decoder: Decoder[Any] = Blobs(image.voxel_size) if split_touching else Pieces()
+    if is_trained_for_it:
+        decoder = Boundaries(image.voxel_size, merge_below_of(predictor.records))
     work = {
         "source": source,
         "model": predictor.digest,
@@ -146,6 +156,21 @@ def predicted_objects(
                 should_stop=should_stop,
             )
         yield objects
+
+
+def merge_below_of(records: Sequence[Mapping[str, Any]]) -> float:
+    """Return up to which boundary the objects of one or several models are joined.
+
+    Each model has what was found when it was trained, older ones the usual limit; of several the lowest
+    counts, because a person mends a split faster than a merge.
+
+    Examples
+    --------
+    >>> merge_below_of([{"decoder": {"merge_below": 0.4}}, {}])
+    0.2
+    """
+    decoders = [record.get("decoder") or {} for record in records]
+    return min(float(decoder.get("merge_below", MERGE_BELOW)) for decoder in decoders)
 
 
 def predict_objects(

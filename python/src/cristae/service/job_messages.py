@@ -109,6 +109,8 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
     if output is None:
         raise InvalidInput(f"The output {asked!r} is not known; this server makes {', '.join(OUTPUTS)}.")
     _check_layer(message, output)
+    if message.split_touching and output != "instances":
+        raise InvalidInput(f"Touching objects are split in the output instances, not in {output}.")
     return PredictionSpec(
         model_name=check_name(message.model_name, limits, "The model's name"),
         image_volume_id=check_digest(message.image_volume_id, "The image's volume id"),
@@ -120,6 +122,7 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         layer=message.layer,
         region=box_of(message.region) if message.HasField("region") else None,
         image_name=check_name(message.image_name, limits, "The image's name"),
+        split_touching=message.split_touching,
     )
 
 
@@ -171,6 +174,7 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 layer=job.spec.layer,
                 region=None if job.spec.region is None else box_message(job.spec.region),
                 image_name=job.spec.image_name or _found_title(job.spec),
+                split_touching=job.spec.split_touching,
             )
         )
     return message

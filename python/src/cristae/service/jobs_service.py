@@ -227,6 +227,11 @@ def _check_prediction(house: House, spec: PredictionSpec) -> str:
     if spec.output != "activations" and spec.output not in model.record["outputs"]:
         able = ", ".join(model.record["outputs"])
         raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")
+    if spec.split_touching and model.record["target"] == "instances":
+        raise InvalidInput(
+            f"The model '{model.name}' was trained on instances and parts objects by itself. Splitting "
+            "touching objects is for models of classes: leave it out."
+        )
     channels = image.shape_czyx[0]
     if channels != model.record["channels"]:
         raise InvalidInput(

@@ -28,6 +28,7 @@ FEATURES = (
     "prediction.ensemble",
     "prediction.flips",
     "prediction.preview",
+    "prediction.split",
     "training.annotators",
     "training.preview",
 )

@@ -96,6 +96,7 @@ def _answers(
             kind=kind,
             device=order.device,
             flips=spec.flips,
+            split_touching=spec.split_touching,
             combine=spec.combine,
             ledger=ledger,
             on_event=line.tell,
