@@ -242,7 +242,6 @@ class EvaluateIT {
       String sentence = failingMacro(String.format(EVALUATE, one[0]));
       assertTrue(sentence.contains(one[1]), one[0] + ": " + sentence);
     }
-    IJ.getImage().close();
     IJ.createImage("half.tif", "32-bit ramp", 5, 4, 1).show();
     String fractions = failingMacro(String.format(EVALUATE, "prediction=half.tif truth=truth.tif"));
     assertTrue(fractions.contains("labels are whole numbers"), fractions);
