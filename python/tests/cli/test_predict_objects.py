@@ -83,7 +83,7 @@ def test_what_another_prediction_left_does_not_count(
     out = tmp_path / "objects.tif"
     choices = CHOICES | {"model": "mito", "kind": "instances"}
     stopped_while_objects_were_found(wide, out, **choices)
-    assert (staging_folder(out).with_suffix(".objects") / "answers").exists()
+    assert (staging_folder(out).with_suffix(".answers") / "answers").exists()
     voxels = tifffile.imread(wide)
     if other == "image":
         tifffile.imwrite(wide, 255 - voxels)
@@ -113,7 +113,7 @@ def test_answers_that_the_disk_has_spoilt_are_computed_anew(home: Path, wide: Pa
     stopped_while_objects_were_found(wide, out, **choices)
     chunk = next(
         p
-        for p in (staging_folder(out).with_suffix(".objects") / "answers").rglob("*")
+        for p in (staging_folder(out).with_suffix(".answers") / "answers").rglob("*")
         if p.is_file() and p.name == "0"
     )
     chunk.write_bytes(b"rust")
