@@ -163,16 +163,17 @@ class Run:
 
         output = self._created(out, self._form.dtype, overwrite=overwrite, resume=can_go_on(out))
         scratch, tiles = _scratch(out), staging_folder(Path(out).absolute()) / LEDGER
-        assert self._kind != "instances"  # noqa: S101
+        kind = self._kind
+        assert kind != "instances"  # noqa: S101 - their ids are computed here
         try:
             tell_doubts(self._predictor, self._image, self._inside, self._on_event)
-            with answers_folder(scratch, self._work(self._kind, source)) as folder:
+            with answers_folder(scratch, self._work(kind, source)) as folder:
                 with Crew(workers) as crew:
                     helping = Helping(crew, order, self._should_stop)
                     said = kept_answers(
                         folder,
                         VolumeSpec(self._shape, self._form.dtype, self._image.voxel_size),
-                        lambda writer, place: helping.predict(self._kind, writer, place, self._on_event),
+                        lambda writer, place: helping.predict(kind, writer, place, self._on_event),
                     )
                 forget_other(tiles, self._on_event)
                 with thrown_away_if_damaged(folder):
