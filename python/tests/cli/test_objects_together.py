@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from cristae.door.workers import Crew, LocalWorkers
+from cristae.door.workers import Crew, DaskWorkers, LocalWorkers
 from cristae.errors import Cancelled, CorruptData
 from cristae.geometry import Box, grid
 from cristae.prediction.answers import kept_answers
@@ -27,7 +27,7 @@ SHAPE = (20, 190, 170)
 def walls(shape, seed=0):
     """Return what a network might say of cells between walls: background, interior, boundary."""
     noise = gaussian_filter(np.random.default_rng(seed).normal(size=shape), (1, 4, 4))
-    boundary = np.exp(-((noise / (0.3 * noise.std())) ** 2))
+    boundary = np.exp(-((noise / (0.3 * (noise.std() or 1))) ** 2))
     return (np.stack([np.zeros(shape), 1 - boundary, boundary]) * 255).astype(np.uint8)
 
 
@@ -66,6 +66,21 @@ def test_whoever_dies_the_objects_are_those_of_one_process(tmp_path: Path, decod
     assert alone.max() > 5
     assert killed == ["block", "edges"]
     assert np.array_equal(together, alone)
+
+
+def test_the_workers_of_a_dask_scheduler_find_them_too(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    desk, blocks = on_disk(tmp_path, walls(SHAPE), Boundaries(None))
+    with (
+        desk.mark.standing(),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        Crew(DaskWorkers(cluster.scheduler_address)) as crew,
+    ):
+        alone = decode(desk, blocks).to_array()
+        hands = partial(crew.results_of, should_stop=lambda: False)
+        assert np.array_equal(decode(desk, blocks, hands=hands).to_array(), alone)
 
 
 @settings(max_examples=15, deadline=None)

@@ -226,16 +226,19 @@ class Run:
             remove(scratch)
         try:
             with ExitStack() as stack:
-                helpers = None
+                helpers = crew = None
                 if self._shared is not None:
                     from cristae.door.scaled import Helping
                     from cristae.door.workers import Crew
 
                     workers, order = self._shared
                     tell_doubts(self._predictor, self._image, self._inside, self._on_event)
-                    helpers = Helping(stack.enter_context(Crew(workers)), order, self._should_stop)
+                    crew = stack.enter_context(Crew(workers))
+                    helpers = Helping(crew, order, self._should_stop)
                 found = self._objects(None if source is None else scratch, source, helpers)
                 objects = stack.enter_context(found)
+                if crew is not None:
+                    crew.dismiss()  # one process writes
                 if objects.dtype != output.dtype.name:
                     output.discard()
                     output = self._created(out, objects.dtype, overwrite=overwrite, resume=False)

@@ -161,9 +161,10 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
+        self.dismiss()
 
-    def _leave(self) -> None:
+    def dismiss(self) -> None:
+        """Let them go, as there is nothing to do for a while: jobs of a cluster are not to be held idle."""
         self._pool = None
         self._opened.close()
 
@@ -235,7 +236,7 @@ class Crew:
                         "logs of its workers; perhaps their memory does not suffice."
                     ) from error
             if not is_whole:
-                self._leave()
+                self.dismiss()
                 deaths += 1
                 todo.extendleft(reversed(under_way.values()))
                 if deaths == _MOST_DEATHS:
