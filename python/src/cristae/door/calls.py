@@ -254,8 +254,8 @@ def predict(
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the file says.
     workers
-        Several processes, such as ``cristae.door.workers.LocalWorkers(4)``, that predict a file into an
-        OME-Zarr together; default: this one.
+        Several processes, such as ``cristae.door.workers.LocalWorkers(4)``, that predict a
+        file into a file together; default: this one.
     overwrite
         Replace `out` if it is there.
     home

@@ -1,6 +1,6 @@
 """Bodies that touch are parted where they are narrow: a watershed on the depth inside each class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,19 +60,12 @@ def blobs_from(
     >>> fragments
     array([[[1, 1, 1, 0, 2, 2]]])
     """
-    steps = steps_zyx(voxel_size)
-    depth = edt.edt(np.ascontiguousarray(classes), anisotropy=steps, black_border=False, parallel=1)
-    depth = np.minimum(depth, np.float32(DEEPEST))
-    blurred = np.zeros(classes.shape, np.float32)
+    depth = depth_inside(classes, voxel_size)
     fragments, seeds = np.zeros(classes.shape, np.int64), np.zeros(classes.shape, np.int64)
     found = 0
-    reach = [int(4 * _BLUR / step) + 2 for step in steps]
-    for number, place in enumerate(ndimage.find_objects(classes), 1):
-        if place is None:
-            continue
-        wide = tuple(slice(max(0, p.start - r), p.stop + r) for p, r in zip(place, reach, strict=True))
+    for number, wide in _places(classes, (1, 1, 1)):
         inside = classes[wide] == number
-        own = _blurred(np.where(inside, depth[wide], np.float32(0)), steps)
+        own = np.where(inside, depth[wide], np.float32(0))
         # The moat makes a top also of what is flat: one object all over has no local maximum otherwise.
         moated = np.pad(np.where(inside, own, np.float32(-1)), 1, constant_values=-1)
         tops = _components(_local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1] & inside)
@@ -80,11 +73,51 @@ def blobs_from(
         missed = inside & (grown == 0)
         islands = _components(missed)
         grown[missed] = tops[missed] = islands[missed] + tops.max()
-        blurred[wide][inside] = own[inside]
         fragments[wide][inside] = grown[inside] + found
         seeds[wide][tops > 0] = tops[tops > 0] + found
         found += int(grown.max())
-    return fragments, seeds, blurred
+    return fragments, seeds, depth
+
+
+def depth_inside(classes: npt.NDArray[np.uint8], voxel_size: VoxelSize | None) -> Depths:
+    """Return how far each voxel is from what is not of its class.
+
+    Parameters
+    ----------
+    classes, voxel_size
+        As for :func:`blobs_from`.
+
+    Returns
+    -------
+    ndarray of float32
+        (z, y, x), in voxels along x, up to :data:`DEEPEST`, a little smoothed; 0 in the background.
+
+    Examples
+    --------
+    >>> np.round(depth_inside(np.array([[[1, 1, 1, 1, 0]]], np.uint8), None), 1)
+    array([[[3.6, 2.9, 2. , 1.1, 0. ]]], dtype=float32)
+    """
+    steps = steps_zyx(voxel_size)
+    depth = edt.edt(np.ascontiguousarray(classes), anisotropy=steps, black_border=False, parallel=1)
+    depth = np.minimum(depth, np.float32(DEEPEST))
+    smooth = np.zeros(classes.shape, np.float32)
+    for number, wide in _places(classes, [int(4 * _BLUR / step) + 2 for step in steps]):
+        inside = classes[wide] == number
+        own = _blurred(np.where(inside, depth[wide], np.float32(0)), steps)
+        smooth[wide][inside] = own[inside]
+    return smooth
+
+
+def _places(
+    classes: npt.NDArray[np.uint8], reach_zyx: Sequence[int]
+) -> Iterator[tuple[int, tuple[slice, ...]]]:
+    """Yield each class that is there, and where, with some context."""
+    for number, place in enumerate(ndimage.find_objects(classes), 1):
+        if place is not None:
+            yield (
+                number,
+                tuple(slice(max(0, p.start - r), p.stop + r) for p, r in zip(place, reach_zyx, strict=True)),
+            )
 
 
 @dataclass(frozen=True)

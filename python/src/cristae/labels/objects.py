@@ -122,7 +122,7 @@ def fragments_from(
 
 
 def parting(
-    fragments: Ids,
+    fragments: npt.NDArray[np.integer[Any]],
     foreground_prob: npt.NDArray[np.floating],
     boundary_prob: npt.NDArray[np.floating],
     voxel_size: VoxelSize | None,
