@@ -277,6 +277,28 @@ def test_a_size_is_a_name_for_feature_maps_and_blocks(
     assert (plan(SERIAL).network == made.network) == (size == "medium")
 
 
+def test_a_few_minutes_of_a_slow_processor_are_for_a_small_network() -> None:
+    minutes, longer, steps = Budget("quick"), Budget(minutes=5.1), Budget(steps=10_000)
+    made = plan(SERIAL, budget=minutes, on_slow_cpu=True)
+    assert (made.choices.size, made.choices.features) == ("small", 8)
+    assert any("no AVX-512, and a small network learns more" in sentence for sentence in made.sentences)
+    assert plan(SERIAL, made.settings).network == made.network
+    usual = [
+        plan(SERIAL, budget=minutes),
+        plan(SERIAL, budget=longer, on_slow_cpu=True),
+        plan(SERIAL, budget=steps, on_slow_cpu=True),
+        plan(SERIAL, {"size": "medium"}, budget=minutes, on_slow_cpu=True),
+        plan(BLOCK, budget=minutes, on_slow_cpu=True),
+    ]
+    for other in usual:
+        assert (other.choices.size, other.choices.features) == ("medium", 16)
+        assert not any("AVX-512" in sentence for sentence in other.sentences)
+    by_hand = plan(SERIAL, {"features": "12"}, budget=minutes, on_slow_cpu=True)
+    assert isinstance(by_hand.network, UNetConfig)
+    assert by_hand.network.features[0] == 12
+    assert plan(SERIAL, {"learner": "forest"}, budget=minutes, on_slow_cpu=True).choices.size == "medium"
+
+
 def test_what_is_chosen_by_hand_is_not_called_by_the_name_of_a_size() -> None:
     made = plan(SERIAL, {"size": "large", "features": "8", "levels": "1", "kernel": "5"})
     assert isinstance(made.network, UNetConfig)

@@ -37,6 +37,14 @@ _OF_NETWORKS = ("size", "loss", "deep_supervision", "freeze", "pseudo", "pretrai
 _SIZES = {"small": (0.5, 1), "medium": (1, 1), "large": (2, 2)}
 """Of a network: how many times the usual feature maps it has, and its residual blocks on a level."""
 
+SHORT_S = 300.0
+"""So many seconds of a slow CPU are too few for a medium network."""
+
+_SHORT_TOLD = (
+    "The time is short for this processor, which has no AVX-512, and a small network learns more in it; set size to "
+    "medium for the usual one."
+)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -88,6 +96,7 @@ def make_plan(
     budget: Budget,
     settings: Mapping[str, str],
     on_gpu: bool,
+    on_slow_cpu: bool = False,
     label_sentences: tuple[str, ...] = (),
     start_from: StartingModel | None = None,
     voxel_size: VoxelSize | None = None,
@@ -108,6 +117,8 @@ def make_plan(
         A person's own choices; they win.
     on_gpu
         GPUs take wider networks and larger batches.
+    on_slow_cpu
+        A CPU that takes a small network where there are few minutes.
     label_sentences
         What was said about the labels; they come first.
     start_from
@@ -134,6 +145,17 @@ def make_plan(
     dimensions = int(chosen) if chosen in ("2", "3") else proposed[0]
     context = proposed[1] if dimensions == 2 else 0
     downsample, scaled = _downsample(found, dimensions, target)
+    is_short = (
+        on_slow_cpu
+        and dimensions == 2
+        and start_from is None
+        and settings.get("learner", "network") == "network"
+        and not settings.keys() & {"size", "features", "blocks"}
+        and budget.seconds is not None
+        and budget.seconds <= SHORT_S
+    )
+    if is_short:
+        settings = {**settings, "size": "small"}
     wider, blocks = _SIZES.get(settings.get("size", ""), _SIZES["medium"])
     preset = Choices(
         dimensions=dimensions,
@@ -184,7 +206,8 @@ def make_plan(
     _refuse_too_wide(ours, network, tuple(p // s for p, s in zip(rounded, step, strict=True)))
     built = network_told(ours, preset, network)
     own = (*_seen_told(ours, proposed), *_scaled_told(ours, downsample, scaled)) if start_from is None else ()
-    sentences = (*label_sentences, *own, built, *enlarged, *steps_told(ours, budget, found))
+    why_small = (_SHORT_TOLD,) if is_short else ()
+    sentences = (*label_sentences, *own, built, *why_small, *enlarged, *steps_told(ours, budget, found))
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
 
 

@@ -13,7 +13,7 @@ from cristae.events import Event, Metrics, Note, PlanMade, Progress
 from cristae.labels import UNKNOWN, LabelReading
 from cristae.labels.merging import MergeLimit, limit_by_hand
 from cristae.networks import ForestConfig, total_stride
-from cristae.networks.devices import choose_device, describe
+from cristae.networks.devices import choose_device, describe, is_slow
 from cristae.training.data import validation_batches
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
@@ -73,6 +73,7 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: 
         budget=request.budget,
         settings=request.settings,
         on_gpu=chosen.type == "cuda",
+        on_slow_cpu=is_slow(chosen),
         label_sentences=(*labels_told(request, regions), *ranges_told(request)),
         start_from=start,
         voxel_size=size,
