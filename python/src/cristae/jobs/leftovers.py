@@ -45,6 +45,12 @@ class Leftovers:
             if not self._is_waited_for(job):
                 self._clear(job.job_id)
 
+    def forget(self, job_id: str) -> None:
+        """Throw away all that a job that is not listed any more kept: its work, its log, its files."""
+        with self._lock:
+            shutil.rmtree(self._home.jobs / job_id, ignore_errors=True)
+            self._store.discard(staging_id(job_id))
+
     def take_over(self, job: JobRecord) -> bool:
         """Give a job the work of an earlier one with the same spec that lacked room.
 

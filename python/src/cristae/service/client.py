@@ -214,6 +214,16 @@ class Client:
         job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "CancelJob", request)
         return job
 
+    def finish(self, job_id: str) -> jobs_pb2.Job:
+        """Ask a training to end early and keep the best, and return it as it stands then."""
+        request = jobs_pb2.FinishTrainingRequest(job_id=job_id)
+        job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "FinishTraining", request)
+        return job
+
+    def delete_job(self, job_id: str) -> None:
+        """Forget a job that has ended, with all that it kept."""
+        self._call(jobs_pb2_grpc.JobsStub, "DeleteJob", jobs_pb2.DeleteJobRequest(job_id=job_id))
+
     def submit_training(self, spec: jobs_pb2.TrainingSpec, job_id: str = "") -> jobs_pb2.Job:
         """Queue a training under a new id, or under ``job_id``."""
         request = jobs_pb2.SubmitTrainingRequest(job_id=job_id or str(uuid.uuid4()), training=spec)

@@ -21,10 +21,12 @@ FEATURES = (
     "budget.preset",
     "budget.minutes",
     "budget.steps",
+    "jobs.delete",
     "prediction.ensemble",
     "prediction.flips",
     "prediction.preview",
     "training.annotators",
+    "training.finish",
     "training.preview",
 )
 

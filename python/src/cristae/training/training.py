@@ -31,6 +31,7 @@ from cristae.training.trainer import Trainer
 from cristae.training.unlabelled import nothing_is_unlabelled
 from cristae.training.validation import validate
 from cristae.training.voxel_sizes import voxel_size_of
+from cristae.training.wishes import Wishes
 
 
 def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: int = 1) -> Plan:
@@ -96,6 +97,7 @@ def train(
     folder: Path,
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
+    should_finish: Callable[[], bool] = lambda: False,
     device: str = "auto",
     team: Team = ALONE,
 ) -> TrainedModel:
@@ -115,6 +117,10 @@ def train(
         Told :class:`~cristae.events.PlanMade`, Progress, Metrics and Notes.
     should_stop
         Asked before every step; True saves a checkpoint and raises :class:`~cristae.errors.Cancelled`.
+    should_finish
+        Asked before every step; True once lets the learning rate run out within few steps (see
+        :class:`~cristae.training.schedule.Ending`), whatever is left of the budget, and the training ends as
+        it would have then. A random forest, which takes seconds, ends anyway.
     device
         "auto", "cpu", "cuda" or "cuda:N".
     team
@@ -149,6 +155,7 @@ def train(
     if isinstance(plan.network, ForestConfig):
         learned = _grown(plan, plan.network, patches, validation, preview, on_event, should_stop)
         return _model(request, plan, regions, learned, preview)
+    wishes = Wishes(should_stop, should_finish)
     names = [entry.name for entry in first.answers]
     network = first_network(plan.network, patches.sampler.seed, request.start_from, names)
     work = identity_of(request, plan, first.answers, team.share.parts)
@@ -156,7 +163,7 @@ def train(
     if plan.choices.pretrain > 0:
         first_part, plan_of_trainer = split_plan(plan)
         Pretraining(
-            first_part, network, patches, chosen, folder / "pretraining", work, on_event, should_stop, team
+            first_part, network, patches, chosen, folder / "pretraining", work, on_event, wishes, team
         ).run()
     trainer = Trainer(
         plan=plan_of_trainer,
@@ -168,7 +175,7 @@ def train(
         folder=folder,
         work=work,
         on_event=behind(plan.choices.pretrain, on_event),
-        should_stop=should_stop,
+        wishes=wishes,
         team=team,
     )
     weights, before = trainer.run()
@@ -194,6 +201,7 @@ def train(
         steps=schedule.step,
         seconds=schedule.elapsed_s,
         calibration=calibration,
+        ending=schedule.ending,
     )
     return _model(request, plan, regions, learned, preview)
 
