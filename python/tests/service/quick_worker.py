@@ -64,7 +64,8 @@ class TrainedModel:
     preview: bytes
 
 
-def inspect_and_plan(request, device="auto"):
+def inspect_and_plan(request, device="auto", *, on_event):
+    on_event(Progress("Reading the labels", 0.0))
     return Plan((f"It takes {request.budget.steps} steps.",), dict(request.settings))
 
 

@@ -146,7 +146,7 @@ def evaluate(
     compare = _comparing(target, probabilities, distances, table, choices)
     # Pairs come as they stand on the command line; else the truth is named last.
     order = [0, len(images), *range(1, len(images))] if pairs else range(len(sources))
-    names = distinct([_name(sources[place], number) for number, place in enumerate(order, 1)])
+    names = distinct(_names([sources[place] for place in order]))
     result: Scores
     if pairs:
         in_order = [opened[place] for place in order]
@@ -174,6 +174,7 @@ def evaluate(
         truth=names[-1],
         settings={name: str(value) for name, value in told.items() if value is not None},
         raw=shown,
+        pixel_nm=None if used is None else used.x_nm,
     )
     _write_all(files, result, write)
     return result
@@ -270,8 +271,19 @@ def _comparing(
     return partial(evaluate_masks if target == "masks" else evaluate_classes, **more)
 
 
+def _names(sources: Sequence[Any]) -> list[str]:
+    """Return what sources are called: files by what tells them apart, others as :func:`_name` says."""
+    from cristae.evaluation.several import short_names
+
+    files = [str(Path(source).absolute()) for source in sources if isinstance(source, str | Path)]
+    files = list(dict.fromkeys(files))
+    short = dict(zip(files, short_names(files), strict=True))
+    return [
+        short[str(Path(source).absolute())] if isinstance(source, str | Path) else _name(source, number)
+        for number, source in enumerate(sources, 1)
+    ]
+
+
 def _name(source: Any, number: int) -> str:
-    """Return what a source is called: its file, else its own name, else a number."""
-    if isinstance(source, str | Path):
-        return Path(source).name
+    """Return what an image in memory is called: its own name, else a number."""
     return str(getattr(source, "name", "") or "") or f"array {number}"

@@ -76,7 +76,7 @@ def _trained_in(
     wishes: Wishes,
     team: Team,
 ) -> ModelPackage:
-    plan = inspect_and_plan(request, device, team.share.parts)
+    plan = inspect_and_plan(request, device, team.share.parts, on_event=on_event)
     if request.model_name in library.names():
         name = request.model_name
         on_event(Note(f"There is a model '{name}' already: it is replaced when the training ends well."))

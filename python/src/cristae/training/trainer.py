@@ -147,6 +147,7 @@ class Trainer:
         """Take steps to the end of the budget, and validate what came out."""
         schedule = self.schedule
         batches, pace = self.batches(), self._new_pace()
+        self.on_event(Progress("Finding how many patches fit", schedule.progress))
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
                 self.selection.tell()

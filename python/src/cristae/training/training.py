@@ -16,7 +16,7 @@ from cristae.networks.devices import choose_device, describe
 from cristae.training.data import validation_batches
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
-from cristae.training.pairs import read_pairs
+from cristae.training.pairs import read_pairs, refuse_unlabelled_validation
 from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
 from cristae.training.pretraining import Pretraining, split_plan
@@ -34,7 +34,13 @@ from cristae.training.voxel_sizes import voxel_size_of
 from cristae.training.wishes import Wishes
 
 
-def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: int = 1) -> Plan:
+def inspect_and_plan(
+    request: TrainingRequest,
+    device: str = "auto",
+    processes: int = 1,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Plan:
     """Look at images and labels, and say what a training would do.
 
     Parameters
@@ -45,6 +51,8 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: 
         "auto", "cpu", "cuda" or "cuda:N".
     processes
         How many train together, each with such a device.
+    on_event
+        Told what is being looked at, since that may take minutes.
 
     Raises
     ------
@@ -52,7 +60,10 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: 
         The labels cannot be learned from, or a setting is not known.
     """
     chosen = choose_device(device)
+    on_event(Progress("Reading the labels", 0.0))
     regions = read_pairs(request)
+    refuse_unlabelled_validation(regions[0], request)
+    on_event(Progress("Looking at the images", 0.0))
     found = take_fingerprint(regions, voxel_size_of(request))
     start, size = request.start_from, voxel_size_of(request)
     if start is not None:
@@ -137,6 +148,7 @@ def train(
         on_event = _silent
     on_event(PlanMade(plan.sentences, plan.settings))
     _refuse_unfit_team(plan, team)
+    on_event(Progress("Finding places for patches", 0.0))
     patches = prepare_patches(request, plan, on_event)
     if plan.choices.pseudo == "on" and nothing_is_unlabelled(patches):
         raise InvalidInput("Every voxel has a label: pseudo=on finds nothing to learn from. Leave it out.")

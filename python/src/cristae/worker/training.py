@@ -80,7 +80,7 @@ def _trained(
         digests=[(pair.image_volume_id, *pair.annotators) for pair in spec.volumes],
         job_id=order.job_id,
     )
-    plan = inspect_and_plan(request, order.device)
+    plan = inspect_and_plan(request, order.device, on_event=line.tell)
     asked_before = (home.jobs / order.job_id / FINISH_FILE).exists()
     trained = train(
         request,
