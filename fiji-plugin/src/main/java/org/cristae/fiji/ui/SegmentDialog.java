@@ -51,9 +51,10 @@ public final class SegmentDialog {
     Choices choices = LAST.of(active, Segmentation.choices().recall(REMEMBERED));
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
     boolean canCombine = models.size() > 1 && !Connection.lacks(Segmentation.ENSEMBLE);
+    List<String> devices = Devices.of(client);
     boolean[] accepted = new boolean[1];
     Look.onEventThread(
-        () -> accepted[0] = show(active, onServer, models, canFlip, canCombine, choices));
+        () -> accepted[0] = show(active, onServer, models, devices, canFlip, canCombine, choices));
     if (!accepted[0]) {
       return null;
     }
@@ -79,6 +80,7 @@ public final class SegmentDialog {
       String image,
       List<String> onServer,
       List<Model> models,
+      List<String> devices,
       boolean canFlip,
       boolean canCombine,
       Choices choices) {
@@ -119,7 +121,8 @@ public final class SegmentDialog {
           true, "models of the same classes answer together; uncertain is where they disagree");
     }
     form.text(true, "voxel-size", "Voxel size z,y,x in nm", "", "Instead of the calibration");
-    form.text(true, "device", "Device", "", "cpu, cuda:0; empty: the fastest that is free");
+    form.choice(true, "device", "Device", devices, true, Devices.FASTEST)
+        .setToolTipText(Devices.HINT);
     if (!form.ask("Segment")) {
       return false;
     }
