@@ -38,8 +38,8 @@ def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:
     --------
     >>> ids = np.arange(1, 101)
     >>> side = {f"{end}_{axis}_px": ids * 0 + at for axis in "yx" for end, at in (("low", 0), ("high", 64))}
-    >>> raw_image_told(Table({"id": ids, "voxels": ids * 0 + 40} | side), (1, 64, 64))[:68]
-    'The label image has 100 objects and no background, and nearly every o'
+    >>> raw_image_told(Table({"id": ids, "voxels": ids * 0 + 40} | side), (1, 64, 64))[:71]
+    'The label image has 100 objects and no background, and nearly every obj'
     """
     count, voxels = len(objects), int(objects["voxels"].sum())
     if count < _MANY or voxels < _FILLED * np.prod([float(length) for length in shape_zyx]):

@@ -282,9 +282,9 @@ public final class LocalServer {
 
   /** Tells a process to end; Java 8 can only do so to its own children. */
   private static void terminate(long number) throws CristaeException {
-    boolean isWindows = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("windows");
+    String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     String[] command =
-        isWindows
+        system.startsWith("windows")
             ? new String[] {"taskkill", "/F", "/PID", Long.toString(number)}
             : new String[] {"kill", "-TERM", Long.toString(number)};
     try {

@@ -214,7 +214,7 @@ public final class Connection {
     return stopped(open);
   }
 
-  /** What is to be said of a server that was stopped, with the titles of jobs that had not ended. */
+  /** What is said of a server that was stopped, with the titles of jobs that had not ended. */
   static String stopped(List<String> open) {
     String stopped = "The server on this machine was stopped.";
     if (open.isEmpty()) {

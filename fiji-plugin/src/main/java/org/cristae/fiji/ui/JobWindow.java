@@ -74,7 +74,7 @@ public final class JobWindow implements JobListener {
     curves.setToolTipText("All figures up to now as a table, to plot or to save as CSV");
     curves.setVisible(false);
     keep = Look.button("Stop and Keep", this::keep);
-    keep.setToolTipText("The training ends within few steps, and the best that it has is the model");
+    keep.setToolTipText("It ends within few steps, and the best that it has is the model");
     keep.setVisible(false);
     cancel = Look.button("Cancel", this::cancel);
     change =
@@ -242,7 +242,9 @@ public final class JobWindow implements JobListener {
           if (finishing == null) {
             keep.setToolTipText("This server is older and cannot: update it");
           }
-          frame.pack();
+          if (frame.isDisplayable()) {
+            frame.pack();
+          }
         });
   }
 
