@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cristae.labels.merging import MergeLimit
 from cristae.networks import NetworkConfig, halo
 from cristae.training.calibration import Calibration
 from cristae.training.choices import Choices, added_code
@@ -37,6 +38,7 @@ class Learned:
     seconds: float
     calibration: Calibration | None = None
     ending: Ending | None = None
+    merging: MergeLimit | None = None
 
     @property
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -108,6 +110,7 @@ def record_of(
             "torch_version": torch.__version__,
             "calibration": None if learned.calibration is None else asdict(learned.calibration),
         },
+        "decoder": None if learned.merging is None else _decoder(learned.merging),
         "started_from": _started_from(request.start_from),
         "extensions": added_code(plan.choices),
         "data": [_data_of(*digests) for digests in request.digests],
@@ -118,6 +121,17 @@ def record_of(
             *["instances"] * (request.target != "masks"),  # which lie over each other
         ],
         "job_id": request.job_id,
+    }
+
+
+def _decoder(merging: MergeLimit) -> dict[str, Any]:
+    """Name what objects are made with, and what was found when it was chosen."""
+    return {
+        "merge_below": merging.below,
+        "reason": merging.reason,
+        "objects": merging.objects,
+        "adapted_rand_error": merging.error,
+        "usual_adapted_rand_error": merging.usual_error,
     }
 
 

@@ -51,6 +51,7 @@ public final class JobWindow implements JobListener {
   private final JButton change;
   private Finishing finishing;
   private boolean isRunning;
+  private final JPanel buttons;
   private boolean hasJob;
   private boolean ended;
   private boolean isDone;
@@ -106,7 +107,8 @@ public final class JobWindow implements JobListener {
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
     content.add(top, BorderLayout.NORTH);
     content.add(new JScrollPane(log), BorderLayout.CENTER);
-    content.add(Look.buttons(curves, change, keep, cancel, close), BorderLayout.SOUTH);
+    buttons = Look.buttons(curves, change, keep, cancel, close);
+    content.add(buttons, BorderLayout.SOUTH);
     frame.setContentPane(content);
     // While the job runs, Esc could mean its end.
     Look.onEsc(frame.getRootPane(), this::closeIfEnded);
@@ -201,6 +203,9 @@ public final class JobWindow implements JobListener {
           cancel.setEnabled(false);
           keep.setVisible(false);
           change.setVisible(mayChange && isRefused && !hasJob);
+          if (isDone) {
+            work.afterwards().forEach(this::offer);
+          }
           frame.pack();
         });
   }
@@ -255,6 +260,31 @@ public final class JobWindow implements JobListener {
           this.isRunning = isRunning;
           showWhetherItCanBeKept();
         });
+  }
+
+  /** Adds a button for something that can be done now. */
+  private void offer(String words, Work.Afterwards action) {
+    JButton button = new JButton(words);
+    button.addActionListener(
+        event -> {
+          button.setEnabled(false);
+          Thread thread = new Thread(() -> doNow(button, action), "Cristae: " + words);
+          thread.setDaemon(true);
+          thread.start();
+        });
+    buttons.add(button, 0);
+  }
+
+  private void doNow(JButton button, Work.Afterwards action) {
+    try {
+      action.run();
+    } catch (CristaeException e) {
+      note(e.getMessage(), true);
+    } catch (RuntimeException | Error e) {
+      note(Failures.unforeseen(e).getMessage(), true);
+    } finally {
+      SwingUtilities.invokeLater(() -> button.setEnabled(true));
+    }
   }
 
   private void cancel() {

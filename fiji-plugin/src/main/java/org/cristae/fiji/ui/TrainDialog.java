@@ -262,8 +262,7 @@ public final class TrainDialog {
 
   /** A choice whose words come from the server, while the dialog is open; any can be typed. */
   private JComboBox<String> later(String key, String label, String toolTip) {
-    JComboBox<String> box =
-        form.choice(true, key, label, Collections.singletonList(""), true, "");
+    JComboBox<String> box = form.choice(true, key, label, Collections.singletonList(""), true, "");
     box.setToolTipText(toolTip);
     return box;
   }
