@@ -95,8 +95,8 @@ def test_pairs_are_a_matrix(files, capsys, target, metric):
 def test_files_of_the_same_name_are_told_by_their_folders(tmp_path, capsys):
     for folder in ("anna", "ben"):
         (tmp_path / folder).mkdir()
-        tifffile.imwrite(tmp_path / folder / "mito.tif", np.ones((2, 4, 4), np.uint8))
-    tifffile.imwrite(tmp_path / "truth.tif", np.ones((2, 4, 4), np.uint8))
+        tifffile.imwrite(tmp_path / folder / "mito.tif", np.ones((2, 5, 6), np.uint8))
+    tifffile.imwrite(tmp_path / "truth.tif", np.ones((2, 5, 6), np.uint8))
     one, two, truth = (str(tmp_path / name) for name in ("anna/mito.tif", "ben/mito.tif", "truth.tif"))
     assert cli.main(["evaluate", one, truth, "--also", two, "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)["predictions"]) == ["anna/mito.tif", "ben/mito.tif"]

@@ -20,8 +20,9 @@ _FILLED = 0.9
 _SPECKS = 5.0
 """Voxels of an object on average, at most: in 16 bits a grey value occurs a few times."""
 
-_REACH, _MOST = 0.9, 0.8
-"""In 8 bits each grey value occurs everywhere: most of them reach over so much of each axis."""
+_REACH, _MOST, _MANY_OF_THEM = 0.9, 0.8, 0.4
+"""In 8 bits a grey value occurs everywhere, but for the rare ones, dark or bright: those that reach over so much
+of each axis have so much of the voxels, and are so many of the objects."""
 
 
 def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:
@@ -39,7 +40,7 @@ def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:
     >>> ids = np.arange(1, 101)
     >>> side = {f"{end}_{axis}_px": ids * 0 + at for axis in "yx" for end, at in (("low", 0), ("high", 64))}
     >>> raw_image_told(Table({"id": ids, "voxels": ids * 0 + 40} | side), (1, 64, 64))[:71]
-    'The label image has 100 objects and no background, and nearly every obj'
+    'The label image has 100 objects and no background, and nearly all of it'
     """
     count, voxels = len(objects), int(objects["voxels"].sum())
     if count < _MANY or voxels < _FILLED * np.prod([float(length) for length in shape_zyx]):
@@ -49,8 +50,9 @@ def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:
         for name, length in zip("zyx", shape_zyx, strict=True)
         if f"low_{name}_px" in objects.columns
     ]
-    if np.logical_and.reduce(spans).mean() >= _MOST:
-        found = "nearly every object reaches from side to side"
+    reach = np.logical_and.reduce(spans)
+    if reach.mean() >= _MANY_OF_THEM and objects["voxels"][reach].sum() >= _MOST * voxels:
+        found = "nearly all of it is of objects that reach from side to side"
     elif voxels / count <= _SPECKS:
         found = f"an object has {voxels / count:.2g} voxels on average"
     else:

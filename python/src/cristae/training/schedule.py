@@ -69,7 +69,9 @@ class Ending:
         >>> Ending(step=100, progress=0.5, steps=10).progress_at(105)
         0.75
         """
-        return min(1.0, self.progress + (1 - self.progress) * (step - self.step) / self.steps)
+        if step >= self.step + self.steps:
+            return 1.0  # exactly, or else rounding would add a step
+        return self.progress + (1 - self.progress) * (step - self.step) / self.steps
 
 
 @dataclass
