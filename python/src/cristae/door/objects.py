@@ -122,9 +122,7 @@ def measure(
     images = (image, beside.raw, beside.classes, beside.other)
     for sentence in dict.fromkeys(note for one in images if one is not None for note in one.notes):
         on_event(Note(sentence))
-    named = [(n, getattr(beside, n)) for n in ("raw", "classes", "other")]
-    sizes = [(name, None if one is None else one.voxel_size) for name, one in named]
-    for sentence in other_sizes_told(image.voxel_size, sizes):
+    for sentence in other_sizes_told(image, beside):
         on_event(Note(sentence, is_warning=True))
     found = measured(
         image,

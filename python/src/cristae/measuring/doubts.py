@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from cristae.measuring.files import files_of
+from cristae.measuring.measure import Beside
 from cristae.measuring.table import Table
-from cristae.volumes import VoxelSize
+from cristae.volumes import Image
 
 _MANY = 50
 """Objects; of fewer nothing is concluded."""
@@ -21,8 +22,8 @@ _SPECKS = 5.0
 """Voxels of an object on average, at most: in 16 bits a grey value occurs a few times."""
 
 _REACH, _MOST, _MANY_OF_THEM = 0.9, 0.8, 0.4
-"""In 8 bits a grey value occurs everywhere, but for the rare ones, dark or bright: those that reach over so much
-of each axis have so much of the voxels, and are so many of the objects."""
+"""In 8 bits a grey value occurs everywhere, but for the rare ones, dark or bright: those that reach over so
+much of each axis have so much of the voxels, and are so many of the objects."""
 
 
 def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:
@@ -63,25 +64,29 @@ def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:
     )
 
 
-def other_sizes_told(
-    size: VoxelSize | None, beside: Sequence[tuple[str, VoxelSize | None]]
-) -> tuple[str, ...]:
-    """Say which images state another voxel size than the one that counts.
+def other_sizes_told(labels: Image, beside: Beside) -> tuple[str, ...]:
+    """Say which images beside the labels state another voxel size than the one that counts.
 
     Examples
     --------
-    >>> other_sizes_told(VoxelSize(50, 4, 4), [("raw", VoxelSize(50, 8, 8)), ("other", None)])
+    >>> from cristae.volumes import ArrayImage, VoxelSize
+    >>> labels, raw = (ArrayImage(np.ones((1, 2, 2), np.uint8), VoxelSize(50, side, side)) for side in (4, 8))
+    >>> other_sizes_told(labels, Beside(raw))
     ('The raw image states voxels of 50 x 8 x 8 nm (z, y, x), and the labels 50 x 4 x 4: the labels count.',)
     """
+    size, told = labels.voxel_size, []
     if size is None:
         return ()
     z, y, x = size.zyx_nm
-    return tuple(
-        f"The {name} image states voxels of {one.z_nm:g} x {one.y_nm:g} x {one.x_nm:g} nm (z, y, x), and the "
-        f"labels {z:g} x {y:g} x {x:g}: the labels count."
-        for name, one in beside
-        if one is not None and not np.allclose(one.zyx_nm, size.zyx_nm, rtol=1e-3)
-    )
+    for name in ("raw", "classes", "other"):
+        image: Image | None = getattr(beside, name)
+        one = None if image is None else image.voxel_size
+        if one is not None and not np.allclose(one.zyx_nm, size.zyx_nm, rtol=1e-3):
+            told.append(
+                f"The {name} image states voxels of {one.z_nm:g} x {one.y_nm:g} x {one.x_nm:g} nm (z, y, x), "
+                f"and the labels {z:g} x {y:g} x {x:g}: the labels count."
+            )
+    return tuple(told)
 
 
 def earlier_contacts(path: Path) -> Path | None:

@@ -51,6 +51,17 @@ final class JobDeletion {
     return answer == 0;
   }
 
+  /** Forgets a job whose result is of no use any more, as far as the server can. */
+  static void ofTakenResult(Client client, String jobId) {
+    if (!Connection.lacks(client, FEATURE)) {
+      try {
+        new Jobs(client).delete(jobId);
+      } catch (CristaeException e) {
+        // It stays in the list then; what was asked for is done all the same.
+      }
+    }
+  }
+
   /** Deletes them, and says what went wrong if something did; not on the event thread. */
   static void run(List<Job> jobs, Consumer<String> say) {
     try {
