@@ -34,6 +34,7 @@ from cristae.training.losses import LOSSES, compared
 from cristae.training.optimiser import AdamW
 from cristae.training.patches import prepare_patches
 from cristae.training.trainer import Trainer
+from cristae.training.wishes import Wishes
 from cristae.volumes import ArrayImage, VoxelSize
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "step.md"
@@ -106,7 +107,7 @@ def trainer_of(subject: Subject, settings: dict[str, str], precision: str, folde
         folder=folder,
         work={},
         on_event=lambda event: None,
-        should_stop=lambda: False,
+        wishes=Wishes(should_stop=lambda: False, should_finish=lambda: False),
     )
     trainer.resume()
     return trainer

@@ -35,6 +35,21 @@ signal.
 class _Parser(argparse.ArgumentParser):
     """Of several processes that were given the same wrong words, one says so."""
 
+    _mixes = False
+
+    @override
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        # Options may stand before a word that may be left out: `measure LABELS --contacts TABLE`.
+        if self._mixes or not any(action.nargs == "?" for action in self._get_positional_actions()):
+            return super().parse_known_args(args, namespace)
+        self._mixes = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixes = False
+
     @override
     def error(self, message: str) -> NoReturn:
         if first_says_it(WRONG_USAGE):

@@ -24,6 +24,15 @@ def pair(tmp_path: Path) -> list[str]:
     return [str(tmp_path / "raw.tif"), str(tmp_path / "labels.tif")]
 
 
+def test_a_plan_that_has_no_patches_is_refused_before_it_is_told(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["augment", *pair, str(tmp_path / "p.tif"), "--set", "learner=forest"]) == 1
+    told = capsys.readouterr().err
+    assert "A random forest sees no variants" in told
+    assert "The plan:" not in told
+
+
 def test_patches_and_labels_are_written_as_channels_of_a_stack(
     pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,6 +92,18 @@ def test_pairs_are_a_matrix(files, capsys, target, metric):
     assert f"{metric} (each row is scored as if the column were right)" in capsys.readouterr().out
 
 
+def test_files_of_the_same_name_are_told_by_their_folders(tmp_path, capsys):
+    for folder in ("anna", "ben"):
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "mito.tif", np.ones((2, 5, 6), np.uint8))
+    tifffile.imwrite(tmp_path / "truth.tif", np.ones((2, 5, 6), np.uint8))
+    one, two, truth = (str(tmp_path / name) for name in ("anna/mito.tif", "ben/mito.tif", "truth.tif"))
+    assert cli.main(["evaluate", one, truth, "--also", two, "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["predictions"]) == ["anna/mito.tif", "ben/mito.tif"]
+    assert cli.main(["evaluate", one, two, "--pairs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["names"] == ["anna/mito.tif", "ben/mito.tif"]
+
+
 def test_reports_are_written_and_not_lost(files, capsys):
     raw = np.random.default_rng(0).integers(0, 255, TRUTH.shape).astype(np.uint8)
     tifffile.imwrite(files / "raw.tif", raw)

@@ -70,6 +70,16 @@ def test_a_table_that_is_there_stays_unless_it_may_be_replaced(labels, tmp_path,
     assert beside.read_text().startswith("id,")
 
 
+def test_the_table_may_stand_behind_options(labels, tmp_path):
+    for words in (["--contacts", "LABELS", "TABLE"], ["LABELS", "--contacts", "TABLE"]):
+        out = tmp_path / f"{words.index('TABLE')}{words.index('LABELS')}.csv"
+        given = [str(labels) if word == "LABELS" else word for word in words]
+        assert cli.main(["measure", *(str(out) if word == "TABLE" else word for word in given)]) == 0
+        assert out.with_name(f"{out.stem}-contacts.csv").exists()
+    with pytest.raises(SystemExit):
+        cli.main(["measure", str(labels), "a.csv", "b.csv"])
+
+
 def test_a_table_too_long_for_excel_is_a_csv_and_that_is_told(labels, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(files, "EXCEL_ROWS", 2)
     assert cli.main(["measure", str(labels), str(tmp_path / "cells.xlsx")]) == 0

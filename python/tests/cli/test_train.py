@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,27 @@ def test_an_interrupted_training_goes_on_and_ends_with_the_same_weights(
     )
     assert not any(detail.startswith(("step 1 ", "step 2 ")) for detail in steps)
     assert again.digest == whole.digest
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no USR1 signal")
+def test_a_usr1_signal_ends_a_training_early_with_a_model(
+    data: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[Event] = []
+
+    def show(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, Progress) and event.stage == "Training":
+            signal.raise_signal(signal.SIGUSR1)
+
+    monkeypatch.setattr("cristae.commands.train.reporter", lambda: nullcontext(show))
+    before = signal.getsignal(signal.SIGUSR1)
+    words = ["train", *map(str, data), "--model", "m", "--steps", "100000", *TINY, "--json"]
+    assert cli.main(words) == 0
+    record = json.loads(capsys.readouterr().out)["record"]
+    assert record["training"]["steps"] == 50
+    assert record["training"]["asked_to_end_at_step"] == 1
+    assert signal.getsignal(signal.SIGUSR1) is before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no TERM signal; Ctrl-C is handled alike")

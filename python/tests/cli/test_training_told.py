@@ -15,7 +15,7 @@ import cristae
 from cristae import cli, door
 from cristae.commands.arguments import label_classes
 from cristae.errors import InvalidInput
-from cristae.events import Event, Note
+from cristae.events import Event, Note, Progress
 from cristae.volumes.digest import array_digest
 
 TINY = {"dimensions": "2", "levels": "2", "features": "4", "patch_zyx": "1,32,32", "batch": "2"}
@@ -179,3 +179,31 @@ def test_a_model_tells_its_data_by_the_digests_that_the_store_uses(
     assert model.record["data"] == [{"image_digest": raw, "labels_digest": labels}]
     assert cli.main(["models", "show", "m"]) == 0
     assert f"trained on the image {raw[:12]} with the labels {labels[:12]}" in capsys.readouterr().out
+
+
+def test_sections_without_labels_to_validate_on_are_refused_before_the_plan_is_told(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tifffile.imread(stack / "labels.tif")
+    labels[8:] = 0  # not annotated
+    tifffile.imwrite(stack / "few.tif", labels)
+    words = ["train", str(stack / "raw.tif"), str(stack / "few.tif"), *WORDS, "--validation-z", "9:11"]
+    assert cli.main(words) == 1
+    told = capsys.readouterr().err
+    assert "There are no labels in sections 10-11" in told
+    assert "The plan:" not in told
+
+
+def test_what_is_done_before_the_first_step_is_told(stack: Path) -> None:
+    told: list[Event] = []
+    cristae.train(
+        stack / "raw.tif", stack / "labels.tif", model="m", steps=2, settings=TINY, on_event=told.append
+    )
+    stages = list(dict.fromkeys(event.stage for event in told if isinstance(event, Progress)))
+    assert stages[:4] == [
+        "Reading the labels",
+        "Looking at the images",
+        "Finding places for patches",
+        "Finding how many patches fit",
+    ]
+    assert stages[-1] == "Training"

@@ -19,6 +19,7 @@ from cristae.evaluation import (
     evaluate_probabilities,
 )
 from cristae.evaluation.meanings import meaning_of
+from cristae.evaluation.page import scale_of
 from cristae.evaluation.pictures import ADDED, MISSED, OTHER, panels
 from cristae.evaluation.report_files import check_report, write_report
 from cristae.evaluation.several import evaluate_pairs, evaluate_several
@@ -50,6 +51,32 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.words += data
+
+
+def test_pictures_of_places_have_a_scale_bar_where_the_size_of_a_voxel_is_known(tmp_path):
+    scores = evaluate_classes(ArrayImage(GUESS), ArrayImage(TRUTH))
+    with_bar = written(tmp_path, scores, pixel_nm=100.0)  # six voxels are 600 nm, and 256 pixels wide
+    assert '<span class="bar" style="width:85.3px"></span>200 nm' in with_bar
+    assert 'class="bar"' not in written(tmp_path, scores)
+
+
+@pytest.mark.parametrize("width_nm", [0.9, 7.0, 640.0, 3000.0, 99_999.0, 6e6])
+def test_a_scale_bar_is_a_round_length_of_at_most_a_third(width_nm):
+    share, told = scale_of(width_nm)
+    number, unit = told.split(" ")
+    assert float(number) * {"nm": 1, "\u00b5m": 1000}[unit] == pytest.approx(share * width_nm)
+    assert 1 / 7.5 - 1e-9 <= share <= 1 / 3 + 1e-9
+    assert number.replace("0", "").replace(".", "") in ("1", "2", "5")
+
+
+def test_a_report_never_lies_in_an_image(tmp_path):
+    store = tmp_path / "x.zarr"
+    (store / "inner").mkdir(parents=True)
+    (store / "zarr.json").write_text("{}")
+    for file in (store / "zarr.json", store / "inner" / "scores.csv"):
+        with pytest.raises(InvalidInput, match="would lie in the image"):
+            check_report(file)
+    check_report(tmp_path / "scores.json")
 
 
 def written(tmp_path, result, ending="html", **more):

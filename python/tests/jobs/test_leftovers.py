@@ -51,6 +51,21 @@ class Place:
             os.utime(inner, (then, then))
 
 
+def test_a_forgotten_job_leaves_nothing_even_if_its_work_was_kept_for_another_try(place):
+    failed, other = place.job(ONE, "DISK_FULL"), place.job(TWO, "DISK_FULL")
+    (place.home.checkpoints(failed.job_id)).mkdir()
+    place.journal.forget(failed.job_id)
+    place.leftovers.forget(failed.job_id)
+    assert not (place.home.jobs / ONE).exists()
+    assert place.staged() == {staging_id(TWO)}
+    assert place.files(TWO) == ["lock", "tiles.jsonl", "worker.log"]
+    assert not place.leftovers.take_over(
+        place.journal.submit(THREE, PredictionSpec("er", "b" * 64), "", max_open=9)
+    )
+    place.leftovers.forget(failed.job_id)  # twice is the same as once
+    assert other in place.journal.newest(9)
+
+
 @pytest.fixture
 def place(tmp_path):
     place = Place(tmp_path)

@@ -64,11 +64,12 @@ class TrainedModel:
     preview: bytes
 
 
-def inspect_and_plan(request, device="auto"):
+def inspect_and_plan(request, device="auto", *, on_event):
+    on_event(Progress("Reading the labels", 0.0))
     return Plan((f"It takes {request.budget.steps} steps.",), dict(request.settings))
 
 
-def train(request, plan, *, folder, on_event, should_stop, device):
+def train(request, plan, *, folder, on_event, should_stop, should_finish, device):
     on_event(PlanMade(plan.sentences, plan.settings))
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "step.json"
@@ -79,6 +80,9 @@ def train(request, plan, *, folder, on_event, should_stop, device):
     for step in range(first + 1, steps + 1):
         if should_stop():
             raise Cancelled("The training was stopped.")
+        if should_finish():
+            on_event(Note(f"Ends early with step {step}."))
+            break
         misbehave(request.model_name, step, folder)
         time.sleep(STEP_S)
         write_file_durably(note, json.dumps({"step": step}).encode())

@@ -7,6 +7,7 @@ import grpc
 import numpy as np
 import pytest
 
+from cristae.events import Note
 from cristae.service import client as client_module
 from cristae.service.client import Address, Client
 from cristae.service.refusals import UnavailableError
@@ -82,3 +83,19 @@ def test_a_server_that_goes_while_it_seals_is_told(serve):
     slow.present = False
     with serve(slow) as client, pytest.raises(UnavailableError):
         client.upload(ArrayImage(np.zeros((1, 2), np.uint8)))
+
+
+def test_what_is_to_be_known_of_a_list_of_images_is_told_once(monkeypatch):
+    pages = {
+        "": volumes_pb2.ListFoundVolumesResponse(
+            volumes=[volumes_pb2.FoundVolume(name="a.tif")], next_page="b", notes=["It was cut."]
+        ),
+        "b": volumes_pb2.ListFoundVolumesResponse(
+            volumes=[volumes_pb2.FoundVolume(name="b.tif")], notes=["It was cut.", "One was left out."]
+        ),
+    }
+    client = Client(Address("127.0.0.1:9", "-"))
+    monkeypatch.setattr(client, "_call_long", lambda kind, method, request: pages[request.page])
+    told = []
+    assert [one.name for one in client.found_volumes(told.append)] == ["a.tif", "b.tif"]
+    assert told == [Note("It was cut."), Note("One was left out.")]

@@ -384,6 +384,102 @@ def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_soon(client):
     assert {model.name for model in client.models()}.isdisjoint({"long", "later"})
 
 
+def test_a_training_that_is_asked_to_finish_ends_early_with_a_model(client):
+    assert "training.finish" in client.server().features
+    running = client.submit_training(training(client, model="kept", steps=3000))
+    for event in client.watch(running.job_id):
+        if event.WhichOneof("event") == "metrics":
+            break
+    for _ in range(2):
+        assert client.finish(running.job_id).job_id == running.job_id
+    ended = client.wait(running.job_id)
+    assert (ended.state, ended.result.model_name) == (DONE, "kept")
+    assert 0 < ended.progress.fraction < 1  # the quick worker tells no more
+    notes = [event.message.sentence for event in client.watch(running.job_id) if event.message.sentence]
+    assert notes[0] == "It is to end early and keep the best."
+    assert len(notes) == 2
+    with pytest.raises(Busy, match="'kept' has ended already"):
+        client.finish(running.job_id)
+
+
+def test_a_training_whose_worker_is_killed_still_finishes_early(server, client):
+    running = client.submit_training(training(client, model="kept", steps=3000))
+    assert server.wait_for_worker(client, running.job_id)
+    for event in client.watch(running.job_id):
+        if event.WhichOneof("event") == "metrics":
+            break
+    (worker,) = server.workers()
+    worker.suspend()
+    client.finish(running.job_id)
+    worker.kill()
+    ended = client.wait(running.job_id)
+    assert (ended.state, ended.attempt) == (DONE, 2)
+    assert ended.progress.fraction < 1
+    assert not (server.home.jobs / running.job_id / "finish").exists()
+
+
+def test_what_cannot_finish_early_is_told(client):
+    client.wait(client.submit_training(training(client, model="there")).job_id)
+    running = client.submit_training(training(client, model="busy", steps=3000))
+    waiting = client.submit_training(training(client, model="patient"))
+    predicting = client.submit_prediction(prediction(client, "there"))
+    with pytest.raises(Busy, match="waits and has learned nothing"):
+        client.finish(waiting.job_id)
+    with pytest.raises(Busy, match="is a prediction: only a training"):
+        client.finish(predicting.job_id)
+    with pytest.raises(NotFound):
+        client.finish(new_id())
+    with pytest.raises(InvalidInput):
+        client.finish("no id")
+    for job in (waiting, predicting, running):
+        client.cancel(job.job_id)
+    client.wait(running.job_id)
+
+
+def test_a_deleted_job_is_gone_but_what_it_made_stays(server, client):
+    assert "jobs.delete" in client.server().features
+    spec = training(client, model="made")
+    done = client.wait(client.submit_training(spec).job_id)
+    predicted = client.wait(client.submit_prediction(prediction(client, "made")).job_id)
+    folder = server.home.jobs / done.job_id
+    assert (folder / "worker.log").exists()
+    for _ in range(2):
+        client.delete_job(done.job_id)
+    assert not folder.exists()
+    assert done.job_id not in [job.job_id for job in client.jobs()]
+    for ask in (client.job, client.preview, lambda one: list(client.watch(one)), client.finish):
+        with pytest.raises(NotFound):
+            ask(done.job_id)
+    client.delete_job(predicted.job_id)
+    assert "made" in [model.name for model in client.models()]
+    assert client.download(predicted.result.outputs[0].volume_id).any()
+    client.delete_job(new_id())
+    with pytest.raises(InvalidInput):
+        client.delete_job("../other")
+    again = client.wait(client.submit_training(spec, done.job_id).job_id)  # the id is free
+    assert (again.state, again.attempt) == (DONE, 1)
+
+
+def test_the_work_that_a_failed_training_kept_goes_with_it(server, client):
+    failed = client.wait(client.submit_training(training(client, model="disk full once")).job_id)
+    assert failed.state == FAILED
+    assert server.home.checkpoints(failed.job_id).is_dir()
+    client.delete_job(failed.job_id)
+    assert not (server.home.jobs / failed.job_id).exists()
+
+
+def test_a_job_that_waits_or_runs_is_not_deleted(client):
+    running = client.submit_training(training(client, model="busy", steps=3000))
+    waiting = client.submit_training(training(client, model="patient"))
+    for job in (waiting, running):
+        with pytest.raises(Busy, match="waits or runs"):
+            client.delete_job(job.job_id)
+        client.cancel(job.job_id)
+        client.wait(job.job_id)
+        client.delete_job(job.job_id)
+    assert {running.job_id, waiting.job_id}.isdisjoint(job.job_id for job in client.jobs())
+
+
 def test_jobs_cancelled_at_random_moments_leave_nothing_half_made(server, client):
     chance = random.Random(7)  # noqa: S311
     for number in range(8):

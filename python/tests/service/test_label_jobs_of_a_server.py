@@ -514,6 +514,34 @@ def job_of(process, server, job_id):
     return any(one.path == str(lock) for one in process.open_files())
 
 
+def test_the_files_of_a_job_go_with_it_and_a_volume_that_it_made_stays(server, client):
+    job = submitted(client)
+    assert server.home.job_files(job.job_id).is_dir()
+    client.delete_job(job.job_id)
+    assert not (server.home.jobs / job.job_id).exists()
+    with pytest.raises(NotFound):
+        parts(client, job.job_id, "objects.csv")
+    cleaned = done(
+        client, client.submit_cleaning(jobs_pb2.CleaningSpec(labels=named(client, blocks()), fill_holes=True))
+    )
+    client.delete_job(cleaned.job_id)
+    assert client.download(cleaned.result.outputs[0].volume_id).any()
+
+
+def test_what_is_doubtful_in_a_measurement_is_warned_of_as_by_the_command_line(client):
+    grey = np.random.default_rng(3).normal(120, 30, (4, 96, 96)).clip(1, 255).astype(np.uint8)
+    spec = jobs_pb2.MeasurementSpec(
+        labels=named(client, grey), raw=named(client, grey, size=VoxelSize(50, 8, 8))
+    )
+    job = done(client, client.submit_measurement(spec))
+    warned = [event.message.sentence for event in client.watch(job.job_id) if event.message.is_warning]
+    told = []
+    cristae.measure(ArrayImage(grey, SIZE), raw=ArrayImage(grey, VoxelSize(50, 8, 8)), on_event=told.append)
+    assert warned == [event.sentence for event in told if getattr(event, "is_warning", False)]
+    assert any("states voxels of 50 x 8 x 8 nm" in sentence for sentence in warned)
+    assert any("so has a raw image" in sentence for sentence in warned)
+
+
 def test_files_stay_over_a_restart_and_are_made_once(tmp_path):
     with RunningServer(tmp_path / "home") as server, server.client(patience_s=60.0) as client:
         job = submitted(client)

@@ -126,12 +126,22 @@ def test_the_number_of_processes_makes_a_training_another_one() -> None:
 def test_only_the_first_process_writes(together: Path) -> None:
     for name in KINDS:
         assert (together / name / "checkpoint.safetensors").is_file()
-    assert {path.name for path in together.iterdir() if path.is_dir()} == {*KINDS, "in minutes"}
+    assert {path.name for path in together.iterdir() if path.is_dir()} == {
+        *KINDS,
+        "in minutes",
+        "ended early",
+    }
 
 
 def test_one_clock_decides_how_many_steps_all_of_them_take(together: Path) -> None:
     first, second = (np.load(together / f"in minutes-{number}.npz") for number in (0, 1))
     assert int(first["steps"]) > 1
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_all_of_them_end_early_together_whoever_was_asked(together: Path) -> None:
+    first, second = (np.load(together / f"ended early-{number}.npz") for number in (0, 1))
+    assert int(first["steps"]) == 50
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 

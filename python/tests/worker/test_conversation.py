@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from cristae.events import Note
-from cristae.jobs.protocol import CANCEL, MAX_LINE, Order, order_line, parse_message, parse_order
+from cristae.jobs.protocol import (
+    CANCEL,
+    FINISH,
+    MAX_LINE,
+    Order,
+    order_line,
+    parse_message,
+    parse_order,
+)
 from cristae.jobs.specs import CleaningSpec, LabelledVolume, NamedVolume, PredictionSpec, TrainingSpec
 from cristae.settings import Limits
 from cristae.volumes import LabelClass
@@ -51,6 +59,9 @@ def test_a_worker_goes_on_until_it_is_told_to_stop():
     assert line.order() == ORDER
     line.tell(Note("Hello."))
     assert parse_message(speak.getvalue()) == Note("Hello.")
+    assert not line.should_finish()
+    hear.put(FINISH)
+    assert soon(line.should_finish)
     assert not line.should_stop()
     hear.put(CANCEL)
     assert soon(line.should_stop)

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from cristae.jobs.records import JobRecord
 
 DESCRIPTION = """\
-List, show and cancel the jobs of the server of this home folder. The list is read from the journal, so no
-server need run; to cancel, it must. A job is named by its id; the first characters are enough.
+List, show, finish, cancel and delete the jobs of the server of this home folder. The list is read from the
+journal, so no server need run; to change something, it must. A training that is to finish ends early and
+keeps the best that it has. A job that is deleted is forgotten with its log and what it kept to go on from;
+models and images that it made stay. A job is named by its id; the first characters are enough.
 """
 EXAMPLE = """\
   cristae jobs
   cristae jobs show 1b4e28ba
+  cristae jobs finish 1b4e28ba
   cristae jobs cancel 1b4e28ba
+  cristae jobs delete 1b4e28ba
 """
 SHORT = 8
 LEAST = 4
@@ -33,13 +37,20 @@ SHOWN = 200
 def add_to(commands: Commands) -> None:
     """Add the command."""
     command = new_command(
-        commands, "jobs", summary="list, show and cancel jobs", description=DESCRIPTION, example=EXAMPLE
+        commands,
+        "jobs",
+        summary="list, show, finish, cancel and delete jobs",
+        description=DESCRIPTION,
+        example=EXAMPLE,
     )
     add_json(command)
-    actions = command.add_subparsers(metavar="list | show ID | cancel ID")
+    actions = command.add_subparsers(metavar="list | show ID | finish ID | cancel ID | delete ID")
     add_action(actions, "list", f"list the newest {SHOWN} jobs and all that wait or run (default)", list_jobs)
     add_action(actions, "show", "show one job and what it told", show_job, operand="ID")
+    finishing = "ask the running server to end a training early and keep the best"
+    add_action(actions, "finish", finishing, finish_job, operand="ID")
     add_action(actions, "cancel", "ask the running server to end a job", cancel_job, operand="ID")
+    add_action(actions, "delete", "forget a job that has ended", delete_job, operand="ID")
     command.set_defaults(run=list_jobs)
 
 
@@ -92,6 +103,40 @@ def cancel_job(arguments: argparse.Namespace) -> int:
         print(json.dumps({"job_id": job.job_id, "state": state}))
     else:
         print(f"The job {job.job_id[:SHORT]} ({job.title}) is {state.lower()}.")
+    return 0
+
+
+def finish_job(arguments: argparse.Namespace) -> int:
+    """Ask the server to end a training early and keep the best."""
+    from cristae.jobs.finishing import refuse_to_finish
+    from cristae.service.client import Address, Client
+
+    with journal_of(arguments) as journal:
+        job = find_job(journal, arguments.name)
+    refuse_to_finish(job)
+    with Client(Address.of_home(home_of(arguments))) as client:
+        client.finish(job.job_id)
+    if wants_json(arguments):
+        print(json.dumps({"job_id": job.job_id, "state": job.state.value}))
+    else:
+        print(f"The job {job.job_id[:SHORT]} ({job.title}) ends early and keeps the best.")
+    return 0
+
+
+def delete_job(arguments: argparse.Namespace) -> int:
+    """Ask the server to forget a job that has ended."""
+    from cristae.jobs.finishing import refuse_to_forget
+    from cristae.service.client import Address, Client
+
+    with journal_of(arguments) as journal:
+        job = find_job(journal, arguments.name)
+    refuse_to_forget(job)
+    with Client(Address.of_home(home_of(arguments))) as client:
+        client.delete_job(job.job_id)
+    if wants_json(arguments):
+        print(json.dumps({"deleted": job.job_id}))
+    else:
+        print(f"The job {job.job_id[:SHORT]} ({job.title}) is deleted.")
     return 0
 
 

@@ -1,6 +1,10 @@
-"""Ctrl-C and TERM as a polite request: the work saves what it has; a second one ends it at once."""
+"""Ctrl-C and TERM as a polite request: the work saves what it has; a second one ends it at once.
+
+USR1 is another one, to a training: it ends early and keeps the best. SLURM sends it before the time is over.
+"""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,3 +55,25 @@ def polite_stop() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def wish_to_finish() -> Iterator[threading.Event]:
+    """Set an event at the signal USR1, where there is one.
+
+    Examples
+    --------
+    >>> with wish_to_finish() as finishing:
+    ...     signal.raise_signal(signal.SIGUSR1)
+    ...     finishing.is_set()
+    True
+    """
+    finishing = threading.Event()
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield finishing
+        return
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: finishing.set())
+    try:
+        yield finishing
+    finally:
+        signal.signal(signal.SIGUSR1, before)

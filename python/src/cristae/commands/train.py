@@ -13,7 +13,7 @@ from cristae.commands.arguments import (
     wants_json,
 )
 from cristae.commands.reporting import reporter
-from cristae.commands.stopping import polite_stop
+from cristae.commands.stopping import polite_stop, wish_to_finish
 from cristae.commands.training_words import add_training_data, training_data
 from cristae.computing import launched, prepare_to_train
 
@@ -24,7 +24,9 @@ shape. What a label value means: 0 is background, 1...n are classes; a section w
 others have some, counts as not annotated.
 
 The plan is printed in words before the training starts. Ctrl-C keeps the state of the training, and so does
-a kill: run the same command again and it goes on from the last checkpoint.
+a kill: run the same command again and it goes on from the last checkpoint. The signal USR1 lets it end early
+and keep the best that it has: kill -USR1 PID, or in SLURM, ten minutes before the time is over, sbatch
+--signal=USR1@600.
 
 On several GPUs: torchrun --standalone --nproc-per-node 4 -m cristae train ... (docs/remote.md).
 """
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     from cristae import door
 
     prepare_to_train()
-    with reporter() as show, polite_stop() as stopped:
+    with reporter() as show, polite_stop() as stopped, wish_to_finish() as finishing:
         model = door.train(
             **training_data(arguments),
             model=arguments.model,
@@ -86,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
             home=getattr(arguments, "home", None),
             on_event=show,
             should_stop=stopped.is_set,
+            should_finish=finishing.is_set,
         )
     launch = launched()
     if launch is not None and launch.number > 0:  # the first process tells

@@ -80,7 +80,7 @@ def augment(
     from cristae.labels import unknown_of
     from cristae.settings import Home
     from cristae.training import TrainingRequest, inspect_and_plan
-    from cristae.training.patch_preview import preview_patches
+    from cristae.training.patch_preview import preview_patches, refuse_forest
     from cristae.volumes import create_output
     from cristae.volumes.output import form_of
 
@@ -105,7 +105,8 @@ def augment(
         settings=dict(settings or {}),
         seed=seed,
     )
-    plan = inspect_and_plan(request, device)
+    plan = inspect_and_plan(request, device, on_event=on_event)
+    refuse_forest(plan)
     on_event(PlanMade(plan.sentences, plan.settings))
     voxels = preview_patches(
         request, plan, patches, device=device, on_event=on_event, should_stop=should_stop

@@ -48,6 +48,7 @@ def train(
     home: str | Path | None = None,
     on_event: "Callable[[Event], None]" = logged,
     should_stop: Callable[[], bool] = lambda: False,
+    should_finish: Callable[[], bool] = lambda: False,
 ) -> "ModelPackage":
     """Train a model and put it into the library.
 
@@ -98,6 +99,8 @@ def train(
     should_stop
         Asked between steps; True ends the training. If `raw` and `labels` are files, the same call goes on
         from the checkpoint later.
+    should_finish
+        Asked between steps; True lets the training end early, within few steps, and keep the best.
 
     Returns
     -------
@@ -143,6 +146,7 @@ def train(
         home=(home, kinds.PATH | kinds.NOTHING),
         on_event=(on_event, kinds.FUNCTION),
         should_stop=(should_stop, kinds.FUNCTION),
+        should_finish=(should_finish, kinds.FUNCTION),
     )
     unknown, minutes, steps, seed = map(kinds.plain, (unknown, minutes, steps, seed))
     z, validation_z, voxel_size_nm = map(kinds.plain, (z, validation_z, voxel_size_nm))
@@ -196,6 +200,7 @@ def train(
         device=device,
         on_event=on_event,
         should_stop=should_stop,
+        should_finish=should_finish,
     )
 
 

@@ -86,8 +86,10 @@ def measure(
     from cristae.door import arguments as kinds
     from cristae.door.sources import as_exact_labels, as_image
     from cristae.door.targets import check_target
+    from cristae.errors import AlreadyExists
     from cristae.measuring import Beside, check_form, files_of, write_tables
     from cristae.measuring import measure as measured
+    from cristae.measuring.doubts import earlier_contacts, other_sizes_told, raw_image_told
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
@@ -105,6 +107,12 @@ def measure(
         names = ["objects", "contacts"] if contacts else ["objects"]
         for file, source in product(files_of(Path(out), names), sources):
             check_target(file, source, overwrite=overwrite)
+    earlier = None if out is None or contacts else earlier_contacts(Path(out))
+    if earlier is not None and not overwrite:
+        raise AlreadyExists(
+            f"{earlier} of an earlier run would lie beside a table that it does not belong to. Choose "
+            "another name, make the table of contacts too, or add --overwrite to remove it."
+        )
     image = as_exact_labels(labels, kinds.plain(voxel_size_nm))
     beside = Beside(
         None if raw is None else as_image(raw),
@@ -114,6 +122,8 @@ def measure(
     images = (image, beside.raw, beside.classes, beside.other)
     for sentence in dict.fromkeys(note for one in images if one is not None for note in one.notes):
         on_event(Note(sentence))
+    for sentence in other_sizes_told(image, beside):
+        on_event(Note(sentence, is_warning=True))
     found = measured(
         image,
         beside,
@@ -126,6 +136,12 @@ def measure(
     if out is not None:
         files, told = write_tables(Path(out), {"objects": found.objects, "contacts": found.contacts})
         found = replace(found, files=files, sentences=[*found.sentences, *told])
+        if earlier is not None:
+            earlier.unlink(missing_ok=True)
+            on_event(Note(f"{earlier} of an earlier run was removed: no contacts were asked for."))
+    doubt = raw_image_told(found.objects, image.shape_czyx[1:]) if where is None else None
+    if doubt is not None:
+        on_event(Note(doubt, is_warning=True))
     for sentence in found.sentences:
         on_event(Note(sentence))
     return found

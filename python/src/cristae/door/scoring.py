@@ -194,14 +194,23 @@ def _opened(
 
 
 def _names(sources: Sequence[Any], *, pairs: bool) -> list[str]:
-    """Return what the sources are called; of pairs the truth, the last one here, counts as the second."""
+    """Return what the sources are called: files by what tells them apart, others as :func:`_name` says.
+
+    Of pairs the truth, the last one here, counts as the second.
+    """
+    from cristae.evaluation.several import short_names
+
     count = len(sources)
     numbers = [1, *range(3, count + 1), 2] if pairs else list(range(1, count + 1))
-    return [_name(source, number) for source, number in zip(sources, numbers, strict=True)]
+    files = [str(Path(source).absolute()) for source in sources if isinstance(source, str | Path)]
+    files = list(dict.fromkeys(files))
+    short = dict(zip(files, short_names(files), strict=True))
+    return [
+        short[str(Path(source).absolute())] if isinstance(source, str | Path) else _name(source, number)
+        for source, number in zip(sources, numbers, strict=True)
+    ]
 
 
 def _name(source: Any, number: int) -> str:
-    """Return what a source is called: its file, else its own name, else a number."""
-    if isinstance(source, str | Path):
-        return Path(source).name
+    """Return what an image in memory is called: its own name, else a number."""
     return str(getattr(source, "name", "") or "") or f"array {number}"

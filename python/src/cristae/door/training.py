@@ -16,6 +16,7 @@ from cristae.training import TrainingRequest, inspect_and_plan
 from cristae.training import train as train_network
 from cristae.training.readings import refuse_twice
 from cristae.training.team import Team, joined
+from cristae.training.wishes import Wishes
 from cristae.volumes.digest import image_digest
 
 
@@ -29,6 +30,7 @@ def trained_model(
     device: str,
     on_event: Callable[[Event], None],
     should_stop: Callable[[], bool],
+    should_finish: Callable[[], bool],
 ) -> ModelPackage:
     """Train, and return the model in the library.
 
@@ -40,18 +42,27 @@ def trained_model(
         Where the model goes.
     work, sources, choices
         As :func:`~cristae.door.resume.training_folder` takes them.
-    device, on_event, should_stop
+    device, on_event, should_stop, should_finish
         As for :func:`cristae.train`.
     """
     with joined(launched(), device) as (team, own_device):
         if team.leads:
             with training_folder(work, sources, choices) as folder:
-                made = _trained_in(folder, request, library, own_device, on_event, should_stop, team)
+                wishes = Wishes(should_stop, should_finish)
+                made = _trained_in(folder, request, library, own_device, on_event, wishes, team)
             team.meet()
             return made
         plan = inspect_and_plan(request, own_device, team.share.parts)
         _digests(request, team, should_stop)
-        train_network(request, plan, folder=work, should_stop=should_stop, device=own_device, team=team)
+        train_network(
+            request,
+            plan,
+            folder=work,
+            should_stop=should_stop,
+            should_finish=should_finish,
+            device=own_device,
+            team=team,
+        )
         team.meet()  # now the first process has put the model there
         return library.find(request.model_name)
 
@@ -62,19 +73,26 @@ def _trained_in(
     library: ModelLibrary,
     device: str,
     on_event: Callable[[Event], None],
-    should_stop: Callable[[], bool],
+    wishes: Wishes,
     team: Team,
 ) -> ModelPackage:
-    plan = inspect_and_plan(request, device, team.share.parts)
+    plan = inspect_and_plan(request, device, team.share.parts, on_event=on_event)
     if request.model_name in library.names():
         name = request.model_name
         on_event(Note(f"There is a model '{name}' already: it is replaced when the training ends well."))
     # The model's record tells which data it was trained on.
-    request = replace(request, digests=_digests(request, team, should_stop))
+    request = replace(request, digests=_digests(request, team, wishes.should_stop))
     # A forest is grown at once: its preview is there when the model is.
     told = on_event if plan.choices.learner == "forest" else showing_preview(on_event, folder)
     trained = train_network(
-        request, plan, folder=folder, on_event=told, should_stop=should_stop, device=device, team=team
+        request,
+        plan,
+        folder=folder,
+        on_event=told,
+        should_stop=wishes.should_stop,
+        should_finish=wishes.should_finish,
+        device=device,
+        team=team,
     )
     made = library.add(trained.record, trained.weights, trained.preview)
     if trained.preview:

@@ -87,12 +87,15 @@ class Evaluation:
         What was chosen, for people.
     raw
         The image itself, for pictures.
+    pixel_nm
+        The width of a voxel, if it is known, for their scale bars.
     """
 
     scores: Scores
     names: Sequence[str]
     settings: dict[str, str]
     raw: Image | None
+    pixel_nm: float | None
 
     def write(self, file: Path) -> None:
         """Write a report, as :func:`cristae.evaluation.report_files.write_report` does."""
@@ -103,6 +106,7 @@ class Evaluation:
             truth=self.names[-1],
             settings=self.settings,
             raw=self.raw,
+            pixel_nm=self.pixel_nm,
         )
 
 
@@ -211,7 +215,8 @@ def evaluate_images(
         scores = evaluate_several(dict(list(named.items())[:-1]), truth, compare)
     else:
         scores = compare(predictions[0], truth)
-    return Evaluation(scores, list(named), _settings(choices, list(named), used), raw)
+    pixel_nm = None if used is None else used.x_nm
+    return Evaluation(scores, list(named), _settings(choices, list(named), used), raw, pixel_nm)
 
 
 def _named(

@@ -1,6 +1,7 @@
 """One self-contained HTML page: tables, heat maps, curves and pictures of the worst places; no script."""
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -18,9 +19,13 @@ body { font: 15px/1.45 sans-serif; color: #222; max-width: 1200px; margin: 2em a
 table { border-collapse: collapse; margin: 1em 0 } th, td { border: 1px solid #ccc; padding: .2em .6em }
 th { background: #f0f0f0; text-align: left } td { text-align: right; font-variant-numeric: tabular-nums }
 .words { text-align: left } .wide { overflow-x: auto } figure { display: inline-block; margin: 0 .5em 1em 0 }
-figure img { image-rendering: pixelated; width: 256px } figcaption { color: #555; font-size: 13px }
+figure img { image-rendering: pixelated; width: %dpx } figcaption { color: #555; font-size: 13px }
+.bar { display: inline-block; height: 4px; background: #222; margin: 0 .4em .2em 0 }
 .key { display: inline-block; width: .9em; height: .9em; vertical-align: -.1em; margin-left: .8em }
 """
+
+_SHOWN_PX = 256
+"""The width of a picture of a place on the page."""
 
 
 def page(
@@ -31,6 +36,7 @@ def page(
     settings: Mapping[str, str],
     sentences: Sequence[str],
     raw: Image | None,
+    pixel_nm: float | None = None,
 ) -> str:
     """Return the page.
 
@@ -48,6 +54,8 @@ def page(
         What was read and counted.
     raw
         The image itself, shown beside truth and prediction.
+    pixel_nm
+        The width of a voxel, if it is known: then pictures of places have a scale bar.
 
     Returns
     -------
@@ -66,10 +74,12 @@ def page(
     elif predictions:
         body += _scores(predictions)
         body += [part for name, scores in predictions.items() for part in _curves(name, scores)]
-        body += [part for name, scores in predictions.items() for part in _places(name, scores, raw)]
+        body += [
+            part for name, scores in predictions.items() for part in _places(name, scores, raw, pixel_nm)
+        ]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Evaluation</title>'
-        f"<style>{STYLE}</style></head>\n<body>\n{'\n'.join(body)}\n</body></html>\n"
+        f"<style>{STYLE % _SHOWN_PX}</style></head>\n<body>\n{'\n'.join(body)}\n</body></html>\n"
     )
 
 
@@ -121,7 +131,7 @@ def _curves(name: str, scores: Scores) -> list[str]:
     ]
 
 
-def _places(name: str, scores: Scores, raw: Image | None) -> list[str]:
+def _places(name: str, scores: Scores, raw: Image | None, pixel_nm: float | None) -> list[str]:
     if scores.comparison is None:
         return []
     parts = [
@@ -142,7 +152,28 @@ def _places(name: str, scores: Scores, raw: Image | None) -> list[str]:
         for title, picture in panels(scores.comparison, place, raw).items():
             shown = _image(picture, f"{title} at {where}")
             parts.append(f"<figure>{shown}<figcaption>{title}</figcaption></figure>")
+        if pixel_nm is not None:
+            parts.append(_scale_bar((right - left) * pixel_nm))
     return parts
+
+
+def scale_of(width_nm: float) -> tuple[float, str]:
+    """Return a round length, at most a third of a width: as a share of the width, and in words.
+
+    Examples
+    --------
+    >>> scale_of(3000.0), scale_of(640.0)
+    ((0.3333333333333333, '1 µm'), (0.3125, '200 nm'))
+    """
+    power = 10.0 ** math.floor(math.log10(width_nm / 3))
+    length_nm = max(digit * power for digit in (1, 2, 5) if digit * power <= width_nm / 3 * (1 + 1e-9))
+    told = f"{length_nm / 1000:g} µm" if length_nm >= 1000 else f"{length_nm:g} nm"
+    return length_nm / width_nm, told
+
+
+def _scale_bar(width_nm: float) -> str:
+    share, told = scale_of(width_nm)
+    return f'<p><span class="bar" style="width:{share * _SHOWN_PX:.1f}px"></span>{told}</p>'
 
 
 def _key(classes: Sequence[LabelClass]) -> str:

@@ -11,6 +11,7 @@ from cristae.evaluation.scores import Scores
 from cristae.evaluation.tables import as_csv, pair_rows, score_rows
 from cristae.volumes import Image
 from cristae.volumes.durable import replace_file
+from cristae.volumes.kinds import store_around
 
 SUFFIXES = (".html", ".csv", ".json")
 
@@ -39,6 +40,11 @@ def check_report(file: Path) -> None:
         )
     if file.is_dir():
         raise InvalidInput(f"{file} is a folder. Choose another name for the report.")
+    store = store_around(file)
+    if store is not None:
+        raise InvalidInput(
+            f"The report {file} would lie in the image {store}, which it could damage. Choose another folder."
+        )
     try:
         # As it will be written: beside its place, under a longer name.
         with tempfile.NamedTemporaryFile(dir=file.absolute().parent, prefix=f".{file.name}.", suffix=".part"):
@@ -58,6 +64,7 @@ def write_report(
     truth: str,
     settings: Mapping[str, str],
     raw: Image | None = None,
+    pixel_nm: float | None = None,
 ) -> None:
     """Write what an evaluation found, as the file's ending says; a file that is there is replaced.
 
@@ -77,6 +84,8 @@ def write_report(
         What was chosen, for the page.
     raw
         The image itself, for the pictures.
+    pixel_nm
+        The width of a voxel, for their scale bars.
 
     Examples
     --------
@@ -102,5 +111,6 @@ def write_report(
                 settings=settings,
                 sentences=result.sentences,
                 raw=raw,
+                pixel_nm=pixel_nm,
             )
     replace_file(file, text.encode("utf-8", "replace"))

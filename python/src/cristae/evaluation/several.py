@@ -1,6 +1,8 @@
 """Several predictions against one truth, and several images against each other."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -116,6 +118,31 @@ def agreement(scores: Mapping[str, Any]) -> dict[str, float | None]:
         return {name: scores["mean"][name] for name in ("iou", "dice")}
     error = scores["adapted_rand_error"]
     return {"adapted_rand_f1": None if error is None else 1 - error, "f1_50": scores["f1_50"]}
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Return the names of files without their folders, but for those whose names are the same.
+
+    These are told by as many of the folders as tell them apart.
+
+    Examples
+    --------
+    >>> short_names(["one/mito.tif", "two/mito.tif", "two/truth.tif"])
+    ['one/mito.tif', 'two/mito.tif', 'truth.tif']
+    """
+    parts = [PurePath(path).parts for path in paths]
+
+    def name(number: int, length: int) -> str:
+        return "/".join(part.strip("/\\") for part in parts[number][-length:])
+
+    lengths = [1] * len(parts)
+    for _ in range(max(map(len, parts), default=0)):
+        found = Counter(name(number, length) for number, length in enumerate(lengths))
+        lengths = [
+            length + (found[name(number, length)] > 1 and length < len(parts[number]))
+            for number, length in enumerate(lengths)
+        ]
+    return [name(number, length) for number, length in enumerate(lengths)]
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -71,6 +71,7 @@ class Attempt:
         self._lock = threading.Lock()
         self._process: WorkerProcess | None = None
         self._asked: str | None = None
+        self._is_to_finish = False
         self._timers: list[threading.Timer] = []
 
     def run(self) -> Outcome:
@@ -79,6 +80,8 @@ class Attempt:
             with self._lock:
                 process = WorkerProcess(self._command, self._order, self.log, self._environment)
                 self._process = process
+                if self._is_to_finish:
+                    process.finish()
                 if self._asked is not None:
                     self._insist(process)
         except OSError as error:
@@ -99,6 +102,13 @@ class Attempt:
             self._asked = "cancel" if cancelled else "interrupt"
             if self._process is not None:
                 self._insist(self._process)
+
+    def finish(self) -> None:
+        """Ask the worker to end early and keep the best that it has; it takes its time."""
+        with self._lock:
+            self._is_to_finish = True
+            if self._process is not None:
+                self._process.finish()
 
     def _insist(self, process: WorkerProcess) -> None:
         if self._asked == "cancel":

@@ -19,6 +19,7 @@ from typing import Any
 
 from cristae.errors import AlreadyExists, CorruptData, LimitExceeded, NotFound, Unsupported
 from cristae.events import Event, Progress, from_json
+from cristae.jobs.finishing import refuse_to_forget
 from cristae.jobs.records import (
     JobError,
     JobEvent,
@@ -294,6 +295,21 @@ class Journal:
             change = StateChange(to, attempt, error, result)
             self._append(job_id, [*map(event_to_json, notes), event_to_json(change)])
             return self.get(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """Delete a job that has ended and its events; one that is not there is forgotten already.
+
+        Raises
+        ------
+        Busy
+            It waits or runs.
+        """
+        with self._transaction() as db:
+            row = db.execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+            if row is not None:
+                refuse_to_forget(_job(row))
+            db.execute("DELETE FROM events WHERE job_id = ?", (job_id,))
+            db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
 
     def append(self, job_id: str, events: Iterable[Event]) -> None:
         """Write events of a running job, all or none; a job that has ended takes none."""

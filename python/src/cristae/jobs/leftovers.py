@@ -47,6 +47,12 @@ class Leftovers:
             if not self._is_waited_for(job):
                 self._clear(job.job_id)
 
+    def forget(self, job_id: str) -> None:
+        """Throw away all that a job that is not listed any more kept: its work, its log, its files."""
+        with self._lock:
+            shutil.rmtree(self._home.jobs / job_id, ignore_errors=True)
+            self._store.discard(staging_id(job_id))
+
     def remove_files(self, job_id: str) -> None:
         """Delete the files that a job made; whoever deletes the folder of a job need not call it."""
         shutil.rmtree(self._home.job_files(job_id), ignore_errors=True)

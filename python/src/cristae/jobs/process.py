@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cristae.errors import CorruptData
 from cristae.jobs.child import ChildProcess
-from cristae.jobs.protocol import CANCEL, MAX_LINE, Message, Order, order_line, parse_message
+from cristae.jobs.protocol import CANCEL, FINISH, MAX_LINE, Message, Order, order_line, parse_message
 
 
 class WorkerProcess(ChildProcess):
@@ -62,3 +62,7 @@ class WorkerProcess(ChildProcess):
     def cancel(self) -> None:
         """Ask the worker to end; nothing has to be saved."""
         self._send(CANCEL)
+
+    def finish(self) -> None:
+        """Ask the worker to end early and keep the best that it has."""
+        self._send(FINISH)

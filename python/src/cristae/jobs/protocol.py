@@ -1,7 +1,7 @@
 r"""What server and worker say to each other: lines of JSON over the worker's standard input and output.
 
-The server sends one order, then perhaps ``cancel``; closing the input means "save what is needed to go on,
-and end". The worker sends events, and at last one ending.
+The server sends one order, then perhaps ``finish`` ("end early, and keep the best") and ``cancel``; closing
+the input means "save what is needed to go on, and end". The worker sends events, and at last one ending.
 
 Examples
 --------
@@ -24,7 +24,7 @@ from cristae.settings import MIB
 MAX_LINE = 32 * MIB
 """More than the largest job that the server takes: all its images and the labels of all annotators under the
 data root, with long names that are written as escapes."""
-CANCEL = b"cancel\n"
+CANCEL, FINISH = b"cancel\n", b"finish\n"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 from cristae.events import Event, Note
 from cristae.jobs.attempt import Attempt, Outcome, Patience
 from cristae.jobs.child import last_lines
+from cristae.jobs.finishing import FINISH_FILE, refuse_to_finish
 from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import SPACE_MAY_COME, Leftovers
 from cristae.jobs.protocol import Order
@@ -24,6 +25,7 @@ from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, State
 from cristae.jobs.specs import device_of, goes_on
 from cristae.jobs.states import JobState
 from cristae.settings import Home
+from cristae.volumes.durable import write_file_durably
 
 _log = logging.getLogger(__name__)
 
@@ -209,11 +211,36 @@ class Supervisor:
 
     async def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to end and return it as it stands then; see ``CancelJob`` of the contract."""
-        # Who asked may hang up in the middle; the worker must hear of what the journal says all the same.
-        task = asyncio.create_task(self._cancel(job_id))
+        return await self._done(self._cancel(job_id))
+
+    async def finish(self, job_id: str) -> JobRecord:
+        """Ask a training to end early and keep the best; see ``FinishTraining`` of the contract.
+
+        Raises
+        ------
+        Busy
+            It is none that runs, or that ran and will go on.
+        """
+        return await self._done(self._finish(job_id))
+
+    async def _done(self, work: Coroutine[Any, Any, JobRecord]) -> JobRecord:
+        # Who asked may hang up in the middle; the worker must hear of what the disk says all the same.
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
+
+    async def _finish(self, job_id: str) -> JobRecord:
+        async with self._moving:
+            job = await self._thread(self._journal.get, job_id)
+            refuse_to_finish(job)
+            note = self._folder(job_id) / FINISH_FILE
+            if not note.exists():
+                await self._thread(write_file_durably, note, b"")
+                await self._thread(self._tell, job_id, Note("It is to end early and keep the best."))
+            if job_id in self._runs:
+                self._runs[job_id].attempt.finish()
+            return job
 
     async def _cancel(self, job_id: str) -> JobRecord:
         async with self._moving:
@@ -225,6 +252,20 @@ class Supervisor:
                 job = await self._move(job_id, Move(JobState.CANCELLING))
                 self._runs[job_id].attempt.end(cancelled=True)
             return job
+
+    async def forget(self, job_id: str) -> None:
+        """Forget a job that has ended, with all that it kept; see ``DeleteJob`` of the contract.
+
+        Raises
+        ------
+        Busy
+            It waits or runs.
+        """
+        async with self._moving:
+            # The journal first: what lies in a folder that no job has is swept some day.
+            await self._thread(self._journal.forget, job_id)
+            await self._thread(self._leftovers.forget, job_id)
+        self._ring(job_id)
 
     async def watch(self, job_id: str, after: int) -> AsyncIterator[JobEvent]:
         """Yield the events of a job behind ``after``, each once, in order, until its end or the server's."""

@@ -11,6 +11,7 @@ from typing import Any
 from cristae.errors import InvalidInput, Unsupported
 from cristae.measuring.table import Table
 from cristae.volumes.durable import full_disk_told, replacing
+from cristae.volumes.kinds import store_around
 
 EXCEL_ROWS = 2**20 - 1
 """Rows of a sheet below its header."""
@@ -39,6 +40,9 @@ def check_form(path: Path) -> None:
         )
     if path.is_dir():
         raise InvalidInput(f"{path} is a folder. Choose another name for the file.")
+    store = store_around(path)
+    if store is not None:
+        raise InvalidInput(f"The table {path} would lie in the image {store}. Choose another folder.")
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
         raise Unsupported(
             "Parquet files need the package pyarrow: run pip install pyarrow, or write a .csv instead."

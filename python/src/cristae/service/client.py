@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 
 from cristae.errors import Busy, CorruptData, InvalidInput, NotFound, Unsupported
+from cristae.events import Event, Note, logged
 from cristae.service.gate import largest_message
 from cristae.service.messages import shape_czyx, spec_message, volume_spec
 from cristae.service.refusals import SlowError, UnavailableError, error_of
@@ -156,10 +157,16 @@ class Client:
         kind = volumes_pb2.ListVolumesRequest
         return self._pages(volumes_pb2_grpc.VolumesStub, "ListVolumes", kind, "volumes")
 
-    def found_volumes(self) -> list[volumes_pb2.FoundVolume]:
-        """Return what lies under the server's data root, by name; the first time takes seconds."""
-        kind = volumes_pb2.ListFoundVolumesRequest
-        return self._pages(volumes_pb2_grpc.VolumesStub, "ListFoundVolumes", kind, "volumes")
+    def found_volumes(self, on_event: Callable[[Event], None] = logged) -> list[volumes_pb2.FoundVolume]:
+        """Return what lies under the server's data root, by name, and note that some of it was left out.
+
+        The first time takes seconds.
+        """
+        kind, notes = volumes_pb2.ListFoundVolumesRequest, dict[str, None]()
+        found = self._pages(volumes_pb2_grpc.VolumesStub, "ListFoundVolumes", kind, "volumes", notes)
+        for sentence in notes:
+            on_event(Note(sentence))
+        return found
 
     def delete_volume(self, volume_id: str) -> None:
         """Delete a volume."""
@@ -186,6 +193,16 @@ class Client:
         request = jobs_pb2.CancelJobRequest(job_id=job_id)
         job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "CancelJob", request)
         return job
+
+    def finish(self, job_id: str) -> jobs_pb2.Job:
+        """Ask a training to end early and keep the best, and return it as it stands then."""
+        request = jobs_pb2.FinishTrainingRequest(job_id=job_id)
+        job: jobs_pb2.Job = self._call(jobs_pb2_grpc.JobsStub, "FinishTraining", request)
+        return job
+
+    def delete_job(self, job_id: str) -> None:
+        """Forget a job that has ended, with all that it kept."""
+        self._call(jobs_pb2_grpc.JobsStub, "DeleteJob", jobs_pb2.DeleteJobRequest(job_id=job_id))
 
     def submit_training(self, spec: jobs_pb2.TrainingSpec, job_id: str = "") -> jobs_pb2.Job:
         """Queue a training under a new id, or under ``job_id``."""
@@ -401,12 +418,16 @@ class Client:
         finally:
             call.cancel()
 
-    def _pages(self, kind: Any, method: str, request: Any, field: str) -> list[Any]:
+    def _pages(
+        self, kind: Any, method: str, request: Any, field: str, notes: dict[str, None] | None = None
+    ) -> list[Any]:
         items: list[Any] = []
         page = ""
         while True:
             answer = self._call_long(kind, method, request(page=page))
             items += getattr(answer, field)
+            if notes is not None:
+                notes.update(dict.fromkeys(answer.notes))
             page = answer.next_page
             if not page:
                 return items

@@ -149,6 +149,21 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         """Ask a job to end."""
         return job_message(await self._house.supervisor.cancel(check_uuid(request.job_id, "The job id")))
 
+    async def FinishTraining(  # noqa: N802
+        self, request: jobs_pb2.FinishTrainingRequest, context: Context
+    ) -> jobs_pb2.Job:
+        """Ask a training to end early and keep the best that it has."""
+        return job_message(await self._house.supervisor.finish(check_uuid(request.job_id, "The job id")))
+
+    async def DeleteJob(  # noqa: N802
+        self, request: jobs_pb2.DeleteJobRequest, context: Context
+    ) -> jobs_pb2.DeleteJobResponse:
+        """Forget a job that has ended, with all that it kept."""
+        job_id = check_uuid(request.job_id, "The job id")
+        async with self._house.changing:  # nobody submits one of the same id meanwhile
+            await self._house.supervisor.forget(job_id)
+        return jobs_pb2.DeleteJobResponse()
+
     async def _get(self, job_id: str) -> JobRecord:
         return await self._house.quick(self._house.journal.get, check_uuid(job_id, "The job id"))
 

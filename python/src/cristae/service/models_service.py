@@ -24,12 +24,14 @@ FEATURES = (
     "budget.steps",
     "cleaning",
     "evaluation",
+    "jobs.delete",
     "measuring",
     "prediction.ensemble",
     "prediction.flips",
     "prediction.preview",
     "prediction.split",
     "training.annotators",
+    "training.finish",
     "training.preview",
 )
 

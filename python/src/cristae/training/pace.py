@@ -32,9 +32,6 @@ _ENOUGH_STEPS = 150
 FEWEST_PATCHES = 2
 """In a step: with fewer their statistics are too rough."""
 
-FEW_STEPS = 50
-"""With fewer the model is hardly one."""
-
 _TOO_MUCH = "A step would take more memory than this machine has left."
 
 

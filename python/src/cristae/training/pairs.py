@@ -44,6 +44,33 @@ def estimated_size(request: TrainingRequest) -> VoxelSize:
     return VoxelSize(estimate_anisotropy(deepest, range(deepest.shape_czyx[1])), 1.0, 1.0)
 
 
+def refuse_unlabelled_validation(region: Region, request: TrainingRequest) -> None:
+    """Refuse sections of the first image to validate on that have no labels.
+
+    Parameters
+    ----------
+    region
+        The first image with its labels.
+    request
+        Which sections a person asked for, if any.
+
+    Raises
+    ------
+    InvalidInput
+        No voxel there is known.
+    """
+    if request.validation_z is None:
+        return
+    start, stop = request.validation_z
+    depth, rows, columns = region.shape_zyx
+    sections = (Box((z, 0, 0), (z + 1, rows, columns)) for z in range(start, min(stop, depth)))
+    if not any((region.targets(section, validation=True) != UNKNOWN).any() for section in sections):
+        raise InvalidInput(
+            f"There are no labels in {sections_told((start, stop))}, which should be validated on "
+            f"({start}:{stop}, where the first is 0)."
+        )
+
+
 def hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) -> list[Note]:
     """Hold a block of each region out for validation, or the sections that were asked for."""
     notes: list[Note] = []
@@ -56,11 +83,6 @@ def hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) ->
             start, stop = request.validation_z
             region.held_out = Box((start, 0, 0), (stop, *region.shape_zyx[1:]))
             region.gap_zyx = (0, 0, 0)  # the person chose the sections to train on as well
-            if not any((targets != UNKNOWN).any() for _, targets in region.slabs(validation=True)):
-                raise InvalidInput(
-                    f"There are no labels in {sections_told((start, stop))}, which should be validated on "
-                    f"({start}:{stop}, where the first is 0)."
-                )
         elif plan.choices.validation > 0:
             counts = class_profiles(region)
             region.held_out = choose_held_out(counts, region.annotated_box, plan.choices.validation, gap)

@@ -60,8 +60,7 @@ def preview_patches(
     OutOfMemory
         The machine has too little for a step.
     """
-    if isinstance(plan.network, ForestConfig):
-        raise InvalidInput("A random forest sees no variants of patches. Choose learner=network.")
+    refuse_forest(plan)
     patches = prepare_patches(request, plan, on_event)
     shown: list[NDArray[np.uint8]] = []
     for patch in _varied_patches(patches, plan, device):
@@ -72,6 +71,12 @@ def preview_patches(
         if len(shown) == count:
             break
     return np.concatenate(shown, axis=1)
+
+
+def refuse_forest(plan: Plan) -> None:
+    """Refuse a plan whose learner sees no patches."""
+    if isinstance(plan.network, ForestConfig):
+        raise InvalidInput("A random forest sees no variants of patches. Choose learner=network.")
 
 
 def _varied_patches(patches: Patches, plan: Plan, device: str) -> Iterator[NDArray[np.uint8]]:

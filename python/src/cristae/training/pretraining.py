@@ -35,6 +35,7 @@ from cristae.training.share import WHOLE, Share
 from cristae.training.shared_norm import normalise_together
 from cristae.training.team import ALONE, Team
 from cristae.training.unlabelled import UnlabelledReader, UnlabelledSampler
+from cristae.training.wishes import Wish, Wishes
 
 _HIDDEN = 0.5
 _BLOCK = {2: (16, 16), 3: (8, 8, 8)}
@@ -106,7 +107,7 @@ class Pretraining:
         Is changed.
     patches
         Whose images are looked at, but for what is held out.
-    device, folder, work, on_event, should_stop, team
+    device, folder, work, on_event, wishes, team
         As for :class:`~cristae.training.trainer.Trainer`.
     """
 
@@ -117,7 +118,7 @@ class Pretraining:
     folder: Path
     work: Mapping[str, Any]
     on_event: Callable[[Event], None]
-    should_stop: Callable[[], bool]
+    wishes: Wishes
     team: Team = ALONE
 
     def run(self) -> None:
@@ -131,7 +132,7 @@ class Pretraining:
         config = self.network.config
         self._mixed = self.team.agree(lambda: precision_is_mixed(choices, config, self.device))
         self._schedule = Schedule(self.plan.seconds, self.plan.steps, clock=self.team.now)
-        self._batch = choices.batch
+        self._batch, self._is_over = choices.batch, False
         self._resume()
         if not self.team.is_alone:
             self._batch = fitting_batch(self._batch, self.team, self._try_step)
@@ -169,8 +170,12 @@ class Pretraining:
         schedule, told, saved = self._schedule, 0.0, self.team.now()
         batches = self._batches(self._batch)
         try:
-            while schedule.progress < 1:
-                if self.team.meet(self.should_stop()):
+            while schedule.progress < 1 and not self._is_over:
+                wish = self.team.wish(self.wishes())
+                if wish is Wish.FINISH:  # what it knows by now is where the training begins
+                    self._is_over = True
+                    continue
+                if wish is Wish.STOP:
                     self._save()
                     self.team.meet()  # or else the end of another process would end this one while it saves
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
@@ -224,7 +229,12 @@ class Pretraining:
 
     def _save(self) -> None:
         parts = {"restorer": self._restorer.state_dict(), "optimiser": self._optimiser.state()}
-        numbers = {"step": self._schedule.step, "spent_s": self._schedule.elapsed_s, "batch": self._batch}
+        numbers = {
+            "step": self._schedule.step,
+            "spent_s": self._schedule.elapsed_s,
+            "batch": self._batch,
+            "is_over": self._is_over,
+        }
         if not self.team.leads:
             return
         save_checkpoint(self.folder, Checkpoint.of_parts(parts, numbers), self.work)
@@ -239,5 +249,5 @@ class Pretraining:
         self._restorer.load_state_dict(found.part("restorer", self.device))
         self._optimiser.load_state(found.part("optimiser", self.device))
         step, self._batch = int(found.numbers["step"]), int(found.numbers["batch"])
-        spent = float(found.numbers["spent_s"])
+        spent, self._is_over = float(found.numbers["spent_s"]), bool(found.numbers.get("is_over"))
         self._schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent, step, self.team.now)

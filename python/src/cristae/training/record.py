@@ -16,7 +16,8 @@ from cristae.training.choices import Choices, added_code
 from cristae.training.plan import Plan
 from cristae.training.regions import Region
 from cristae.training.request import StartingModel, TrainingRequest
-from cristae.training.telling import changes_told
+from cristae.training.schedule import Ending
+from cristae.training.telling import changes_told, ending_told
 from cristae.training.voxel_sizes import voxel_size_of
 from cristae.volumes import LabelClass
 
@@ -36,6 +37,7 @@ class Learned:
     steps: int
     seconds: float
     calibration: Calibration | None = None
+    ending: Ending | None = None
     merging: MergeLimit | None = None
 
     @property
@@ -91,13 +93,18 @@ def record_of(
         "preprocessing": plan.preprocessing.to_dict(),
         "halo_zyx": [h * d for h, d in zip(halo(plan.network), down, strict=True)],
         "plan": {
-            "sentences": [*plan.sentences, *changes_told(plan.choices, learned.choices)],
+            "sentences": [
+                *plan.sentences,
+                *changes_told(plan.choices, learned.choices),
+                *([] if learned.ending is None else [ending_told(learned.ending, learned.steps)]),
+            ],
             "settings": replace(plan, choices=learned.choices).settings,
         },
         "metrics": dict(learned.values),
         "history": [dict(values) for values in learned.history],
         "training": {
             "steps": learned.steps,
+            "asked_to_end_at_step": None if learned.ending is None else learned.ending.step,
             "seconds": round(learned.seconds, 1),
             "seed": request.seed,
             "torch_version": torch.__version__,

@@ -21,6 +21,7 @@ from cristae.errors import CristaeError, InvalidInput
 from cristae.networks.devices import choose_device, ran_out_of_memory
 from cristae.training.checkpoint import Checkpoint
 from cristae.training.share import WHOLE, Share
+from cristae.training.wishes import Wish
 
 _PATIENCE = timedelta(days=1)
 """The leader may read for long, while the others wait. One that ends is noticed at once."""
@@ -65,6 +66,10 @@ class Team:
     def meet(self, says: bool = False) -> bool:
         """Wait for the others, set the clock, and return whether any of them says so."""
         return says
+
+    def wish(self, own: Wish) -> Wish:
+        """Wait for the others, set the clock, and return what any of them wants of this training."""
+        return own
 
     def agree[T](self, decide: Callable[[], T]) -> T:
         """Return what the leader decides, a plain JSON value; only there it is called."""
@@ -115,12 +120,19 @@ class TeamOfProcesses(Team):
 
     @override
     def meet(self, says: bool = False) -> bool:
+        return bool(self._largest(int(says)))
+
+    @override
+    def wish(self, own: Wish) -> Wish:
+        return Wish(self._largest(own))
+
+    def _largest(self, says: int) -> int:
         # On the CPU: a GPU would first have to finish everything that waits there.
         told = torch.tensor([time.monotonic() if self.leads else 0.0, says], dtype=torch.float64)
         with _others():
             distributed.all_reduce(told, distributed.ReduceOp.MAX)
-        self._now, anyone = told.tolist()
-        return bool(anyone)
+        self._now, largest = told.tolist()
+        return int(largest)
 
     @override
     def agree[T](self, decide: Callable[[], T]) -> T:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cristae.training.pace import Measured
     from cristae.training.plan import Plan
     from cristae.training.regions import Region
-    from cristae.training.schedule import Schedule
+    from cristae.training.schedule import Ending, Schedule
 
 _BY_HAND = ("levels", "features", "blocks", "kernel")
 
@@ -196,6 +196,20 @@ def pace_told(measured: "Measured", schedule: "Schedule | None") -> str:
         return f"{taken}: about {_duration(steps * measured.seconds)} for all {steps} steps."
     steps = round(schedule.steps_at(measured.seconds))
     return f"{taken}: about {steps} steps in {_duration(schedule.seconds)}."
+
+
+def ending_told(ending: "Ending", last: int) -> str:
+    """Say how a training ends that was asked to end early, and with which step at the latest.
+
+    Examples
+    --------
+    >>> from cristae.training.schedule import Ending
+    >>> ending_told(Ending(step=120, progress=0.2, steps=12), 132)
+    'The training was asked after step 120 to end early: its learning rate runs out, and it ends by step 132.'
+    """
+    asked = f"after step {ending.step}" if ending.step else "before its first step"
+    ends = f"its learning rate runs out, and it ends by step {last}"
+    return f"The training was asked {asked} to end early: {ends}."
 
 
 def too_few_told(steps: int, minutes: float) -> str:

@@ -1,7 +1,7 @@
 """The loop: one story from fresh weights to the averaged ones that predict best."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from cristae.training.data import training_batches
 from cristae.training.divergence import TrainingDivergedError, advice, check_weights, checked_loss
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.pace import (
-    FEW_STEPS,
     FEWEST_PATCHES,
     Measured,
     Pace,
@@ -32,12 +31,13 @@ from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.training.precision import precision_is_mixed
 from cristae.training.preview import Preview
-from cristae.training.schedule import Schedule, learning_rate
+from cristae.training.schedule import FEW_STEPS, Ending, Schedule, learning_rate
 from cristae.training.selection import Selection
 from cristae.training.stepper import Stepper
 from cristae.training.team import ALONE, Team
-from cristae.training.telling import pace_told, too_few_told
+from cristae.training.telling import ending_told, pace_told, too_few_told
 from cristae.training.validation import steps_between
+from cristae.training.wishes import Wish, Wishes
 
 _CHECKPOINT_EVERY_S = 60.0
 _TOLD_EVERY_S = 1.0
@@ -65,8 +65,10 @@ class Trainer:
         Where to compute.
     folder, work
         Where checkpoints go, and what tells this training from others.
-    on_event, should_stop
+    on_event
         As for :func:`cristae.training.train`.
+    wishes
+        Who is asked before every step whether it is to go on.
     team
         The processes that train together; each computes its share of every batch.
 
@@ -87,7 +89,7 @@ class Trainer:
     folder: Path
     work: Mapping[str, Any]
     on_event: Callable[[Event], None]
-    should_stop: Callable[[], bool]
+    wishes: Wishes
     team: Team = ALONE
 
     def __post_init__(self) -> None:
@@ -145,10 +147,14 @@ class Trainer:
         """Take steps to the end of the budget, and validate what came out."""
         schedule = self.schedule
         batches, pace = self.batches(), self._new_pace()
+        self.on_event(Progress("Finding how many patches fit", schedule.progress))
         try:
             while schedule.step == 0 or (schedule.progress < 1 and not self._nothing_improves()):
                 self.selection.tell()
-                if self.team.meet(self.should_stop()):
+                wish = self.team.wish(self.wishes())
+                if wish is Wish.FINISH and schedule.ending is None:
+                    self._end_soon()
+                if wish is Wish.STOP:
                     self._save()
                     self.team.meet()  # or else the end of another process would end this one while it saves
                     raise Cancelled("The training was cancelled. Started again, it goes on from here.")
@@ -193,6 +199,12 @@ class Trainer:
         self.schedule.step = step
         return loss
 
+    def _end_soon(self) -> None:
+        """Let the learning rate run out from here; whoever goes on from the checkpoint does so too."""
+        ending = self.schedule.end_soon()
+        self._save()
+        self.on_event(Note(ending_told(ending, self.schedule.expected_steps)))
+
     def _is_to_be_watched(self) -> bool:
         """Tell whether the next step may lack memory; several processes have tried before."""
         return self.team.is_alone and self.schedule.step == self.schedule.first_step
@@ -200,7 +212,7 @@ class Trainer:
     def _steps_are_too_few(self, measured: Measured) -> bool:
         """Make the batch smaller on a slow machine, once, and tell whether it was done."""
         schedule, planned = self.schedule, self.plan.choices.batch
-        if schedule.first_step > 0 or self.batch != planned:
+        if schedule.first_step > 0 or self.batch != planned or schedule.ending is not None:
             return False
         self.batch = batch_with_enough_steps(planned, measured, schedule)
         if self.batch == planned:
@@ -226,7 +238,7 @@ class Trainer:
 
     def _warn_of_few_steps(self, steps: int, seconds_a_step: float) -> None:
         """Warn of a budget of time in which hardly anything can be learned here."""
-        if self.schedule.seconds is not None and steps < FEW_STEPS:
+        if self.schedule.seconds is not None and self.schedule.ending is None and steps < FEW_STEPS:
             seconds_a_step *= min(1.0, FEWEST_PATCHES / self.batch)  # with more time it would be made smaller
             told = too_few_told(steps, minutes_for_enough_steps(seconds_a_step))
             self.on_event(Note(told, is_warning=True))
@@ -238,7 +250,7 @@ class Trainer:
         self._told_at = now
         loss = checked_loss(self._losses[-1], self.schedule.step)
         step, steps = self.schedule.step, self.schedule.expected_steps
-        about = "" if self.plan.steps is not None else "about "
+        about = "" if self.plan.steps is not None or self.schedule.ending is not None else "about "
         detail = f"step {step} of {about}{steps}, loss {loss:.2f}"
         if "dice" in self.selection.best_values:
             detail += f", Dice {self.selection.best_values['dice']:.3f}"
@@ -304,6 +316,8 @@ class Trainer:
         return self.schedule.step - self.selection.last_step >= every
 
     def _nothing_improves(self) -> bool:
+        if self.schedule.ending is not None:  # it ends soon anyway, and better if its learning rate runs out
+            return False
         return self.selection.nothing_improves(self.schedule.step, self.schedule.expected_steps)
 
     def _validate(self) -> None:
@@ -335,6 +349,7 @@ class Trainer:
             "best_values": self.selection.best_values,
             "best_step": self.selection.best_step,
             "history": self.selection.history,
+            "ending": None if self.schedule.ending is None else asdict(self.schedule.ending),
         }
         save_checkpoint(self.folder, Checkpoint.of_parts(parts, numbers), self.work)
 
@@ -353,6 +368,8 @@ class Trainer:
         self._restore(found, float(found.numbers["spent_s"]))
         if self.schedule.step > 0:
             self.on_event(Note(f"The training goes on from step {self.schedule.step}."))
+        if self.schedule.ending is not None:
+            self.on_event(Note(ending_told(self.schedule.ending, self.schedule.expected_steps)))
 
     def _loaded(self) -> tuple[Checkpoint | None, tuple[str, ...]]:
         """Return the last checkpoint, the leader's for all, and why others were passed over."""
@@ -371,7 +388,12 @@ class Trainer:
         losses = found.part("losses", self.device)
         self._losses = list(losses["since"]) if losses else []
         step = int(numbers["step"])
-        self.schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent_s, step, self.team.now)
+        # A checkpoint of before the wish to end does not take it back.
+        told = numbers.get("ending")
+        ending = self.schedule.ending if told is None else Ending(**told)
+        self.schedule = Schedule(
+            self.plan.seconds, self.plan.steps, step, spent_s, step, self.team.now, ending
+        )
         selection.last_step = int(numbers["last_validation"])
         self.batch, self.stepper.learning_rate = int(numbers["batch"]), float(numbers["learning_rate"])
         if numbers["device"] == self.device.type:  # or else the result would depend on the interruption

@@ -18,7 +18,7 @@ from cristae.training.data import validation_batches
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
 from cristae.training.merging import searched_limit
-from cristae.training.pairs import read_pairs
+from cristae.training.pairs import read_pairs, refuse_unlabelled_validation
 from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
 from cristae.training.pretraining import Pretraining, split_plan
@@ -33,9 +33,16 @@ from cristae.training.trainer import Trainer
 from cristae.training.unlabelled import nothing_is_unlabelled
 from cristae.training.validation import validate
 from cristae.training.voxel_sizes import voxel_size_of
+from cristae.training.wishes import Wishes
 
 
-def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: int = 1) -> Plan:
+def inspect_and_plan(
+    request: TrainingRequest,
+    device: str = "auto",
+    processes: int = 1,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Plan:
     """Look at images and labels, and say what a training would do.
 
     Parameters
@@ -46,6 +53,8 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: 
         "auto", "cpu", "cuda" or "cuda:N".
     processes
         How many train together, each with such a device.
+    on_event
+        Told what is being looked at, since that may take minutes.
 
     Raises
     ------
@@ -53,7 +62,10 @@ def inspect_and_plan(request: TrainingRequest, device: str = "auto", processes: 
         The labels cannot be learned from, or a setting is not known.
     """
     chosen = choose_device(device)
+    on_event(Progress("Reading the labels", 0.0))
     regions = read_pairs(request)
+    refuse_unlabelled_validation(regions[0], request)
+    on_event(Progress("Looking at the images", 0.0))
     found = take_fingerprint(regions, voxel_size_of(request))
     start, size = request.start_from, voxel_size_of(request)
     if start is not None:
@@ -99,6 +111,7 @@ def train(
     folder: Path,
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
+    should_finish: Callable[[], bool] = lambda: False,
     device: str = "auto",
     team: Team = ALONE,
 ) -> TrainedModel:
@@ -118,6 +131,10 @@ def train(
         Told :class:`~cristae.events.PlanMade`, Progress, Metrics and Notes.
     should_stop
         Asked before every step; True saves a checkpoint and raises :class:`~cristae.errors.Cancelled`.
+    should_finish
+        Asked before every step; True once lets the learning rate run out within few steps (see
+        :class:`~cristae.training.schedule.Ending`), whatever is left of the budget, and the training ends as
+        it would have then. A random forest, which takes seconds, ends anyway.
     device
         "auto", "cpu", "cuda" or "cuda:N".
     team
@@ -134,6 +151,7 @@ def train(
         on_event = _silent
     on_event(PlanMade(plan.sentences, plan.settings))
     _refuse_unfit_team(plan, team)
+    on_event(Progress("Finding places for patches", 0.0))
     patches = prepare_patches(request, plan, on_event)
     if plan.choices.pseudo == "on" and nothing_is_unlabelled(patches):
         raise InvalidInput("Every voxel has a label: pseudo=on finds nothing to learn from. Leave it out.")
@@ -152,6 +170,7 @@ def train(
     if isinstance(plan.network, ForestConfig):
         learned = _grown(request, plan, plan.network, patches, validation, preview, on_event, should_stop)
         return _model(request, plan, regions, learned, preview)
+    wishes = Wishes(should_stop, should_finish)
     names = [entry.name for entry in first.answers]
     network = first_network(plan.network, patches.sampler.seed, request.start_from, names)
     work = identity_of(request, plan, first.answers, team.share.parts)
@@ -159,7 +178,7 @@ def train(
     if plan.choices.pretrain > 0:
         first_part, plan_of_trainer = split_plan(plan)
         Pretraining(
-            first_part, network, patches, chosen, folder / "pretraining", work, on_event, should_stop, team
+            first_part, network, patches, chosen, folder / "pretraining", work, on_event, wishes, team
         ).run()
     trainer = Trainer(
         plan=plan_of_trainer,
@@ -171,7 +190,7 @@ def train(
         folder=folder,
         work=work,
         on_event=behind(plan.choices.pretrain, on_event),
-        should_stop=should_stop,
+        wishes=wishes,
         team=team,
     )
     weights, before = trainer.run()
@@ -199,6 +218,7 @@ def train(
         seconds=schedule.elapsed_s,
         calibration=calibration,
         merging=merging,
+        ending=schedule.ending,
     )
     return _model(request, plan, regions, learned, preview)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 TIFF = (".tif", ".tiff")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -12,6 +13,22 @@ MRC = (".mrc", ".rec", ".st", ".map", ".mrcs")
 NIFTI = (".nii", ".nii.gz")
 ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
 N5_MARK = "attributes.json"
+STORES = (".zarr", ".n5")
+
+
+def store_around(path: Path) -> Path | None:
+    """Return the OME-Zarr or N5 that a file or folder lies in; None if it lies in none.
+
+    Raises
+    ------
+    OSError
+        A folder above it cannot be looked into.
+    """
+    for folder in path.absolute().parents:
+        marks = (*ZARR_MARKS, N5_MARK) if folder.suffix.lower() in STORES else ZARR_MARKS
+        if any((folder / mark).is_file() for mark in marks):
+            return folder
+    return None
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:

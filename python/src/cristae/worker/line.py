@@ -8,7 +8,7 @@ from io import FileIO
 from typing import BinaryIO
 
 from cristae.events import Event
-from cristae.jobs.protocol import CANCEL, MAX_LINE, Message, Order, message_line, parse_order
+from cristae.jobs.protocol import CANCEL, FINISH, MAX_LINE, Message, Order, message_line, parse_order
 
 # A worker that lost its server saves and ends; if it hangs in the middle of a step, it ends anyway, so that
 # the next attempt finds the job's lock and the device free.
@@ -38,7 +38,7 @@ class Line:
 
     def __init__(self, hear: BinaryIO, speak: BinaryIO, give_up: Callable[[], None]) -> None:
         self._hear, self._speak, self._give_up = hear, speak, give_up
-        self._stop = threading.Event()
+        self._stop, self._finish = threading.Event(), threading.Event()
         self._speaking = threading.Lock()
 
     @classmethod
@@ -55,6 +55,10 @@ class Line:
     def should_stop(self) -> bool:
         """Return True once the job was cancelled or the server has gone."""
         return self._stop.is_set()
+
+    def should_finish(self) -> bool:
+        """Return True once a training was asked to end early."""
+        return self._finish.is_set()
 
     def tell(self, event: Event) -> None:
         """Send an event."""
@@ -73,6 +77,8 @@ class Line:
         while word := self._hear.readline(len(CANCEL)):
             if word == CANCEL:
                 self._stop.set()
+            elif word == FINISH:
+                self._finish.set()
         self._stop.set()
         timer = threading.Timer(LONGEST_GOODBYE_S, self._give_up)
         timer.daemon = True

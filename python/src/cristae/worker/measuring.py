@@ -7,6 +7,7 @@ from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import MeasurementSpec, NamedVolume
 from cristae.measuring import Beside, measure, summary_csv, write_tables
+from cristae.measuring.doubts import other_sizes_told, raw_image_told
 from cristae.settings import Home, Limits
 from cristae.volumes import Image, VolumeStore
 from cristae.volumes.data_root import DataRoot
@@ -68,6 +69,8 @@ def _measure(spec: MeasurementSpec, volumes: JobVolumes, files: JobFiles, line: 
     images = (labels, beside.raw, beside.classes, beside.other)
     for sentence in dict.fromkeys(note for image in images if image is not None for note in image.notes):
         line.tell(Note(sentence))
+    for sentence in other_sizes_told(labels, beside):
+        line.tell(Note(sentence, is_warning=True))
     found = measure(
         labels,
         beside,
@@ -77,6 +80,9 @@ def _measure(spec: MeasurementSpec, volumes: JobVolumes, files: JobFiles, line: 
         on_event=tell,
         should_stop=line.should_stop,
     )
+    doubt = None if spec.condition else raw_image_told(found.objects, labels.shape_czyx[1:])
+    if doubt is not None:
+        line.tell(Note(doubt, is_warning=True))
     for sentence in found.sentences:
         line.tell(Note(sentence))
     line.tell(Progress("Writing", _MEASURED))

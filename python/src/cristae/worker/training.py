@@ -6,6 +6,7 @@ from typing import Literal
 
 from cristae.errors import CristaeError, NotFound
 from cristae.events import Note
+from cristae.jobs.finishing import FINISH_FILE
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import TrainingSpec
@@ -79,13 +80,15 @@ def _trained(
         digests=[(pair.image_volume_id, *pair.annotators) for pair in spec.volumes],
         job_id=order.job_id,
     )
-    plan = inspect_and_plan(request, order.device)
+    plan = inspect_and_plan(request, order.device, on_event=line.tell)
+    asked_before = (home.jobs / order.job_id / FINISH_FILE).exists()
     trained = train(
         request,
         plan,
         folder=home.checkpoints(order.job_id),
         on_event=line.tell,
         should_stop=line.should_stop,
+        should_finish=lambda: asked_before or line.should_finish(),
         device=order.device,
     )
     volumes.refuse_changed()

@@ -13,8 +13,10 @@ import java.util.UUID;
 import java.util.function.Consumer;
 import org.cristae.v1.CancelJobRequest;
 import org.cristae.v1.CleaningSpec;
+import org.cristae.v1.DeleteJobRequest;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.EvaluationSpec;
+import org.cristae.v1.FinishTrainingRequest;
 import org.cristae.v1.GetJobRequest;
 import org.cristae.v1.GetModelRequest;
 import org.cristae.v1.GetPreviewRequest;
@@ -210,6 +212,18 @@ public final class Jobs {
   public Job cancel(String jobId) throws CristaeException {
     CancelJobRequest request = CancelJobRequest.newBuilder().setJobId(jobId).build();
     return client.call(() -> client.jobs().cancelJob(request));
+  }
+
+  /** Asks a training to end early and keep the best that it has. */
+  public Job finish(String jobId) throws CristaeException {
+    FinishTrainingRequest request = FinishTrainingRequest.newBuilder().setJobId(jobId).build();
+    return client.call(() -> client.jobs().finishTraining(request));
+  }
+
+  /** Forgets a job that has ended, with what it kept; models and images that it made stay. */
+  public void delete(String jobId) throws CristaeException {
+    DeleteJobRequest request = DeleteJobRequest.newBuilder().setJobId(jobId).build();
+    client.call(() -> client.jobs().deleteJob(request));
   }
 
   /** True if a job in this state will not change any more. */

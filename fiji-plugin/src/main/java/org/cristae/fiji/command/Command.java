@@ -64,7 +64,7 @@ abstract class Command implements PlugIn {
       return;
     }
     if (failure.getCause() != null) {
-      System.err.println("Cristae: " + failure.getCause()); // the console is for whoever helps
+      Failures.keep(failure);
     }
     Interpreter interpreter = Interpreter.getInstance();
     if (IJ.getInstance() == null && interpreter != null) {
@@ -87,7 +87,14 @@ abstract class Command implements PlugIn {
 
   /** Asks the person, and begins what was chosen in the window of a job. */
   static void ask(Dialog dialog, Preparation<Work> preparation) throws CristaeException {
-    ask(dialog, preparation, JobWindow::start);
+    String[] command = new String[1];
+    Dialog remembered =
+        () -> {
+          Choices choices = dialog.ask();
+          command[0] = choices == null ? null : choices.command();
+          return choices;
+        };
+    ask(remembered, preparation, work -> JobWindow.start(work, () -> IJ.doCommand(command[0])));
   }
 
   /**

@@ -112,6 +112,15 @@ public final class HomeFolder {
     return file("server.json").map(file -> text(file, "address")).filter(text -> !text.isEmpty());
   }
 
+  /** The number of the process of the server that runs, as it says; 0 if that is not known. */
+  public long runningProcess() {
+    try {
+      return Long.parseLong(file("server.json").map(file -> text(file, "pid")).orElse("0"));
+    } catch (NumberFormatException e) {
+      return 0;
+    }
+  }
+
   /** The command by which the last local server was started; empty if that is not known. */
   public List<String> lastCommand() {
     return command("launcher.json");

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -31,6 +32,7 @@ import org.cristae.v1.ErrorCode;
  */
 public final class LocalServer {
   private static final double START_LIMIT_S = 240;
+  private static final int STOP_LIMIT_S = 30;
   private static final int LAST_WORDS = 600;
   private static final String WHAT_STARTS_IT =
       "Plugins > Cristae > Cristae Jobs starts it once more and finds the jobs, which go on.";
@@ -245,6 +247,67 @@ public final class LocalServer {
   public synchronized void stop() {
     isStopped = true;
     end();
+  }
+
+  /**
+   * Stops the server of this home, whoever started it: it answers to the token of this home, so it
+   * is this person's. Its jobs go on when it is started again.
+   *
+   * @throws CristaeException if none runs, or it cannot be stopped from here
+   */
+  public synchronized void stopWhoeverStarted() throws CristaeException {
+    if (isOurs()) {
+      stop();
+      return;
+    }
+    long number = home.runningProcess();
+    Optional<Client> running = find(new Patience(0));
+    if (!running.isPresent() || number <= 0) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_NOT_FOUND, "No server runs on this machine that could be stopped.");
+    }
+    running.get().close();
+    isStopped = true;
+    terminate(number);
+    for (int tick = 0; tick < STOP_LIMIT_S * 10; tick++) {
+      Optional<Client> still = find(new Patience(0));
+      if (!still.isPresent()) {
+        return;
+      }
+      still.get().close();
+      sleep();
+    }
+    throw notStopped(number, null);
+  }
+
+  /** Tells a process to end; Java 8 can only do so to its own children. */
+  private static void terminate(long number) throws CristaeException {
+    String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+    String[] command =
+        system.startsWith("windows")
+            ? new String[] {"taskkill", "/F", "/PID", Long.toString(number)}
+            : new String[] {"kill", "-TERM", Long.toString(number)};
+    try {
+      Process telling = new ProcessBuilder(command).redirectErrorStream(true).start();
+      telling.getOutputStream().close();
+      if (!telling.waitFor(STOP_LIMIT_S, TimeUnit.SECONDS) || telling.exitValue() != 0) {
+        throw notStopped(number, null);
+      }
+    } catch (IOException e) {
+      throw notStopped(number, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw notStopped(number, e);
+    }
+  }
+
+  private static CristaeException notStopped(long number, Exception cause) {
+    return new CristaeException(
+        ErrorCode.ERROR_CODE_INTERNAL,
+        "The server could not be stopped from here: end its process, which has the number "
+            + number
+            + ".",
+        cause);
   }
 
   private void end() {

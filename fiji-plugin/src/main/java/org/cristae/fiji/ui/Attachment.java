@@ -5,6 +5,7 @@ import java.util.Map;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobKind;
 
@@ -40,6 +41,9 @@ final class Attachment implements Work {
       throws CristaeException {
     Client client = Connection.open(listener, cancellation);
     listener.submitted(job.getJobId());
+    if (job.getKind() == JobKind.JOB_KIND_TRAINING && !Jobs.isEnd(job.getState())) {
+      listener.isTraining(Finishing.of(client, job.getJobId()));
+    }
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     if (JobTables.areMadeBy(done)) {
       tables = JobTables.fetch(client, done, listener, Cancellation.either(cancellation, detach));

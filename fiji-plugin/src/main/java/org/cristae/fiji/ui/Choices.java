@@ -35,6 +35,11 @@ public final class Choices {
     this.keys = Arrays.asList(keys);
   }
 
+  /** The command's name in menus and macros. */
+  public String command() {
+    return command;
+  }
+
   /**
    * Reads the options of a macro: words {@code key=value}, values with spaces as {@code [a b]}.
    *

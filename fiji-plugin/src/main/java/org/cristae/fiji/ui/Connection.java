@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Patience;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.client.ServerAddress;
@@ -15,6 +16,7 @@ import org.cristae.fiji.launch.LocalServer;
 import org.cristae.fiji.launch.ServerCommand;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.GetServerResponse;
+import org.cristae.v1.Job;
 
 /**
  * The server that the person uses: the one at the address that was set, else the one on this
@@ -23,6 +25,7 @@ import org.cristae.v1.GetServerResponse;
 public final class Connection {
   private static final String ADDRESS = "cristae.address";
   private static final String COMMAND = "cristae.command";
+  private static final int MOST_TITLES = 3;
   private static final Patience FIRST = new Patience(3);
   private static final Patience LATER = new Patience(60);
 
@@ -188,6 +191,41 @@ public final class Connection {
   public static synchronized void stopLocal() {
     disconnect();
     LOCAL.stop();
+  }
+
+  /**
+   * Stops the server on this machine, also one that another ImageJ started.
+   *
+   * @return a sentence about it and its jobs
+   * @throws CristaeException if none runs, or it cannot be stopped
+   */
+  static synchronized String stopRunning() throws CristaeException {
+    Client client = findLocal();
+    List<String> open = new ArrayList<>();
+    if (client != null) {
+      for (Job job : new Jobs(client).list(1)) { // behind the newest come all that wait or run
+        if (!Jobs.isEnd(job.getState())) {
+          open.add(job.getTitle());
+        }
+      }
+    }
+    disconnect();
+    LOCAL.stopWhoeverStarted();
+    return stopped(open);
+  }
+
+  /** What is said of a server that was stopped, with the titles of jobs that had not ended. */
+  static String stopped(List<String> open) {
+    String stopped = "The server on this machine was stopped.";
+    if (open.isEmpty()) {
+      return stopped + " No job waited or ran there.";
+    }
+    return stopped
+        + (open.size() == 1 ? " One job" : " " + open.size() + " jobs")
+        + " there had not ended ("
+        + String.join(", ", open.subList(0, Math.min(MOST_TITLES, open.size())))
+        + (open.size() > MOST_TITLES ? ", ..." : "")
+        + ") and will go on when it is started again.";
   }
 
   /** Forgets the connection; the server goes on. */

@@ -126,6 +126,7 @@ public final class Following {
         event.getPlan().getSentencesList().forEach(sentence -> listener.note(sentence, false));
         break;
       case STATE:
+        listener.runs(event.getState().getState() == JobState.JOB_STATE_RUNNING);
         if (event.getState().getState() == JobState.JOB_STATE_QUEUED) {
           progress.update("Waiting for a device", 0, "Cristae Jobs shows what is before it");
         } else if (event.getState().getState() == JobState.JOB_STATE_RUNNING) {

@@ -12,6 +12,16 @@ public interface JobListener extends Progress {
   default void submitted(String jobId) {}
 
   /**
+   * The job is a training that may be asked to end early.
+   *
+   * @param finishing asks it; null if the server does not know how
+   */
+  default void isTraining(Finishing finishing) {}
+
+  /** Whether a worker is on the job from now on, or it waits for one. */
+  default void runs(boolean isRunning) {}
+
+  /**
    * New figures of a training.
    *
    * @param step the optimiser step, from 1

@@ -46,13 +46,21 @@ public final class JobWindow implements JobListener {
   private final PreviewPanel preview = new PreviewPanel();
   private final CurveTable figures = new CurveTable();
   private final JButton curves;
+  private final JButton keep;
   private final JButton cancel;
+  private final JButton change;
+  private Finishing finishing;
+  private boolean isRunning;
   private final JPanel buttons;
   private boolean hasJob;
   private boolean ended;
   private boolean isDone;
+  private boolean mayChange;
 
-  private JobWindow(Work work) {
+  /** It ended with a sentence of the server; written before the event thread is told of the end. */
+  private volatile boolean isRefused;
+
+  private JobWindow(Work work, Runnable again) {
     this.work = work;
     frame = new JFrame("Cristae: " + work.title());
     frame.setDefaultCloseOperation(WindowConstants.DO_NOTHING_ON_CLOSE);
@@ -66,7 +74,19 @@ public final class JobWindow implements JobListener {
     curves = Look.button("Curves", () -> figures.table().show(work.title() + ": curves"));
     curves.setToolTipText("All figures up to now as a table, to plot or to save as CSV");
     curves.setVisible(false);
+    keep = Look.button("Stop and Keep", this::keep);
+    keep.setToolTipText("It ends within few steps, and the best that it has is the model");
+    keep.setVisible(false);
     cancel = Look.button("Cancel", this::cancel);
+    change =
+        Look.button(
+            "Change...",
+            () -> {
+              close();
+              again.run();
+            });
+    change.setToolTipText("The dialog again, with what was chosen");
+    change.setVisible(false);
     JButton close = Look.button("Close", this::close);
     close.setToolTipText(
         "A job that the server has goes on; Plugins > Cristae > Cristae Jobs finds it again."
@@ -87,7 +107,7 @@ public final class JobWindow implements JobListener {
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
     content.add(top, BorderLayout.NORTH);
     content.add(new JScrollPane(log), BorderLayout.CENTER);
-    buttons = Look.buttons(curves, cancel, close);
+    buttons = Look.buttons(curves, change, keep, cancel, close);
     content.add(buttons, BorderLayout.SOUTH);
     frame.setContentPane(content);
     // While the job runs, Esc could mean its end.
@@ -102,9 +122,20 @@ public final class JobWindow implements JobListener {
 
   /** Opens a window and does the work on a thread of its own; returns at once. */
   public static void start(Work work) {
+    start(work, null);
+  }
+
+  /**
+   * The same.
+   *
+   * @param again opens the dialog in which the work was chosen, where the server refuses it; may be
+   *     null
+   */
+  public static void start(Work work, Runnable again) {
     Look.onEventThread(
         () -> {
-          JobWindow window = new JobWindow(work);
+          JobWindow window = new JobWindow(work, again);
+          window.mayChange = again != null;
           Look.show(window.frame);
           int shift = 28 * (opened++ % 8); // so that several can be seen
           window.frame.setLocation(
@@ -147,6 +178,7 @@ public final class JobWindow implements JobListener {
       }
     } catch (CristaeException e) {
       boolean isCancelled = e.code() == ErrorCode.ERROR_CODE_CANCELLED;
+      isRefused = !isCancelled;
       end(isCancelled ? new Html().text("Cancelled.") : new Html().red(e.getMessage()), false);
     } catch (RuntimeException | Error e) {
       end(new Html().red(Failures.unforeseen(e).getMessage()), false);
@@ -169,10 +201,64 @@ public final class JobWindow implements JobListener {
           bar.setValue(isDone ? bar.getMaximum() : 0);
           bar.setVisible(isDone);
           cancel.setEnabled(false);
+          keep.setVisible(false);
+          change.setVisible(mayChange && isRefused && !hasJob);
           if (isDone) {
             work.afterwards().forEach(this::offer);
           }
           frame.pack();
+        });
+  }
+
+  private void keep() {
+    Finishing asking = finishing;
+    finishing = null; // it is asked once, and again only if that fails
+    showWhetherItCanBeKept();
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                asking.ask();
+              } catch (CristaeException e) {
+                note(e.getMessage(), true);
+                SwingUtilities.invokeLater(() -> setFinishing(asking));
+              }
+            },
+            "Cristae asks a training to end");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void setFinishing(Finishing finishing) {
+    this.finishing = finishing;
+    showWhetherItCanBeKept();
+  }
+
+  private void showWhetherItCanBeKept() {
+    keep.setEnabled(finishing != null && isRunning && !ended);
+  }
+
+  @Override
+  public void isTraining(Finishing finishing) {
+    SwingUtilities.invokeLater(
+        () -> {
+          setFinishing(finishing);
+          keep.setVisible(!ended);
+          if (finishing == null) {
+            keep.setToolTipText("This server is older and cannot: update it");
+          }
+          if (frame.isDisplayable()) {
+            frame.pack();
+          }
+        });
+  }
+
+  @Override
+  public void runs(boolean isRunning) {
+    SwingUtilities.invokeLater(
+        () -> {
+          this.isRunning = isRunning;
+          showWhetherItCanBeKept();
         });
   }
 
@@ -202,6 +288,8 @@ public final class JobWindow implements JobListener {
   }
 
   private void cancel() {
+    finishing = null;
+    showWhetherItCanBeKept();
     cancel.setEnabled(false);
     stage.setText("Cancelling ...");
     new Thread(cancellation::cancel, "Cristae cancels").start();

@@ -8,6 +8,7 @@ import java.awt.event.MouseAdapter;
 import java.awt.event.MouseEvent;
 import java.time.LocalTime;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.List;
 import javax.swing.JButton;
 import javax.swing.JComponent;
@@ -48,6 +49,7 @@ public final class JobsWindow {
   private final JButton follow = Look.button("Follow", this::followSelected);
   private final JButton result = Look.button("Open Result", this::followSelected);
   private final JButton cancel = Look.button("Cancel Job", this::cancelSelected);
+  private final JButton delete = Look.button("Delete", this::deleteSelected);
 
   /** The person asked for the list, and it was not shown since: a stopped server is started. */
   private volatile boolean isAskedFor = true;
@@ -60,7 +62,8 @@ public final class JobsWindow {
 
   private JobsWindow() {
     frame.setDefaultCloseOperation(WindowConstants.DISPOSE_ON_CLOSE);
-    table.setSelectionMode(ListSelectionModel.SINGLE_SELECTION);
+    table.setSelectionMode(ListSelectionModel.MULTIPLE_INTERVAL_SELECTION);
+    delete.setToolTipText("Forgets jobs that have ended; models and images that they made stay");
     table.setFillsViewportHeight(true);
     table.setShowVerticalLines(false);
     table.setRowHeight(22);
@@ -74,7 +77,7 @@ public final class JobsWindow {
     JPanel south = new JPanel(new BorderLayout(0, Look.GAP));
     south.add(status, BorderLayout.NORTH);
     south.add(
-        Look.buttons(follow, result, cancel, Look.button("Close", frame::dispose)),
+        Look.buttons(follow, result, cancel, delete, Look.button("Close", frame::dispose)),
         BorderLayout.EAST);
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
     content.add(scroll, BorderLayout.CENTER);
@@ -195,11 +198,13 @@ public final class JobsWindow {
 
   private void show(List<Job> jobs) {
     listed = LocalTime.now();
-    Job selected = selected();
-    if (model.show(jobs) && selected != null) {
-      int row = model.row(selected.getJobId());
-      if (row >= 0) {
-        table.setRowSelectionInterval(row, row);
+    List<Job> selected = allSelected();
+    if (model.show(jobs)) {
+      for (Job job : selected) {
+        int row = model.row(job.getJobId());
+        if (row >= 0) {
+          table.addRowSelectionInterval(row, row);
+        }
       }
     }
     selectionChanged();
@@ -210,9 +215,17 @@ public final class JobsWindow {
     }
   }
 
+  /** The job that is selected; null if none is, or several are. */
   private Job selected() {
-    int row = table.getSelectedRow();
-    return row < 0 ? null : model.job(row);
+    return table.getSelectedRowCount() == 1 ? model.job(table.getSelectedRow()) : null;
+  }
+
+  private List<Job> allSelected() {
+    List<Job> jobs = new ArrayList<>();
+    for (int row : table.getSelectedRows()) {
+      jobs.add(model.job(row));
+    }
+    return jobs;
   }
 
   private void selectionChanged() {
@@ -227,6 +240,7 @@ public final class JobsWindow {
         job != null
             && job.getState() == JobState.JOB_STATE_DONE
             && job.getKind() != JobKind.JOB_KIND_TRAINING);
+    delete.setEnabled(!JobDeletion.ended(allSelected()).isEmpty());
     tell(job == null ? "" : words(job));
   }
 
@@ -262,6 +276,14 @@ public final class JobsWindow {
     Job job = selected();
     if (job != null) {
       JobWindow.follow(job);
+    }
+  }
+
+  private void deleteSelected() {
+    List<Job> ended = JobDeletion.ended(allSelected());
+    if (!ended.isEmpty() && JobDeletion.isWanted(frame, ended)) {
+      delete.setEnabled(false);
+      new Thread(() -> JobDeletion.run(ended, this::say), "Cristae deletes jobs").start();
     }
   }
 

@@ -70,7 +70,12 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     opacity.addChangeListener(event -> showOpacity());
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
     content.add(message, BorderLayout.NORTH);
-    content.add(opacity, BorderLayout.CENTER);
+    JPanel slider = new JPanel(new BorderLayout(Look.GAP, 0));
+    JLabel opacityName = new JLabel("Opacity");
+    opacityName.setLabelFor(opacity);
+    slider.add(opacityName, BorderLayout.WEST);
+    slider.add(opacity, BorderLayout.CENTER);
+    content.add(slider, BorderLayout.CENTER);
     content.add(
         Look.buttons(Look.button("Look Again", this::again), Look.button("Close", this::close)),
         BorderLayout.SOUTH);

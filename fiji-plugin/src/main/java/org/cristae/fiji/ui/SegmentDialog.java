@@ -52,9 +52,12 @@ public final class SegmentDialog {
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
     boolean canSplit = !Connection.lacks(Segmentation.SPLIT);
     boolean canCombine = models.size() > 1 && !Connection.lacks(Segmentation.ENSEMBLE);
+    List<String> devices = Devices.of(client);
     boolean[] accepted = new boolean[1];
     Look.onEventThread(
-        () -> accepted[0] = show(active, onServer, models, canFlip, canSplit, canCombine, choices));
+        () ->
+            accepted[0] =
+                show(active, onServer, models, devices, canFlip, canSplit, canCombine, choices));
     if (!accepted[0]) {
       return null;
     }
@@ -80,6 +83,7 @@ public final class SegmentDialog {
       String image,
       List<String> onServer,
       List<Model> models,
+      List<String> devices,
       boolean canFlip,
       boolean canSplit,
       boolean canCombine,
@@ -125,7 +129,8 @@ public final class SegmentDialog {
           true, "models of the same classes answer together; uncertain is where they disagree");
     }
     form.text(true, "voxel-size", "Voxel size z,y,x in nm", "", "Instead of the calibration");
-    form.text(true, "device", "Device", "", "cpu, cuda:0; empty: the fastest that is free");
+    form.choice(true, "device", "Device", devices, true, Devices.FASTEST)
+        .setToolTipText(Devices.HINT);
     if (!form.ask("Segment")) {
       return false;
     }

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Collectors;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
@@ -27,6 +28,8 @@ final class ServerModels {
   private static final int NEWEST = 1;
 
   private final CompletableFuture<Map<String, String>> answer = new CompletableFuture<>();
+  private volatile List<String> names = Collections.emptyList();
+  private volatile List<String> devices = Collections.emptyList();
 
   private ServerModels() {}
 
@@ -47,9 +50,13 @@ final class ServerModels {
     }
   }
 
-  private static Map<String, String> fetched() throws CristaeException {
+  private Map<String, String> fetched() throws CristaeException {
     try {
-      return taken(new Jobs(Connection.open(new StatusBar(), new Cancellation())));
+      Client client = Connection.open(new StatusBar(), new Cancellation());
+      Jobs jobs = new Jobs(client);
+      names = jobs.models().stream().map(Model::getName).collect(Collectors.toList());
+      devices = Devices.of(client).stream().skip(1).collect(Collectors.toList());
+      return taken(jobs);
     } finally {
       StatusBar.clear("");
     }
@@ -72,6 +79,16 @@ final class ServerModels {
       }
     }
     return taken;
+  }
+
+  /** The names of the models that are there, newest first; none before they are there. */
+  List<String> names() {
+    return names;
+  }
+
+  /** The names of the server's devices, fastest first; none before they are there. */
+  List<String> devices() {
+    return devices;
   }
 
   /** Runs {@code action} on the event thread once the models are there; never if they cannot be. */

@@ -20,6 +20,7 @@ import javax.swing.WindowConstants;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.launch.LocalServer;
 import org.cristae.fiji.launch.ServerCommand;
 import org.cristae.v1.Device;
 import org.cristae.v1.GetServerResponse;
@@ -113,7 +114,8 @@ public final class ServerWindow {
     command.setEnabled(local.isSelected());
     address.setEnabled(remote.isSelected());
     token.setEnabled(remote.isSelected());
-    stop.setEnabled(Connection.local().isOurs());
+    LocalServer server = Connection.local();
+    stop.setEnabled(server.isOurs() || server.home().runningProcess() > 0);
   }
 
   /** Sets what was chosen, and connects; a local server is started. */
@@ -157,13 +159,7 @@ public final class ServerWindow {
   }
 
   private void stop() {
-    inBackground(
-        () -> {
-          Connection.stopLocal();
-          return new Html()
-              .text(
-                  "The server on this machine was stopped. Its jobs go on when it is started again.");
-        });
+    inBackground(() -> new Html().text(Connection.stopRunning()));
   }
 
   private static Html describe(Client client) throws CristaeException {
@@ -193,7 +189,7 @@ public final class ServerWindow {
     if (!running.isEmpty()) {
       text.line().text("Started by " + running);
       text.text(
-          Connection.local().isOurs() ? "" : ", not from here: stop it where it was started.");
+          Connection.local().isOurs() ? "" : ", not from here. Stop Server stops it all the same.");
     }
     List<String> next = Connection.nextCommand();
     String installed = ServerCommand.installedVersion(next);

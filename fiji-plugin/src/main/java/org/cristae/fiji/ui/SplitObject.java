@@ -230,6 +230,7 @@ public final class SplitObject implements Work {
     Volume volume = Download.describe(client, result);
     ReceivedVolume parts = new ReceivedVolume(volume.getSpec());
     Download.run(client, volume, parts, listener, Cancellation.either(cancellation, detach));
+    JobDeletion.ofTakenResult(client, job.getJobId());
     return parts;
   }
 

@@ -4,6 +4,7 @@ import ij.IJ;
 import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import javax.swing.JComboBox;
 import javax.swing.JOptionPane;
@@ -165,7 +166,7 @@ public final class TrainDialog {
         "quick: 5 minutes, standard: 20, best: up to 120; or a number of minutes;"
             + " seconds: a random forest");
     several(canVote);
-    advanced(form);
+    advanced();
     images.addActionListener(
         event -> {
           ImagePlus chosen = OpenImages.titled(form.value("image"));
@@ -259,7 +260,14 @@ public final class TrainDialog {
     }
   }
 
-  private static void advanced(FormDialog form) {
+  /** A choice whose words come from the server, while the dialog is open; any can be typed. */
+  private JComboBox<String> later(String key, String label, String toolTip) {
+    JComboBox<String> box = form.choice(true, key, label, Collections.singletonList(""), true, "");
+    box.setToolTipText(toolTip);
+    return box;
+  }
+
+  private void advanced() {
     form.text(
         true,
         "classes",
@@ -285,9 +293,14 @@ public final class TrainDialog {
     form.hint(
         true, "1-40 counts from 1, both ends included; empty: all, and some chosen to check with");
     form.text(true, "voxel-size", "Voxel size z,y,x in nm", "", "Instead of the calibration");
-    form.text(true, "start-from", "Start from the model", "", "Empty: from scratch");
+    JComboBox<String> start = later("start-from", "Start from the model", "Empty: from scratch");
     form.text(true, "seed", "Seed", "", "The same number makes the same model");
-    form.text(true, "device", "Device", "", "cpu, cuda:0; empty: the fastest that is free");
+    JComboBox<String> device = later("device", "Device", Devices.HINT);
+    models.whenThere(
+        () -> {
+          models.names().forEach(start::addItem);
+          models.devices().forEach(device::addItem);
+        });
     form.text(
         true,
         "set",

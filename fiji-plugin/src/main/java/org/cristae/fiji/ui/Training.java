@@ -143,6 +143,7 @@ public final class Training implements Work {
     cancellation.check();
     Job job = jobs.submit(spec.build());
     listener.submitted(job.getJobId());
+    listener.isTraining(Finishing.of(client, job.getJobId()));
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     SegmentDialog.propose(spec.getModelName());
     return null;

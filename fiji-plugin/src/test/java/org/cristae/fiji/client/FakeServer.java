@@ -18,7 +18,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.cristae.v1.Block;
+import org.cristae.v1.DeleteJobRequest;
+import org.cristae.v1.DeleteJobResponse;
 import org.cristae.v1.FilePart;
+import org.cristae.v1.FinishTrainingRequest;
 import org.cristae.v1.GetJobRequest;
 import org.cristae.v1.GetPreviewRequest;
 import org.cristae.v1.GetServerRequest;
@@ -30,6 +33,10 @@ import org.cristae.v1.JobsGrpc;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.ListJobsRequest;
 import org.cristae.v1.ListJobsResponse;
+import org.cristae.v1.ListModelsRequest;
+import org.cristae.v1.ListModelsResponse;
+import org.cristae.v1.Model;
+import org.cristae.v1.ModelsGrpc;
 import org.cristae.v1.OpenUploadRequest;
 import org.cristae.v1.Preview;
 import org.cristae.v1.ReadBlocksRequest;
@@ -80,7 +87,13 @@ public final class FakeServer implements AutoCloseable {
   public final List<JobEvent> events = new ArrayList<>();
 
   /** What the list of jobs tells, newest first, in pages of three. */
-  final List<Job> jobs = new ArrayList<>();
+  public final List<Job> jobs = new ArrayList<>();
+
+  /** The models that it has. */
+  public final List<Model> models = new ArrayList<>();
+
+  /** The jobs that were to finish early or to be deleted: "finish ID", "delete ID". */
+  public final List<String> asked = Collections.synchronizedList(new ArrayList<>());
 
   /** An older server lists all jobs, also where only those that wait or run are asked for. */
   boolean listsAll;
@@ -119,6 +132,7 @@ public final class FakeServer implements AutoCloseable {
             .addService(new ServerService())
             .addService(new VolumeService())
             .addService(new JobService())
+            .addService(new ModelService())
             .intercept(new Guard())
             .build()
             .start();
@@ -303,6 +317,14 @@ public final class FakeServer implements AutoCloseable {
     }
   }
 
+  private final class ModelService extends ModelsGrpc.ModelsImplBase {
+    @Override
+    public void listModels(ListModelsRequest request, StreamObserver<ListModelsResponse> answer) {
+      answer.onNext(ListModelsResponse.newBuilder().addAllModels(models).build());
+      answer.onCompleted();
+    }
+  }
+
   private final class JobService extends JobsGrpc.JobsImplBase {
     @Override
     public void submitEvaluation(SubmitEvaluationRequest request, StreamObserver<Job> answer) {
@@ -351,6 +373,20 @@ public final class FakeServer implements AutoCloseable {
         return;
       }
       answer.onNext(Job.newBuilder().setJobId(request.getJobId()).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void finishTraining(FinishTrainingRequest request, StreamObserver<Job> answer) {
+      asked.add("finish " + request.getJobId());
+      answer.onNext(Job.newBuilder().setJobId(request.getJobId()).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void deleteJob(DeleteJobRequest request, StreamObserver<DeleteJobResponse> answer) {
+      asked.add("delete " + request.getJobId());
+      answer.onNext(DeleteJobResponse.getDefaultInstance());
       answer.onCompleted();
     }
 

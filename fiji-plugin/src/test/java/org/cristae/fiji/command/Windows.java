@@ -104,13 +104,20 @@ public final class Windows {
   }
 
   static void type(Window window, String key, String text) throws Exception {
+    SwingUtilities.invokeAndWait(() -> field(window, key).setText(text));
+  }
+
+  /** The field of a key, or where one types in its box. */
+  private static JTextField field(Window window, String key) {
     Component field = child(window, part -> key.equals(part.getName()));
-    SwingUtilities.invokeAndWait(() -> ((JTextField) field).setText(text));
+    return field instanceof JComboBox
+        ? (JTextField) ((JComboBox<?>) field).getEditor().getEditorComponent()
+        : (JTextField) field;
   }
 
   /** What stands in a field. */
   static String text(Window window, String key) {
-    return ((JTextField) child(window, part -> key.equals(part.getName()))).getText();
+    return field(window, key).getText();
   }
 
   /** Types into the editor of a box, without leaving it. */

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,6 +24,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A server that crashed is started again, a few times, unless the person stopped it. */
@@ -110,6 +114,42 @@ class LocalServerTest {
     assertTrue(sentence.contains("does not answer"), sentence);
     assertFalse(local.ensureUnlessStopped(new Patience(0), Progress.NONE).isPresent());
     assertEquals(0, starts);
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void oneThatAnotherImageJStartedIsStoppedToo() throws Exception {
+    Process server = new ProcessBuilder("sh", "-c", "echo $$; exec sleep 50").start();
+    BufferedReader said =
+        new BufferedReader(
+            new InputStreamReader(server.getInputStream(), StandardCharsets.US_ASCII));
+    String address = running.address().toString();
+    write("server.json", "{\"address\": \"" + address + "\", \"pid\": " + said.readLine() + "}");
+    Thread end =
+        new Thread(
+            () -> {
+              try {
+                server.waitFor();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+              running.close(); // what that process would have been
+            });
+    end.start();
+    assertFalse(local.isOurs());
+    local.stopWhoeverStarted();
+    assertFalse(server.isAlive());
+    end.join();
+    assertFalse(local.ensureUnlessStopped(new Patience(0), Progress.NONE).isPresent());
+    assertEquals(0, starts);
+    CristaeException none = assertThrows(CristaeException.class, local::stopWhoeverStarted);
+    assertTrue(none.getMessage().contains("No server runs"), none.getMessage());
+  }
+
+  @Test
+  void aServerThatDoesNotSayItsProcessIsLeftAlone() throws Exception {
+    assertThrows(CristaeException.class, local::stopWhoeverStarted);
+    assertEquals("0.0.9", client.server().getVersion());
   }
 
   @Test

@@ -5,16 +5,20 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import java.awt.Component;
+import java.awt.Container;
 import java.awt.Window;
 import java.awt.event.WindowEvent;
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import javax.swing.AbstractButton;
 import javax.swing.JFrame;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.command.RealImageJ;
+import org.cristae.v1.ErrorCode;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -65,6 +69,107 @@ class JobWindowIT {
   void startImageJ() throws IOException {
     RealImageJ.start();
     IJ.log("\\Clear");
+  }
+
+  /** A training on the server, until it is asked to end early. */
+  private static final class Keeping implements Work {
+    final CountDownLatch asked = new CountDownLatch(1);
+
+    @Override
+    public String title() {
+      return "Training kept";
+    }
+
+    @Override
+    public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
+        throws CristaeException {
+      listener.submitted("kept");
+      listener.isTraining(asked::countDown);
+      listener.runs(true);
+      while (asked.getCount() > 0) {
+        cancellation.check();
+        IJ.wait(20);
+      }
+      return null;
+    }
+
+    @Override
+    public String lastWords() {
+      return "It was kept.";
+    }
+  }
+
+  /** What the server refuses at once. */
+  private static final class Refused implements Work {
+    @Override
+    public String title() {
+      return "Segmenting refused";
+    }
+
+    @Override
+    public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
+        throws CristaeException {
+      throw new CristaeException(ErrorCode.ERROR_CODE_NOT_FOUND, "There is no such model.");
+    }
+
+    @Override
+    public String lastWords() {
+      return "";
+    }
+  }
+
+  /** Presses a button of a window as soon as it can be pressed. */
+  private static void press(String title, String text) throws Exception {
+    for (int i = 0; i < 400; i++) {
+      boolean[] isPressed = new boolean[1];
+      SwingUtilities.invokeAndWait(
+          () -> {
+            for (Window window : Window.getWindows()) {
+              boolean isIts =
+                  window instanceof JFrame && ((JFrame) window).getTitle().equals(title);
+              AbstractButton button = isIts && window.isShowing() ? button(window, text) : null;
+              if (button != null && button.isShowing() && button.isEnabled()) {
+                button.doClick();
+                isPressed[0] = true;
+              }
+            }
+          });
+      if (isPressed[0]) {
+        return;
+      }
+      Thread.sleep(50);
+    }
+    throw new AssertionError(text + " could not be pressed");
+  }
+
+  private static AbstractButton button(Container parent, String text) {
+    for (Component part : parent.getComponents()) {
+      if (part instanceof AbstractButton && text.equals(((AbstractButton) part).getText())) {
+        return (AbstractButton) part;
+      }
+      AbstractButton inside = part instanceof Container ? button((Container) part, text) : null;
+      if (inside != null) {
+        return inside;
+      }
+    }
+    return null;
+  }
+
+  @Test
+  void aTrainingThatRunsCanBeStoppedAndKept() throws Exception {
+    Keeping work = new Keeping();
+    JobWindow.start(work);
+    press("Cristae: Training kept", "Stop and Keep");
+    assertTrue(work.asked.await(20, TimeUnit.SECONDS));
+    press("Cristae: Training kept", "Close");
+  }
+
+  @Test
+  void whatTheServerRefusedIsChosenAnewInTheDialog() throws Exception {
+    CountDownLatch again = new CountDownLatch(1);
+    JobWindow.start(new Refused(), again::countDown);
+    press("Cristae: Segmenting refused", "Change...");
+    assertTrue(again.await(20, TimeUnit.SECONDS));
   }
 
   private static void openAndClose(Endless work) throws Exception {

@@ -1,0 +1,64 @@
+package org.cristae.fiji.ui;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.FakeServer;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobState;
+import org.junit.jupiter.api.Test;
+
+/** Which jobs are deleted, and what is asked before. */
+class JobDeletionTest {
+  private static Job job(String title, JobState state) {
+    return Job.newBuilder().setJobId("id of " + title).setTitle(title).setState(state).build();
+  }
+
+  private static final Job DONE = job("done", JobState.JOB_STATE_DONE);
+  private static final Job FAILED = job("failed", JobState.JOB_STATE_FAILED);
+
+  @Test
+  void onlyJobsThatHaveEndedAreDeleted() {
+    List<Job> all =
+        Arrays.asList(
+            DONE,
+            job("running", JobState.JOB_STATE_RUNNING),
+            job("waiting", JobState.JOB_STATE_QUEUED),
+            job("cancelling", JobState.JOB_STATE_CANCELLING),
+            FAILED);
+    assertEquals(Arrays.asList(DONE, FAILED), JobDeletion.ended(all));
+  }
+
+  @Test
+  void oneIsAskedForByItsNameAndSeveralByTheirNumber() {
+    assertTrue(JobDeletion.question(Collections.singletonList(DONE)).contains("\"done\"?"));
+    assertTrue(JobDeletion.question(Arrays.asList(DONE, FAILED)).contains("2 jobs"));
+  }
+
+  @Test
+  void theServerIsAskedToFinishAndToDelete() throws Exception {
+    try (FakeServer server = new FakeServer();
+        Client client = server.client()) {
+      new Jobs(client).finish("one");
+      new Jobs(client).delete("two");
+      assertEquals(Arrays.asList("finish one", "delete two"), server.asked);
+    }
+  }
+
+  @Test
+  void aServerThatIsStoppedSaysWhatWillGoOnThere() {
+    String none = Connection.stopped(Collections.emptyList());
+    assertTrue(none.contains("No job waited or ran"), none);
+    String one = Connection.stopped(Collections.singletonList("mito"));
+    assertTrue(one.contains("One job there had not ended (mito) and will go on"), one);
+    String many = Connection.stopped(Arrays.asList("a", "b", "c", "d"));
+    assertTrue(many.contains("4 jobs there had not ended (a, b, c, ...)"), many);
+    assertFalse(many.contains("d)"), many);
+  }
+}
