@@ -155,7 +155,19 @@ def form_of(record, kind):
 
 
 def predict(
-    models, image, output, *, kind, device, flips, combine, split_touching, ledger, on_event, should_stop
+    models,
+    image,
+    output,
+    *,
+    kind,
+    device,
+    flips,
+    combine,
+    split_touching,
+    inside,
+    ledger,
+    on_event,
+    should_stop,
 ):
     from cristae.prediction.ledger import How, Ledger
 
@@ -175,6 +187,8 @@ def predict(
             time.sleep(STEP_S)
             box = Box((z, 0, 0), (z + 1, rows, columns))
             found = ((image.read(box)[:1] > threshold) ^ flips).astype(np.uint8)
+            if inside is not None:
+                found *= inside.read(box)[:1]
             output.write(box, np.repeat(found, output.shape_czyx[0], axis=0))
             notes.note(z)
             on_event(Progress("Predicting", (z + 1) / depth, None, f"tile {z + 1} of {depth}"))

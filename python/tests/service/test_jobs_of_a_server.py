@@ -68,6 +68,31 @@ def test_touching_objects_are_split_where_there_are_objects(client):
     assert "prediction.split" in client.server().features
 
 
+def test_a_mask_is_told_to_the_worker_and_refused_where_it_does_not_fit(client):
+    client.wait(client.submit_training(training(client, model="masked")).job_id)
+    mask = np.zeros((6, 40, 50), np.uint8)
+    mask[:, :, :7] = 1
+    asked = prediction(client, "masked", inside_volume_id=client.upload(ArrayImage(mask)))
+    spec = prediction_spec(asked, Limits())
+    assert spec_from_json(spec_to_json(spec)) == spec
+    done = client.wait(client.submit_prediction(asked).job_id)
+    assert done.prediction.inside_volume_id == asked.inside_volume_id
+    whole = client.wait(client.submit_prediction(prediction(client, "masked")).job_id)
+    ours, all_of_it = (client.download(job.result.outputs[0].volume_id) for job in (done, whole))
+    assert np.array_equal(ours, all_of_it * mask)
+    assert all_of_it[:, :, 7:].any()
+    asked.inside_volume_id = client.upload(ArrayImage(np.ones((1, 1, 1000), np.uint8)))
+    with pytest.raises(InvalidInput, match=r"1 x 1 x 1000 voxels .* as large as its image"):
+        client.submit_prediction(asked)
+    asked.inside_volume_id = "0" * 64
+    with pytest.raises(NotFound):
+        client.submit_prediction(asked)
+    asked.output, asked.layer = "activations", "head"
+    with pytest.raises(InvalidInput, match="without flips and mask"):
+        client.submit_prediction(asked)
+    assert "prediction.inside" in client.server().features
+
+
 def test_the_picture_of_a_training_is_there_while_it_runs_and_stays_with_its_model(client):
     running = client.submit_training(training(client, model="seen", steps=3000))
     for event in client.watch(running.job_id):

@@ -116,13 +116,15 @@ class PredictionSpec:
     region: Box | None = None
     image_name: str = ""
     split_touching: bool = False
+    inside_volume_id: str = ""
     found: tuple[FoundVolume, ...] = ()
 
     kind: Kind = field(default="prediction", init=False)
 
     def needs_volumes(self) -> tuple[str, ...]:
         """Digests of the volumes that must stay until the job has ended."""
-        return (self.image_volume_id,)
+        mask = (self.inside_volume_id,) if self.inside_volume_id else ()
+        return (self.image_volume_id, *mask)
 
     def needs_models(self) -> tuple[str, ...]:
         """Names of the models that must stay until the job has ended."""

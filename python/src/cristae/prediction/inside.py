@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image
+from cristae.volumes.mask import check_mask
 
 
 class Inside:
@@ -38,15 +38,8 @@ class Inside:
     """
 
     def __init__(self, mask: Image, shape_zyx: Triple) -> None:
-        channels, *sides = mask.shape_czyx
-        told = " x ".join(map(str, sides))
-        if channels != 1:
-            raise InvalidInput(f"The mask has {channels} channels; give one with a single channel.")
-        if any(side > whole for side, whole in zip(sides, shape_zyx, strict=True)):
-            raise InvalidInput(
-                f"The mask is {told} voxels (z, y, x), the image {' x '.join(map(str, shape_zyx))}: a mask "
-                "is as large as its image, or coarser."
-            )
+        check_mask(mask.shape_czyx, shape_zyx)
+        _, *sides = mask.shape_czyx
         self._mask, self._shape = mask, shape_zyx
         times = [whole / side for side, whole in zip(sides, shape_zyx, strict=True)]
         coarser = " x ".join(f"{one:.3g}" for one in times)

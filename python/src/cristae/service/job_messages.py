@@ -123,6 +123,9 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         region=box_of(message.region) if message.HasField("region") else None,
         image_name=check_name(message.image_name, limits, "The image's name"),
         split_touching=message.split_touching,
+        inside_volume_id=check_digest(message.inside_volume_id, "The mask's volume id")
+        if message.inside_volume_id
+        else "",
     )
 
 
@@ -135,9 +138,9 @@ def _check_layer(message: jobs_pb2.PredictionSpec, output: Output) -> None:
             )
     elif not message.layer:
         raise InvalidInput("The maps of which layer? Name one; the server lists those of a model.")
-    elif message.flips or message.more_models:
+    elif message.flips or message.more_models or message.inside_volume_id:
         raise InvalidInput(
-            "The maps of a layer are those of one model, for the image as it is: without flips."
+            "The maps of a layer are those of one model, for the image as it is: without flips and mask."
         )
 
 
@@ -175,6 +178,7 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 region=None if job.spec.region is None else box_message(job.spec.region),
                 image_name=job.spec.image_name or _found_title(job.spec),
                 split_touching=job.spec.split_touching,
+                inside_volume_id=job.spec.inside_volume_id,
             )
         )
     return message

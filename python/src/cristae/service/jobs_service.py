@@ -20,6 +20,7 @@ from cristae.service.messages import check_uuid, class_messages
 from cristae.service.pages import NO_SUCH_PAGE, page_size
 from cristae.service.training_checks import check_presence, check_training
 from cristae.v1 import jobs_pb2, jobs_pb2_grpc
+from cristae.volumes.mask import check_mask
 
 type Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -239,6 +240,8 @@ def _check_prediction(house: House, spec: PredictionSpec) -> str:
     model = house.library.get(spec.model_name)
     with house.volumes_of(spec) as volumes:
         image = volumes.glance(spec.image_volume_id, spec.image_name)
+        if spec.inside_volume_id:
+            check_mask(volumes.glance(spec.inside_volume_id).shape_czyx, image.shape_czyx[1:])
     if spec.output != "activations" and spec.output not in model.record["outputs"]:
         able = ", ".join(model.record["outputs"])
         raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")

@@ -30,6 +30,7 @@ FEATURES = (
     "prediction.flips",
     "prediction.preview",
     "prediction.split",
+    "prediction.inside",
     "training.annotators",
     "training.finish",
     "training.preview",

@@ -60,7 +60,8 @@ def _predicted(
     if spec.output == "activations":
         wanted, write = _maps(models[0], image, spec, order, line)
     else:
-        wanted, write = _answers(models, image, spec, order, folder / "tiles.jsonl", line)
+        inside = volumes.open(spec.inside_volume_id) if spec.inside_volume_id else None
+        wanted, write = _answers(models, image, inside, spec, order, folder / "tiles.jsonl", line)
     writer = _writer(store, wanted, staging_id(order.job_id))
     try:
         write(writer)
@@ -72,7 +73,13 @@ def _predicted(
 
 
 def _answers(
-    models: list[ModelPackage], image: Image, spec: PredictionSpec, order: Order, ledger: Path, line: Line
+    models: list[ModelPackage],
+    image: Image,
+    inside: Image | None,
+    spec: PredictionSpec,
+    order: Order,
+    ledger: Path,
+    line: Line,
 ) -> tuple[VolumeSpec, Callable[[VolumeWriter], None]]:
     """Return what the answers of models look like, and what writes them."""
     assert spec.output != "activations"  # noqa: S101 - of one layer of one model
@@ -98,6 +105,7 @@ def _answers(
             flips=spec.flips,
             split_touching=spec.split_touching,
             combine=spec.combine,
+            inside=inside,
             ledger=ledger,
             on_event=line.tell,
             should_stop=line.should_stop,

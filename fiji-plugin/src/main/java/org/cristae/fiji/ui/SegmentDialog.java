@@ -51,13 +51,23 @@ public final class SegmentDialog {
     Choices choices = LAST.of(active, Segmentation.choices().recall(REMEMBERED));
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
     boolean canSplit = !Connection.lacks(Segmentation.SPLIT);
+    boolean canMask = isOpen && !Connection.lacks(Segmentation.INSIDE);
     boolean canCombine = models.size() > 1 && !Connection.lacks(Segmentation.ENSEMBLE);
     List<String> devices = Devices.of(client);
     boolean[] accepted = new boolean[1];
     Look.onEventThread(
         () ->
             accepted[0] =
-                show(active, onServer, models, devices, canFlip, canSplit, canCombine, choices));
+                show(
+                    active,
+                    onServer,
+                    models,
+                    devices,
+                    canFlip,
+                    canSplit,
+                    canMask,
+                    canCombine,
+                    choices));
     if (!accepted[0]) {
       return null;
     }
@@ -86,6 +96,7 @@ public final class SegmentDialog {
       List<String> devices,
       boolean canFlip,
       boolean canSplit,
+      boolean canMask,
       boolean canCombine,
       Choices choices) {
     FormDialog form = new FormDialog("Cristae: segment an image", choices);
@@ -121,6 +132,13 @@ public final class SegmentDialog {
       form.check(true, "split", "Split touching objects");
       form.hint(true, "for the result instances of a model of classes: cut where they are narrow");
     }
+    if (canMask) {
+      List<String> orNone = new ArrayList<>();
+      orNone.add("");
+      orNone.addAll(titles);
+      form.choice(true, Segmentation.MASK, "Only inside", orNone, false, "");
+      form.hint(true, "a mask: where it is 0 nothing is looked for, and no time is spent");
+    }
     if (canCombine) {
       form.text(true, "more-models", "More models", "", "Names with commas between: mito-2,mito-3");
       form.choice(
@@ -145,6 +163,7 @@ public final class SegmentDialog {
     choices.put("combine", more.isEmpty() ? "" : form.value("combine"));
     choices.put("flips", canFlip ? form.value("flips") : "");
     choices.put("split", canSplit ? form.value("split") : "");
+    choices.put(Segmentation.MASK, canMask ? form.value(Segmentation.MASK) : "");
     String output = form.value("output");
     choices.put("output", output.equals("auto") ? "" : output);
     return true;

@@ -7,7 +7,9 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ResultRoom;
+import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Model;
 import org.cristae.v1.PredictionSpec;
 import org.cristae.v1.Shape;
@@ -23,6 +25,12 @@ public final class Segmentation implements Work {
   /** The feature of a server that parts touching objects. */
   static final String SPLIT = "prediction.split";
 
+  /** The feature of a server that predicts inside a mask only. */
+  static final String INSIDE = "prediction.inside";
+
+  /** The choice of the mask. */
+  static final String MASK = "inside";
+
   /** The feature of a server that combines the answers of several models. */
   static final String ENSEMBLE = "prediction.ensemble";
 
@@ -32,8 +40,10 @@ public final class Segmentation implements Work {
   private final String output;
   private final boolean flips;
   private final boolean split;
+  private final NamedUpload mask;
   private final String device;
 
+  /** {@code mask} may be null. */
   private Segmentation(
       SeenImage seen,
       List<String> moreModels,
@@ -41,6 +51,7 @@ public final class Segmentation implements Work {
       String output,
       boolean flips,
       boolean split,
+      NamedUpload mask,
       String device) {
     this.seen = seen;
     this.moreModels = moreModels;
@@ -48,6 +59,7 @@ public final class Segmentation implements Work {
     this.output = output;
     this.flips = flips;
     this.split = split;
+    this.mask = mask;
     this.device = device;
   }
 
@@ -63,6 +75,7 @@ public final class Segmentation implements Work {
         "output",
         "flips",
         "split",
+        MASK,
         "voxel-size",
         "device");
   }
@@ -94,7 +107,16 @@ public final class Segmentation implements Work {
         output,
         choices.word("flips", "false", "true").equals("true"),
         choices.word("split", "false", "true").equals("true"),
+        mask(choices),
         choices.get("device", ""));
+  }
+
+  private static NamedUpload mask(Choices choices) throws CristaeException {
+    if (!choices.has(MASK)) {
+      return null;
+    }
+    ImagePlus image = OpenImages.find(choices.get(MASK, ""));
+    return new NamedUpload(image, ImageVolume.image(image, null), "mask");
   }
 
   @Override
@@ -127,6 +149,10 @@ public final class Segmentation implements Work {
     if (!moreModels.isEmpty()) {
       Connection.need(client, ENSEMBLE, "does not combine several models (more-models)");
     }
+    if (mask != null) {
+      Connection.need(client, INSIDE, "does not predict inside a mask only (inside)");
+      checkMask(mask.shape(), seen.shape());
+    }
     Model found = new Jobs(client).model(seen.model());
     String wanted = output.equals("auto") ? usualOutput(found) : output;
     Shape result = resultShape(seen.shape(), found, wanted);
@@ -142,7 +168,36 @@ public final class Segmentation implements Work {
             .setFlips(flips)
             .setSplitTouching(split)
             .setDevice(device);
+    if (mask != null) {
+      if (!mask.doubt().isEmpty()) {
+        listener.note(mask.doubt(), true);
+      }
+      spec.setInsideVolumeId(mask.send(client, listener, cancellation).getVolumeId());
+    }
     return seen.predict(client, spec, listener, cancellation, detach);
+  }
+
+  /** Refuses a mask before it is sent: the server takes one as large as its image, or coarser. */
+  static void checkMask(Shape mask, Shape image) throws CristaeException {
+    if (mask.getC() == 1
+        && mask.getZ() <= image.getZ()
+        && mask.getY() <= image.getY()
+        && mask.getX() <= image.getX()) {
+      return;
+    }
+    throw new CristaeException(
+        ErrorCode.ERROR_CODE_INVALID_INPUT,
+        "The mask is "
+            + told(mask)
+            + ", the image "
+            + told(image)
+            + ". A mask has one channel and is as large as its image, or coarser.");
+  }
+
+  private static String told(Shape shape) {
+    String channels = shape.getC() == 1 ? "" : shape.getC() + " channels of ";
+    String slices = shape.getZ() == 1 ? "1 slice" : shape.getZ() + " slices";
+    return channels + shape.getX() + " x " + shape.getY() + " in " + slices;
   }
 
   /** The shape of what the model will make of an image; perhaps with a channel more. */

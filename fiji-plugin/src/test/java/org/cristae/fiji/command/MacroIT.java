@@ -166,6 +166,27 @@ class MacroIT {
   }
 
   @Test
+  void outsideOfAMaskThereIsNothing() {
+    RealImageJ.stack("stack.tif", 2, 1);
+    String segment = "run(\"Cristae Segment\", \"image=stack.tif model=tiny %s\");";
+    macro(String.format(segment, "output=probabilities"));
+    ImagePlus whole = IJ.getImage();
+    macro(
+        "newImage(\"half.tif\", \"8-bit black\", 48, 40, 2);",
+        "makeRectangle(0, 0, 48, 20); run(\"Set...\", \"value=255 stack\"); run(\"Select None\");",
+        String.format(segment, "output=probabilities inside=half.tif"));
+    ImagePlus part = IJ.getImage();
+    assertEquals("stack-tiny-probabilities.tif", part.getTitle().replace("-1.tif", ".tif"));
+    for (int y : new int[] {5, 19, 20, 35}) {
+      int expected = y < 20 ? whole.getProcessor().get(7, y) : 0;
+      assertEquals(expected, part.getProcessor().get(7, y), "row " + y);
+    }
+    macro("newImage(\"wide.tif\", \"8-bit black\", 60, 40, 2);");
+    String sentence = failingMacro(String.format(segment, "inside=wide.tif"));
+    assertTrue(sentence.contains("mask is 60 x 40 in 2 slices, the image 48 x 40"), sentence);
+  }
+
+  @Test
   void severalModelsAnswerTogether() throws Exception {
     RealImageJ.stack("stack.tif", 4, 1);
     RealImageJ.labels("stack-labels.tif", 4);
