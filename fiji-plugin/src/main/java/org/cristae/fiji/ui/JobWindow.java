@@ -77,6 +77,7 @@ public final class JobWindow implements JobListener {
     keep = Look.button("Stop and Keep", this::keep);
     keep.setToolTipText("It ends within few steps, and the best that it has is the model");
     keep.setVisible(false);
+    keep.setEnabled(false);
     cancel = Look.button("Cancel", this::cancel);
     change =
         Look.button(

@@ -38,8 +38,12 @@ import java.util.concurrent.TimeUnit;
 import javax.swing.JCheckBox;
 import javax.swing.JSlider;
 import javax.swing.SwingUtilities;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.fiji.ui.Connection;
+import org.cristae.v1.Job;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -257,6 +261,10 @@ class MendIT {
     assertSameVoxels(before, image);
     macro(line);
     assertSameVoxels(voxels(expected), image);
+    Client client = Connection.open(Progress.NONE, new Cancellation());
+    for (Job job : new org.cristae.fiji.client.Jobs(client).list(20)) {
+      assertEquals(0, job.getCleaning().getSplitsCount(), "the job of a split stayed");
+    }
   }
 
   @Test
