@@ -29,7 +29,6 @@ from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, VoxelSize
 
 BLOCK_VOXELS = 2**24
-"""Of a block without its context. The same on every machine, so that the result is."""
 
 # Two probabilities as floats take 8; distances, seeds, ids and what the watershed keeps were measured as 50
 # to 78 more. What does not fit ends the program without a word, so that this is rather too much.
@@ -54,6 +53,15 @@ class Decoder(Protocol):
     halo_zyx: Triple
     """The context that a block needs on each side."""
 
+    block_voxels: int
+    """Of a block without its context. The same on every machine, so that the result is."""
+
+    bytes_a_voxel: int
+    """What decoding a block takes at most, for each of its voxels with its context."""
+
+    merge_below: float
+    """Bodies are joined while the links between them are weaker."""
+
     def fragments(self, voxels: NDArray[Any]) -> tuple[Ids, Ids]:
         """Return the fragments (z, y, x) of what the network says (c, z, y, x), and where they began."""
 
@@ -69,6 +77,10 @@ class Boundaries:
     voxel_size
         None means isotropic.
     """
+
+    block_voxels = BLOCK_VOXELS
+    bytes_a_voxel = BYTES_A_VOXEL
+    merge_below = MERGE_BELOW
 
     def __init__(self, voxel_size: VoxelSize | None) -> None:
         self._voxel_size = voxel_size
@@ -89,6 +101,9 @@ class Pieces:
     """Decodes classes: a piece of one class that hangs together by faces is an object."""
 
     halo_zyx: Triple = (1, 1, 1)
+    block_voxels = BLOCK_VOXELS
+    bytes_a_voxel = BYTES_A_VOXEL
+    merge_below = MERGE_BELOW
 
     def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids]:
         """Return the connected components of every class, which begin everywhere."""
@@ -196,7 +211,7 @@ def blocks_of(
     return tuple(grid(shape_zyx, sides()))
 
 
-def check_memory(shape_zyx: Sequence[int], available: int) -> None:
+def check_memory(shape_zyx: Sequence[int], available: int, bytes_a_voxel: int = BYTES_A_VOXEL) -> None:
     """Refuse to decode blocks of a shape, with their context, for which the memory does not suffice.
 
     Examples
@@ -204,11 +219,11 @@ def check_memory(shape_zyx: Sequence[int], available: int) -> None:
     >>> check_memory((50, 100, 200), 2**30)
     """
     voxels = math.prod(shape_zyx)
-    if voxels * BYTES_A_VOXEL > available:
+    if voxels * bytes_a_voxel > available:
         gib = 2**30
         raise OutOfMemory(
             f"Finding objects in blocks of {' x '.join(map(str, shape_zyx))} voxels takes about "
-            f"{voxels * BYTES_A_VOXEL / gib:.1f} GiB of memory, and {available / gib:.1f} GiB are free. "
+            f"{voxels * bytes_a_voxel / gib:.1f} GiB of memory, and {available / gib:.1f} GiB are free. "
             "Close other programs, or predict labels or probabilities instead."
         )
 
@@ -286,7 +301,7 @@ def decode(
     linked = Links.together(links).renamed(one)
     check_links(linked.count, available_bytes())
     on_progress(0.9, f"joining {int(one.max()):,} fragments")
-    body = bodies(linked, int(one.max()) + 1, MERGE_BELOW, lambda: refuse_to_go_on(should_stop))[one]
+    body = bodies(linked, int(one.max()) + 1, decoder.merge_below, lambda: refuse_to_go_on(should_stop))[one]
     ids = _in_order(body)
     on_progress(1.0, "")
     return Objects(int(ids.max()), whole.shape, tuple(blocks), numbers, ids)

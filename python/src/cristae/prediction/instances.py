@@ -15,6 +15,8 @@ from cristae.errors import CorruptData
 from cristae.events import Event, Progress
 from cristae.geometry import Box
 from cristae.memory import available_bytes
+from cristae.models.answers import offsets_of
+from cristae.prediction.affinity_decoding import Affinities, OnOtherGrid
 from cristae.prediction.decoding import (
     Boundaries,
     Decoder,
@@ -31,6 +33,7 @@ from cristae.prediction.ensemble import Answering
 from cristae.prediction.predicting import Output, form_of, predict_tiles
 from cristae.prediction.predictor import Kind
 from cristae.prediction.tiling import Triple
+from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import ArrayImage, Image, StoredVolume, VolumeSpec, VolumeWriter
 from cristae.volumes.durable import fsync_folder, fsync_tree, write_file_durably
 from cristae.volumes.records import read_record
@@ -58,9 +61,9 @@ def predicted_objects(
 ) -> Iterator[Objects]:
     """Predict the objects of an image, and lend them.
 
-    A model that was trained on instances finds them by the boundaries that it sees; one of classes gives the
-    pieces of each class that hang together by faces. A volume of more than one block is held on disk
-    meanwhile: memory grows with the number of objects only. Where the mask `inside` is 0 there are none.
+    A model that was trained on instances finds them by the boundaries or affinities that it sees; one of
+    classes gives the pieces of each class that hang together by faces. A volume of more than one block is
+    held on disk meanwhile: memory grows with the number of objects only. Where the mask `inside` is 0 there are none.
 
     Parameters
     ----------
@@ -89,7 +92,14 @@ def predicted_objects(
     is_trained_for_it = predictor.record["target"] == "instances"
     kind: Kind = "probabilities" if is_trained_for_it else "labels"
     channels = predictor.channels if is_trained_for_it else 1
-    decoder: Decoder = Boundaries(image.voxel_size) if is_trained_for_it else Pieces()
+    offsets, own_zyx = offsets_of(predictor.record), shape_zyx
+    if offsets:  # which are in voxels of the model
+        image = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, on_event)
+        shape_zyx = image.shape_czyx[1:]
+    decoder: Decoder = Pieces()
+    if is_trained_for_it:
+        size = image.voxel_size
+        decoder = Affinities(offsets, size) if offsets else Boundaries(size)
     work = {
         "source": source,
         "model": predictor.digest,
@@ -102,8 +112,9 @@ def predicted_objects(
     }
     with _folder(scratch, work) as folder:
         on_disk = ScratchVolume(folder / NUMBERS, shape_zyx)
-        blocks = blocks_of(shape_zyx, on_disk.block_zyx)
-        check_memory(largest_read(blocks, shape_zyx, decoder.halo_zyx), available_bytes())
+        blocks = blocks_of(shape_zyx, on_disk.block_zyx, decoder.block_voxels)
+        read_zyx = largest_read(blocks, shape_zyx, decoder.halo_zyx)
+        check_memory(read_zyx, available_bytes(), decoder.bytes_a_voxel)
 
         def run(output: Output, ledger: Path | None) -> None:
             predict_tiles(
@@ -145,7 +156,7 @@ def predicted_objects(
                 ),
                 should_stop=should_stop,
             )
-        yield objects
+        yield objects if shape_zyx == own_zyx else OnOtherGrid.of(objects, own_zyx)
 
 
 def predict_objects(

@@ -35,6 +35,9 @@ class Choices:
         level of the encoder, and the width of its convolutions in voxels.
     loss
         The name of what the training makes small; see :mod:`cristae.training.losses`.
+    objects
+        "boundaries" or "affinities": how single objects are learned; see
+        :mod:`cristae.training.object_choice`.
     added_augmentation
         The name of an augmentation that the owner of the home added, or "none".
     deep_supervision
@@ -102,6 +105,7 @@ class Choices:
     loss: str = "dice_ce"
     deep_supervision: str = "off"
     added_augmentation: str = "none"
+    objects: str = "boundaries"
 
 
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -135,6 +139,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "freeze": ("none", "encoder"),
     "pseudo": ("off", "on"),
     "deep_supervision": ("off", "on"),
+    "objects": ("boundaries", "affinities"),
 }
 _EXTENSIBLE: Mapping[str, Kind] = {
     "learner": "network",

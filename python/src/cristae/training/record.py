@@ -101,6 +101,7 @@ def record_of(
             "torch_version": torch.__version__,
             "calibration": None if learned.calibration is None else asdict(learned.calibration),
         },
+        **({"offsets_zyx": [list(offset) for offset in plan.offsets_zyx]} if plan.offsets_zyx else {}),
         "started_from": _started_from(request.start_from),
         "extensions": added_code(plan.choices),
         "data": [_data_of(*digests) for digests in request.digests],

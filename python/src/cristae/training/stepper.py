@@ -42,13 +42,13 @@ class Stepper:
     def __init__(
         self, plan: Plan, network: UNet | AddedNetwork, patches: Patches, device: torch.device, team: Team
     ) -> None:
-        choices, masks = plan.choices, patches.reading.masks
+        choices, members = plan.choices, patches.members
         self._choices, self._patches, self._device, self._team = choices, patches, device, team
         self._network = network
         self._format = memory_format(plan.network.dims, device)
         self._supervised = DeepSupervision(network, choices.deep_supervision == "on", patches.sampler.seed)
         self._supervised.to(device).to(memory_format=self._format)
-        self._members = None if masks is None else torch.from_numpy(masks.members).to(device)
+        self._members = members.to(device) if isinstance(members, Tensor) else members
         self._loss = loss_named(choices.loss)
         frozen(network, choices.freeze)
         self._optimiser = AdamW(self._supervised, choices.weight_decay)
