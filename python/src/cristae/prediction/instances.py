@@ -63,7 +63,8 @@ def predicted_objects(
 
     A model that was trained on instances finds them by the boundaries or affinities that it sees; one of
     classes gives the pieces of each class that hang together by faces. A volume of more than one block is
-    held on disk meanwhile: memory grows with the number of objects only. Where the mask `inside` is 0 there are none.
+    held on disk meanwhile: memory grows with the number of objects only. Where the mask `inside` is 0 there
+    are none.
 
     Parameters
     ----------
