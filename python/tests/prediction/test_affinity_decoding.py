@@ -84,8 +84,7 @@ def test_one_block_gives_what_the_mutex_watershed_does():
     )
 
 
-def test_what_the_mutex_watershed_parted_stays_apart_beside_a_cut():
-    # Left of the cut two bodies; right of it one, which the pairs across call the same as both.
+def test_two_rows_that_touch_stay_two_over_a_cut():
     offsets = ((0, -1, 0), (0, 0, -1))
     ids = np.array([[[1, 1, 1, 1], [2, 2, 2, 2]]])
     found = decoded(said_of(ids, offsets), Affinities(offsets, None), (1, 2, 2))

@@ -10,6 +10,7 @@ from torch import Tensor
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import LabelReading, image_told
+from cristae.labels.affinities import OBJECT
 from cristae.memory import available_bytes
 from cristae.networks import broken_told
 from cristae.training.added_augmentation import Variants, added_variants
@@ -142,7 +143,7 @@ def _refuse_uniform(sampler: PatchSampler, reading: LabelReading) -> None:
             "Every annotated section that may be trained on is held out for validation or carries no label. "
             "Validate on fewer sections, or train on more."
         )
-    if there.size == 1:
+    if there.size == 1 and not (reading.offsets and there[0] == OBJECT.value):  # objects that fill all
         only = reading.classes[there[0] - 1].name if there[0] else "background"
         raise InvalidInput(
             f"In the sections that may be trained on every known voxel is {only!r}: there is nothing to tell "
