@@ -33,7 +33,9 @@ from cristae.evaluation import evaluate_instances
 from cristae.geometry.box import grid
 from cristae.labels import boundary_classes
 from cristae.labels.objects import WALL, fragments_from
-from cristae.prediction.decoding import Boundaries, NumbersInMemory, Pieces, blocks_of, decode
+from cristae.prediction.decoders import Boundaries, Pieces
+from cristae.prediction.decoding import blocks_of, decode
+from cristae.prediction.fragments import Desk, NumbersInMemory
 from cristae.volumes import ArrayImage
 from cristae.volumes.scratch import ScratchVolume
 
@@ -85,7 +87,7 @@ def in_blocks(classes: NDArray[np.uint8]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         scratch = ScratchVolume(Path(folder) / "numbers", classes.shape)  # type: ignore[arg-type]
         blocks = blocks_of(classes.shape, scratch.block_zyx, OUT_OF_CORE)
-        found = decode(ArrayImage(classes), Pieces(), scratch, blocks)
+        found = decode(Desk(ArrayImage(classes), Pieces(), scratch), blocks)
         return max(int(ids.max()) for _, ids in found.read())
 
 
@@ -169,7 +171,8 @@ def _layouts(said: NDArray[np.uint8]) -> tuple[list[float], list[int]]:
     decoder = Boundaries(None)
 
     def found(block: tuple[int, ...]) -> NDArray[np.uint32]:
-        return decode(image, decoder, NumbersInMemory(shape), tuple(grid(shape, block))).to_array()
+        desk = Desk(image, decoder, NumbersInMemory(shape))
+        return decode(desk, tuple(grid(shape, block))).to_array()
 
     whole = found(shape)
     side = shape[0]

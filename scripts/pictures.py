@@ -130,7 +130,8 @@ def main() -> None:
         desk.picture(also, "train-also")
         desk.press(also, "Cancel")
         truth = desk.ij.WindowManager.getImage("right-neurons.tif")
-        desk.on_event_thread(truth.close)  # the result has this name
+        desk.on_event_thread(partial(truth.setTitle, "right-truth.tif"))  # the result has this name
+        desk.on_event_thread(truth.hide)
         for box in desk.parts(train, desk.swing.JComboBox):
             for item in (box.getItemAt(index) for index in range(box.getItemCount())):
                 if str(item) in ("instances", "quick"):
@@ -160,6 +161,9 @@ def main() -> None:
         labels.setSlice(25)
         desk.ij.IJ.run(labels, "Set... ", "zoom=400")
         desk.picture(labels.getWindow(), "labels")
+        score(desk, truth)
+        measure(desk, labels)
+        correct(desk, labels)
         for title in ("right-neurons.tif", "Cristae: Segmenting"):  # they would lie behind the preview
             if frame := desk.showing(title):
                 desk.on_event_thread(partial(frame.setState, 1))  # an icon
@@ -191,6 +195,58 @@ def main() -> None:
         for table in desk.parts(jobs, desk.swing.JTable):
             desk.on_event_thread(partial(table.setRowSelectionInterval, 0, 0))
         desk.picture(jobs, "jobs")
+
+
+def score(desk: Desk, truth: Any) -> None:
+    """Compare the labels with true ones, and photograph the dialog and the table."""
+    truth.show()
+    desk.choose("Cristae Evaluate")
+    evaluate = desk.window("Cristae: evaluate")
+    desk.picture(evaluate, "evaluate")
+    desk.press(evaluate, "Evaluate")
+    scores = desk.window("right-neurons-scores")
+    desk.on_event_thread(lambda: scores.setSize(760, 130))
+    desk.picture(scores, "scores")
+    desk.on_event_thread(lambda: scores.close(False))
+    job = desk.window("Cristae: Evaluating")
+    desk.picture(job, "evaluated")
+    job.dispose()
+    desk.on_event_thread(truth.close)
+
+
+def measure(desk: Desk, labels: Any) -> None:
+    """Measure the objects of the labels, and photograph the dialog and the table."""
+    desk.ij.IJ.selectWindow(labels.getTitle())
+    desk.choose("Cristae Measure Objects")
+    dialog = desk.window("Cristae: measure objects")
+    desk.picture(dialog, "measure")
+    desk.press(dialog, "Measure")
+    table = desk.window("right-neurons-objects")
+    desk.on_event_thread(lambda: table.setSize(640, labels.getWindow().getHeight()))
+    desk.picture(labels.getWindow(), "objects", beside=table)
+    desk.on_event_thread(lambda: table.close(False))
+    desk.window("Cristae: Measuring").dispose()
+
+
+def correct(desk: Desk, labels: Any) -> None:
+    """Photograph the objects over their image, and the dialog that cleans them."""
+    desk.ij.IJ.selectWindow("right.tif")
+    raw = desk.ij.IJ.getImage()
+    raw.setSlice(25)
+    desk.ij.IJ.run("Set... ", "zoom=300")
+    desk.choose("Cristae Show Objects")
+    show = desk.window("Cristae: show objects")
+    for box in desk.parts(show, desk.swing.JComboBox):
+        box.setSelectedItem({"image": raw, "labels": labels}[str(box.getName())].getTitle())
+    desk.press(show, "Show")
+    over = desk.window("Cristae: objects over right.tif")
+    desk.picture(raw.getWindow(), "show-objects", beside=over)
+    desk.press(over, "Close")
+    desk.ij.IJ.selectWindow(labels.getTitle())
+    desk.choose("Cristae Clean Objects")
+    clean = desk.window("Cristae: clean objects")
+    desk.picture(clean, "clean")
+    desk.press(clean, "Cancel")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ def page(notes: Notes) -> str:
         "count its preprocessing, Cristae's count everything. nnU-Net always predicts with mirror images.",
         "Runs with a budget of steps may have shared the machine with others: their seconds say nothing.",
         "Budgets that are marked as *older* are of when the program's own choice was augment_sections=light,",
-        "which changes nothing in volumes.",
+        "which changes nothing in volumes. Minutes on a processor without bfloat16 arithmetic say so: a step",
+        "takes several times as long there.",
     ]
     for name in sorted({note["split"] for note in notes}):
         of_split = [note for note in notes if note["split"] == name]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from cristae.door.results import UNITS
+from cristae.prediction.answers import UNITS
 from cristae.volumes.staging import staging_folder
 from together.prepared import (
     MODEL,

@@ -97,12 +97,16 @@ class Home:
 
     @property
     def jobs(self) -> Path:
-        """One folder for each job: checkpoints, ledger, the worker's log."""
+        """One folder for each job: checkpoints, ledger, the files that it made, the worker's log."""
         return self.root / "jobs"
 
     def checkpoints(self, job_id: str) -> Path:
         """Return where a training job keeps its state and its preview."""
         return self.jobs / job_id / "checkpoints"
+
+    def job_files(self, job_id: str) -> Path:
+        """Return where the files lie that a job made."""
+        return self.jobs / job_id / "files"
 
     @property
     def previews(self) -> Path:
@@ -185,6 +189,13 @@ class Limits:
     max_training_volumes: int = 64
     max_annotators: int = 16
     max_settings: int = 64
+    max_compared: int = 16
+    max_condition_length: int = 1000
+    max_merges: int = 10_000
+    max_merged_ids: int = 100_000
+    max_splits: int = 10_000
+    max_points: int = 50_000
+    max_points_of_split: int = 1000
     max_page_size: int = 200
     max_training_minutes: float = 60.0 * 24 * 14
     max_training_steps: int = 10_000_000

@@ -1,6 +1,5 @@
 """Objects of an image that is decoded in several blocks, on the way into a file."""
 
-from functools import partial
 from pathlib import Path
 
 import cc3d
@@ -10,10 +9,15 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 
 import cristae
-from cristae.errors import Cancelled, CorruptData
+from cristae import cli
+from cristae.door.workers import LocalWorkers
+from cristae.errors import Cancelled, CorruptData, InvalidInput, OutOfMemory
 from cristae.events import Progress
-from cristae.prediction import fitting, instances
+from cristae.geometry import Box
+from cristae.labels import necks
+from cristae.prediction import fitting, instances, units
 from cristae.prediction.decoding import blocks_of
+from cristae.volumes import open_image
 from cristae.volumes.staging import staging_folder
 
 CHOICES = {"voxel_size_nm": (10.0, 10.0, 10.0)}
@@ -25,7 +29,9 @@ def wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     noise = gaussian_filter(np.random.default_rng(2).normal(size=(6, 200, 300)), (0.5, 2, 2))
     path = tmp_path / "wide.tif"
     tifffile.imwrite(path, np.clip(128 + 90 * noise / noise.std(), 0, 255).astype(np.uint8))
-    monkeypatch.setattr(instances, "blocks_of", partial(blocks_of, most=100_000))
+    monkeypatch.setattr(
+        instances, "blocks_of", lambda shape, multiple, _: blocks_of(shape, multiple, 100_000)
+    )
     monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 40_000)
     return path
 
@@ -44,6 +50,42 @@ def test_the_objects_of_classes_are_their_connected_pieces(home: Path, wide: Pat
     assert found.max() > 20
     assert same_partition(found, cc3d.connected_components(labels, connectivity=6))
     assert np.array_equal(np.unique(found), np.arange(found.max() + 1))
+
+
+def test_touching_objects_are_split_into_parts_of_the_pieces(
+    home: Path, wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What an untrained network finds has no necks: all fragments stay apart.
+    monkeypatch.setattr(necks, "NARROW", 2.0)
+    monkeypatch.setattr(necks, "SURELY", -100.0)
+    pieces = cristae.predict(wide, model="mito", kind="instances", **CHOICES)
+    out = tmp_path / "split.tif"
+    words = ["predict", str(wide), str(out), "--model", "mito", "--voxel-size", "10,10,10"]
+    assert cli.main([*words, "--output", "instances", "--split-touching"]) == 0
+    found = tifffile.imread(out)
+    assert found.max() > pieces.max()
+    assert np.array_equal(found > 0, pieces > 0)
+    pairs = np.unique(np.stack([found.ravel(), pieces.ravel()]), axis=1)
+    assert pairs.shape[1] == found.max() + 1, "each lies in one piece"
+    whole = cristae.predict(
+        tifffile.imread(wide), model="mito", kind="instances", split_touching=True, **CHOICES
+    )
+    assert same_partition(found, whole)
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "said"),
+    [
+        ("mito", None, "split in the output instances, not in labels"),
+        ("neurons", None, "is for models of classes"),
+        ("neurons", "labels", "not in labels"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(
+    home: Path, wide: Path, model: str, kind: str | None, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        cristae.predict(wide, model=model, kind=kind, split_touching=True, **CHOICES)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("model", ["mito", "neurons"])
@@ -83,7 +125,7 @@ def test_what_another_prediction_left_does_not_count(
     out = tmp_path / "objects.tif"
     choices = CHOICES | {"model": "mito", "kind": "instances"}
     stopped_while_objects_were_found(wide, out, **choices)
-    assert (staging_folder(out).with_suffix(".objects") / "answers").exists()
+    assert (staging_folder(out).with_suffix(".answers") / "answers").exists()
     voxels = tifffile.imread(wide)
     if other == "image":
         tifffile.imwrite(wide, 255 - voxels)
@@ -113,7 +155,7 @@ def test_answers_that_the_disk_has_spoilt_are_computed_anew(home: Path, wide: Pa
     stopped_while_objects_were_found(wide, out, **choices)
     chunk = next(
         p
-        for p in (staging_folder(out).with_suffix(".objects") / "answers").rglob("*")
+        for p in (staging_folder(out).with_suffix(".answers") / "answers").rglob("*")
         if p.is_file() and p.name == "0"
     )
     chunk.write_bytes(b"rust")
@@ -142,3 +184,46 @@ def test_more_objects_than_16_bits_hold_come_with_32(
     from cristae.volumes import open_image
 
     assert open_image(out).dtype == np.uint32
+
+
+@pytest.mark.parametrize("model", ["mito", "neurons"])
+def test_one_two_and_four_processes_find_the_same_objects_to_the_byte(
+    home: Path, wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.setattr(units, "LEAST_VOXELS", 1)
+    monkeypatch.setattr(units, "FEWEST_UNITS", 100)
+    choices = CHOICES | {"model": model, "kind": "instances"}
+    found = []
+    for count in (1, 2, 4):
+        out = tmp_path / f"{count}.tif"
+        cristae.predict(wide, out, workers=LocalWorkers(count), **choices)
+        found.append(out.read_bytes())
+    assert found[0] == found[1] == found[2]
+    alone = cristae.predict(wide, engine="torch", **choices)
+    assert alone.max() > (5 if model == "mito" else 0)
+    assert np.array_equal(tifffile.imread(tmp_path / "1.tif"), alone)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_search_by_several_processes_goes_on_with_another_number_of_them(
+    home: Path, wide: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "objects.zarr"
+    choices = CHOICES | {"model": "neurons", "kind": "instances"}
+    stopped_while_objects_were_found(wide, out, workers=LocalWorkers(2), **choices)
+    told: list[object] = []
+    cristae.predict(wide, out, on_event=told.append, **choices)  # what is complete is anybody's
+    assert not any(isinstance(event, Progress) and event.stage == "Predicting" for event in told)
+    whole = cristae.predict(wide, engine="torch", **choices)
+    assert np.array_equal(open_image(out).read(Box.of_shape(whole.shape))[0], whole)
+
+
+def test_more_processes_than_the_memory_holds_are_refused_before_the_work(
+    home: Path, wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances, "available_bytes", lambda: 2 * 96 * 6 * 200 * 200)
+    with pytest.raises(OutOfMemory, match=r"in each of 3 processes.* start fewer processes"):
+        cristae.predict(
+            wide, tmp_path / "o.tif", model="neurons", kind="instances", workers=LocalWorkers(3), **CHOICES
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "wide.tif"]

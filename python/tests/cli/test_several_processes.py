@@ -22,13 +22,14 @@ from drawn_models import add_model
 import cristae
 from cristae import cli
 from cristae.door.unit_work import order_of, predict_unit
-from cristae.door.workers import DaskWorkers, LocalWorkers, SlurmWorkers, results_of
+from cristae.door.workers import Crew, DaskWorkers, LocalWorkers, SlurmWorkers
 from cristae.errors import Cancelled, CristaeError, DiskFull, InvalidInput
 from cristae.events import Note, Progress
+from cristae.geometry import Box
 from cristae.models import ModelLibrary
 from cristae.prediction import devices, fitting, units
 from cristae.settings import Home
-from cristae.volumes import VolumeSpec
+from cristae.volumes import VolumeSpec, open_image
 from cristae.volumes.records import spec_to_json
 
 SHAPE = (20, 300, 290)
@@ -91,6 +92,45 @@ def test_what_was_interrupted_is_done_by_others_only_where_it_lacks(
     assert np.array_equal(labels_in(out), whole)
 
 
+def test_tiles_that_one_process_wrote_in_part_do_not_cover_the_units_of_several(
+    home: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles that cut a block lie beside it until the end, and were taken for newer than a whole block."""
+    monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 100_000)
+    whole = cristae.predict(large, model="mito", engine="torch")
+    out, asked, told = tmp_path / "out.zarr", iter(range(1000)), []
+    with pytest.raises(Cancelled):
+        cristae.predict(large, out, model="mito", engine="torch", should_stop=lambda: next(asked) >= 3)
+    assert list(tmp_path.rglob("*.part"))
+    listen = lambda event: told.append(str(event))  # noqa: E731
+    cristae.predict(large, out, model="mito", workers=LocalWorkers(1), on_event=listen)
+    assert np.array_equal(labels_in(out), whole)
+    assert any("cannot be gone on with by several" in sentence for sentence in told)
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.h5", "out/"])
+def test_several_processes_fill_files_that_only_one_can_write(
+    home: Path, large: Path, tmp_path: Path, name: str
+) -> None:
+    whole = cristae.predict(large, model="mito", engine="torch")
+    out, done = f"{tmp_path}/{name}", []
+
+    def listen(event):
+        if isinstance(event, Progress):
+            done.append(event)
+
+    stop = lambda: bool(done)  # noqa: E731
+    with pytest.raises(Cancelled, match="same command again"):
+        cristae.predict(large, out, model="mito", workers=LocalWorkers(1), on_event=listen, should_stop=stop)
+    before = len(done)
+    cristae.predict(large, out, model="mito", workers=LocalWorkers(2), on_event=listen)
+    units_done = [one.detail for one in done if one.stage == "Predicting"]
+    assert len(units_done) == 8
+    assert before < 8
+    assert np.array_equal(open_image(Path(out)).read(Box.of_shape(SHAPE))[0], whole)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
 def test_units_of_another_model_do_not_count(home: Path, large: Path, tmp_path: Path) -> None:
     """The model is replaced by one of the same classes, while a prediction waits to go on."""
     out, done = tmp_path / "out.zarr", []
@@ -124,10 +164,6 @@ def test_what_one_process_began_is_not_lost_when_several_cannot_go_on(
         cristae.predict(large, out, should_stop=lambda: next(asked) >= 3, **choices)
     with pytest.raises(CristaeError, match="No Dask scheduler answers"):
         cristae.predict(large, out, workers=DaskWorkers("tcp://127.0.0.1:9"), **choices)
-    with pytest.raises(InvalidInput, match="Objects are found by one process"):
-        cristae.predict(
-            large, out, kind="instances", workers=LocalWorkers(1), **(choices | {"model": "neurons"})
-        )
     cristae.predict(large, out, **choices)
     assert any("finished before the interruption" in sentence for sentence in told)
 
@@ -147,16 +183,16 @@ def test_after_the_end_of_a_run_nothing_is_written(home: Path, large: Path, tmp_
 
 def test_a_process_that_dies_costs_its_units_only(tmp_path: Path) -> None:
     tasks = [(number, (number, str(tmp_path))) for number in range(12)]
-    found = list(results_of(LocalWorkers(2), unit_functions.dying_once, tasks, never))
+    with Crew(LocalWorkers(2)) as crew:
+        found = list(crew.results_of(unit_functions.dying_once, tasks, never))
     assert sorted(set(found)) == [(number, number) for number in range(12)]
     assert len(found) <= 12 + 4  # at most those that were under way are done again
 
 
 def test_each_process_of_this_machine_has_its_turn() -> None:
     tasks = [(number, 1.0) for number in range(6)]
-    found = [
-        turn for _, turn in results_of(LocalWorkers(2), unit_functions.turn_of_this_process, tasks, never)
-    ]
+    with Crew(LocalWorkers(2)) as crew:
+        found = [turn for _, turn in crew.results_of(unit_functions.turn_of_this_process, tasks, never)]
     assert set(found) == {0, 1}
 
 
@@ -170,19 +206,24 @@ def test_processes_take_the_gpus_of_the_machine_in_turn(monkeypatch: pytest.Monk
 
 
 def test_processes_that_die_again_and_again_are_given_up() -> None:
-    with pytest.raises(CristaeError, match="Processes ended 5 times without a word"):
-        list(results_of(LocalWorkers(1), unit_functions.always_dying, [(0, 0)], never))
+    with (
+        Crew(LocalWorkers(1)) as crew,
+        pytest.raises(CristaeError, match="Processes ended 5 times without a word"),
+    ):
+        list(crew.results_of(unit_functions.always_dying, [(0, 0)], never))
 
 
 def test_processes_end_when_the_one_that_gives_them_work_is_killed(tmp_path: Path) -> None:
     code = (
         "import unit_functions, sys\n"
-        "from cristae.door.workers import LocalWorkers, results_of\n"
+        "from cristae.door.workers import Crew, LocalWorkers\n"
         "tasks = [(number, 0.1) for number in range(10_000)]\n"
-        "for _ in results_of(LocalWorkers(2), unit_functions.asleep, tasks, bool):\n"
-        "    print('done', flush=True)\n"
+        "with Crew(LocalWorkers(2)) as crew:\n"
+        "    for _ in crew.results_of(unit_functions.asleep, tasks, bool):\n"
+        "        print('done', flush=True)\n"
     )
-    place = {"PYTHONPATH": str(Path(unit_functions.__file__).parent)}
+    places = [str(Path(unit_functions.__file__).parent), os.environ.get("PYTHONPATH", "")]
+    place = {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, **place}
     ) as first:
@@ -212,18 +253,18 @@ def test_a_scheduler_that_is_lost_is_told() -> None:
         return future
 
     with pytest.raises(CristaeError, match="connection to the workers of tcp://there:8786 was lost"):
-        list(results_of(Lost(), unit_functions.doubled, [(0, 1)], never))
+        list(Crew(Lost()).results_of(unit_functions.doubled, [(0, 1)], never))
 
 
 def test_what_a_unit_refuses_is_told_as_it_is() -> None:
-    with pytest.raises(DiskFull, match="No space for 7"):
-        list(results_of(LocalWorkers(1), unit_functions.refusing, [(0, 7)], never))
+    with Crew(LocalWorkers(1)) as crew, pytest.raises(DiskFull, match="No space for 7"):
+        list(crew.results_of(unit_functions.refusing, [(0, 7)], never))
 
 
 def test_cancelling_does_not_wait_for_what_has_not_begun() -> None:
     start = time.monotonic()
-    with pytest.raises(Cancelled):
-        list(results_of(LocalWorkers(1), unit_functions.asleep, [(n, 0.5) for n in range(100)], lambda: True))
+    with Crew(LocalWorkers(1)) as crew, pytest.raises(Cancelled):
+        list(crew.results_of(unit_functions.asleep, [(n, 0.5) for n in range(100)], lambda: True))
     assert time.monotonic() - start < 20
 
 
@@ -278,10 +319,6 @@ def test_jobs_of_slurm_are_asked_for_and_predict_the_same(
 
 def test_what_several_processes_cannot_do_is_refused(home: Path, large: Path, tmp_path: Path) -> None:
     two = LocalWorkers(2)
-    with pytest.raises(InvalidInput, match=r"ends in \.zarr"):
-        cristae.predict(large, tmp_path / "out.tif", model="mito", workers=two)
-    with pytest.raises(InvalidInput, match="Objects are found by one process"):
-        cristae.predict(large, tmp_path / "out.zarr", model="neurons", workers=two)
     with pytest.raises(InvalidInput, match="give paths, not arrays"):
         cristae.predict(np.zeros(SHAPE, np.uint8), tmp_path / "out.zarr", model="mito", workers=two)
     with pytest.raises(InvalidInput, match="give paths, not arrays"):

@@ -5,8 +5,8 @@ import pytest
 
 from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import Leftovers
-from cristae.jobs.records import JobError
-from cristae.jobs.specs import PredictionSpec, staging_id
+from cristae.jobs.records import JobError, JobResult
+from cristae.jobs.specs import MeasurementSpec, NamedVolume, PredictionSpec, staging_id
 from cristae.jobs.states import JobState
 from cristae.settings import Home
 from cristae.volumes import VolumeSpec, VolumeStore
@@ -108,3 +108,30 @@ def test_the_sweep_takes_what_is_old_and_nobody_needs_and_nothing_else(place, tm
     assert place.files(TWO) == ["lock", "tiles.jsonl", "worker.log"]
     assert place.staged() == {staging_id(TWO)}
     assert not place.leftovers.take_over(place.journal.submit(THREE, SPEC, "title", max_open=9))
+
+
+MEASURING = MeasurementSpec(NamedVolume("a" * 64))
+
+
+def test_files_stay_with_a_job_that_is_done_and_go_with_one_that_is_not(place):
+    for job_id, end in ((ONE, JobState.DONE), (TWO, JobState.CANCELLED)):
+        place.job(job_id, spec=MEASURING)
+        place.home.job_files(job_id).mkdir()
+        (place.home.job_files(job_id) / "objects.csv").write_text("id")
+        place.journal.move(job_id, JobState.RUNNING)
+        if end is JobState.CANCELLED:
+            place.journal.move(job_id, JobState.CANCELLING)
+        result = JobResult() if end is JobState.DONE else None
+        place.leftovers.clear(place.journal.move(job_id, end, result=result))
+    assert place.files(ONE) == ["files", "lock", "worker.log"]
+    assert place.files(TWO) == ["lock", "worker.log"]
+    place.leftovers.sweep()
+    assert (place.home.job_files(ONE) / "objects.csv").read_text() == "id"
+    place.leftovers.remove_files(ONE)
+    assert place.files(ONE) == ["lock", "worker.log"]
+
+
+def test_nothing_is_kept_of_a_job_that_begins_anew(place):
+    place.leftovers.clear(place.job(ONE, "DISK_FULL", spec=MEASURING))
+    assert place.files(ONE) == ["lock", "worker.log"]
+    assert place.staged() == set()

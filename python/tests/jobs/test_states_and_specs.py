@@ -14,11 +14,22 @@ from cristae.jobs.protocol import (
     parse_message,
     parse_order,
 )
-from cristae.jobs.records import JobError, JobResult
-from cristae.jobs.specs import LabelledVolume, PredictionSpec, TrainingSpec, spec_from_json, spec_to_json
+from cristae.jobs.records import JobError, JobResult, ResultFile, result_from_json
+from cristae.jobs.specs import (
+    CleaningSpec,
+    EvaluationSpec,
+    LabelledVolume,
+    MeasurementSpec,
+    NamedVolume,
+    PredictionSpec,
+    TrainingSpec,
+    spec_from_json,
+    spec_to_json,
+)
 from cristae.jobs.states import MOVES, JobState, MoveError, check_move
 from cristae.volumes import LabelClass
 
+ONE, TWO = NamedVolume("a" * 64, "found.tif"), NamedVolume("b" * 64)
 ALLOWED = {
     ("QUEUED", "RUNNING"),
     ("QUEUED", "FAILED"),
@@ -54,6 +65,12 @@ SPECS = [
     PredictionSpec("m", "c" * 64, flips=True),
     PredictionSpec("m", "c" * 64, more_models=("n", "o"), combine="vote"),
     PredictionSpec("m", "c" * 64, "activations", layer="head", region=Box((0, 1, 2), (3, 4, 5))),
+    EvaluationSpec((ONE,), TWO),
+    EvaluationSpec((ONE, TWO), TWO, "masks", 7, "unknown", (0, 3), distances=True, raw=ONE),
+    MeasurementSpec(ONE),
+    MeasurementSpec(ONE, TWO, ONE, TWO, contacts=True, condition="voxels > 3"),
+    CleaningSpec(ONE, minimum_voxels=3),
+    CleaningSpec(TWO, ((1, 2**63 - 1), (3, 4)), ((5, ((0, 1, 2), (3, 4, 5))),), smooth_nm=2.5),
 ]
 
 
@@ -97,6 +114,18 @@ def test_a_spec_names_what_must_stay_until_it_has_ended():
     assert PredictionSpec("m", "c" * 64, more_models=("n", "o")).needs_models() == ("m", "n", "o")
 
 
+def test_work_on_label_images_needs_all_of_its_images_and_no_model():
+    three = NamedVolume("c" * 64)
+    assert EvaluationSpec((ONE, TWO), three, raw=ONE).needs_volumes() == tuple(x * 64 for x in "abca")
+    assert MeasurementSpec(ONE, other=TWO, classes=three).needs_volumes() == tuple(x * 64 for x in "abc")
+    assert CleaningSpec(TWO).needs_volumes() == ("b" * 64,)
+    assert MeasurementSpec(ONE).needs_models() == CleaningSpec(TWO).needs_models() == ()
+
+
+def test_a_result_that_was_kept_before_there_were_files_has_none():
+    assert result_from_json({"model_name": "m", "outputs": []}) == JobResult("m")
+
+
 @pytest.mark.parametrize("line", ["", "{}", "[]", "null", '{"kind":"poem"}', '{"kind":"prediction","x":1}'])
 def test_a_damaged_spec_is_told(line):
     with pytest.raises(CorruptData):
@@ -114,6 +143,7 @@ def test_a_damaged_spec_is_told(line):
         JobError("DISK_FULL", "No space."),
         JobResult("mito"),
         JobResult(outputs=(("labels", "d" * 64),)),
+        JobResult(files=(ResultFile("scores.csv", 3, 2**32 - 1),)),
         Stopped(),
     ],
 )

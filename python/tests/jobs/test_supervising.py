@@ -16,7 +16,7 @@ from cristae.jobs.leftovers import Leftovers
 from cristae.jobs.locks import FileLock
 from cristae.jobs.protocol import Stopped
 from cristae.jobs.records import JobError, JobRecord, JobResult, StateChange
-from cristae.jobs.specs import PredictionSpec
+from cristae.jobs.specs import CleaningSpec, NamedVolume, PredictionSpec
 from cristae.jobs.states import JobState
 from cristae.jobs.supervisor import Supervisor, judge
 from cristae.settings import Home
@@ -47,6 +47,7 @@ DIES = "import os; os._exit(9)"
 BABBLES = "print('hello', flush=True); import time; time.sleep(60)"
 
 
+CLEANING = CleaningSpec(NamedVolume("a" * 64), fill_holes=True)
 SOME_JOB = JobRecord(
     number=1,
     job_id="one",
@@ -89,8 +90,9 @@ class House:
         await self.supervisor.stop()
         self.journal.close()
 
-    async def submit(self, job_id, device=""):
-        self.journal.submit(job_id, PredictionSpec("m", "a" * 64, device=device), "t", max_open=99)
+    async def submit(self, job_id, device="", spec=None):
+        spec = spec or PredictionSpec("m", "a" * 64, device=device)
+        self.journal.submit(job_id, spec, "t", max_open=99)
         self.supervisor.wake()
 
     async def end(self, job_id):
@@ -136,6 +138,51 @@ def test_no_device_is_given_to_two_jobs(tmp_path):
                 await house.until(f"job {number}", JobState.CANCELLED)
 
     asyncio.run(story())
+
+
+def test_jobs_that_need_no_device_run_one_at_a_time_beside_those_that_hold_them(tmp_path):
+    async def story():
+        async with House(tmp_path, WAITS_FOR_CANCEL, ("cpu",)) as house:
+            await house.submit("training")
+            await house.until("training", JobState.RUNNING)
+            await house.submit("waits for the device")
+            for number in range(2):
+                await house.submit(f"cleaning {number}", spec=CLEANING)
+            await house.until("cleaning 0", JobState.RUNNING)
+            assert house.supervisor.holder("cpu") == "training"
+            assert house.journal.get("cleaning 1").state is JobState.QUEUED
+            assert house.journal.get("waits for the device").state is JobState.QUEUED
+            await house.supervisor.cancel("cleaning 0")
+            await house.until("cleaning 1", JobState.RUNNING)
+            await house.supervisor.cancel("training")
+            await house.until("waits for the device", JobState.RUNNING)
+            assert house.supervisor.holder("cpu") == "waits for the device"
+
+    asyncio.run(story())
+
+
+def test_jobs_that_need_no_device_do_not_wait_until_the_devices_are_known(tmp_path):
+    async def story():
+        async with House(tmp_path, SAYS_DONE, devices=()) as house:
+            await house.submit("prediction")
+            await house.submit("cleaning", spec=CLEANING)
+            await house.end("cleaning")
+            assert house.journal.get("prediction").state is JobState.QUEUED
+
+    asyncio.run(story())
+
+
+def test_what_begins_anew_does_not_promise_to_go_on():
+    job = dataclasses.replace(SOME_JOB, kind="cleaning", spec=CLEANING, state=JobState.RUNNING)
+    full = judge(job, Outcome(JobError("DISK_FULL", "Full."), ""), stopping=False, max_crashes=2)
+    assert full.error == JobError("DISK_FULL", "Full.")
+    died = judge(job, Outcome(None, "signal 11"), stopping=False, max_crashes=2)
+    (note,) = died.notes
+    assert note.sentence.endswith("The job begins anew.")
+    stopped = judge(job, Outcome(Stopped(), ""), stopping=True, max_crashes=2)
+    assert [note.sentence for note in stopped.notes] == [
+        "The server stops; the job begins anew when it is back."
+    ]
 
 
 @pytest.mark.parametrize("moment", range(12))

@@ -133,3 +133,47 @@ def test_the_true_boundaries_of_real_neurons_give_the_neurons_back():
     objects = objects_from(*probabilities(truth), None)
     error, *_ = adapted_rand_error(truth, objects)
     assert error < 0.05
+
+
+def same_up_to_numbers(one, other):
+    pairs = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1)
+    return all(np.unique(side).size == pairs.shape[1] for side in pairs)
+
+
+def test_an_object_apart_from_others_comes_back_as_large_as_it_was():
+    ids = balls((12, 12, 12), (12, 27, 28), radius=7)
+    assert same_up_to_numbers(objects_from(*probabilities(ids), None), ids)
+
+
+def test_an_object_that_ends_at_the_face_of_the_volume_keeps_its_voxels_there():
+    ids = np.zeros((6, 10, 12), np.uint8)
+    ids[:, :, 4:] = 1
+    assert same_up_to_numbers(objects_from(*probabilities(ids), None), ids)
+
+
+def test_sections_apart_keep_objects_that_begin_or_end_between_them():
+    # Coarse sections draw no boundary towards the next one, so that none is taken away there either.
+    size = VoxelSize(50.0, 4.6, 4.6)
+    ids = np.zeros((5, 16, 16), np.uint8)
+    ids[1:4, 4:12, 4:12] = 1
+    assert same_up_to_numbers(objects_from(*probabilities(ids, size), size), ids)
+
+
+def test_a_spurious_hole_costs_no_more_than_itself():
+    ids = np.ones((9, 20, 20), np.uint8)
+    ids[:, 10:] = 2
+    foreground, boundary = probabilities(ids)
+    whole = objects_from(foreground, boundary, None)
+    for place in ((4, 5, 5), (4, 10, 14)):  # inside of one, and on the boundary
+        holed = foreground.copy(), boundary.copy()
+        holed[0][place] = holed[1][place] = 0
+        lost = (objects_from(*holed, None) == 0) & (whole > 0)
+        assert lost.sum() == 1
+        assert lost[place]
+
+
+@given(arrays(np.float32, (4, 6, 6), elements=st.floats(0, 1, width=32)))
+def test_without_background_only_boundaries_are_decided_by_joining(interior):
+    # Interior and boundary make up everything: every voxel that a fragment reaches stays with it.
+    interior[0, 0, 0] = 1
+    assert (objects_from(interior, 1 - interior, None) > 0).all()

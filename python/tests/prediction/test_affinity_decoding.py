@@ -5,14 +5,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partitions import decoded, same_partition, variation_of_information
 from scipy import ndimage
-from test_decoding import decoded, same_partition, variation_of_information
 
 from cristae.labels import affinities_of, offsets_for
 from cristae.labels.mutex import mutex_objects
 from cristae.prediction import load_predictor
 from cristae.prediction.affinity_decoding import Affinities, OnOtherGrid
-from cristae.prediction.decoding import NumbersInMemory, blocks_of, check_memory, decode
+from cristae.prediction.decoding import blocks_of, decode
+from cristae.prediction.fragments import Desk, NumbersInMemory, check_memory
 from cristae.prediction.predictor import _FLIPS
 from cristae.volumes import ArrayImage, VoxelSize
 
@@ -95,7 +96,7 @@ def test_blocks_of_affinities_are_smaller_and_their_memory_depends_on_the_channe
     few, many = (Affinities(OFFSETS[:count], None) for count in (3, 9))
     assert many.bytes_a_voxel > few.bytes_a_voxel > 5 * 12
     voxels = blocks_of((2000, 2000, 2000), (1, 1, 1), many.block_voxels)[0].grown(many.halo_zyx).shape
-    check_memory(voxels, 8 * 2**30, many.bytes_a_voxel)
+    check_memory(voxels, 8 * 2**30, 1, many.bytes_a_voxel)
     assert Affinities(offsets_for(10.0, in_depth=False, sections=9), VoxelSize(50, 5, 5)).halo_zyx == (
         3,
         24,
@@ -106,10 +107,8 @@ def test_blocks_of_affinities_are_smaller_and_their_memory_depends_on_the_channe
 def test_objects_on_the_grid_of_a_model_are_seen_on_that_of_the_image():
     ids = np.array([[[1, 2], [0, 3]]])
     offsets = ((0, -1, 0), (0, 0, -1))
-    found = decode(
-        ArrayImage(said_of(ids, offsets)), Affinities(offsets, None), NumbersInMemory((1, 2, 2)),
-        blocks_of((1, 2, 2)),
-    )  # fmt: skip
+    desk = Desk(ArrayImage(said_of(ids, offsets)), Affinities(offsets, None), NumbersInMemory((1, 2, 2)))
+    found = decode(desk, blocks_of((1, 2, 2)))
     finer = OnOtherGrid.of(found, (2, 4, 4))
     assert np.array_equal(finer.to_array(), ids.repeat(2, 0).repeat(2, 1).repeat(2, 2))
 

@@ -6,34 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from partitions import decoded, same_partition, variation_of_information
 
 from cristae.errors import Cancelled, LimitExceeded, OutOfMemory
 from cristae.geometry import Box
 from cristae.geometry.box import grid
 from cristae.labels import boundary_classes, objects_from
-from cristae.prediction import decoding
-from cristae.prediction.decoding import (
-    Boundaries,
-    NumbersInMemory,
-    Pieces,
-    blocks_of,
-    check_memory,
-    decode,
-)
+from cristae.prediction import decoders, decoding, fragments
+from cristae.prediction.decoders import Blobs, Boundaries, Pieces
+from cristae.prediction.decoding import blocks_of, decode
+from cristae.prediction.fragments import Desk, NumbersInMemory, check_memory
 from cristae.volumes import ArrayImage, VoxelSize
+from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
-
-
-def same_partition(one, other):
-    """Tell whether two arrays are equal up to the numbers of objects."""
-    pairs = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1)
-    background = {tuple(pair) for pair in pairs.T.tolist() if 0 in pair} <= {(0, 0)}
-    return background and all(np.unique(side).size == pairs.shape[1] for side in pairs)
-
-
-def decoded(said, decoder, block_zyx):
-    shape = said.shape[1:]
-    return decode(ArrayImage(said), decoder, NumbersInMemory(shape), tuple(grid(shape, block_zyx))).to_array()
 
 
 @settings(max_examples=60)
@@ -93,15 +78,6 @@ def said_of(ids, noise=0.0, seed=1, size=None):
     return (np.stack([1 - interior - boundary, interior, boundary]) * 255).astype(np.uint8)
 
 
-def variation_of_information(one, other):
-    table = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1, return_counts=True)
-    (a, b), n = table
-    share = n / n.sum()
-    of_a = np.bincount(a, share)[a]
-    of_b = np.bincount(b, share)[b]
-    return float(-(share * (np.log2(share / of_a) + np.log2(share / of_b))).sum())
-
-
 @pytest.mark.parametrize(
     ("noise", "size"),
     [(0.0, VoxelSize(10, 10, 10)), (0.5, VoxelSize(10, 10, 10)), (0.3, VoxelSize(40, 10, 10))],
@@ -133,6 +109,47 @@ def test_eight_ways_to_cut_a_volume_give_nearly_the_same_objects(noise, size):
     assert on_cuts[0] <= 1.02 * on_cuts[1]
 
 
+def touching_blobs(shape=(48, 90, 100), seed=5):
+    """Return balls and bent tubes of one class, many of which touch."""
+    generator, grid_zyx = np.random.default_rng(seed), np.indices(shape)
+    classes = np.zeros(shape, np.uint8)
+    for _ in range(30):
+        centre, radius = generator.uniform(0, shape), generator.uniform(5, 11)
+        classes[sum((a - c) ** 2 for a, c in zip(grid_zyx, centre, strict=True)) < radius**2] = 1
+    classes[tubes(shape, 14) == 3] = 1
+    return classes
+
+
+def test_eight_ways_to_cut_touching_balls_and_tubes_give_nearly_the_same_objects():
+    classes = touching_blobs()
+    whole = decoded(classes[None], Blobs(None), classes.shape)
+    pieces = cc3d.connected_components(classes, connectivity=6)
+    assert whole.max() > 1.5 * pieces.max(), "they touch"
+    ways = [
+        (48, 90, 50),
+        (24, 90, 100),
+        (48, 45, 50),
+        (24, 45, 50),
+        (16, 90, 60),
+        (48, 31, 100),
+        (33, 47, 59),
+        (12, 60, 70),
+    ]
+    for block in ways:
+        found = decoded(classes[None], Blobs(None), block)
+        assert np.array_equal(found > 0, classes > 0)
+        assert variation_of_information(found, whole) <= 0.02, block
+
+
+def test_a_tube_that_runs_through_many_blocks_stays_one_and_balls_across_a_cut_stay_two():
+    z, y, x = np.indices((20, 30, 160))
+    tube = ((z - 10) ** 2 + (y - 15 - 5 * np.sin(x / 20)) ** 2 < 36).astype(np.uint8)
+    assert decoded(tube[None], Blobs(None), (20, 30, 25)).max() == 1
+    pair = ((z - 10) ** 2 + (y - 15) ** 2 + (np.abs(x - 80) - 8.5) ** 2 < 81).astype(np.uint8)
+    for length in (160, 80, 72, 40, 7):
+        assert decoded(pair[None], Blobs(None), (20, 30, length)).max() == 2
+
+
 def test_one_block_gives_what_is_found_in_an_array():
     said = said_of(tubes((30, 50, 60), 6), 0.3)
     interior, boundary = said[1] / np.float32(255), said[2] / np.float32(255)
@@ -154,10 +171,10 @@ def test_numbers_on_disk_are_those_in_memory(tmp_path):
     scratch = ScratchVolume(tmp_path / "scratch", classes.shape)
     blocks = blocks_of(classes.shape, scratch.block_zyx, most=90_000)
     assert len(blocks) > 2
-    found = decode(ArrayImage(classes), Pieces(), scratch, blocks)
+    found = decode(Desk(ArrayImage(classes), Pieces(), scratch), blocks)
     assert np.array_equal(
         found.to_array(),
-        decode(ArrayImage(classes), Pieces(), NumbersInMemory(classes.shape), blocks).to_array(),
+        decode(Desk(ArrayImage(classes), Pieces(), NumbersInMemory(classes.shape)), blocks).to_array(),
     )
 
 
@@ -185,7 +202,7 @@ def test_a_million_single_voxels_keep_their_ids():
     classes = np.zeros((1, 4, 1000, 2000), np.uint8)
     classes[0, ::2, ::2, ::2] = 1
     blocks = tuple(grid(classes.shape[1:], (4, 500, 2000)))
-    found = decode(ArrayImage(classes), Pieces(), NumbersInMemory(classes.shape[1:]), blocks)
+    found = decode(Desk(ArrayImage(classes), Pieces(), NumbersInMemory(classes.shape[1:])), blocks)
     assert (found.count, found.dtype) == (1_000_000, "uint32")
     assert found.to_array().max() == 1_000_000
 
@@ -195,9 +212,7 @@ def test_the_work_is_cancelled_between_blocks():
     done = []
     with pytest.raises(Cancelled):
         decode(
-            ArrayImage(classes),
-            Pieces(),
-            NumbersInMemory((4, 8, 8)),
+            Desk(ArrayImage(classes), Pieces(), NumbersInMemory((4, 8, 8))),
             tuple(grid((4, 8, 8), (2, 8, 8))),
             on_progress=lambda share, detail: done.append(detail),
             should_stop=lambda: bool(done),
@@ -205,16 +220,58 @@ def test_the_work_is_cancelled_between_blocks():
     assert done == ["block 1 of 2"]
 
 
-def test_more_fragments_than_numbers_are_refused():
+def test_more_fragments_than_numbers_are_refused(monkeypatch):
+    monkeypatch.setattr(decoding, "MOST_FRAGMENTS", 9)
     classes = np.zeros((1, 2, 4, 9), np.uint8)
     classes[..., ::2] = 1
-    pieces = cc3d.connected_components(classes[0], connectivity=6)
+    assert decoded(classes, Pieces(), (2, 4, 9)).max() == 5
     with pytest.raises(LimitExceeded, match="more than can be numbered"):
-        decoding._numbered(pieces, pieces, Box.of_shape((2, 4, 9)), 2**32 - 2)
+        decoded(classes, Pieces(), (1, 4, 9))
+
+
+def one_by_one_from_the_end(function, units):
+    """Do the units in another order, one of them twice, as processes that die do."""
+    for number, unit in [*reversed(units), units[0]]:
+        yield number, function(unit)
+
+
+@pytest.mark.parametrize("block", [(13, 90, 50), (20, 45, 45), (1, 90, 90), (40, 90, 90)])
+@pytest.mark.parametrize(
+    "decoder", [Boundaries(None), Boundaries(VoxelSize(40, 10, 10)), Pieces(), Blobs(None)]
+)
+def test_it_is_the_same_in_which_order_the_blocks_are_done(block, decoder):
+    said = said_of(tubes(), 0.4)
+    if not isinstance(decoder, Boundaries):
+        said = (said[1:2] // 100).astype(np.uint8)
+    found = []
+    for hands in (None, one_by_one_from_the_end):
+        desk = Desk(ArrayImage(said), decoder, NumbersInMemory(said.shape[1:]))
+        found.append(decode(desk, tuple(grid(said.shape[1:], block)), hands=hands).to_array())
+    assert found[0].max() > 5
+    assert np.array_equal(*found)
+
+
+def test_a_block_asks_its_machine_for_room_and_its_run_whether_it_goes_on(monkeypatch, tmp_path):
+    classes = np.ones((1, 2, 4, 9), np.uint8)
+    mark = RunMark.new(tmp_path / "run")
+    desk = Desk(ArrayImage(classes), Pieces(), NumbersInMemory((2, 4, 9)), mark)
+    with pytest.raises(Cancelled):
+        decode(desk, blocks_of((2, 4, 9)))
+    with mark.standing():
+        assert decode(desk, blocks_of((2, 4, 9))).count == 1
+        monkeypatch.setattr(fragments, "available_bytes", lambda: 1000)
+        with pytest.raises(OutOfMemory, match=r"blocks of 2 x 4 x 9 voxels takes about"):
+            decode(desk, blocks_of((2, 4, 9)))
+
+
+def test_a_grid_tells_which_blocks_a_box_touches():
+    blocks = tuple(grid((7, 9, 11), (3, 4, 5)))
+    told = decoding._Grid(blocks).touching(Box((2, 3, 5), (3, 9, 10)))
+    assert told == [n for n, one in enumerate(blocks) if one.intersection(Box((2, 3, 5), (3, 9, 10)))]
 
 
 def test_links_that_do_not_fit_are_refused_before_they_are_joined(monkeypatch):
-    monkeypatch.setattr(decoding, "available_bytes", lambda: 1000)
+    monkeypatch.setattr(decoders, "available_bytes", lambda: 1000)
     said = said_of(tubes((10, 40, 40), 5))
     with pytest.raises(OutOfMemory, match=r"Joining objects by \d+ links takes"):
         decoded(said, Boundaries(None), said.shape[1:])
@@ -223,4 +280,7 @@ def test_links_that_do_not_fit_are_refused_before_they_are_joined(monkeypatch):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(OutOfMemory, match=r"89\.4 GiB of memory, and 8\.0 GiB are free"):
         check_memory((1000, 1000, 1000), 8 * 2**30)
+    check_memory((300, 300, 300), 8 * 2**30, at_once=3)
+    with pytest.raises(OutOfMemory, match=r"2\.4 GiB of memory in each of 4 processes.* start fewer"):
+        check_memory((300, 300, 300), 8 * 2**30, at_once=4)
     assert blocks_of((3, 4, 5)) == (Box.of_shape((3, 4, 5)),)

@@ -150,7 +150,9 @@ def form_of(record, kind):
     return Form(1 if kind == "labels" else len(classes) + 1, "uint8", classes)
 
 
-def predict(models, image, output, *, kind, device, flips, combine, ledger, on_event, should_stop):
+def predict(
+    models, image, output, *, kind, device, flips, combine, split_touching, ledger, on_event, should_stop
+):
     from cristae.prediction.ledger import How, Ledger
 
     threshold = getattr(np, combine)([model.weights()["threshold"][0] for model in models])

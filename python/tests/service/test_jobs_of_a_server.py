@@ -11,6 +11,9 @@ import pytest
 from running import image, labels, new_id, prediction, training
 
 from cristae.errors import AlreadyExists, Busy, InvalidInput, LimitExceeded, NotFound
+from cristae.jobs.specs import spec_from_json, spec_to_json
+from cristae.service.job_messages import prediction_spec
+from cristae.settings import Limits
 from cristae.v1 import common_pb2, jobs_pb2
 from cristae.volumes import ArrayImage
 
@@ -52,6 +55,17 @@ def test_a_prediction_with_flips_is_told_to_the_worker_and_is_another_job_than_o
     ours, theirs = (client.download(job.result.outputs[0].volume_id) for job in (plain, flipped))
     assert np.array_equal(ours, 1 - theirs)
     assert "prediction.flips" in client.server().features
+
+
+def test_touching_objects_are_split_where_there_are_objects(client):
+    client.wait(client.submit_training(training(client, model="round")).job_id)
+    asked = prediction(client, "round", output="instances", split_touching=True)
+    spec = prediction_spec(asked, Limits())
+    assert spec.split_touching
+    assert spec_from_json(spec_to_json(spec)) == spec
+    with pytest.raises(InvalidInput, match="split in the output instances, not in labels"):
+        client.submit_prediction(prediction(client, "round", split_touching=True))
+    assert "prediction.split" in client.server().features
 
 
 def test_the_picture_of_a_training_is_there_while_it_runs_and_stays_with_its_model(client):

@@ -170,6 +170,11 @@ def test_objects_without_an_interior_are_learned_by_affinities_and_others_by_bou
     [
         ("classes", {"objects": "affinities"}, "the target is classes"),
         ("instances", {"objects": "affinities", "pseudo": "on"}, "does not go together"),
+        (
+            "instances",
+            {"objects": "affinities", "merge_below": "0.3"},
+            "merge_below=0.3 does not go together",
+        ),
         ("instances", {"objects": "affinities", "learner": "forest"}, "has no use for objects=affinities"),
         ("instances", {"objects": "flows"}, "one of boundaries, affinities"),
     ],

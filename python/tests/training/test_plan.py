@@ -164,6 +164,11 @@ def test_patches_lie_on_the_grid_of_the_network_and_are_not_much_larger_than_the
     assert made.choices.batch >= 1
 
 
+def test_how_objects_are_joined_is_no_choice_where_there_are_none() -> None:
+    with pytest.raises(InvalidInput, match=r"merge_below=0\.3 .* read as classes"):
+        plan(SERIAL, {"merge_below": "0.3"})
+
+
 @pytest.mark.parametrize("name", [field.name for field in fields(Choices)])
 def test_every_choice_can_be_made_by_a_person(name: str) -> None:
     theirs = {
@@ -175,9 +180,10 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "pseudo": "on", "pretrain": "0.25",
         "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
         "loss": "focal", "deep_supervision": "on", "error_share": "0.25",
-        "added_augmentation": "none",
+        "added_augmentation": "none", "merge_below": "0.35",
     }  # fmt: skip
-    made = plan(SERIAL, {name: theirs[name]})
+    target = "instances" if name == "merge_below" else "classes"
+    made = plan(SERIAL, {name: theirs[name]}, target=target)
     assert made.settings[name] == theirs[name]
     assert name in {**_LIMITS, **_WORDS, **_EXTENSIBLE}
 

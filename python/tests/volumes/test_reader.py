@@ -415,6 +415,17 @@ def test_an_hdf5_file_whose_voxels_lie_elsewhere_is_refused(root, reader, tmp_pa
         reader.open("c.h5", "raw")
 
 
+def test_of_an_hdf5_file_only_the_images_that_lie_elsewhere_are_refused(root, reader, tmp_path, voxels):
+    (tmp_path / "secret.bin").write_bytes(voxels.tobytes())
+    with h5py.File(root.folder / "a.h5", "w") as file:
+        file["own"] = voxels
+        file.create_dataset("far", SHAPE, np.uint8, external=[(str(tmp_path / "secret.bin"), 0, voxels.size)])
+    far, own = sorted(reader.look("a.h5"), key=lambda one: one.key)
+    assert (far.key, own.key, own.problem) == ("far", "own", "")
+    assert "voxels lie in other files" in far.problem
+    assert np.array_equal(reader.open("a.h5", "own").read(Box.of_shape(SHAPE))[0], voxels)
+
+
 def test_a_tiff_that_names_other_files_is_refused(root, reader, tmp_path, voxels):
     for name, plane in (("a.ome.tif", voxels[0]), ("b.ome.tif", voxels[1])):
         uuid = {"a.ome.tif": "urn:uuid:a", "b.ome.tif": "urn:uuid:b"}

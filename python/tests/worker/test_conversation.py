@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cristae.events import Note
-from cristae.jobs.protocol import CANCEL, MAX_LINE, Order, order_line, parse_message
-from cristae.jobs.specs import LabelledVolume, PredictionSpec, TrainingSpec
+from cristae.jobs.protocol import CANCEL, MAX_LINE, Order, order_line, parse_message, parse_order
+from cristae.jobs.specs import CleaningSpec, LabelledVolume, NamedVolume, PredictionSpec, TrainingSpec
 from cristae.settings import Limits
 from cristae.volumes import LabelClass
 from cristae.volumes.found import FoundVolume
@@ -84,6 +84,17 @@ def test_the_largest_job_that_the_server_takes_reaches_the_worker():
     hear.put(order_line(order)[:MAX_LINE])
     assert Line(hear, io.BytesIO(), give_up=lambda: None).order() == order
     hear.put(b"")
+
+
+def test_the_longest_cleaning_reaches_the_worker():
+    limits, large = Limits(), 2**63 - 1
+    merges = tuple((large,) * 1000 for _ in range(limits.max_merged_ids // 1000))
+    points = ((large,) * 3,) * limits.max_points_of_split
+    splits = tuple((large, points) for _ in range(limits.max_points // limits.max_points_of_split))
+    order = Order("job", 1, "", CleaningSpec(NamedVolume("a" * 64), merges, splits))
+    line = order_line(order)
+    assert len(line) < MAX_LINE
+    assert parse_order(line) == order
 
 
 def test_a_worker_whose_words_nobody_hears_stops():

@@ -171,4 +171,5 @@ def _facts(job: "JobRecord") -> dict[str, Any]:
         "error": None if job.error is None else {"code": job.error.code, "sentence": job.error.sentence},
         "model": None if job.result is None else job.result.model_name or None,
         "outputs": {} if job.result is None else dict(job.result.outputs),
+        "files": [] if job.result is None else [file.name for file in job.result.files],
     }

@@ -27,8 +27,9 @@ RAW is a TIFF file (also ImageJ and OME-TIFF), a folder of slices, OME-Zarr, HDF
 NIfTI; OUT is written by its suffix: .tif, .ome.tif, .zarr, .ome.zarr or .h5; a name that ends in /, or an
 empty folder that is there, becomes a folder of TIFF slices. OUT appears when it is complete, never half-made:
 until then it is .OUT.partial beside it. Ctrl-C keeps that, and so does a kill: run the same command again and
-it goes on from the last tile (not into HDF5, and not for objects, which begin anew). To give up, delete
-.OUT.partial.
+it goes on from the last tile (not into HDF5, unless several processes predict it). What the network says for
+objects, and what several processes say for other files than OME-Zarr, lies in .OUT.answers meanwhile. To give
+up, delete .OUT.partial and .OUT.answers.
 The home folder is only read: a library of models that somebody else owns is enough.
 """
 EXAMPLE = """\
@@ -72,12 +73,18 @@ def add_to(commands: Commands) -> None:
         help="average the answers for the image and its three mirror images in the plane: four times the "
         "time, usually a little better",
     )
+    add(
+        "--split-touching",
+        action="store_true",
+        help="with --output instances, of a model of classes: pieces that are narrow somewhere are parted "
+        "there, such as two balls that touch",
+    )
     several = command.add_mutually_exclusive_group()
     several.add_argument(
         "--local-workers",
         metavar="N",
         type=positive_count,
-        help="have so many processes of this machine predict RAW together, into an OME-Zarr",
+        help="have so many processes of this machine predict RAW together",
     )
     several.add_argument(
         "--scheduler",
@@ -140,6 +147,7 @@ def run(arguments: argparse.Namespace) -> int:
             engine=arguments.engine,
             device=arguments.device,
             flips=arguments.flips,
+            split_touching=arguments.split_touching,
             inside=arguments.inside,
             voxel_size_nm=arguments.voxel_size,
             workers=_workers(arguments),

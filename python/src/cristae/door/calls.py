@@ -209,6 +209,7 @@ def predict(
     engine: str = "auto",
     device: str = "auto",
     flips: bool = False,
+    split_touching: bool = False,
     inside: Source | None = None,
     voxel_size_nm: tuple[float, float, float] | None = None,
     workers: "Workers | None" = None,
@@ -244,14 +245,17 @@ def predict(
     flips
         Average the answers for the image and its three in-plane mirror images: four times the time, and
         usually a little better.
+    split_touching
+        Of a model of classes, with the kind "instances": pieces that are narrow somewhere are parted there;
+        see docs/objects.md.
     inside
         A mask, as large as the image or coarser: where it is 0, so is the result, and tiles that lie outside
         are not computed.
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the file says.
     workers
-        Several processes, such as ``cristae.door.workers.LocalWorkers(4)``, that predict a file into an
-        OME-Zarr together; default: this one.
+        Several processes, such as ``cristae.door.workers.LocalWorkers(4)``, that predict a
+        file into a file together; default: this one.
     overwrite
         Replace `out` if it is there.
     home
@@ -287,7 +291,7 @@ def predict(
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
     from cristae.models.alike import combination_of
-    from cristae.prediction import load_models, output_kinds
+    from cristae.prediction import load_models, output_kinds, refuse_to_split
     from cristae.settings import Home
 
     kinds.check_arguments(
@@ -298,6 +302,7 @@ def predict(
         engine=(engine, kinds.ENGINE),
         device=(device, kinds.DEVICE),
         flips=(flips, kinds.TRUTH),
+        split_touching=(split_touching, kinds.TRUTH),
         voxel_size_nm=(voxel_size_nm, kinds.SIDES | kinds.NOTHING),
         workers=(workers, kinds.WORKERS | kinds.NOTHING),
         overwrite=(overwrite, kinds.TRUTH),
@@ -320,6 +325,8 @@ def predict(
     for sentence in image.notes:
         on_event(Note(sentence))
     wanted = kind or output_kinds(record)[0]
+    if split_touching:
+        refuse_to_split(record, wanted)
     chosen = {"flips": flips, "combine": combination, "engine": engine, "device": device}
     # The others compute: this process may have no GPU, and needs none.
     own = device if workers is None else "cpu"
@@ -329,7 +336,7 @@ def predict(
     shared = None
     if workers is not None:
         shared = workers, order_of(raw, inside, source, voxel_size_nm, packages, place, wanted, out, chosen)
-    run = Run(predictor, image, wanted, mask, shared, on_event, should_stop)
+    run = Run(predictor, image, wanted, mask, shared, on_event, should_stop, split_touching)
     if out is None:
         voxels = run.to_array()
         if record["target"] == "masks":

@@ -204,9 +204,10 @@ def clean(
     ['1 of 2 objects was smaller than 2 voxels and was removed.']
     """
     from cristae.door import arguments as kinds
-    from cristae.door.mended import Steps, Work, mended, to_array, to_file
+    from cristae.door.mended import to_array, to_file
     from cristae.door.sources import as_exact_labels
     from cristae.door.targets import check_target
+    from cristae.labels.cleaning.steps import Steps, Work, mended
     from cristae.volumes import create_output
 
     kinds.check_arguments(
@@ -238,6 +239,7 @@ def clean(
     image = as_exact_labels(labels, kinds.plain(voxel_size_nm))
     for sentence in image.notes:
         on_event(Note(sentence))
+    steps.check_for(image)
     if out is not None:  # what type the ids need is known at the end; that the place can be written, now
         create_output(out, (1, *image.shape_czyx[1:]), "uint8", overwrite=overwrite).discard()
     work = Work(on_event, should_stop)

@@ -1,15 +1,16 @@
 """A prediction as an array, or as a file that appears when it is complete."""
 
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from cristae.errors import CristaeError, InvalidInput
-from cristae.events import Event, Note
+from cristae.errors import Cancelled, CristaeError
+from cristae.events import Event, Note, Progress
+from cristae.geometry import grid
 from cristae.prediction import (
     Answering,
     Output,
@@ -19,20 +20,33 @@ from cristae.prediction import (
     predicted_objects,
     tell_doubts,
 )
+from cristae.prediction.answers import (
+    LEDGER,
+    NOTE,
+    UNITS,
+    answers_folder,
+    is_of,
+    kept_answers,
+    remove,
+    thrown_away_if_damaged,
+    work_of,
+)
 from cristae.prediction.decoding import Objects
-from cristae.prediction.instances import InMemory, remove
-from cristae.prediction.ledger import finished_tiles
-from cristae.volumes import Image, create_output
+from cristae.prediction.instances import Helpers, InMemory
+from cristae.prediction.ledger import finished_tiles, forget_other
+from cristae.prediction.predictor import Kind
+from cristae.volumes import Image, VolumeSpec, create_output
 from cristae.volumes import Output as FileOutput
 from cristae.volumes.output import ZarrOutput, can_go_on
+from cristae.volumes.output import form_of as form_of_file
 from cristae.volumes.staging import staging_folder, was_begun
 
 if TYPE_CHECKING:
     from cristae.door.unit_work import Order
     from cristae.door.workers import Workers
 
-LEDGER, UNITS = "tiles.jsonl", "units.jsonl"
-"""Which tiles are finished; beside the unfinished result, so that reading a model needs no place to write."""
+MOST_COPIED = 2**26
+"""Voxels."""
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
 
 
@@ -48,10 +62,12 @@ class Run:
         shared: "tuple[Workers, Order] | None",
         on_event: Callable[[Event], None],
         should_stop: Callable[[], bool],
+        split_touching: bool = False,
     ) -> None:
-        self._inside, self._shared = inside, shared
+        self._inside, self._shared, self._split = inside, shared, split_touching
         self._predictor, self._image, self._kind = predictor, image, kind
         self._form = form_of(predictor.record, kind)
+        self._shape = (self._form.channels, *image.shape_czyx[1:])
         self._on_event, self._should_stop = on_event, should_stop
 
     def to_array(self) -> NDArray[Any]:
@@ -59,7 +75,7 @@ class Run:
         if self._kind == "instances":
             with self._objects(None, None) as objects:
                 return objects.to_array().astype(objects.dtype, copy=False)[None]
-        output = InMemory((self._form.channels, *self._image.shape_czyx[1:]))
+        output = InMemory(self._shape)
         self._predict_into(output)
         return output.voxels
 
@@ -79,11 +95,20 @@ class Run:
         """
         if self._kind == "instances":
             self._objects_to_file(out, overwrite=overwrite, source=source)
-            return
+        elif self._shared is not None and form_of_file(out) != "zarr":
+            self._answers_to_file(out, *self._shared, overwrite=overwrite, source=source or "")
+        else:
+            self._tiles_to_file(out, overwrite=overwrite, source=source)
+
+    def _tiles_to_file(self, out: str | Path, *, overwrite: bool, source: str | None) -> None:
+        """Write answers where they belong as they come."""
         resume = source is not None and can_go_on(out)
         begun = was_begun(Path(out))
         output = self._created(out, self._form.dtype, overwrite=overwrite, resume=resume)
-        shutil.rmtree(_scratch(out), ignore_errors=True)  # of objects that were begun under this name
+        scratch = _scratch(out)
+        if self._kind != "instances" and is_of(scratch / NOTE, self._work(self._kind, source or "")):
+            forget_other(scratch / UNITS, self._on_event)
+        shutil.rmtree(scratch, ignore_errors=True)  # of something else that was begun under this name
         staged = staging_folder(Path(out).absolute())
         ledger, other = staged / LEDGER, staged / UNITS
         if self._shared is not None:
@@ -92,14 +117,7 @@ class Run:
             self._on_event(Note(_anew_told(Path(out).name, can_go_on(out))))
 
         def begin() -> None:
-            if finished_tiles(other):
-                self._on_event(
-                    Note(
-                        "What was begun by one process cannot be gone on with by several, nor the other way "
-                        "round: it begins anew."
-                    )
-                )
-            other.unlink(missing_ok=True)  # what it calls done is written over
+            forget_other(other, self._on_event)
 
         try:
             if self._shared is not None:
@@ -127,16 +145,54 @@ class Run:
         order: "Order",
     ) -> None:
         from cristae.door.scaled import predict_units
+        from cristae.door.workers import Crew
 
-        if not isinstance(output, ZarrOutput):
-            raise InvalidInput("Several processes write together into an OME-Zarr only.")
+        assert isinstance(output, ZarrOutput)  # noqa: S101 - other files are written from answers
         tell_doubts(self._predictor, self._image, self._inside, self._on_event)
-        predict_units(order, output, workers, ledger, on_open, self._on_event, self._should_stop)
+        with Crew(workers) as crew:
+            predict_units(order, output, crew, ledger, on_open, self._on_event, self._should_stop)
+
+    def _answers_to_file(
+        self, out: str | Path, workers: "Workers", order: "Order", *, overwrite: bool, source: str
+    ) -> None:
+        """Have several processes write what the network says beside the place of the result, and copy it.
+
+        Most files can be written by one process only.
+        """
+        from cristae.door.scaled import Helping
+        from cristae.door.workers import Crew
+
+        output = self._created(out, self._form.dtype, overwrite=overwrite, resume=can_go_on(out))
+        scratch, tiles = _scratch(out), staging_folder(Path(out).absolute()) / LEDGER
+        kind = self._kind
+        assert kind != "instances"  # noqa: S101 - their ids are computed here
+        try:
+            tell_doubts(self._predictor, self._image, self._inside, self._on_event)
+            with answers_folder(scratch, self._work(kind, source)) as folder:
+                with Crew(workers) as crew:
+                    helping = Helping(crew, order, self._should_stop)
+                    said = kept_answers(
+                        folder,
+                        VolumeSpec(self._shape, self._form.dtype, self._image.voxel_size),
+                        lambda writer, place: helping.predict(kind, writer, place, self._on_event),
+                    )
+                forget_other(tiles, self._on_event)
+                with thrown_away_if_damaged(folder):
+                    copy(said, output, self._on_event, self._should_stop)
+            output.seal()
+            remove(scratch)
+        except BaseException as failure:
+            if finished_tiles(tiles):
+                output.close()
+            else:
+                output.discard()
+            _keep_if_begun(scratch, failure)
+            raise
 
     def _created(self, out: str | Path, dtype: str, *, overwrite: bool, resume: bool) -> FileOutput:
         return create_output(
             out,
-            (self._form.channels, *self._image.shape_czyx[1:]),
+            self._shape,
             dtype,
             self._image.voxel_size,
             name=Path(out).name.split(".")[0],
@@ -170,7 +226,20 @@ class Run:
         if source is None:  # nobody could tell whose it is later
             remove(scratch)
         try:
-            with self._objects(None if source is None else scratch, source) as objects:
+            with ExitStack() as stack:
+                helpers = crew = None
+                if self._shared is not None:
+                    from cristae.door.scaled import Helping
+                    from cristae.door.workers import Crew
+
+                    workers, order = self._shared
+                    tell_doubts(self._predictor, self._image, self._inside, self._on_event)
+                    crew = stack.enter_context(Crew(workers))
+                    helpers = Helping(crew, order, self._should_stop)
+                found = self._objects(None if source is None else scratch, source, helpers)
+                objects = stack.enter_context(found)
+                if crew is not None:
+                    crew.dismiss()  # one process writes
                 if objects.dtype != output.dtype.name:
                     output.discard()
                     output = self._created(out, objects.dtype, overwrite=overwrite, resume=False)
@@ -180,27 +249,56 @@ class Run:
             remove(scratch)
         except BaseException as failure:
             output.discard()
-            if finished_tiles(scratch / LEDGER) == 0:
-                shutil.rmtree(scratch, ignore_errors=True)
-            elif isinstance(failure, CristaeError):
-                _say_how_it_goes_on(failure)
+            _keep_if_begun(scratch, failure)
             raise
 
-    def _objects(self, scratch: Path | None, source: str | None) -> AbstractContextManager[Objects]:
+    def _objects(
+        self, scratch: Path | None, source: str | None, helpers: Helpers | None = None
+    ) -> AbstractContextManager[Objects]:
         return predicted_objects(
             self._predictor,
             self._image,
+            split_touching=self._split,
             inside=self._inside,
             scratch=scratch,
             source=source or "",
+            helpers=helpers,
             on_event=self._on_event,
             should_stop=self._should_stop,
         )
 
+    def _work(self, kind: Kind, source: str) -> Mapping[str, Any]:
+        return work_of(self._predictor, self._image, kind, self._form.channels, self._inside, source)
+
 
 def _scratch(out: str | Path) -> Path:
-    """Return where lies what the network said while objects are found."""
-    return staging_folder(Path(out).absolute()).with_suffix(".objects")
+    """Return where lies what the network said while objects are found, or another file is written of it."""
+    return staging_folder(Path(out).absolute()).with_suffix(".answers")
+
+
+def _keep_if_begun(scratch: Path, failure: BaseException) -> None:
+    """Remove what lies in a scratch folder, unless there is work in it: then say that it goes on."""
+    if not any(finished_tiles(scratch / ledger) for ledger in (LEDGER, UNITS)):
+        shutil.rmtree(scratch, ignore_errors=True)
+    elif isinstance(failure, CristaeError):
+        _say_how_it_goes_on(failure)
+
+
+def copy(
+    said: Image,
+    output: Output,
+    on_event: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Write all voxels of an image into an output, some whole sections at a time."""
+    shape_zyx = said.shape_czyx[1:]
+    section = said.shape_czyx[0] * shape_zyx[1] * shape_zyx[2]
+    slabs = list(grid(shape_zyx, (max(1, MOST_COPIED // section), *shape_zyx[1:])))
+    for done, slab in enumerate(slabs, 1):
+        if should_stop():
+            raise Cancelled("The prediction was cancelled.")
+        output.write(slab, said.read(slab))
+        on_event(Progress("Writing", done / len(slabs), None, f"part {done} of {len(slabs)}"))
 
 
 def _say_how_it_goes_on(failure: CristaeError) -> None:

@@ -3,26 +3,89 @@
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from cristae.door.unit_work import Order, predict_unit
-from cristae.door.workers import Workers, results_of
+from cristae.door.workers import Crew
 from cristae.events import Event, Note, Progress
 from cristae.networks import broken_told
-from cristae.prediction.ledger import How, Ledger
+from cristae.prediction.answers import LEDGER, UNITS
+from cristae.prediction.ledger import How, Ledger, forget_other
+from cristae.prediction.predictor import Kind
 from cristae.prediction.units import unit_shape, units_of
-from cristae.volumes.durable import write_file_durably
-from cristae.volumes.output import ZarrOutput
+from cristae.volumes import VolumeSpec, VolumeWriter
 from cristae.volumes.records import spec_to_json
+
+
+class Blocks(Protocol):
+    """A result on its way, into whose folder other processes write whole blocks."""
+
+    @property
+    def folder(self) -> Path:
+        """The OME-Zarr group."""
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What is written."""
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it still holds what an earlier attempt wrote."""
+
+    def sweep(self) -> None:
+        """Remove what is no whole block."""
+
+
+class Helping:
+    """What a crew does of the search for objects; see :class:`cristae.prediction.instances.Helpers`.
+
+    Parameters
+    ----------
+    crew
+        Who computes.
+    order
+        What is predicted, still without the place that is written.
+    should_stop
+        Asked several times a second.
+    """
+
+    def __init__(self, crew: Crew, order: Order, should_stop: Callable[[], bool]) -> None:
+        self._crew, self._order, self._should_stop = crew, order, should_stop
+
+    @property
+    def at_once(self) -> int:
+        """How many of them work in the memory of this machine."""
+        return self._crew.workers.here
+
+    def predict(
+        self, kind: Kind, writer: VolumeWriter, folder: Path, on_event: Callable[[Event], None]
+    ) -> None:
+        """Have the network's answers written."""
+        predict_units(
+            replace(self._order, kind=kind),
+            writer,
+            self._crew,
+            folder / UNITS,
+            lambda: forget_other(folder / LEDGER, on_event),
+            on_event,
+            self._should_stop,
+        )
+
+    def hands[Unit, Result](
+        self, function: Callable[[Unit], Result], units: Sequence[tuple[int, Unit]]
+    ) -> Generator[tuple[int, Result]]:
+        """Have something done for every unit."""
+        return self._crew.results_of(function, units, self._should_stop)
 
 
 def predict_units(
     order: Order,
-    output: ZarrOutput,
-    workers: Workers,
+    output: Blocks,
+    crew: Crew,
     ledger: Path,
     on_open: Callable[[], None],
     on_event: Callable[[Event], None],
@@ -36,7 +99,7 @@ def predict_units(
         What is predicted, still without the place that is written.
     output
         The result on its way.
-    workers
+    crew
         Who does it.
     ledger
         Notes which units are done.
@@ -59,16 +122,17 @@ def predict_units(
 
     def stopping() -> bool:
         if should_stop():
-            order.mark.unlink(missing_ok=True)  # those that compute stop after their tile
+            order.mark.clear()  # those that compute stop after their tile
             return True
         return False
 
     def begin(count: int) -> None:
         on_open()
-        write_file_durably(order.mark, order.run.encode())
+        output.sweep()
+        order.mark.set()
         there = "none is there yet, waiting" if count == 0 else f"{count} are there"
         on_event(
-            Note(f"Predicting {len(units)} units of {size} voxels (z, y, x) by {workers.told}: {there}.")
+            Note(f"Predicting {len(units)} units of {size} voxels (z, y, x) by {crew.workers.told}: {there}.")
         )
 
     with Ledger(ledger, _work(order), How(unit_shape(spec), order.engine)) as notes:
@@ -77,7 +141,7 @@ def predict_units(
             done = len(units) - len(todo)
             on_event(Note(f"{done} of {len(units)} units were finished before the interruption."))
         bad_voxels, start_s = notes.bad_voxels, time.monotonic()
-        results = results_of(workers, partial(predict_unit, order), todo, stopping, begin)
+        results = crew.results_of(partial(predict_unit, order), todo, stopping, begin)
         try:
             for count, (number, bad) in enumerate(results, 1):
                 notes.note(number, bad)
@@ -86,7 +150,7 @@ def predict_units(
                 done = len(units) - len(todo) + count
                 on_event(Progress("Predicting", done / len(units), left_s, f"unit {done} of {len(units)}"))
         finally:
-            order.mark.unlink(missing_ok=True)  # whoever still computes writes nothing any more
+            order.mark.clear()  # whoever still computes writes nothing any more
             results.close()
     output.sweep()
     if bad_voxels:

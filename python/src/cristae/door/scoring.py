@@ -1,19 +1,19 @@
 """Predictions against the truth, on arrays and files."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cristae.errors import InvalidInput
 from cristae.events import logged
 
 if TYPE_CHECKING:
     from cristae.door.calls import Source
     from cristae.door.sources import Classes
-    from cristae.evaluation import Scores
+    from cristae.evaluation.evaluating import Evaluation
     from cristae.events import Event
-    from cristae.volumes import Image, LabelClass, VoxelSize
+    from cristae.volumes import Image, LabelClass
 
 
 def evaluate(
@@ -95,15 +95,11 @@ def evaluate(
     >>> evaluate(np.array([[[0, 1, 1, 1]]], np.uint8), truth)["classes"]["1"]["precision"]
     0.6666666666666666
     """
-    from cristae import __version__
     from cristae.door import arguments as kinds
     from cristae.door.sources import as_image, class_table, voxel_size
     from cristae.door.targets import check_target
-    from cristae.evaluation.distances import tolerance_nm
-    from cristae.evaluation.report_files import check_report, write_report
-    from cristae.evaluation.several import distinct, evaluate_pairs, evaluate_several
-    from cristae.events import Note
-    from cristae.labels import check_same_shape
+    from cristae.evaluation.evaluating import Choices, evaluate_images
+    from cristae.evaluation.report_files import check_report
 
     kinds.check_arguments(
         target=(target, kinds.TARGET),
@@ -121,9 +117,23 @@ def evaluate(
         on_event=(on_event, kinds.FUNCTION),
     )
     unknown, z, voxel_size_nm = map(kinds.plain, (unknown, z, voxel_size_nm))
-    table = class_table(classes)
+    choices = Choices(
+        target=target,
+        classes=class_table(classes),
+        unknown=unknown,
+        empty_sections=empty_sections,
+        z=z,
+        voxel_size=None if voxel_size_nm is None else voxel_size(voxel_size_nm),
+        distances=distances,
+        probabilities=probabilities,
+        pairs=pairs,
+    )
+    choices.check()
     files = [Path(file) for file in ([report] if isinstance(report, str | Path) else report)]
-    _refuse_together(target, table, distances, probabilities, pairs, raw, files)
+    if raw is not None and not any(file.suffix.lower() == ".html" for file in files):
+        raise InvalidInput(
+            "The raw image is shown in a report that ends in .html; name one, or leave it out."
+        )
     sources = [prediction, *also, truth]
     for file in files:
         check_report(file)
@@ -131,71 +141,31 @@ def evaluate(
             check_target(file, source, overwrite=overwrite)
     opened, named = _opened(sources, target, probabilities)
     *images, true = opened
-    table = table or named
-    for sentence in dict.fromkeys(note for image in opened for note in image.notes):
-        on_event(Note(sentence))
-    shown = None if raw is None else as_image(raw)
-    if shown is not None:
-        check_same_shape((1, *true.shape_czyx[1:]), shown.shape_czyx, labels="true labels", image="raw image")
-    size = None if voxel_size_nm is None else voxel_size(voxel_size_nm)
-    stated = [one.voxel_size for one in (true, *images) if one.voxel_size is not None]
-    used = size or (stated[0] if stated else None)
-    if size is None and any(one.zyx_nm != stated[0].zyx_nm for one in stated):
-        on_event(Note(f"The images state different voxel sizes; {_nm(stated[0])} counts.", is_warning=True))
-    choices = {"unknown": unknown, "empty_sections": empty_sections, "z": z, "voxel_size": size}
-    compare = _comparing(target, probabilities, distances, table, choices)
-    # Pairs come as they stand on the command line; else the truth is named last.
-    order = [0, len(images), *range(1, len(images))] if pairs else range(len(sources))
-    names = distinct([_name(sources[place], number) for number, place in enumerate(order, 1)])
-    result: Scores
-    if pairs:
-        in_order = [opened[place] for place in order]
-        result = evaluate_pairs(dict(zip(names, in_order, strict=True)), compare, unknown=unknown)
-    elif also:
-        result = evaluate_several(dict(zip(names, images, strict=False)), true, compare)
-    else:
-        result = compare(images[0], true)
-    told = {
-        "prediction": ", ".join(names if pairs else names[:-1]),
-        "truth": None if pairs else names[-1],
-        "target": target,
-        "unknown": unknown,
-        "empty sections": empty_sections,
-        "sections": None if z is None else f"{z[0]}:{z[1]}",
-        "voxel size": None if used is None else _nm(used),
-        "surfaces count as the same within": f"{tolerance_nm(used):g} nm" if distances and used else None,
-        "predictions are": "probabilities" if probabilities else None,
-        "program": f"Cristae {__version__}",
-        "day": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
-    }
-    write = partial(
-        write_report,
-        prediction=names[0],
-        truth=names[-1],
-        settings={name: str(value) for name, value in told.items() if value is not None},
-        raw=shown,
+    evaluation = evaluate_images(
+        images,
+        true,
+        _names(sources, pairs=pairs),
+        replace(choices, classes=choices.classes or named),
+        raw=None if raw is None else as_image(raw),
+        on_event=on_event,
     )
-    _write_all(files, result, write)
-    return result
+    _write_all(files, evaluation)
+    return evaluation.scores
 
 
-def _nm(size: "VoxelSize") -> str:
-    return f"{size.z_nm:g} x {size.y_nm:g} x {size.x_nm:g} nm (z, y, x)"
-
-
-def _write_all(files: Sequence[Path], result: "Scores", write: "Callable[[Path, Scores], None]") -> None:
+def _write_all(files: Sequence[Path], evaluation: "Evaluation") -> None:
     """Write every report that can be written, then tell of the others with the scores, which took hours."""
     from cristae.evaluation import ReportNotWritten
 
     failures = []
     for file in files:
         try:
-            write(file, result)
+            evaluation.write(file)
         except Exception as failure:  # whatever it is, the scores are not to be lost with it
             failures.append((file, failure))
     if failures:
         told = " ".join(f"The report {file} could not be written: {_why(one)}" for file, one in failures)
-        raise ReportNotWritten(f"Everything was compared. {told}", result) from failures[0][1]
+        raise ReportNotWritten(f"Everything was compared. {told}", evaluation.scores) from failures[0][1]
 
 
 def _why(failure: Exception) -> str:
@@ -206,31 +176,6 @@ def _why(failure: Exception) -> str:
     if isinstance(failure, OSError) and failure.strerror:
         return f"{failure.strerror}."
     return f"{type(failure).__name__} ({failure})."
-
-
-def _refuse_together(
-    target: str,
-    table: "Sequence[LabelClass]",
-    distances: bool,
-    probabilities: bool,
-    pairs: bool,
-    raw: Any,
-    files: Sequence[Path],
-) -> None:
-    from cristae.errors import InvalidInput
-
-    if target == "instances" and table:
-        raise InvalidInput("Classes are named for the target classes; objects (instances) have none.")
-    if target == "instances" and (distances or probabilities):
-        what = "Distances" if distances else "Probabilities"
-        raise InvalidInput(f"{what} are compared for classes and masks, not for objects (instances).")
-    if pairs and (probabilities or distances):
-        what = "distances" if distances else "probabilities"
-        raise InvalidInput(f"Pairs compare labels with labels; leave out {what}, or the pairs.")
-    if raw is not None and not any(file.suffix.lower() == ".html" for file in files):
-        raise InvalidInput(
-            "The raw image is shown in a report that ends in .html; name one, or leave it out."
-        )
 
 
 def _opened(
@@ -248,26 +193,11 @@ def _opened(
     return [*map(read, sources[:-1]), as_label_image(sources[-1])], ()
 
 
-def _comparing(
-    target: str,
-    probabilities: bool,
-    distances: bool,
-    table: "Sequence[LabelClass]",
-    choices: Mapping[str, Any],
-) -> "Callable[[Image, Image], Scores]":
-    from cristae.evaluation import (
-        evaluate_classes,
-        evaluate_instances,
-        evaluate_masks,
-        evaluate_probabilities,
-    )
-
-    if target == "instances":
-        return partial(evaluate_instances, **choices)
-    more = {**choices, "classes": table, "distances": distances}
-    if probabilities:
-        return partial(evaluate_probabilities, masks=target == "masks", **more)
-    return partial(evaluate_masks if target == "masks" else evaluate_classes, **more)
+def _names(sources: Sequence[Any], *, pairs: bool) -> list[str]:
+    """Return what the sources are called; of pairs the truth, the last one here, counts as the second."""
+    count = len(sources)
+    numbers = [1, *range(3, count + 1), 2] if pairs else list(range(1, count + 1))
+    return [_name(source, number) for source, number in zip(sources, numbers, strict=True)]
 
 
 def _name(source: Any, number: int) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cristae.computing import prepare_to_compute
 from cristae.errors import Cancelled, InvalidInput
 from cristae.geometry import Box
-from cristae.volumes.output import form_of
+from cristae.volumes.run_mark import RunMark
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cristae.volumes import Image
 
 RUN = "run"
-"""A file beside the blocks, which names the run that may write them: it goes when that run ends."""
+"""The mark of a run, beside the blocks that it may write."""
 
 _turn = 0
 """The number of this process among those of this machine that work together."""
@@ -77,16 +77,9 @@ class Order:
     run: str = ""
 
     @property
-    def mark(self) -> Path:
-        """The file that names the run."""
-        return Path(self.out).with_name(RUN)
-
-    def is_over(self) -> bool:
-        """Tell whether the run that this belongs to has ended."""
-        try:
-            return self.mark.read_text(encoding="ascii") != self.run
-        except FileNotFoundError:
-            return True
+    def mark(self) -> RunMark:
+        """What names the run, beside the blocks."""
+        return RunMark(Path(self.out).with_name(RUN), self.run)
 
 
 def order_of(
@@ -107,14 +100,8 @@ def order_of(
     InvalidInput
         Other processes could not do that.
     """
-    if kind == "instances":
-        raise InvalidInput("Objects are found by one process. Have several predict labels or probabilities.")
     if out is None or any(one is not None and not isinstance(one, str | Path) for one in (raw, inside)):
         raise InvalidInput("Several processes predict a file into a file: give paths, not arrays.")
-    if form_of(out) != "zarr":
-        raise InvalidInput(
-            "Several processes write together into an OME-Zarr only: give OUT a name that ends in .zarr."
-        )
     engine = "torch" if chosen["engine"] == "auto" else chosen["engine"]  # all must take the same
     return Order(
         raw=str(Path(raw).absolute()),
@@ -197,9 +184,9 @@ def _predict_unit(order: Order, unit: Box) -> int:
         kind=order.kind,
         inside=inside,
         part=unit,
-        should_stop=order.is_over,
+        should_stop=order.mark.is_over,
     )
-    if order.is_over():
+    if order.mark.is_over():
         raise Cancelled("The prediction was cancelled.")
     write_blocks(Path(order.out), spec, unit, output.voxels)
     return bad_voxels

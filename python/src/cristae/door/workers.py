@@ -13,9 +13,10 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from multiprocessing import get_context
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from cristae.door.unit_work import prepare_process
 from cristae.errors import Cancelled, CristaeError, Unsupported
@@ -34,6 +35,10 @@ class Workers(Protocol):
     def told(self) -> str:
         """Who they are, in words."""
 
+    @property
+    def here(self) -> int:
+        """How many of them share the memory of this machine, as far as is known."""
+
     def open(self) -> AbstractContextManager[tuple[Executor, Callable[[], int]]]:
         """Return a context with an executor, and what tells how many work for it now."""
 
@@ -48,7 +53,7 @@ class LocalWorkers:
     """
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.count = self.here = count
         self.told = f"{count} processes of this machine"
 
     @contextmanager
@@ -74,7 +79,7 @@ class DaskWorkers:
     """
 
     def __init__(self, address: str) -> None:
-        self.address = address
+        self.address, self.here = address, 0
         self.told = f"the workers of {address}"
 
     @contextmanager
@@ -103,7 +108,7 @@ class SlurmWorkers:
     """
 
     def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+        self.jobs, self.here = jobs, 0
         self.told = f"{jobs} jobs of SLURM"
 
     @contextmanager
@@ -134,44 +139,76 @@ def _needed(name: str) -> Any:
         ) from error
 
 
-def results_of[Unit, Result](
-    workers: Workers,
-    function: Callable[[Unit], Result],
-    units: Sequence[tuple[int, Unit]],
-    should_stop: Callable[[], bool],
-    on_open: Callable[[int], None] = lambda count: None,
-) -> Generator[tuple[int, Result]]:
-    """Have every unit done, a few at a time, and yield number and result of each as it is done.
+class Crew:
+    """Workers that stay for several things, one after the other: they are opened when there is something.
 
-    A worker that dies takes its units with it: they are done again, by others. Only when that happens again
-    and again is it given up.
+    To be used in a ``with`` statement; in its end they go.
 
     Parameters
     ----------
     workers
-        Who does it.
-    function
-        Does a unit; workers import it by its name.
-    units
-        Each with its number.
-    should_stop
-        Asked several times a second.
-    on_open
-        Told how many workers are there, when they are reached and before any of them begins.
-
-    Raises
-    ------
-    Cancelled
-        `should_stop` said so.
-    CristaeError
-        A unit failed, the workers cannot be reached, or died again and again.
+        Who they are.
     """
-    todo = deque(units)
-    deaths = 0
-    while todo:
-        is_whole = True
-        with workers.open() as (pool, count):
-            on_open(count())
+
+    def __init__(self, workers: Workers) -> None:
+        self.workers = workers
+        self._opened = ExitStack()
+        self._pool: tuple[Executor, Callable[[], int]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Let them go, as there is nothing to do for a while: jobs of a cluster are not to be held idle."""
+        self._pool = None
+        self._opened.close()
+
+    def _reached(self, on_open: Callable[[int], None]) -> tuple[Executor, Callable[[], int]]:
+        if self._pool is None:
+            self._pool = self._opened.enter_context(self.workers.open())
+        on_open(self._pool[1]())
+        return self._pool
+
+    def results_of[Unit, Result](
+        self,
+        function: Callable[[Unit], Result],
+        units: Sequence[tuple[int, Unit]],
+        should_stop: Callable[[], bool],
+        on_open: Callable[[int], None] = lambda count: None,
+    ) -> Generator[tuple[int, Result]]:
+        """Have every unit done, a few at a time, and yield number and result of each as it is done.
+
+        A worker that dies takes its units with it: they are done again, by others. Only when that happens
+        again and again is it given up.
+
+        Parameters
+        ----------
+        function
+            Does a unit; workers import it by its name.
+        units
+            Each with its number.
+        should_stop
+            Asked several times a second.
+        on_open
+            Told how many workers are there, when they are reached and before any of them begins.
+
+        Raises
+        ------
+        Cancelled
+            `should_stop` said so.
+        CristaeError
+            A unit failed, the workers cannot be reached, or died again and again.
+        """
+        todo = deque(units)
+        deaths = 0
+        while todo:
+            is_whole = True
+            pool, count = self._reached(on_open)
             under_way: dict[Future[Result], tuple[int, Unit]] = {}
             while is_whole and (todo or under_way):
                 if should_stop():
@@ -188,8 +225,8 @@ def results_of[Unit, Result](
                     is_whole = False
                 except CancelledError as error:  # a lost scheduler takes with it all that was asked of it
                     raise CristaeError(
-                        f"The connection to {workers.told} was lost. See whether the Dask scheduler still "
-                        "runs, and start it again if it does not."
+                        f"The connection to {self.workers.told} was lost. See whether the Dask scheduler "
+                        "still runs, and start it again if it does not."
                     ) from error
                 except Exception as error:
                     if not type(error).__module__.startswith("distributed"):
@@ -198,11 +235,12 @@ def results_of[Unit, Result](
                         f"The Dask cluster gave up ({type(error).__name__}: {str(error)[:300]}). See the "
                         "logs of its workers; perhaps their memory does not suffice."
                     ) from error
-        if not is_whole:
-            deaths += 1
-            todo.extendleft(reversed(under_way.values()))
-            if deaths == _MOST_DEATHS:
-                raise CristaeError(
-                    f"Processes ended {deaths} times without a word; perhaps the memory does not suffice for "
-                    "so many. Start fewer of them."
-                )
+            if not is_whole:
+                self.dismiss()
+                deaths += 1
+                todo.extendleft(reversed(under_way.values()))
+                if deaths == _MOST_DEATHS:
+                    raise CristaeError(
+                        f"Processes ended {deaths} times without a word; perhaps the memory does not suffice "
+                        "for so many. Start fewer of them."
+                    )

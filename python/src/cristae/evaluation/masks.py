@@ -71,14 +71,9 @@ def evaluate_masks(
     (0.5, 0.5)
     """
     prediction, truth = as_image(prediction), as_image(truth)
-    if prediction.shape_czyx != truth.shape_czyx:
-        raise InvalidInput(
-            f"The {PREDICTION} are {spell(prediction)} (masks, z, y, x), the {TRUTH} are {spell(truth)}. "
-            "Both need the same masks, one channel each, and the same size."
-        )
+    start, stop = check_masks(prediction, truth, z)
     masks, depth, *_ = truth.shape_czyx
     named = mask_classes(classes, masks, TRUTH)
-    start, stop = check_range(z, depth, "truth")
     # Per section, so that empty sections can be left out at the end: voxels in truth and prediction, in both.
     counts = np.zeros((depth, masks, 3), np.int64)
     known_voxels, sizes = np.zeros(depth, np.int64), np.zeros(depth, np.int64)
@@ -149,6 +144,18 @@ def counted_sections(
     return [f"{said} not annotated."], labelled
 
 
-def spell(image: Image) -> str:
+def check_masks(
+    prediction: Image, truth: Image, z: tuple[int, int] | None, what: str = PREDICTION
+) -> tuple[int, int]:
+    """Return the sections to compare, refusing images that do not have the same masks of the same size."""
+    if prediction.shape_czyx != truth.shape_czyx:
+        raise InvalidInput(
+            f"The {what} are {_spell(prediction)} (masks, z, y, x), the {TRUTH} are {_spell(truth)}. "
+            "Both need the same masks, one channel each, and the same size."
+        )
+    return check_range(z, truth.shape_czyx[1], "truth")
+
+
+def _spell(image: Image) -> str:
     """Return the shape of masks in words."""
     return " x ".join(str(length) for length in image.shape_czyx)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cristae.errors import InvalidInput
 from cristae.evaluation.comparing import Compared, Comparison
 from cristae.evaluation.inputs import TRUTH, as_image, check_pair
-from cristae.evaluation.masks import counted_sections, spell
+from cristae.evaluation.masks import check_masks, counted_sections
 from cristae.evaluation.per_class import class_scores
 from cristae.evaluation.scores import Scores, ratio, voxel_scores
 from cristae.geometry import Box
@@ -18,7 +18,6 @@ from cristae.labels import (
     UNKNOWN,
     as_integers,
     check_mask_values,
-    check_range,
     check_same_shape,
     mask_classes,
     read_labels,
@@ -88,11 +87,7 @@ def evaluate_probabilities(
     (0.5, 0.6, 1.0)
     """
     prediction, truth = as_image(prediction), as_image(truth)
-    if prediction.dtype != np.uint8:
-        raise InvalidInput(
-            f"The {PROBABILITIES} are of type {prediction.dtype}; give an 8-bit image, 0 to 255, as a "
-            "prediction of probabilities writes it."
-        )
+    z = check_probabilities(prediction, truth, z, masks=masks)
     choices = (classes, unknown, empty_sections, z)
     known_truth = (
         _true_masks(prediction, truth, *choices) if masks else _true_classes(prediction, truth, *choices)
@@ -202,17 +197,31 @@ class _Truth:
     read: Callable[[Box], tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]
 
 
+def check_probabilities(
+    prediction: Image, truth: Image, z: tuple[int, int] | None, *, masks: bool
+) -> tuple[int, int]:
+    """Return the sections to compare, refusing images that do not fit each other, without reading a voxel."""
+    if prediction.dtype != np.uint8:
+        raise InvalidInput(
+            f"The {PROBABILITIES} are of type {prediction.dtype}; give an 8-bit image, 0 to 255, as a "
+            "prediction of probabilities writes it."
+        )
+    if masks:
+        return check_masks(prediction, truth, z, PROBABILITIES)
+    size = prediction.shape_czyx[1:]
+    check_same_shape((1, *size), (1, *truth.shape_czyx[1:]), labels=PROBABILITIES, image="truth")
+    return check_pair(truth, truth, z)
+
+
 def _true_classes(
     prediction: Image,
     truth: Image,
     classes: Sequence[LabelClass],
     unknown: int | None,
     empty_sections: EmptySections,
-    z: tuple[int, int] | None,
+    z: tuple[int, int],
 ) -> _Truth:
-    channels, *size = prediction.shape_czyx
-    check_same_shape((1, *size), (1, *truth.shape_czyx[1:]), labels=PROBABILITIES, image="truth")
-    z = check_pair(truth, truth, z)
+    channels = prediction.shape_czyx[0]
     reading = read_labels(
         truth,
         truth.shape_czyx,
@@ -254,15 +263,9 @@ def _true_masks(
     classes: Sequence[LabelClass],
     unknown: int | None,
     empty_sections: EmptySections,
-    z: tuple[int, int] | None,
+    z: tuple[int, int],
 ) -> _Truth:
-    if prediction.shape_czyx != truth.shape_czyx:
-        raise InvalidInput(
-            f"The {PROBABILITIES} are {spell(prediction)} (masks, z, y, x), the {TRUTH} are {spell(truth)}. "
-            "Both need the same masks, one channel each, and the same size."
-        )
-    masks, depth, *_ = truth.shape_czyx
-    start, stop = check_range(z, depth, "truth")
+    masks, (start, stop) = truth.shape_czyx[0], z
     seen: list[set[int]] = [set() for _ in range(masks)]
     labelled = np.zeros((stop - start, 1), np.int64)
     for box in slabs(truth.shape_czyx[1:], (start, stop), SLAB_VOXELS // masks):

@@ -8,7 +8,7 @@ from pathlib import Path
 from cristae.errors import NotFound
 from cristae.jobs.journal import Journal
 from cristae.jobs.records import JobRecord
-from cristae.jobs.specs import staging_id
+from cristae.jobs.specs import goes_on, staging_id
 from cristae.jobs.states import JobState
 from cristae.settings import Home
 from cristae.volumes import VolumeStore
@@ -16,7 +16,7 @@ from cristae.volumes import VolumeStore
 SPACE_MAY_COME = ("DISK_FULL", "OUT_OF_MEMORY", "WORKER_CRASHED")
 """Errors after which the same job may well succeed, once somebody has made room."""
 
-_ALWAYS_KEPT = ("worker.log", "lock")
+_ALWAYS_KEPT = ("worker.log", "lock", "files")
 
 
 class Leftovers:
@@ -40,10 +40,16 @@ class Leftovers:
         self._lock = threading.Lock()
 
     def clear(self, job: JobRecord) -> None:
-        """Throw away what an ended job needs no more; the worker's log stays."""
+        """Throw away what an ended job needs no more; the worker's log stays, and files that it made."""
         with self._lock:
+            if job.state is not JobState.DONE:  # it may have been cancelled just when they were there
+                self.remove_files(job.job_id)
             if not self._is_waited_for(job):
                 self._clear(job.job_id)
+
+    def remove_files(self, job_id: str) -> None:
+        """Delete the files that a job made; whoever deletes the folder of a job need not call it."""
+        shutil.rmtree(self._home.job_files(job_id), ignore_errors=True)
 
     def take_over(self, job: JobRecord) -> bool:
         """Give a job the work of an earlier one with the same spec that lacked room.
@@ -92,6 +98,7 @@ class Leftovers:
     def _is_waited_for(self, job: JobRecord) -> bool:
         return (
             job.state is JobState.FAILED
+            and goes_on(job.spec)
             and job.error is not None
             and job.error.code in SPACE_MAY_COME
             and time.time() - (job.ended_s or 0.0) < self._kept_s

@@ -18,11 +18,21 @@ class JobError:
 
 
 @dataclass(frozen=True)
+class ResultFile:
+    """A file that a job made: its name without a folder, its bytes and their CRC-32C."""
+
+    name: str
+    size_bytes: int
+    crc32c: int
+
+
+@dataclass(frozen=True)
 class JobResult:
-    """What a job made: a model's name, or volumes as (output, digest)."""
+    """What a job made: a model's name, volumes as (output, digest), or files."""
 
     model_name: str = ""
     outputs: tuple[tuple[str, str], ...] = ()
+    files: tuple[ResultFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,4 +107,6 @@ def result_from_json(record: dict[str, Any] | None) -> JobResult | None:
     """Return what a job made, None for None."""
     if record is None:
         return None
-    return JobResult(record["model_name"], tuple((output, digest) for output, digest in record["outputs"]))
+    outputs = tuple((output, digest) for output, digest in record["outputs"])
+    files = tuple(ResultFile(**file) for file in record.get("files", ()))  # an older journal has none
+    return JobResult(record["model_name"], outputs, files)

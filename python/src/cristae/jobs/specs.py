@@ -18,10 +18,38 @@ from typing import Any, Literal
 
 from cristae.errors import CorruptData, CristaeError
 from cristae.geometry import Box
+from cristae.jobs.label_specs import (
+    CleaningSpec,
+    EvaluationSpec,
+    LabelSpec,
+    MeasurementSpec,
+    NamedVolume,
+    label_spec_of,
+)
 from cristae.volumes.classes import LabelClass
 from cristae.volumes.found import FoundVolume
 
-Kind = Literal["training", "prediction"]
+__all__ = [
+    "CleaningSpec",
+    "EvaluationSpec",
+    "Kind",
+    "LabelSpec",
+    "LabelledVolume",
+    "MeasurementSpec",
+    "NamedVolume",
+    "Output",
+    "PredictionSpec",
+    "Spec",
+    "TrainingSpec",
+    "as_asked",
+    "device_of",
+    "goes_on",
+    "spec_from_json",
+    "spec_to_json",
+    "staging_id",
+]
+
+Kind = Literal["training", "prediction", "evaluation", "measurement", "cleaning"]
 Output = Literal["labels", "instances", "probabilities", "uncertainty", "activations"]
 
 
@@ -87,6 +115,7 @@ class PredictionSpec:
     layer: str = ""
     region: Box | None = None
     image_name: str = ""
+    split_touching: bool = False
     found: tuple[FoundVolume, ...] = ()
 
     kind: Kind = field(default="prediction", init=False)
@@ -100,7 +129,29 @@ class PredictionSpec:
         return (self.model_name, *self.more_models)
 
 
-Spec = TrainingSpec | PredictionSpec
+Spec = TrainingSpec | PredictionSpec | LabelSpec
+
+
+def goes_on(spec: Spec) -> bool:
+    """Tell whether an interrupted job goes on from what it saved; others begin anew.
+
+    Examples
+    --------
+    >>> goes_on(PredictionSpec("mito", "a" * 64)), goes_on(CleaningSpec(NamedVolume("a" * 64)))
+    (True, False)
+    """
+    return isinstance(spec, TrainingSpec | PredictionSpec)
+
+
+def device_of(spec: Spec) -> str | None:
+    """Return the device that a job asks for, "" if any will do, None if it needs none.
+
+    Examples
+    --------
+    >>> device_of(PredictionSpec("mito", "a" * 64, device="cpu")), device_of(CleaningSpec(NamedVolume("")))
+    ('cpu', None)
+    """
+    return spec.device if isinstance(spec, TrainingSpec | PredictionSpec) else None
 
 
 def spec_to_json(spec: Spec) -> str:
@@ -134,7 +185,7 @@ def spec_from_json(line: str) -> Spec:
                 record["region"] = Box(**record["region"])
             return PredictionSpec(**record)
         if kind != "training":
-            raise ValueError(kind)
+            return label_spec_of(kind, record)
         record["volumes"] = tuple(_labelled_volume(pair) for pair in record["volumes"])
         record["classes"] = tuple(LabelClass(**row) for row in record["classes"])
         for name in ("budget", "z", "validation_z"):

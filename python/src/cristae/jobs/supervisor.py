@@ -21,6 +21,7 @@ from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import SPACE_MAY_COME, Leftovers
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
+from cristae.jobs.specs import device_of, goes_on
 from cristae.jobs.states import JobState
 from cristae.settings import Home
 
@@ -60,11 +61,12 @@ def judge(job: JobRecord, outcome: Outcome, *, stopping: bool, max_crashes: int)
         case JobResult():
             return Move(JobState.DONE, result=outcome.ending)
         case JobError() if not (job.state is JobState.CANCELLING and outcome.ending.code == "CANCELLED"):
-            return Move(JobState.FAILED, error=_with_a_way_on(outcome.ending))
+            return Move(JobState.FAILED, error=_with_a_way_on(job, outcome.ending))
     if job.state is JobState.CANCELLING:
         return Move(JobState.CANCELLED)
     if stopping:
-        return Move(JobState.QUEUED, notes=(Note("The server stops; the job goes on when it is back."),))
+        going = "goes on" if goes_on(job.spec) else "begins anew"
+        return Move(JobState.QUEUED, notes=(Note(f"The server stops; the job {going} when it is back."),))
     deaths = job.crashes + 1
     if deaths > max_crashes:
         sentence = (
@@ -72,9 +74,9 @@ def judge(job: JobRecord, outcome: Outcome, *, stopping: bool, max_crashes: int)
             "close other programs. "
             "The server's log has its last words."
         )
-        error = _with_a_way_on(JobError("WORKER_CRASHED", sentence))
+        error = _with_a_way_on(job, JobError("WORKER_CRASHED", sentence))
         return Move(JobState.FAILED, error=error, crashed=True)
-    note = Note(f"{_death_told(outcome.status)}. The job goes on from what was saved.", True)
+    note = Note(f"{_death_told(outcome.status)}. {_continuation(job)}.", True)
     return Move(JobState.QUEUED, crashed=True, notes=(note,))
 
 
@@ -84,24 +86,34 @@ def _death_told(status: str) -> str:
     return f"The computation broke off ({status})"
 
 
-def _with_a_way_on(error: JobError) -> JobError:
-    if error.code not in SPACE_MAY_COME:
+def _continuation(job: JobRecord) -> str:
+    return "The job goes on from what was saved" if goes_on(job.spec) else "The job begins anew"
+
+
+def _with_a_way_on(job: JobRecord, error: JobError) -> JobError:
+    if error.code not in SPACE_MAY_COME or not goes_on(job.spec):
         return error
     return replace(
         error, sentence=f"{error.sentence} The same job, submitted again, goes on from what was saved."
     )
 
 
+_NO_DEVICE = ""
+"""The place of a job that needs no device."""
+
+
 @dataclass
 class _Run:
-    """A job that holds a device."""
+    """A job that holds a device, or the place beside them."""
 
     device: str
     attempt: Attempt
 
 
 class Supervisor:
-    """Runs the jobs of a journal, one on each device. Its methods belong to one event loop.
+    """Runs the jobs of a journal, one on each device, and beside them one at a time that needs none.
+
+    Its methods belong to one event loop.
 
     Parameters
     ----------
@@ -155,7 +167,8 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         for job in await self._thread(self._journal.open_jobs):
             if job.state is JobState.RUNNING:
-                note = Note("The server was interrupted; the job goes on from what was saved.")
+                words = _continuation(job).replace("The job", "the job")
+                note = Note(f"The server was interrupted; {words}.")
                 await self._move(job.job_id, Move(JobState.QUEUED, notes=(note,)))
             elif job.state is JobState.CANCELLING:
                 await self._move(job.job_id, Move(JobState.CANCELLED))
@@ -243,10 +256,11 @@ class Supervisor:
 
     async def _look(self) -> None:
         async with self._moving:
-            if len(self._runs) >= len(self._devices):
+            places = len(self._devices) + 1
+            if len(self._runs) >= places:
                 return
             for job in await self._thread(self._journal.open_jobs):
-                if self._stopping.is_set() or len(self._runs) >= len(self._devices):
+                if self._stopping.is_set() or len(self._runs) >= places:
                     return
                 if job.state is JobState.QUEUED and self._not_before.get(job.job_id, 0.0) <= time.monotonic():
                     await self._give_device(job)
@@ -254,7 +268,7 @@ class Supervisor:
     # One job
 
     async def _give_device(self, job: JobRecord) -> None:
-        wanted = job.spec.device
+        wanted = device_of(job.spec)
         if wanted and wanted not in self._devices:
             if not self._complete:
                 return
@@ -265,7 +279,7 @@ class Supervisor:
         if device is None:
             return
         await self._thread(self._take_over, job)
-        if self._make_room is not None:
+        if self._make_room is not None and device != _NO_DEVICE:
             await self._make_room()
         job = await self._move(job.job_id, Move(JobState.RUNNING))
         attempt = Attempt(
@@ -279,10 +293,15 @@ class Supervisor:
         self._runs[job.job_id] = _Run(device, attempt)
         self._spawn(self._run(job.job_id, attempt))
 
-    def _free_device(self, wanted: str) -> str | None:
+    def _free_device(self, wanted: str | None) -> str | None:
+        """Return a place for a job that wants this device, any ("") or none (None); None if all are taken."""
         taken = {run.device for run in self._runs.values()}
+        if wanted is None:
+            return None if _NO_DEVICE in taken else _NO_DEVICE
         if wanted:
             return None if wanted in taken else wanted
+        if not self._devices:
+            return None
         # A job that did not choose waits for a device of the fastest kind: a CPU may take fifty times as
         # long.
         kind = self._devices[0].partition(":")[0]

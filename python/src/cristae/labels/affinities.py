@@ -59,7 +59,7 @@ def offsets_for(anisotropy: float, *, in_depth: bool, sections: int) -> tuple[Of
         apart = round(distance / anisotropy)
         if in_depth and anisotropy <= FLAT_FROM and 1 < apart < sections and (-apart, 0, 0) not in far:
             far.append((-apart, 0, 0))
-    return (*([(-1, 0, 0)] if sections > 1 else []), *near, *far)  # type: ignore[arg-type]
+    return (*([(-1, 0, 0)] if sections > 1 else []), *near, *far)
 
 
 def near_count(offsets: Sequence[Offset]) -> int:

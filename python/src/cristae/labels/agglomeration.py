@@ -55,7 +55,8 @@ class Links:
         fragments
             Ids (z, y, x) below 2^32; 0 is background, which is linked to nothing.
         boundary
-            Probability of a boundary (z, y, x), 0 to 1.
+            Probability of a boundary (z, y, x), 0 to 1; infinity where it says nothing: such faces do not
+            count.
         margin_zyx
             So many voxels at the lower end of each axis are those of blocks that were counted before: only
             faces with a voxel behind them count.
@@ -72,10 +73,10 @@ class Links:
             high[axis] = slice(max(1, margin_zyx[axis]), None)
             low[axis] = slice(high[axis].start - 1, -1)
             a, b = fragments[*low], fragments[*high]
-            touch = (a != b) & (a > 0) & (b > 0)
-            first, second = a[touch], b[touch]
+            height = np.maximum(boundary[*low], boundary[*high])
+            touch = (a != b) & (a > 0) & (b > 0) & (height < np.inf)
+            first, second, height = a[touch], b[touch], height[touch]
             pairs.append(_pair(np.minimum(first, second), np.maximum(first, second)))
-            height = np.maximum(boundary[*low][touch], boundary[*high][touch])
             levels.append(np.minimum(height * LEVELS, LEVELS - 1).astype(np.uint8))
         every = np.concatenate(pairs)
         return _counted(every, np.concatenate(levels), np.ones(every.size, np.int64))

@@ -55,9 +55,7 @@ def boundary_classes(
     array([[[0, 2, 2, 1, 2, 2, 1]]], dtype=uint8)
     """
     boundary: npt.NDArray[np.bool_] = np.zeros(instances.shape, bool)
-    for axis in range(1 if is_flat(voxel_size) else 0, 3):
-        low = (slice(None),) * axis + (slice(None, -1),)
-        high = (slice(None),) * axis + (slice(1, None),)
+    for low, high in _neighbours(voxel_size):
         differs = instances[low] != instances[high]
         if known is not None:
             differs &= known[low] & known[high]
@@ -68,3 +66,47 @@ def boundary_classes(
     if known is not None:
         classes[~known] = 0
     return classes
+
+
+def sum_beside(values: npt.NDArray[np.floating], voxel_size: VoxelSize | None) -> npt.NDArray[np.float32]:
+    """Return for each voxel the sum over its neighbours, the six or four that make boundaries.
+
+    Parameters
+    ----------
+    values
+        (z, y, x).
+    voxel_size
+        Decides between six and four neighbours; None means isotropic.
+
+    Examples
+    --------
+    >>> sum_beside(np.array([[[1.0, 2.0, 4.0]]]), None)
+    array([[[2., 5., 2.]]], dtype=float32)
+    """
+    sums: npt.NDArray[np.float32] = np.zeros(values.shape, np.float32)
+    for low, high in _neighbours(voxel_size):
+        sums[low] += values[high]
+        sums[high] += values[low]
+    return sums
+
+
+def touching(there: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> npt.NDArray[np.bool_]:
+    """Tell which voxels have a neighbour in a mask (z, y, x), as for :func:`sum_beside`.
+
+    Examples
+    --------
+    >>> touching(np.array([[[True, False, False]]]), None)
+    array([[[False,  True, False]]])
+    """
+    found: npt.NDArray[np.bool_] = np.zeros(there.shape, bool)
+    for low, high in _neighbours(voxel_size):
+        found[low] |= there[high]
+        found[high] |= there[low]
+    return found
+
+
+def _neighbours(voxel_size: VoxelSize | None) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Return for each axis that counts where voxels and their next ones lie."""
+    axes = range(1 if is_flat(voxel_size) else 0, 3)
+    every = slice(None)
+    return [((every,) * a + (slice(None, -1),), (every,) * a + (slice(1, None),)) for a in axes]

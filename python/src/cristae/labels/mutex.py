@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import bioimage_cpp.segmentation
+import fastremap
 import numpy as np
 import numpy.typing as npt
 
@@ -60,11 +61,12 @@ def mutex_objects(
     # repulsion, what it would attract; for one that is rather together it is the other way round.
     weights = np.concatenate([affinities[:near], 1 - affinities]).astype(np.float32, copy=False)
     ids = _mutex_watershed(weights, [*offsets[:near], *offsets], near, mask=mask)
-    return np.asarray(ids, dtype=np.int64)
+    # Its numbers have gaps where there is background.
+    return np.asarray(fastremap.renumber(ids, preserve_zero=True)[0], dtype=np.int64)
 
 
 def links_across(
-    ids: Ids,
+    ids: npt.NDArray[np.integer[Any]],
     affinities: npt.NDArray[np.floating],
     offsets: Sequence[Offset],
     margin_zyx: Sequence[int],

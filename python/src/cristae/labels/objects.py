@@ -11,6 +11,7 @@ from scipy import ndimage
 from skimage import morphology
 
 from cristae.labels.agglomeration import agglomerated
+from cristae.labels.boundaries import sum_beside, touching
 from cristae.labels.flooding import flooded
 from cristae.volumes import VoxelSize
 
@@ -36,6 +37,7 @@ def objects_from(
     foreground_prob: npt.NDArray[np.floating],
     boundary_prob: npt.NDArray[np.floating],
     voxel_size: VoxelSize | None,
+    merge_below: float = MERGE_BELOW,
 ) -> npt.NDArray[np.uint32]:
     """Turn probabilities into objects.
 
@@ -52,6 +54,8 @@ def objects_from(
         Probability of a boundary (z, y, x), 0 to 1.
     voxel_size
         For distances in nanometres; None means isotropic.
+    merge_below
+        Bodies are joined while the boundary between them is less likely.
 
     Returns
     -------
@@ -65,7 +69,8 @@ def objects_from(
     array([[[1, 1, 1, 1, 2, 2, 2, 2]]], dtype=uint32)
     """
     fragments, _ = fragments_from(foreground_prob, boundary_prob, voxel_size)
-    objects = agglomerated(fragments, boundary_prob, MERGE_BELOW)
+    walls = parting(fragments, foreground_prob, boundary_prob, voxel_size)
+    objects = agglomerated(fragments, walls, merge_below)
     return np.asarray(fastremap.renumber(objects, preserve_zero=True)[0], dtype=np.uint32)
 
 
@@ -79,6 +84,10 @@ def fragments_from(
     A watershed of the boundary probability, from the points that lie deepest between the boundaries. Depth
     counts up to :data:`DEEPEST` only, so that a fragment depends on what is near it, wherever a large volume
     is cut into blocks; the inside of something thicker is one plateau.
+
+    A boundary is two voxels thick, and of one towards background the outer voxel is background: it is the one
+    that touches what is neither interior nor boundary, which no voxel of a true object does. Where a network
+    errs, a voxel may touch both: then it goes where it is more alike, itself and its neighbours together.
 
     Parameters
     ----------
@@ -107,7 +116,35 @@ def fragments_from(
     missed = np.asarray((foreground_prob > np.maximum(boundary_prob, 0.5)) & (fragments == 0))
     islands = _components(missed, 6)
     fragments[missed] = seeds[missed] = islands[missed] + fragments.max()
+    outer = ~interior & (boundary_prob > foreground_prob) & touching(~mask, voxel_size)
+    fragments[outer & _is_like_background(foreground_prob, boundary_prob, voxel_size)] = 0
     return fragments, seeds
+
+
+def parting(
+    fragments: npt.NDArray[np.integer[Any]],
+    foreground_prob: npt.NDArray[np.floating],
+    boundary_prob: npt.NDArray[np.floating],
+    voxel_size: VoxelSize | None,
+) -> npt.NDArray[np.float32]:
+    """Return how likely a voxel is a boundary between fragments; infinity where it is one to background.
+
+    Around a thin neck there is more of the object's own surface than of anything else: it says nothing about
+    whether both sides are one.
+
+    Parameters
+    ----------
+    fragments, foreground_prob, boundary_prob, voxel_size
+        As of, and for, :func:`fragments_from`.
+
+    Examples
+    --------
+    >>> boundary = np.array([[[0.0, 0.9, 0.9, 0.1]]])
+    >>> parting(np.array([[[0, 1, 1, 1]]]), np.zeros_like(boundary), boundary, None)
+    array([[[0. , inf, 0.9, 0.1]]], dtype=float32)
+    """
+    surface = (boundary_prob > foreground_prob) & touching(fragments == 0, voxel_size)
+    return np.where(surface, np.float32(np.inf), boundary_prob).astype(np.float32)
 
 
 def steps_zyx(voxel_size: VoxelSize | None) -> tuple[float, float, float]:
@@ -122,6 +159,16 @@ def steps_zyx(voxel_size: VoxelSize | None) -> tuple[float, float, float]:
         return 1.0, 1.0, 1.0
     unit = min(voxel_size.y_nm, voxel_size.x_nm)
     return voxel_size.z_nm / unit, voxel_size.y_nm / unit, voxel_size.x_nm / unit
+
+
+def _is_like_background(
+    foreground_prob: npt.NDArray[np.floating],
+    boundary_prob: npt.NDArray[np.floating],
+    voxel_size: VoxelSize | None,
+) -> npt.NDArray[np.bool_]:
+    """Tell where a voxel and its neighbours are rather background than interior."""
+    more = np.maximum(1 - foreground_prob - boundary_prob, 0) - foreground_prob
+    return np.asarray(more + sum_beside(more, voxel_size) > 0)
 
 
 def _depth(interior: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> Depths:

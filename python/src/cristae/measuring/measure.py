@@ -153,11 +153,9 @@ def measure(
     [(1, 2, 1, 4.0)]
     """
     beside = beside or Beside()
-    check_labels(labels)
-    beside.check(labels)
+    wanted = check_measurement(labels, beside, skeletons=skeletons, where=where, voxel_size=voxel_size)
     units = Units.of(labels, voxel_size)
     pass_ = _Pass(labels, beside, units, contacts=contacts, slab_voxels=slab_voxels)
-    wanted = [] if where is None else _ids_asked_for(where, pass_, units, skeletons=skeletons)
     pass_.read_other()
     share = 1 - _SHARE_OF_SKELETONS if skeletons else 1.0
 
@@ -192,6 +190,51 @@ def measure(
             pairs = pairs.only(left)
     tell(1.0)
     return Measurements(objects, pairs, units.unit, sentences)
+
+
+def check_measurement(
+    labels: Image,
+    beside: Beside,
+    *,
+    skeletons: bool = False,
+    where: str | None = None,
+    voxel_size: VoxelSize | None = None,
+) -> list[int]:
+    """Refuse what can never be measured, without reading a voxel; return the ids that the condition names.
+
+    Parameters
+    ----------
+    labels, beside, skeletons, where, voxel_size
+        As for :func:`measure`.
+
+    Raises
+    ------
+    InvalidInput
+        The images do not fit each other, or the condition cannot be read.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> labels = ArrayImage(np.zeros((1, 2, 3), np.uint8))
+    >>> check_measurement(labels, Beside(), where="distance_to_px(7) < 5 and voxels > 2")
+    [7]
+    """
+    check_labels(labels)
+    beside.check(labels)
+    if where is None:
+        return []
+    units = Units.of(labels, voxel_size)
+    columns = _Pass(labels, beside, units, contacts=False, slab_voxels=1).columns()
+    if skeletons:
+        columns[f"skeleton_length_{units.unit}"] = np.empty(0)
+    asked: list[int] = []
+
+    def ask(object_id: int) -> npt.NDArray[np.number]:
+        asked.append(object_id)
+        return np.empty(0)
+
+    chosen_by(where, Table(columns), units.unit, ask)
+    return asked
 
 
 NO_VOXEL_SIZE = (
@@ -255,21 +298,6 @@ class _Pass:
         if self._near is not None:
             columns |= self._near.columns(self.rows, self._units.unit)
         return columns
-
-
-def _ids_asked_for(where: str, pass_: _Pass, units: Units, *, skeletons: bool) -> list[int]:
-    """Refuse a condition that cannot be read, before anything is; return the ids whose distance it needs."""
-    columns = pass_.columns()
-    if skeletons:
-        columns[f"skeleton_length_{units.unit}"] = np.empty(0)
-    asked: list[int] = []
-
-    def ask(object_id: int) -> npt.NDArray[np.number]:
-        asked.append(object_id)
-        return np.empty(0)
-
-    chosen_by(where, Table(columns), units.unit, ask)
-    return asked
 
 
 def _distances(

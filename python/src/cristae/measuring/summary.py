@@ -1,10 +1,14 @@
 """A table of objects in a few numbers."""
 
+import csv
+import io
+
 import numpy as np
 
 from cristae.measuring.table import Table
 
 _LEFT_OUT = ("id", "low_", "high_", "centroid_", "touches_border", "class", "nearest_other_id")
+_FIGURES = ("mean", "median", "min", "max")
 _DIRECTIONS = tuple(f"axis_{number}_{axis}" for number in (1, 3) for axis in "zyx")
 
 
@@ -29,3 +33,19 @@ def summary(table: Table) -> dict[str, dict[str, float]]:
                 "max": float(values.max()),
             }
     return found
+
+
+def summary_csv(table: Table) -> str:
+    """Return the summary as comma-separated values, a row for each column of the table.
+
+    Examples
+    --------
+    >>> print(summary_csv(Table({"id": np.array([1, 2]), "voxels": np.array([3, 5])})), end="")
+    column,mean,median,min,max
+    voxels,4.0,4.0,3.0,5.0
+    """
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["column", *_FIGURES])
+    lines.writerows([name, *(row[figure] for figure in _FIGURES)] for name, row in summary(table).items())
+    return text.getvalue()

@@ -88,8 +88,10 @@ def check_record(record: object) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise CorruptData("The model's record is not a JSON object. Copy the package again.")
     check_schema(record)
-    for field, (fits, expected) in _FIELDS.items():
+    for field, (fits, expected) in (_FIELDS | _OPTIONAL).items():
         if field not in record:
+            if field in _OPTIONAL:
+                continue
             raise CorruptData(f"The model's record lacks {field!r} ({expected}).")
         if not fits(record[field]):
             found = repr(record[field])
@@ -202,6 +204,24 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "outputs": (lambda v: _is_list(v, _is_text), "a list of names"),
     "job_id": (lambda v: v is None or _is_text(v), "the id of a job, or null"),
 }
+
+
+def _is_decoder(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_number(value.get("merge_below"))
+        and 0 <= value["merge_below"] <= 1
+        and _is_text(value.get("reason"), 10_000)
+    )
+
+
+_OPTIONAL: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "decoder": (
+        lambda v: v is None or _is_decoder(v),
+        "what objects are made with, merge_below from 0 to 1, or null",
+    ),
+}
+"""What older records lack."""
 
 
 def _canonical(record: Mapping[str, Any]) -> bytes:

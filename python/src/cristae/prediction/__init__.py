@@ -10,6 +10,7 @@ from cristae.prediction.predicting import (
     output_kinds,
     predict,
     predict_tiles,
+    refuse_to_split,
     tell_doubts,
 )
 from cristae.prediction.predictor import Predictor, load_predictor
@@ -29,5 +30,6 @@ __all__ = [
     "predict_objects",
     "predict_tiles",
     "predicted_objects",
+    "refuse_to_split",
     "tell_doubts",
 ]

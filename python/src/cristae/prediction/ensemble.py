@@ -7,9 +7,10 @@ Source: B. Lakshminarayanan et al., Simple and scalable predictive uncertainty e
 ensembles, NeurIPS 2017.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from math import log
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,6 +93,11 @@ class Ensemble:
         """Context that a voxel needs on each side, in input voxels, for the member that looks farthest."""
         z, y, x = (max(member.halo_zyx[axis] for member in self.members) for axis in range(3))
         return z, y, x
+
+    @property
+    def records(self) -> tuple[Mapping[str, Any], ...]:
+        """The records of all members."""
+        return tuple(member.record for member in self.members)
 
     def doubt(self) -> str | None:
         """Return a sentence if the code of a member's network was changed since its training, else None."""

@@ -1,49 +1,80 @@
 """Objects: what the network says of the whole volume, then one id for each object."""
 
-import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cristae.errors import CorruptData
 from cristae.events import Event, Progress
 from cristae.geometry import Box
+from cristae.labels.objects import MERGE_BELOW
 from cristae.memory import available_bytes
 from cristae.models.answers import offsets_of
-from cristae.prediction.affinity_decoding import Affinities, OnOtherGrid
+from cristae.prediction.affinity_decoding import Affinities, OnOtherGrid, refuse_on_other_grid
+from cristae.prediction.answers import (
+    LEDGER,
+    UNITS,
+    answers_folder,
+    kept_answers,
+    remove,
+    thrown_away_if_damaged,
+    work_of,
+)
+from cristae.prediction.decoders import Blobs, Boundaries, Decoder, Pieces
 from cristae.prediction.decoding import (
-    Boundaries,
-    Decoder,
-    Numbers,
-    NumbersInMemory,
     Objects,
-    Pieces,
     blocks_of,
-    check_memory,
     decode,
     largest_read,
+    own_hands,
 )
 from cristae.prediction.ensemble import Answering
-from cristae.prediction.predicting import Output, form_of, predict_tiles
+from cristae.prediction.fragments import Desk, DeskOnDisk, NumbersInMemory, check_memory
+from cristae.prediction.ledger import forget_other
+from cristae.prediction.predicting import Output, form_of, predict_tiles, refuse_to_split
 from cristae.prediction.predictor import Kind
 from cristae.prediction.tiling import Triple
 from cristae.prediction.voxel_sizes import on_model_grid
-from cristae.volumes import ArrayImage, Image, StoredVolume, VolumeSpec, VolumeWriter
-from cristae.volumes.durable import fsync_folder, fsync_tree, write_file_durably
-from cristae.volumes.records import read_record
+from cristae.volumes import ArrayImage, Image, VolumeSpec, VolumeWriter
+from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
 
 # Of the whole work, by experience; only the progress bar depends on it.
 SHARE_OF_THE_NETWORK = 0.9
-NOTE, ANSWERS, NUMBERS, LEDGER = "work.json", "answers", "numbers", "tiles.jsonl"
-"""What lies in the scratch folder: whose it is, what the network said, which numbers voxels have meanwhile,
-and which tiles of the answers are finished."""
+NUMBERS = "numbers"
+"""In the folder of the answers: which numbers voxels have meanwhile."""
+
+
+class Helpers(Protocol):
+    """Several processes, which see the same files."""
+
+    @property
+    def at_once(self) -> int:
+        """How many of them work in the memory of this machine; those elsewhere look at theirs."""
+
+    def predict(
+        self, kind: Kind, writer: VolumeWriter, folder: Path, on_event: Callable[[Event], None]
+    ) -> None:
+        """Have the network's answers of a kind written, as :func:`kept_answers` wants it."""
+
+    def hands[Unit, Result](
+        self, function: Callable[[Unit], Result], units: Sequence[tuple[int, Unit]]
+    ) -> Iterator[tuple[int, Result]]:
+        """Have something done for every unit; see :class:`~cristae.prediction.decoding.Hands`."""
+
+
+def answers_for(record: Mapping[str, Any]) -> Kind:
+    """Return which answers of a network its objects are found in.
+
+    Examples
+    --------
+    >>> answers_for({"target": "classes"})
+    'labels'
+    """
+    return "probabilities" if record["target"] == "instances" else "labels"
 
 
 @contextmanager
@@ -51,30 +82,36 @@ def predicted_objects(
     predictor: Answering,
     image: Image,
     *,
+    split_touching: bool = False,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
     inside: Image | None = None,
     scratch: Path | None = None,
     source: str = "",
+    helpers: Helpers | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Objects]:
     """Predict the objects of an image, and lend them.
 
     A model that was trained on instances finds them by the boundaries or affinities that it sees; one of
-    classes gives the pieces of each class that hang together by faces. A volume of more than one block is
-    held on disk meanwhile: memory grows with the number of objects only. Where the mask `inside` is 0 there
-    are none.
+    classes gives the pieces of each class that hang together by faces, or parts of them. A volume of more
+    than one block is held on disk meanwhile: memory grows with the number of objects only. Where the mask
+    `inside` is 0 there are none.
 
     Parameters
     ----------
     predictor, image, tile_shape_zyx, grid_offset_zyx, inside, on_event, should_stop
         As for :func:`cristae.prediction.predict`.
+    split_touching
+        Part the pieces of a class where they are narrow; see :mod:`cristae.labels.necks`.
     scratch
         A folder for what is held on disk. It stays until the caller removes it: while the result is not safe,
         the same call goes on from what the network said. None takes a temporary one.
     source
         Names the content of image and mask; what another one left in the folder does not count.
+    helpers
+        Who computes; by default this process. With them `scratch` lies where they see it.
 
     Yields
     ------
@@ -84,38 +121,38 @@ def predicted_objects(
     Raises
     ------
     InvalidInput
-        The model finds no objects.
+        The model finds no objects, or not in this way.
     OutOfMemory
         Not even one block fits.
     """
     form_of(predictor.record, "instances")
+    if split_touching:
+        refuse_to_split(predictor.record, "instances")
     shape_zyx = image.shape_czyx[1:]
-    is_trained_for_it = predictor.record["target"] == "instances"
-    kind: Kind = "probabilities" if is_trained_for_it else "labels"
+    kind = answers_for(predictor.record)
+    is_trained_for_it = kind == "probabilities"
     channels = predictor.channels if is_trained_for_it else 1
     offsets, own_zyx = offsets_of(predictor.record), shape_zyx
     if offsets:  # which are in voxels of the model
-        image = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, on_event)
-        shape_zyx = image.shape_czyx[1:]
-    decoder: Decoder = Pieces()
-    if is_trained_for_it:
-        size = image.voxel_size
-        decoder = Affinities(offsets, size) if offsets else Boundaries(size)
-    work = {
-        "source": source,
-        "model": predictor.digest,
-        "flips": predictor.flips,
-        "kind": kind,
-        "shape_czyx": [channels, *shape_zyx],
-        "voxel_size_nm": None if image.voxel_size is None else list(image.voxel_size.zyx_nm),
-        "inside_zyx": None if inside is None else list(inside.shape_czyx[1:]),
-        "offset_zyx": list(grid_offset_zyx),
-    }
-    with _folder(scratch, work) as folder:
+        told: list[Event] = []
+        seen = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, told.append)
+        if seen is not image:
+            refuse_on_other_grid(by_several=helpers is not None, masked=inside is not None)
+            image, shape_zyx = seen, seen.shape_czyx[1:]
+            on_event(told[0])
+    decoder: Decoder[Any] = Blobs(image.voxel_size) if split_touching else Pieces()
+    if offsets:
+        decoder = Affinities(offsets, image.voxel_size)
+    elif is_trained_for_it:
+        decoder = Boundaries(image.voxel_size, merge_below_of(predictor.records))
+    work = work_of(predictor, image, kind, channels, inside, source, grid_offset_zyx)
+    with answers_folder(scratch, work) as folder:
+        remove(folder / NUMBERS)  # of an attempt that ended half-way
         on_disk = ScratchVolume(folder / NUMBERS, shape_zyx)
         blocks = blocks_of(shape_zyx, on_disk.block_zyx, decoder.block_voxels)
+        at_once = 1 if helpers is None else min(len(blocks), helpers.at_once)
         read_zyx = largest_read(blocks, shape_zyx, decoder.halo_zyx)
-        check_memory(read_zyx, available_bytes(), decoder.bytes_a_voxel)
+        check_memory(read_zyx, available_bytes(), at_once, decoder.bytes_a_voxel)
 
         def run(output: Output, ledger: Path | None) -> None:
             predict_tiles(
@@ -132,21 +169,28 @@ def predicted_objects(
                 should_stop=should_stop,
             )
 
-        said: Image
-        numbers: Numbers
-        if len(blocks) == 1:
+        def compute(writer: VolumeWriter, folder: Path) -> None:
+            if helpers is not None:
+                helpers.predict(kind, writer, folder, _first(on_event))
+                return
+            forget_other(folder / UNITS, on_event)
+            run(writer, folder / LEDGER)
+
+        mark = RunMark.new(folder / "decoding")
+        desk: Desk | DeskOnDisk
+        if len(blocks) == 1 and helpers is None:
             held = InMemory((channels, *shape_zyx))
             run(held, None)
-            said, numbers = ArrayImage(held.voxels, image.voxel_size), NumbersInMemory(shape_zyx)
+            desk = Desk(ArrayImage(held.voxels, image.voxel_size), decoder, NumbersInMemory(shape_zyx))
         else:
             spec = VolumeSpec((channels, *shape_zyx), "uint8", image.voxel_size)
-            said, numbers = _said(folder, spec, run), on_disk
-        with _thrown_away_if_damaged(folder):
+            said = kept_answers(folder, spec, compute)
+            desk = DeskOnDisk(said.folder.absolute(), (folder / NUMBERS).absolute(), decoder, mark)
+        with mark.standing(), thrown_away_if_damaged(folder):
             objects = decode(
-                said,
-                decoder,
-                numbers,
+                desk,
                 blocks,
+                hands=own_hands(should_stop) if helpers is None else helpers.hands,
                 on_progress=lambda share, detail: on_event(
                     Progress(
                         "Finding objects",
@@ -158,6 +202,21 @@ def predicted_objects(
                 should_stop=should_stop,
             )
         yield objects if shape_zyx == own_zyx else OnOtherGrid.of(objects, own_zyx)
+
+
+def merge_below_of(records: Sequence[Mapping[str, Any]]) -> float:
+    """Return up to which boundary the objects of one or several models are joined.
+
+    Each model has what was found when it was trained, older ones the usual limit; of several the lowest
+    counts, because a person mends a split faster than a merge.
+
+    Examples
+    --------
+    >>> merge_below_of([{"decoder": {"merge_below": 0.4}}, {}])
+    0.2
+    """
+    decoders = [record.get("decoder") or {} for record in records]
+    return min(float(decoder.get("merge_below", MERGE_BELOW)) for decoder in decoders)
 
 
 def predict_objects(
@@ -174,66 +233,6 @@ def predict_objects(
     """
     with predicted_objects(predictor, image, **choices) as objects:
         return objects.to_array()
-
-
-@contextmanager
-def _folder(scratch: Path | None, work: Mapping[str, Any]) -> Iterator[Path]:
-    """Lend the folder, without what another work left there, or a temporary one."""
-    if scratch is None:
-        with tempfile.TemporaryDirectory(prefix="cristae-") as temporary:
-            yield Path(temporary)
-        return
-    if not _is_of(scratch / NOTE, work):
-        remove(scratch)
-        scratch.mkdir(parents=True)
-        write_file_durably(scratch / NOTE, json.dumps(work).encode())
-    remove(scratch / NUMBERS)  # of an attempt that ended half-way
-    yield scratch
-
-
-def _is_of(note: Path, work: Mapping[str, Any]) -> bool:
-    try:
-        return bool(read_record(note) == work)
-    except (CorruptData, OSError):
-        return False
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder if it is there; what stays would be taken for something else later."""
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-def _said(folder: Path, spec: VolumeSpec, run: Callable[[Output, Path | None], None]) -> StoredVolume:
-    """Return what the network says of the volume, on disk: of an earlier attempt, or computed now."""
-    sealed, staged, ledger = folder / ANSWERS, folder / "staged", folder / LEDGER
-    if sealed.exists():
-        return StoredVolume(sealed)
-
-    def publish(volume: Path, _digest: str) -> StoredVolume:
-        fsync_tree(volume)
-        volume.rename(sealed)
-        fsync_folder(folder)
-        return StoredVolume(sealed)
-
-    resumed = (staged / "volume").exists()
-    (staged / "volume").mkdir(parents=True, exist_ok=True)
-    writer = VolumeWriter(staged, spec, publish, resumed=resumed)
-    try:
-        run(writer, ledger)
-        return writer.seal()
-    finally:
-        writer.close()
-
-
-@contextmanager
-def _thrown_away_if_damaged(folder: Path) -> Iterator[None]:
-    """See to it that answers that the disk has spoilt are computed anew by the next attempt."""
-    try:
-        yield
-    except CorruptData:
-        remove(folder)
-        raise
 
 
 def _first(on_event: Callable[[Event], None]) -> Callable[[Event], None]:

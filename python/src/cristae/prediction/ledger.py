@@ -6,11 +6,13 @@ in the output, and how many of its voxels were no numbers. A line that a crash c
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from cristae.events import Event, Note
 
 SCHEMA = 1
 
@@ -140,6 +142,28 @@ def finished_tiles(path: Path) -> int:
     0
     """
     return max(0, len(_lines(path)) - 1)  # the first line says what is being predicted
+
+
+def forget_other(other: Path, on_event: Callable[[Event], None]) -> None:
+    """Remove the ledger of the other way to predict, and say so if that costs anything.
+
+    What it calls done is written over now. It is called when the own way is about to begin.
+
+    Parameters
+    ----------
+    other
+        That of units by several processes, where one process predicts tiles; or the other way round.
+    on_event
+        Told if something was done.
+    """
+    if finished_tiles(other):
+        on_event(
+            Note(
+                "What was begun by one process cannot be gone on with by several, nor the other way round: "
+                "it begins anew."
+            )
+        )
+    other.unlink(missing_ok=True)
 
 
 def _header(work: Mapping[str, Any], how: How) -> dict[str, Any]:

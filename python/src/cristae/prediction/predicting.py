@@ -101,6 +101,32 @@ def output_kinds(record: Mapping[str, Any]) -> tuple[OutputKind, ...]:
     return ("labels", "probabilities", "uncertainty", "instances")
 
 
+def refuse_to_split(record: Mapping[str, Any], kind: str) -> None:
+    """Refuse to part touching objects in a result where there is nothing to part.
+
+    Parameters
+    ----------
+    record, kind
+        As for :func:`form_of`.
+
+    Raises
+    ------
+    InvalidInput
+        The result has no objects, or the model parts them by itself.
+
+    Examples
+    --------
+    >>> refuse_to_split({"target": "classes"}, "instances")
+    """
+    if kind != "instances":
+        raise InvalidInput(f"Touching objects are split in the output instances, not in {kind}.")
+    if record["target"] == "instances":
+        raise InvalidInput(
+            "This model was trained on instances and parts objects by the boundaries that it sees. Splitting "
+            "touching objects is for models of classes: leave it out."
+        )
+
+
 def predict(
     model: Model | Sequence[Model] | Answering,
     image: Image,
@@ -110,6 +136,7 @@ def predict(
     device: str = "auto",
     flips: bool = False,
     combine: Combine = "mean",
+    split_touching: bool = False,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
     inside: Image | None = None,
@@ -140,6 +167,8 @@ def predict(
         "auto", "cpu", "cuda:0"; never silently another one. Not used if `model` is on a device already.
     flips, combine
         As for :func:`load_models`; not used either if `model` is on a device already.
+    split_touching
+        For "instances" of a model of classes; see :func:`refuse_to_split`.
     tile_shape_zyx, grid_offset_zyx
         The tile and where the cuts lie, in voxels; by default chosen for device and image.
     inside
@@ -170,12 +199,15 @@ def predict(
         else load_models(model, device, flips=flips, combine=combine)
     )
     form_of(predictor.record, kind)
+    if split_touching:
+        refuse_to_split(predictor.record, kind)
     if kind == "instances":
         from cristae.prediction.instances import predicted_objects
 
         with predicted_objects(
             predictor,
             image,
+            split_touching=split_touching,
             tile_shape_zyx=tile_shape_zyx,
             grid_offset_zyx=grid_offset_zyx,
             inside=inside,

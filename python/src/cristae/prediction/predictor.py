@@ -108,6 +108,11 @@ class Predictor:
         self.engine: Engine = self._torch
 
     @property
+    def records(self) -> tuple[Mapping[str, Any], ...]:
+        """The record, as of an ensemble with one member."""
+        return (self.record,)
+
+    @property
     def halo_zyx(self) -> Triple:
         """Context that a voxel needs on each side, in input voxels of the network."""
         if not self.flips or not self._offsets:

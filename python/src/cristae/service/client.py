@@ -1,7 +1,6 @@
 """A client for the server: typed and synchronous, for scripts, the command line, tests and benchmarks."""
 
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,10 +14,10 @@ import numpy as np
 import psutil
 
 from cristae.errors import Busy, CorruptData, InvalidInput, NotFound, Unsupported
-from cristae.geometry import Box
 from cristae.service.gate import largest_message
 from cristae.service.messages import shape_czyx, spec_message, volume_spec
 from cristae.service.refusals import SlowError, UnavailableError, error_of
+from cristae.service.sending import MOST_UNANSWERED, Window, block_bytes, write_request
 from cristae.settings import Home, Limits
 from cristae.v1 import (
     jobs_pb2,
@@ -38,8 +37,6 @@ DEADLINE_S = 30.0
 PREVIEW_DEADLINE_S = 150.0
 """The server itself ends what takes too long; the first preview waits for a process to start."""
 
-MOST_UNANSWERED = 2
-"""Blocks under way at a time: a connection that breaks loses no more than these."""
 ENDS = (jobs_pb2.JOB_STATE_DONE, jobs_pb2.JOB_STATE_FAILED, jobs_pb2.JOB_STATE_CANCELLED)
 
 
@@ -72,30 +69,6 @@ class Address:
         if record.get("tls"):
             raise Unsupported("The server listens with TLS; use Fiji (Plugins > Cristae > Jobs).")
         return cls(record["address"], token)
-
-
-class _Window:
-    """Lets blocks go as earlier ones are answered for; gRPC takes them in a thread of its own."""
-
-    def __init__(self, committed_bytes: int) -> None:
-        self._changed = threading.Condition()
-        self._committed_bytes, self._closed = committed_bytes, False
-
-    def opens(self, committed_bytes: int) -> bool:
-        """Wait until so much is committed; False if the stream ended before."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._committed_bytes >= committed_bytes)
-            return not self._closed
-
-    def hear(self, committed_bytes: int) -> None:
-        with self._changed:
-            self._committed_bytes = committed_bytes
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
 
 
 class Client:
@@ -226,6 +199,50 @@ class Client:
         job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitPrediction", request)
         return job
 
+    def submit_evaluation(self, spec: jobs_pb2.EvaluationSpec, job_id: str = "") -> jobs_pb2.Job:
+        """Queue a comparison with the truth under a new id, or under ``job_id``."""
+        request = jobs_pb2.SubmitEvaluationRequest(job_id=job_id or str(uuid.uuid4()), evaluation=spec)
+        job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitEvaluation", request)
+        return job
+
+    def submit_measurement(self, spec: jobs_pb2.MeasurementSpec, job_id: str = "") -> jobs_pb2.Job:
+        """Queue the measuring of objects under a new id, or under ``job_id``."""
+        request = jobs_pb2.SubmitMeasurementRequest(job_id=job_id or str(uuid.uuid4()), measurement=spec)
+        job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitMeasurement", request)
+        return job
+
+    def submit_cleaning(self, spec: jobs_pb2.CleaningSpec, job_id: str = "") -> jobs_pb2.Job:
+        """Queue the cleaning of objects under a new id, or under ``job_id``."""
+        request = jobs_pb2.SubmitCleaningRequest(job_id=job_id or str(uuid.uuid4()), cleaning=spec)
+        job: jobs_pb2.Job = self._call_long(jobs_pb2_grpc.JobsStub, "SubmitCleaning", request)
+        return job
+
+    def read_file(self, job_id: str, name: str) -> bytes:
+        """Fetch a file that a job made, through broken connections, and verify it.
+
+        Raises
+        ------
+        NotFound
+            The job has no such file.
+        CorruptData
+            It is damaged on the server, or was on its way.
+        """
+        made = next((file for file in self.job(job_id).result.files if file.name == name), None)
+        data = bytearray()
+        while True:
+            try:
+                request = jobs_pb2.ReadFileRequest(job_id=job_id, name=name, offset=len(data))
+                for part in self._stream(jobs_pb2_grpc.JobsStub, "ReadFile", request):
+                    data += part.data
+                break
+            except UnavailableError:
+                self._reconnect()
+                self.server()
+        whole = bytes(data)
+        if made is None or google_crc32c.value(whole) != made.crc32c:
+            raise CorruptData(f"The file {name} was damaged on its way; fetch it again.")
+        return whole
+
     def watch(self, job_id: str, after: int = 0) -> Iterator[jobs_pb2.JobEvent]:
         """Yield the events of a job to its end, each once, through broken connections."""
         ended = False
@@ -290,7 +307,7 @@ class Client:
         )
         if first == blocks.count:
             return
-        window = _Window(status.committed_bytes)
+        window = Window(status.committed_bytes)
 
         def requests() -> Iterator[volumes_pb2.WriteBlocksRequest]:
             for index in range(first, blocks.count):
@@ -393,24 +410,6 @@ class Client:
             page = answer.next_page
             if not page:
                 return items
-
-
-def block_bytes(image: Image, spec: VolumeSpec, index: int) -> bytes:
-    """Return the bytes of one block of an image, as they travel."""
-    box = spec.blocks.box(index)
-    voxels = image.read(Box(box.start[1:], box.stop[1:]))[box.start[0] : box.stop[0]]
-    return np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("<")).tobytes()
-
-
-def write_request(
-    image: Image, spec: VolumeSpec, upload_id: str, index: int
-) -> volumes_pb2.WriteBlocksRequest:
-    """Return one block of an image as the message that sends it."""
-    voxels = block_bytes(image, spec, index)
-    block = volumes_pb2.Block(
-        index=index, offset=spec.blocks.offset(index), crc32c=google_crc32c.value(voxels), voxels=voxels
-    )
-    return volumes_pb2.WriteBlocksRequest(upload_id=upload_id, block=block)
 
 
 def cancel(home: Home, job_id: str) -> str:

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from cristae.errors import InvalidInput, LimitExceeded
 from cristae.events import Metrics, Note, PlanMade, Progress
 from cristae.jobs.records import JobError, JobEvent, JobRecord, JobResult, StateChange
-from cristae.jobs.specs import LabelledVolume, Output, PredictionSpec, TrainingSpec
+from cristae.jobs.specs import LabelledVolume, LabelSpec, Output, PredictionSpec, TrainingSpec
 from cristae.models.alike import combination_of
 from cristae.models.layers import Layer, outermost
+from cristae.service.label_messages import TARGETS, put_label_spec, sections
 from cristae.service.messages import (
     box_message,
     box_of,
@@ -23,7 +24,6 @@ from cristae.training.budget import check_budget
 from cristae.training.choices import read_settings
 from cristae.v1 import common_pb2, jobs_pb2, models_pb2
 
-TARGETS: tuple[Literal["classes", "masks", "instances"], ...] = ("classes", "masks", "instances")
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
 
@@ -60,8 +60,8 @@ def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpe
         unknown_value=message.unknown_value if message.HasField("unknown_value") else None,
         empty_sections="background" if message.empty_sections_are_background else "unknown",
         budget=_budget(message, limits),
-        z=_sections(message, "z"),
-        validation_z=_sections(message, "validation_z"),
+        z=sections(message.z) if message.HasField("z") else None,
+        validation_z=sections(message.validation_z) if message.HasField("validation_z") else None,
         start_from=message.start_from,
         settings=settings,
         seed=message.seed if message.HasField("seed") else None,
@@ -102,17 +102,6 @@ def _budget(message: jobs_pb2.TrainingSpec, limits: Limits) -> tuple[str, str | 
     return "preset", "quick"
 
 
-def _sections(message: jobs_pb2.TrainingSpec, name: Literal["z", "validation_z"]) -> tuple[int, int] | None:
-    if not message.HasField(name):
-        return None
-    chosen = getattr(message, name)
-    if not chosen.start < chosen.stop < 2**31:
-        raise InvalidInput(
-            f"The sections {chosen.start}:{chosen.stop} are none; give START:STOP, STOP behind."
-        )
-    return chosen.start, chosen.stop
-
-
 def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> PredictionSpec:
     """Return what is to be predicted, or refuse what can never work."""
     asked = message.output or "labels"
@@ -120,6 +109,8 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
     if output is None:
         raise InvalidInput(f"The output {asked!r} is not known; this server makes {', '.join(OUTPUTS)}.")
     _check_layer(message, output)
+    if message.split_touching and output != "instances":
+        raise InvalidInput(f"Touching objects are split in the output instances, not in {output}.")
     return PredictionSpec(
         model_name=check_name(message.model_name, limits, "The model's name"),
         image_volume_id=check_digest(message.image_volume_id, "The image's volume id"),
@@ -131,6 +122,7 @@ def prediction_spec(message: jobs_pb2.PredictionSpec, limits: Limits) -> Predict
         layer=message.layer,
         region=box_of(message.region) if message.HasField("region") else None,
         image_name=check_name(message.image_name, limits, "The image's name"),
+        split_touching=message.split_touching,
     )
 
 
@@ -167,6 +159,8 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
     )
     if isinstance(job.spec, TrainingSpec):
         message.training.CopyFrom(_training_message(job.spec))
+    elif isinstance(job.spec, LabelSpec):
+        put_label_spec(message, job.spec)
     else:
         message.prediction.CopyFrom(
             jobs_pb2.PredictionSpec(
@@ -180,6 +174,7 @@ def job_message(job: JobRecord) -> jobs_pb2.Job:
                 layer=job.spec.layer,
                 region=None if job.spec.region is None else box_message(job.spec.region),
                 image_name=job.spec.image_name or _found_title(job.spec),
+                split_touching=job.spec.split_touching,
             )
         )
     return message
@@ -267,6 +262,10 @@ def _result(result: JobResult) -> jobs_pb2.JobResult:
     return jobs_pb2.JobResult(
         model_name=result.model_name,
         outputs=[jobs_pb2.OutputVolume(output=output, volume_id=digest) for output, digest in result.outputs],
+        files=[
+            jobs_pb2.ResultFile(name=file.name, size_bytes=file.size_bytes, crc32c=file.crc32c)
+            for file in result.files
+        ],
     )
 
 

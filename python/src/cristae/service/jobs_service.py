@@ -7,11 +7,14 @@ import grpc
 
 from cristae.errors import InvalidInput, NotFound, ServerStops
 from cristae.jobs.records import JobRecord, StateChange
-from cristae.jobs.specs import PredictionSpec, Spec, TrainingSpec
+from cristae.jobs.specs import LabelSpec, PredictionSpec, Spec, TrainingSpec, device_of
 from cristae.models import classes_of, read_preview
 from cristae.models.alike import refuse_unlike
 from cristae.service.house import House
+from cristae.service.job_files import PART_BYTES, file_of, opened_at
 from cristae.service.job_messages import event_message, job_message, prediction_spec, training_spec
+from cristae.service.label_checks import check_label_job
+from cristae.service.label_messages import cleaning_spec, evaluation_spec, measurement_spec
 from cristae.service.layers import check_maps
 from cristae.service.messages import check_uuid, class_messages
 from cristae.service.pages import NO_SUCH_PAGE, page_size
@@ -56,6 +59,50 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
 
         return await self._submit(job_id, spec, check)
 
+    async def SubmitEvaluation(  # noqa: N802
+        self, request: jobs_pb2.SubmitEvaluationRequest, context: Context
+    ) -> jobs_pb2.Job:
+        """Check that the images can be compared, then queue the comparison."""
+        return await self._submit_label_job(
+            request.job_id, evaluation_spec(request.evaluation, self._house.limits)
+        )
+
+    async def SubmitMeasurement(  # noqa: N802
+        self, request: jobs_pb2.SubmitMeasurementRequest, context: Context
+    ) -> jobs_pb2.Job:
+        """Check that the images fit each other, then queue the measuring."""
+        return await self._submit_label_job(
+            request.job_id, measurement_spec(request.measurement, self._house.limits)
+        )
+
+    async def SubmitCleaning(  # noqa: N802
+        self, request: jobs_pb2.SubmitCleaningRequest, context: Context
+    ) -> jobs_pb2.Job:
+        """Check that the steps can be done, then queue them."""
+        return await self._submit_label_job(
+            request.job_id, cleaning_spec(request.cleaning, self._house.limits)
+        )
+
+    async def _submit_label_job(self, job_id: str, spec: LabelSpec) -> jobs_pb2.Job:
+        async def check(spec: Spec) -> str:
+            assert isinstance(spec, LabelSpec)  # noqa: S101 - the one from above
+            return await self._house.glance(spec, check_label_job, self._house, spec)
+
+        return await self._submit(check_uuid(job_id, "The job id"), spec, check)
+
+    async def ReadFile(  # noqa: N802
+        self, request: jobs_pb2.ReadFileRequest, context: Context
+    ) -> AsyncIterator[jobs_pb2.FilePart]:
+        """Stream a file that a job made."""
+        job = await self._get(request.job_id)
+        folder = self._house.home.job_files(job.job_id)
+        file = await self._house.long(opened_at, folder, file_of(job, request.name), request.offset)
+        try:
+            while part := await self._house.block(file.read, PART_BYTES):
+                yield jobs_pb2.FilePart(data=part)
+        finally:
+            file.close()
+
     async def GetJob(self, request: jobs_pb2.GetJobRequest, context: Context) -> jobs_pb2.Job:  # noqa: N802
         """Tell about one job."""
         return job_message(await self._get(request.job_id))
@@ -73,9 +120,10 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         found = await self._house.quick(
             self._house.journal.newest, size + 1, before, only_open=request.only_open
         )
-        shown = found[:size]
+        jobs = _that_fit(list(map(job_message, found[:size])), self._house.limits.max_message_bytes // 2)
+        is_last = len(jobs) == len(found)
         return jobs_pb2.ListJobsResponse(
-            jobs=map(job_message, shown), next_page=str(shown[-1].number) if len(found) > size else ""
+            jobs=jobs, next_page="" if is_last else str(found[len(jobs) - 1].number)
         )
 
     async def WatchJob(  # noqa: N802
@@ -111,10 +159,7 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
             return job_message(known)
 
         async def submit() -> JobRecord:
-            devices = await self._house.devices.names()
-            if spec.device and spec.device not in devices:
-                again = "" if self._house.devices.complete else "; looking for GPUs failed and is tried again"
-                raise InvalidInput(f"There is no device {spec.device!r}; take {' or '.join(devices)}{again}.")
+            await self._check_device(device_of(spec))
             whole = await self._house.with_found(spec)
             title = await check(whole)
             async with self._house.changing:
@@ -132,6 +177,15 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
         self._house.supervisor.wake()
         return job_message(job)
 
+    async def _check_device(self, wanted: str | None) -> None:
+        """Refuse a device that is not there, once the server knows its devices."""
+        if wanted is None:
+            return
+        devices = await self._house.devices.names()
+        if wanted and wanted not in devices:
+            again = "" if self._house.devices.complete else "; looking for GPUs failed and is tried again"
+            raise InvalidInput(f"There is no device {wanted!r}; take {' or '.join(devices)}{again}.")
+
     async def _check_maps(self, spec: PredictionSpec) -> str:
         """Check that the maps of a layer can be made, and return its name."""
         model = await self._house.quick(self._house.library.get, spec.model_name)
@@ -140,6 +194,16 @@ class Jobs(jobs_pb2_grpc.JobsServicer):
             image = await self._house.glance(spec, volumes.glance, spec.image_volume_id)
         check_maps(spec, model, layers, image, self._house.limits)
         return spec.layer
+
+
+def _that_fit(jobs: list[jobs_pb2.Job], most_bytes: int) -> list[jobs_pb2.Job]:
+    """Return the first job and those behind it that are no more bytes together."""
+    total = 0
+    for count, job in enumerate(jobs):
+        total += job.ByteSize()
+        if count and total > most_bytes:
+            return jobs[:count]
+    return jobs
 
 
 def _preview_of(house: House, job: JobRecord) -> jobs_pb2.Preview:
@@ -163,6 +227,11 @@ def _check_prediction(house: House, spec: PredictionSpec) -> str:
     if spec.output != "activations" and spec.output not in model.record["outputs"]:
         able = ", ".join(model.record["outputs"])
         raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")
+    if spec.split_touching and model.record["target"] == "instances":
+        raise InvalidInput(
+            f"The model '{model.name}' was trained on instances and parts objects by itself. Splitting "
+            "touching objects is for models of classes: leave it out."
+        )
     channels = image.shape_czyx[0]
     if channels != model.record["channels"]:
         raise InvalidInput(

@@ -1,12 +1,23 @@
 """Sizes of what a client sends, checked over every field of every message, those of tomorrow too."""
 
-from google.protobuf.descriptor import FieldDescriptor
+from functools import cache
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from cristae.errors import InvalidInput, LimitExceeded
 from cristae.settings import Limits
 
 _MOST_ITEMS = 1024
+
+
+def _most_items(field: FieldDescriptor, limits: Limits) -> int:
+    """Return how many items a list of the contract may have."""
+    more = {
+        "cristae.v1.CleaningSpec.merges": limits.max_merges,
+        "cristae.v1.CleaningSpec.splits": limits.max_splits,
+    }
+    return more.get(field.full_name, _MOST_ITEMS)
 
 
 def check_sizes(message: Message, limits: Limits) -> None:
@@ -30,9 +41,10 @@ def check_sizes(message: Message, limits: Limits) -> None:
     """
     for field, value in message.ListFields():
         if field.is_repeated:
-            if len(value) > _MOST_ITEMS:
+            most = _most_items(field, limits)
+            if len(value) > most:
                 raise LimitExceeded(
-                    f"The field '{field.name}' has {len(value)} items; at most {_MOST_ITEMS} are taken."
+                    f"The field '{field.name}' has {len(value)} items; at most {most} are taken."
                 )
             if _is_map(field):
                 texts = [*value, *(item for item in value.values() if isinstance(item, str))]
@@ -43,11 +55,20 @@ def check_sizes(message: Message, limits: Limits) -> None:
         else:
             items = (value,)
         if field.type == FieldDescriptor.TYPE_MESSAGE:
+            if _is_of_numbers(field.message_type):
+                continue  # such as voxels, of which there may be a great many
             for item in items:
                 check_sizes(item, limits)
         elif field.type == FieldDescriptor.TYPE_STRING:
             for item in items:
                 _check_text(field.name, item, limits)
+
+
+@cache
+def _is_of_numbers(message: Descriptor) -> bool:
+    """Tell whether a message holds single numbers only, of which none is too long."""
+    lists = (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
+    return not any(field.is_repeated or field.type in lists for field in message.fields)
 
 
 def _is_map(field: FieldDescriptor) -> bool:

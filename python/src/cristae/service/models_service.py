@@ -8,7 +8,8 @@ from cristae import __version__
 from cristae.models import ModelPackage, check_model_name
 from cristae.service.extensions import added_features
 from cristae.service.house import House
-from cristae.service.job_messages import OUTPUTS, TARGETS, layer_messages, model_message
+from cristae.service.job_messages import OUTPUTS, layer_messages, model_message
+from cristae.service.label_messages import TARGETS
 from cristae.service.pages import page_of, page_size
 from cristae.settings import API_VERSION, OLDEST_API_VERSION
 from cristae.v1 import models_pb2, models_pb2_grpc, server_pb2, server_pb2_grpc
@@ -21,9 +22,13 @@ FEATURES = (
     "budget.preset",
     "budget.minutes",
     "budget.steps",
+    "cleaning",
+    "evaluation",
+    "measuring",
     "prediction.ensemble",
     "prediction.flips",
     "prediction.preview",
+    "prediction.split",
     "training.annotators",
     "training.preview",
 )

@@ -31,6 +31,10 @@ class OutsideVolume(InvalidInput):
     """A box or block that the volume does not have."""
 
 
+class BehindTheEnd(InvalidInput):
+    """An offset that the file does not have."""
+
+
 class AnotherStream(Busy):
     """Two streams write one upload."""
 
@@ -43,7 +47,7 @@ def status_of(error: CristaeError) -> grpc.StatusCode:
     >>> status_of(InvalidInput("The labels are empty.")).name
     'INVALID_ARGUMENT'
     """
-    if isinstance(error, OutsideVolume):
+    if isinstance(error, OutsideVolume | BehindTheEnd):
         return grpc.StatusCode.OUT_OF_RANGE
     if isinstance(error, AnotherStream):
         return grpc.StatusCode.ABORTED

@@ -40,6 +40,9 @@ class Choices:
         :mod:`cristae.training.object_choice`.
     added_augmentation
         The name of an augmentation that the owner of the home added, or "none".
+    merge_below
+        For objects: bodies are joined while the boundary between them is less likely; 0: it is searched on
+        the part held out.
     deep_supervision
         "on" or "off": whether coarser levels of the network are trained to answer too.
     patch_zyx
@@ -105,6 +108,7 @@ class Choices:
     loss: str = "dice_ce"
     deep_supervision: str = "off"
     added_augmentation: str = "none"
+    merge_below: float = 0.0
     objects: str = "boundaries"
 
 
@@ -127,6 +131,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "validation": (0, 0.5),
     "patience": (0.05, 1),
     "pretrain": (0, 0.9),
+    "merge_below": (0, 1),
 }
 _DEGREES = ("off", "light", "full")
 _WORDS: Mapping[str, tuple[str, ...]] = {

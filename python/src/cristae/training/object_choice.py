@@ -38,7 +38,7 @@ def offsets_of(ours: Choices, found: Fingerprint, target: str) -> tuple[Offset, 
             f"objects=affinities is for single objects, and the target is {target}. Choose the target "
             "instances, or leave objects out."
         )
-    for name, usual in (("pseudo", "off"), ("added_augmentation", "none")):
+    for name, usual in (("pseudo", "off"), ("added_augmentation", "none"), ("merge_below", 0)):
         if getattr(ours, name) != usual:
             raise InvalidInput(
                 f"{name}={getattr(ours, name)} does not go together with objects=affinities. Leave it out, "

@@ -123,6 +123,11 @@ def make_plan(
     voxel_size
         Of the images, if known.
     """
+    if target != "instances" and read_settings(settings).get("merge_below"):
+        raise InvalidInput(
+            f"merge_below={settings['merge_below']} says how objects are joined, and these labels are read "
+            f"as {target}. Leave it out, or choose the target instances."
+        )
     if settings.get("learner") == "forest":
         return _forest_plan(found, outputs, settings, label_sentences, start_from)
     if start_from is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cristae.labels.merging import MergeLimit
 from cristae.networks import NetworkConfig, halo
 from cristae.training.calibration import Calibration
 from cristae.training.choices import Choices, added_code
@@ -35,6 +36,7 @@ class Learned:
     steps: int
     seconds: float
     calibration: Calibration | None = None
+    merging: MergeLimit | None = None
 
     @property
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -102,6 +104,7 @@ def record_of(
             "calibration": None if learned.calibration is None else asdict(learned.calibration),
         },
         **({"offsets_zyx": [list(offset) for offset in plan.offsets_zyx]} if plan.offsets_zyx else {}),
+        "decoder": None if learned.merging is None else _decoder(learned.merging),
         "started_from": _started_from(request.start_from),
         "extensions": added_code(plan.choices),
         "data": [_data_of(*digests) for digests in request.digests],
@@ -112,6 +115,17 @@ def record_of(
             *["instances"] * (request.target != "masks"),  # which lie over each other
         ],
         "job_id": request.job_id,
+    }
+
+
+def _decoder(merging: MergeLimit) -> dict[str, Any]:
+    """Name what objects are made with, and what was found when it was chosen."""
+    return {
+        "merge_below": merging.below,
+        "reason": merging.reason,
+        "objects": merging.objects,
+        "adapted_rand_error": merging.error,
+        "usual_adapted_rand_error": merging.usual_error,
     }
 
 

@@ -150,6 +150,18 @@ class Region:
             result[max(0, last) :] = UNKNOWN
         return result
 
+    def held_out_ids(self, box_zyx: Box) -> NDArray[np.int64]:
+        """Return the ids of the known objects held out in a box that may reach beyond, (z, y, x), else 0."""
+        result = np.zeros(box_zyx.shape, np.int64)
+        inside = box_zyx.intersection(self.annotated_box)
+        if inside is not None and self.held_out is not None:
+            inside = inside.intersection(self.held_out)
+        if inside is not None:
+            values = as_integers(self.labels.read(inside)[0])
+            known = self.reading.known(values, inside.start[0])
+            result[inside.relative_to(box_zyx).slices] = np.where(known, values, 0)
+        return result
+
     def slabs(self, *, validation: bool = False) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
         """Yield the targets of the annotated sections, some sections at a time."""
         for slab in self._slabs():

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cristae.networks import AddedNetwork, UNet
 from cristae.networks.devices import memory_format
+from cristae.training.affinities import Pairs
 from cristae.training.averaging import WeightAverage
 from cristae.training.checkpoint import Checkpoint
 from cristae.training.first_weights import frozen, set_to_train
@@ -55,6 +56,7 @@ class Stepper:
         self._average = WeightAverage(network)
         self._pseudo: PseudoLabels | None = None
         if choices.pseudo == "on":
+            assert not isinstance(self._members, Pairs)  # noqa: S101 - refused by the plan
             self._pseudo = PseudoLabels(patches, network, self._members, team.share)
         torch.backends.cudnn.benchmark = device.type == "cuda"  # every step has the same shapes
         self.is_mixed = False

@@ -1,8 +1,8 @@
 """From a request to a model: read the labels, make the plan, train, write the record."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,13 @@ import torch
 from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
 from cristae.labels import UNKNOWN, LabelReading
+from cristae.labels.merging import MergeLimit, limit_by_hand
 from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe
 from cristae.training.data import validation_batches
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
+from cristae.training.merging import searched_limit
 from cristae.training.pairs import read_pairs
 from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
@@ -147,7 +149,7 @@ def train(
         on_event(Note(without_figures_told(missing), is_warning=True))
     preview = preview_of(plan, patches, validation, folder) if team.leads else None
     if isinstance(plan.network, ForestConfig):
-        learned = _grown(plan, plan.network, patches, validation, preview, on_event, should_stop)
+        learned = _grown(request, plan, plan.network, patches, validation, preview, on_event, should_stop)
         return _model(request, plan, regions, learned, preview)
     names = [entry.name for entry in first.answers]
     network = first_network(plan.network, patches.sampler.seed, request.start_from, names)
@@ -183,6 +185,7 @@ def train(
                 f"{values['dice']:.3f} instead of {before['dice']:.3f} there."
             )
         )
+    merging = _merge_limit(request, plan, trainer.network, weights, patches, chosen, on_event, team)
     trainer.selection.tell_end(values)
     schedule = trainer.schedule
     learned = Learned(
@@ -194,6 +197,7 @@ def train(
         steps=schedule.step,
         seconds=schedule.elapsed_s,
         calibration=calibration,
+        merging=merging,
     )
     return _model(request, plan, regions, learned, preview)
 
@@ -256,7 +260,31 @@ def _output_count(reading: LabelReading) -> int:
     return len(reading.answers) + (reading.masks is None)
 
 
+def _merge_limit(
+    request: TrainingRequest,
+    plan: Plan,
+    network: torch.nn.Module,
+    weights: Mapping[str, torch.Tensor],
+    patches: Patches,
+    device: torch.device,
+    on_event: Callable[[Event], None],
+    team: Team = ALONE,
+) -> MergeLimit | None:
+    """Return with what objects are joined by the model, and say why; None if it joins none by a limit."""
+    if request.target != "instances" or plan.offsets_zyx:
+        return None
+    if plan.choices.merge_below > 0:
+        found = limit_by_hand(plan.choices.merge_below)
+    else:
+        found = MergeLimit(
+            **team.agree(lambda: asdict(searched_limit(network, weights, plan, patches, device)))
+        )
+    on_event(Note(found.sentence))
+    return found
+
+
 def _grown(
+    request: TrainingRequest,
     plan: Plan,
     config: ForestConfig,
     patches: Patches,
@@ -286,14 +314,17 @@ def _grown(
         values = validate(forest, validation, reading.answers, table, watch=preview.watch)
         preview.keep()
         on_event(Metrics(1, values))
+    weights = forest.state_dict()
+    merging = _merge_limit(request, plan, forest, weights, patches, torch.device("cpu"), on_event)
     told = f"Dice {values['dice']:.3f} on the part held out" if "dice" in values else ""
     on_event(Progress("Training", 1.0, None, told))
     return Learned(
         network=forest.config,
         choices=plan.choices,
-        weights=forest.state_dict(),
+        weights=weights,
         values=values,
         history=[{"step": 1, **values}] if values else [],
         steps=1,
         seconds=time.monotonic() - started,
+        merging=merging,
     )

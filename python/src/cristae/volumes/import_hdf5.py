@@ -69,6 +69,11 @@ class Hdf5Image(SlicedImage):
         """The data set's name in the file."""
         return str(self._data.name).strip("/")
 
+    @property
+    def lies_in_several_files(self) -> bool:
+        """Whether its voxels lie in other files, which an HDF5 file may name at will."""
+        return self._data.external is not None or bool(self._data.is_virtual)
+
     def close(self) -> None:
         """Close the file; nothing is read from it any more."""
         self._file.close()
@@ -99,12 +104,6 @@ def images_of_hdf5(path: Path) -> list[str]:
     """Return the names of the images in a file; raise InvalidInput if it cannot be read."""
     with _opened(path) as file:
         return list(_images(file))
-
-
-def lies_elsewhere(path: Path) -> bool:
-    """Tell whether the voxels of some data set lie in other files, which an HDF5 file may name at will."""
-    with _opened(path) as file:
-        return any(data.external is not None or data.is_virtual for data in _images(file).values())
 
 
 def _opened(path: Path) -> h5py.File:

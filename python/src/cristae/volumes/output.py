@@ -158,13 +158,12 @@ class ZarrOutput:
 
     @property
     def folder(self) -> Path:
-        """The OME-Zarr group that is being written; :func:`write_blocks` may write into it too."""
-        return self._staged.folder / "zarr" / "volume"
+        """The OME-Zarr group that is being written."""
+        return self._writer.folder
 
     def sweep(self) -> None:
-        """Remove what processes that were killed while they wrote a block left of it."""
-        for path in self.folder.rglob(".*.part"):
-            path.unlink(missing_ok=True)
+        """Remove what is no whole block; see :meth:`VolumeWriter.sweep`."""
+        self._writer.sweep()
 
     @property
     def spec(self) -> VolumeSpec:

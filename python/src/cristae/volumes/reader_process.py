@@ -31,7 +31,6 @@ from cristae.errors import CristaeError, InvalidInput
 from cristae.geometry import Box
 from cristae.settings import size
 from cristae.volumes.data_root import LISTED_FILES, DataRoot, can_be_said
-from cristae.volumes.kinds import HDF5
 from cristae.volumes.states import state_of
 
 MAY_PASS = "MAY_PASS"  # noqa: S105 - a code
@@ -177,17 +176,13 @@ class _Reading:
         return {"bytes": voxels.nbytes}, memoryview(voxels).cast("B")
 
     def _opened(self, name: str, key: str) -> Any:
+        from cristae.volumes.import_hdf5 import Hdf5Image
         from cristae.volumes.import_tiff import TiffImage
         from cristae.volumes.opening import open_source
 
         place = self._root.place(name)
-        if place.suffix.lower() in HDF5:
-            from cristae.volumes.import_hdf5 import lies_elsewhere
-
-            if lies_elsewhere(place):
-                raise _elsewhere(place)
         source = open_source(place, key or None)
-        if isinstance(source, TiffImage) and source.lies_in_several_files:
+        if isinstance(source, TiffImage | Hdf5Image) and source.lies_in_several_files:
             raise _elsewhere(place)
         if source.dtype.kind not in "biuf":
             raise InvalidInput(f"{place.name} holds voxels of type {source.dtype}; numbers are needed.")

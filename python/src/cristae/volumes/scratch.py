@@ -15,7 +15,7 @@ from cristae.volumes.stored import ChunkFiles
 
 
 class ScratchVolume:
-    """A volume of uint32 in a folder, 0 where nothing was written. It lives as long as the folder.
+    """A volume of uint32 in a folder, which lives as long; several processes may write and read it.
 
     Parameters
     ----------
@@ -68,12 +68,16 @@ class ScratchVolume:
                 replace_file(path, *chunks.encode(self._spec, part, ChunkFormat.ZSTD))
 
     def read(self, box_zyx: Box) -> Voxels:
-        """Return the voxels (z, y, x) of a box, a fresh array."""
+        """Return the voxels (z, y, x) of a box, a fresh array.
+
+        Raises
+        ------
+        CorruptData
+            They were never written, or the disk does not give them back.
+        """
         wanted = Box((0, *box_zyx.start), (1, *box_zyx.stop))
-        voxels: Voxels = np.zeros(wanted.shape, np.uint32)
+        voxels: Voxels = np.empty(wanted.shape, np.uint32)
         for index in self._spec.blocks.touching(wanted):
-            if not Path(self._files.path(index)).exists():
-                continue
             block = self._spec.blocks.box(index)
             common = block.clipped(wanted)
             stored = self._files.read_padded(index)

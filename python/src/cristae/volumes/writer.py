@@ -130,6 +130,19 @@ class VolumeWriter:
             )
 
     @property
+    def folder(self) -> Path:
+        """The OME-Zarr group that is being written; :func:`write_blocks` may write into it too."""
+        return self._volume
+
+    def sweep(self) -> None:
+        """Remove what is no whole block: what one process wrote in part, or killed ones left of a block.
+
+        It is called where every block is written whole, by other processes.
+        """
+        for path in self._volume.rglob("*.part"):
+            path.unlink(missing_ok=True)
+
+    @property
     def shape_czyx(self) -> tuple[int, int, int, int]:
         """Channels, sections, rows, columns."""
         return self.spec.shape_czyx

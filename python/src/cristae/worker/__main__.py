@@ -22,7 +22,13 @@ from cristae.extensions import OWN_NAMES, names_of, use_extensions
 from cristae.jobs.locks import FileLock
 from cristae.jobs.protocol import Ending, Order, Stopped
 from cristae.jobs.records import JobError
-from cristae.jobs.specs import TrainingSpec
+from cristae.jobs.specs import (
+    CleaningSpec,
+    EvaluationSpec,
+    MeasurementSpec,
+    PredictionSpec,
+    TrainingSpec,
+)
 from cristae.settings import Home, Limits
 from cristae.volumes.data_root import DataRoot
 from cristae.worker.failures import explain
@@ -84,14 +90,28 @@ def do(home: Home, order: Order, line: Line, data_root: Path | None = None) -> E
     try:
         root = DataRoot(data_root) if data_root is not None and order.spec.found else None
         # Torch and the science are loaded here, under the lock and where a failure is told.
-        if isinstance(order.spec, TrainingSpec):
-            from cristae.worker.training import run_training
+        match order.spec:
+            case TrainingSpec():
+                from cristae.worker.training import run_training
 
-            prepare_to_train()
-            return run_training(home, order, order.spec, line, root)
-        from cristae.worker.prediction import run_prediction
+                prepare_to_train()
+                return run_training(home, order, order.spec, line, root)
+            case PredictionSpec():
+                from cristae.worker.prediction import run_prediction
 
-        return run_prediction(home, order, order.spec, line, root)
+                return run_prediction(home, order, order.spec, line, root)
+            case EvaluationSpec():
+                from cristae.worker.evaluation import run_evaluation
+
+                return run_evaluation(home, order, order.spec, line, root)
+            case MeasurementSpec():
+                from cristae.worker.measuring import run_measurement
+
+                return run_measurement(home, order, order.spec, line, root)
+            case CleaningSpec():
+                from cristae.worker.cleaning import run_cleaning
+
+                return run_cleaning(home, order, order.spec, line, root)
     except Cancelled:
         return Stopped()
     except CristaeError as error:

@@ -13,11 +13,11 @@ from cristae.jobs.specs import PredictionSpec, staging_id
 from cristae.models import ModelLibrary, ModelPackage
 from cristae.prediction import form_of, predict
 from cristae.settings import Home, Limits
-from cristae.volumes import Image, StoredVolume, VolumeSpec, VolumeStore, VolumeWriter
+from cristae.volumes import Image, VolumeSpec, VolumeStore, VolumeWriter
 from cristae.volumes.data_root import DataRoot
-from cristae.volumes.durable import write_file_durably
 from cristae.volumes.found import JobVolumes
 from cristae.worker.line import Line
+from cristae.worker.sealed import DigestNote, result_name
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +38,7 @@ def run_prediction(
         If it cannot be done.
     """
     store = VolumeStore(home.root, free_floor_bytes=Limits.from_environment().free_floor_bytes)
-    folder = home.jobs / order.job_id
-    sealed = _sealed_before(store, folder / "digest")
+    sealed = DigestNote(home.jobs / order.job_id).sealed_before(store)
     if sealed is not None:
         _log.info("An earlier attempt sealed the result already")
         return JobResult(outputs=((spec.output, sealed.digest),))
@@ -66,7 +65,7 @@ def _predicted(
     try:
         write(writer)
         volumes.refuse_changed()
-        volume = writer.seal(lambda digest: write_file_durably(folder / "digest", digest.encode()))
+        volume = writer.seal(DigestNote(folder).write)
     finally:
         writer.close()
     return JobResult(outputs=((spec.output, volume.digest),))
@@ -97,6 +96,7 @@ def _answers(
             kind=kind,
             device=order.device,
             flips=spec.flips,
+            split_touching=spec.split_touching,
             combine=spec.combine,
             ledger=ledger,
             on_event=line.tell,
@@ -132,25 +132,3 @@ def _writer(store: VolumeStore, wanted: VolumeSpec, staged: str) -> VolumeWriter
         # An earlier attempt began it with a model that has been replaced since by one with other classes.
         store.discard(staged)
         return store.create(wanted, staging_id=staged)
-
-
-def _sealed_before(store: VolumeStore, note: Path) -> StoredVolume | None:
-    if not note.exists():
-        return None
-    digest = note.read_text("ascii")
-    return store.open(digest) if store.exists(digest) else None
-
-
-def result_name(image: str, model: str, longest: int = 120) -> str:
-    """Return the name of a result for people: the image's name, and the model's.
-
-    Examples
-    --------
-    >>> result_name("stack.tif", "mito")
-    'stack-mito.tif'
-    """
-    stem, dot, suffix = image.rpartition(".")
-    if not dot or not stem:
-        stem, suffix = image, ""
-    ending = f"-{model}.{suffix}" if suffix else f"-{model}"
-    return (stem or "image")[: max(1, longest - len(ending))] + ending[:longest]

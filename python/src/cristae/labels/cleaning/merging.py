@@ -61,7 +61,7 @@ def merge_groups(objects: Objects, groups: Sequence[Sequence[int]]) -> tuple[Obj
     lower: dict[int, int] = {}
     sentences = []
     for ids in groups:
-        picked = _picked(ids)
+        picked = check_group(ids)
         for one in picked:
             check_there(objects, one)
         lowest = min(_end(lower, one) for one in picked)
@@ -99,7 +99,7 @@ def merge_in[Id: np.integer](ids: npt.NDArray[Id], picked: Sequence[int]) -> npt
     >>> merge_in(np.array([[[9, 0, 3]]]), [3, 9])
     array([[[3, 0, 3]]])
     """
-    chosen = _picked(picked)
+    chosen = check_group(picked)
     return np.where(np.isin(ids, chosen), ids.dtype.type(chosen[0]), ids)
 
 
@@ -112,7 +112,8 @@ def check_there(objects: Objects, object_id: int) -> None:
         raise NotFound(f"The labels have no object {object_id}. Look up its number in the label image.")
 
 
-def _picked(ids: Sequence[int]) -> list[int]:
+def check_group(ids: Sequence[int]) -> list[int]:
+    """Return the objects to merge in rising order, or refuse fewer than two, and what is no object."""
     picked = sorted(set(ids))
     if len(picked) < 2 or picked[0] < 1:
         named = ", ".join(map(str, ids)) or "none"

@@ -45,20 +45,9 @@ def remove_small(
     >>> rest.ids.tolist(), sentence
     ([2, 3], '1 of 3 objects was smaller than 2 voxels and was removed.')
     """
-    if (minimum_nm3 is None) == (minimum_voxels is None):
-        raise InvalidInput("Give the minimum size either in cubic nanometres or in voxels.")
-    least = float(minimum_voxels if minimum_nm3 is None else minimum_nm3)  # type: ignore[arg-type]
-    if not (math.isfinite(least) and least > 0):
-        raise InvalidInput(f"The minimum size is {least:g}; it must be a number above 0.")
+    least = check_minimum(voxel_size, minimum_nm3, minimum_voxels, is_flat=objects.is_flat)
     size, unit = 1.0, "voxel" if least == 1 else "voxels"
-    if minimum_nm3 is not None:
-        if objects.is_flat:
-            raise InvalidInput("A single section has no volumes. Give the minimum size in voxels.")
-        if voxel_size is None:
-            raise InvalidInput(
-                "The labels do not say how large a voxel is, so their volumes are not known. Give the voxel "
-                "size, or the minimum size in voxels."
-            )
+    if minimum_nm3 is not None and voxel_size is not None:
         size, unit = float(np.prod(voxel_size.zyx_nm)), "nm^3"
     # Sides such as 4.6 nm are not exact: what is as large as the minimum must not be lost by rounding.
     small = objects.voxels * size < least * (1 - 1e-12)
@@ -68,3 +57,22 @@ def remove_small(
         "removed."
     )
     return objects.renamed(np.where(small, 0, objects.ids)), sentence
+
+
+def check_minimum(
+    voxel_size: VoxelSize | None, minimum_nm3: float | None, minimum_voxels: int | None, *, is_flat: bool
+) -> float:
+    """Return the least size, in cubic nanometres or voxels, or refuse one that means nothing."""
+    if (minimum_nm3 is None) == (minimum_voxels is None):
+        raise InvalidInput("Give the minimum size either in cubic nanometres or in voxels.")
+    least = float(minimum_voxels if minimum_nm3 is None else minimum_nm3)  # type: ignore[arg-type]
+    if not (math.isfinite(least) and least > 0):
+        raise InvalidInput(f"The minimum size is {least:g}; it must be a number above 0.")
+    if minimum_nm3 is not None and is_flat:
+        raise InvalidInput("A single section has no volumes. Give the minimum size in voxels.")
+    if minimum_nm3 is not None and voxel_size is None:
+        raise InvalidInput(
+            "The labels do not say how large a voxel is, so their volumes are not known. Give the voxel "
+            "size, or the minimum size in voxels."
+        )
+    return least

@@ -175,8 +175,10 @@ def _most_frequent(votes: Ids, own: Ids) -> Ids:
     return np.where(of_own == lengths[rows, last], own, votes[rows, last])
 
 
-def _ball(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> Offsets:
-    """Return the steps (n, zyx) to the voxels of a ball, in a single section of a disc."""
+def check_radius(
+    radius_nm: float, voxel_size: VoxelSize | None, *, is_flat: bool
+) -> tuple[VoxelSize, list[int]]:
+    """Return the voxel size and the reach (z, y, x) of a ball in voxels, or refuse the radius."""
     if voxel_size is None:
         raise InvalidInput(
             "The labels do not say how large a voxel is, so a radius in nanometres means nothing. Give the "
@@ -184,10 +186,11 @@ def _ball(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> O
         )
     if not (math.isfinite(radius_nm) and radius_nm > 0):
         raise InvalidInput(f"The radius is {radius_nm:g} nm; it must be a number above 0.")
-    steps = [int(radius_nm / side * (1 + 1e-9)) for side in voxel_size.zyx_nm]
-    if objects.is_flat:
-        steps[0] = 0
     told_size = " x ".join(f"{side:g}" for side in voxel_size.zyx_nm)
+    reach = [radius_nm / side * (1 + 1e-9) for side in voxel_size.zyx_nm]
+    steps = [int(min(length, LARGEST_BALL)) for length in reach]
+    if is_flat:
+        steps[0] = 0
     if not any(steps):
         raise InvalidInput(
             f"A radius of {radius_nm:g} nm reaches no neighbour of a voxel of {told_size} nm (z, y, x). "
@@ -198,8 +201,14 @@ def _ball(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> O
             f"A radius of {radius_nm:g} nm reaches too many voxels of {told_size} nm (z, y, x). Choose a "
             "smaller one, or scale the labels down."
         )
+    return voxel_size, steps
+
+
+def _ball(objects: Objects, radius_nm: float, voxel_size: VoxelSize | None) -> Offsets:
+    """Return the steps (n, zyx) to the voxels of a ball, in a single section of a disc."""
+    size, steps = check_radius(radius_nm, voxel_size, is_flat=objects.is_flat)
     grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in steps), indexing="ij"), axis=-1).reshape(
         -1, 3
     )
-    far = np.linalg.norm(grid * np.array(voxel_size.zyx_nm), axis=1)
+    far = np.linalg.norm(grid * np.array(size.zyx_nm), axis=1)
     return np.asarray(grid[far <= radius_nm * (1 + 1e-9)])

@@ -144,7 +144,8 @@ def split_in(
     >>> split_in(np.array([[[1, 1, 1, 1, 2]]]), 1, [(0, 0, 0), (0, 0, 3)], None, 3)
     array([[[1, 1, 3, 3, 2]]])
     """
-    _check_points(ids, object_id, points, origin_zyx)
+    _check_number(object_id, points)
+    _check_inside(ids, object_id, points, origin_zyx)
     mask = np.ascontiguousarray(ids == object_id)
     sides = (1.0, 1.0, 1.0) if voxel_size is None else voxel_size.zyx_nm
     if ids.shape[0] == 1:  # the depth of a section is that within it
@@ -178,9 +179,19 @@ def _climb(depth: npt.NDArray[np.float32], start: tuple[int, ...]) -> list[tuple
         path.append(tuple(int(a + i) for a, i in zip(low, index, strict=True)))
 
 
-def _check_points(
-    ids: Ids, object_id: int, points: Sequence[tuple[int, ...]], origin_zyx: tuple[int, ...]
-) -> None:
+def check_points(object_id: int, points: Sequence[tuple[int, ...]], shape_zyx: tuple[int, ...]) -> None:
+    """Refuse too few points, the same one twice, and one that is not in an image of this shape."""
+    _check_number(object_id, points)
+    for point in points:
+        if not all(0 <= p < n for p, n in zip(point, shape_zyx, strict=True)):
+            shape = " x ".join(map(str, shape_zyx))
+            raise InvalidInput(
+                f"The point {', '.join(map(str, point))} (z, y, x) is not in the image of {shape} voxels. "
+                "Points count from 0."
+            )
+
+
+def _check_number(object_id: int, points: Sequence[tuple[int, ...]]) -> None:
     if len(points) < 2:
         raise InvalidInput(
             f"To split the object {object_id}, give a point (z, y, x) in each part: two at least."
@@ -189,6 +200,11 @@ def _check_points(
         raise InvalidInput(
             f"Two of the points in the object {object_id} are the same. Give one for each part."
         )
+
+
+def _check_inside(
+    ids: Ids, object_id: int, points: Sequence[tuple[int, ...]], origin_zyx: tuple[int, ...]
+) -> None:
     for point in points:
         is_inside = all(0 <= p < n for p, n in zip(point, ids.shape, strict=True))
         if not is_inside or int(ids[point]) != object_id:

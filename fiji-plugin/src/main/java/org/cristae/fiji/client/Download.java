@@ -4,6 +4,7 @@ import com.google.common.hash.Hashing;
 import io.grpc.Context;
 import io.grpc.StatusRuntimeException;
 import java.util.Iterator;
+import java.util.Optional;
 import org.cristae.v1.Block;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.GetVolumeRequest;
@@ -20,6 +21,18 @@ public final class Download {
   public static Volume describe(Client client, String volumeId) throws CristaeException {
     GetVolumeRequest request = GetVolumeRequest.newBuilder().setVolumeId(volumeId).build();
     return client.call(() -> client.volumes().getVolume(request));
+  }
+
+  /** What a volume is, without its voxels, if the server has it. */
+  public static Optional<Volume> find(Client client, String volumeId) throws CristaeException {
+    try {
+      return Optional.of(describe(client, volumeId));
+    } catch (CristaeException e) {
+      if (e.code() == ErrorCode.ERROR_CODE_NOT_FOUND) {
+        return Optional.empty();
+      }
+      throw e;
+    }
   }
 
   /**

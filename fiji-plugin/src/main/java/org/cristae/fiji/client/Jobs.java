@@ -12,7 +12,9 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.cristae.v1.CancelJobRequest;
+import org.cristae.v1.CleaningSpec;
 import org.cristae.v1.ErrorCode;
+import org.cristae.v1.EvaluationSpec;
 import org.cristae.v1.GetJobRequest;
 import org.cristae.v1.GetModelRequest;
 import org.cristae.v1.GetPreviewRequest;
@@ -26,9 +28,13 @@ import org.cristae.v1.ListLayersRequest;
 import org.cristae.v1.ListLayersResponse;
 import org.cristae.v1.ListModelsRequest;
 import org.cristae.v1.ListModelsResponse;
+import org.cristae.v1.MeasurementSpec;
 import org.cristae.v1.Model;
 import org.cristae.v1.PredictionSpec;
 import org.cristae.v1.Preview;
+import org.cristae.v1.SubmitCleaningRequest;
+import org.cristae.v1.SubmitEvaluationRequest;
+import org.cristae.v1.SubmitMeasurementRequest;
 import org.cristae.v1.SubmitPredictionRequest;
 import org.cristae.v1.SubmitTrainingRequest;
 import org.cristae.v1.TrainingSpec;
@@ -55,6 +61,29 @@ public final class Jobs {
     SubmitPredictionRequest request =
         SubmitPredictionRequest.newBuilder().setJobId(newId()).setPrediction(prediction).build();
     return client.callLong(() -> client.jobs().submitPrediction(request), new Cancellation());
+  }
+
+  /**
+   * Queues an evaluation under a new random id; a repeated call over a bad line is the same job.
+   */
+  public Job submit(EvaluationSpec evaluation) throws CristaeException {
+    SubmitEvaluationRequest request =
+        SubmitEvaluationRequest.newBuilder().setJobId(newId()).setEvaluation(evaluation).build();
+    return client.callLong(() -> client.jobs().submitEvaluation(request), new Cancellation());
+  }
+
+  /** Queues a measuring under a new random id; a repeated call over a bad line is the same job. */
+  public Job submit(MeasurementSpec measurement) throws CristaeException {
+    SubmitMeasurementRequest request =
+        SubmitMeasurementRequest.newBuilder().setJobId(newId()).setMeasurement(measurement).build();
+    return client.callLong(() -> client.jobs().submitMeasurement(request), new Cancellation());
+  }
+
+  /** Queues a cleaning under a new random id; a repeated call over a bad line is the same job. */
+  public Job submit(CleaningSpec cleaning) throws CristaeException {
+    SubmitCleaningRequest request =
+        SubmitCleaningRequest.newBuilder().setJobId(newId()).setCleaning(cleaning).build();
+    return client.callLong(() -> client.jobs().submitCleaning(request), new Cancellation());
   }
 
   private static String newId() {

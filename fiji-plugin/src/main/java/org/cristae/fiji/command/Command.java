@@ -122,6 +122,16 @@ abstract class Command implements PlugIn {
     }
   }
 
+  /**
+   * Does what needs no dialog, such as the changing of what is selected, with the progress in the
+   * status bar.
+   */
+  static void now(Choices choices, Preparation<Work> preparation) throws CristaeException {
+    Work work = preparation.prepare(choices);
+    choices.record();
+    runToEnd(work);
+  }
+
   /** What a dialog that was cancelled is: nothing is recorded, and a macro that opened it ends. */
   static CristaeException dismissed() {
     return new CristaeException(ErrorCode.ERROR_CODE_CANCELLED, "Cancelled.");

@@ -74,6 +74,11 @@ public final class ServedStack extends VirtualStack {
     return ReceivedVolume.shaped(volume.getSpec(), this, title, source);
   }
 
+  /** The id of the volume, by which a server that has it is spared to be sent it. */
+  public String volumeId() {
+    return volume.getVolumeId();
+  }
+
   @Override
   public ImageProcessor getProcessor(int number) {
     int section = (number - 1) / channels;

@@ -65,7 +65,23 @@ public final class ClassColors {
    * @param maximum the greatest label in the image
    */
   public static void apply(ImagePlus labels, List<LabelClass> classes, long maximum) {
-    LUT table = table(classes);
+    labels.setLut(table(classes));
+    setRange(labels, maximum);
+  }
+
+  /**
+   * Widens the display range of an image of labels if it ends below the greatest one; its colour
+   * table stays.
+   *
+   * @param maximum the greatest label in the image
+   */
+  public static void cover(ImagePlus labels, long maximum) {
+    if (labels.getDisplayRangeMax() < maximum) {
+      setRange(labels, maximum);
+    }
+  }
+
+  private static void setRange(ImagePlus labels, long maximum) {
     double min = 0;
     double max = 255;
     if (labels.getBitDepth() == 16) {
@@ -76,9 +92,6 @@ public final class ClassColors {
       // (0 - min) * 255 / (max - min) + 0.5 stays below 1, where 1 comes to 1 or more.
       min = -(max - 255) / 509;
     }
-    table.min = min;
-    table.max = max;
-    labels.setLut(table);
     labels.setDisplayRange(min, max);
   }
 

@@ -1,6 +1,7 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import java.util.Map;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -11,16 +12,27 @@ import org.cristae.v1.JobKind;
 final class Attachment implements Work {
   private final Job job;
 
+  /** Of what made tables, when they are there. */
+  private JobTables tables;
+
   Attachment(Job job) {
     this.job = job;
   }
 
   @Override
   public String title() {
-    if (job.getKind() == JobKind.JOB_KIND_TRAINING) {
-      return "Training " + job.getTitle();
+    switch (job.getKind()) {
+      case JOB_KIND_TRAINING:
+        return "Training " + job.getTitle();
+      case JOB_KIND_EVALUATION:
+        return "Evaluating " + job.getTitle();
+      case JOB_KIND_MEASUREMENT:
+        return "Measuring " + JobTables.name(job.getMeasurement().getLabels().getName(), job);
+      case JOB_KIND_CLEANING:
+        return "Cleaning " + JobTables.name(job.getCleaning().getLabels().getName(), job);
+      default:
+        return (ActivationMaps.isOf(job) ? "Showing " : "Segmenting ") + job.getTitle();
     }
-    return (ActivationMaps.isOf(job) ? "Showing " : "Segmenting ") + job.getTitle();
   }
 
   @Override
@@ -29,13 +41,30 @@ final class Attachment implements Work {
     Client client = Connection.open(listener, cancellation);
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
+    if (JobTables.areMadeBy(done)) {
+      tables = JobTables.fetch(client, done, listener, Cancellation.either(cancellation, detach));
+      tables.show();
+      return null;
+    }
+    if (done.getKind() == JobKind.JOB_KIND_CLEANING) {
+      Cancellation either = Cancellation.either(cancellation, detach);
+      return CleanObjects.fetch(client, done, null, listener, either);
+    }
     return done.getKind() == JobKind.JOB_KIND_PREDICTION
         ? Results.fetch(client, done, null, listener, Cancellation.either(cancellation, detach))
         : null;
   }
 
   @Override
+  public Map<String, Afterwards> afterwards() {
+    return tables == null ? Work.super.afterwards() : tables.afterwards();
+  }
+
+  @Override
   public String lastWords() {
+    if (tables != null) {
+      return tables.words();
+    }
     return job.getKind() == JobKind.JOB_KIND_TRAINING
         ? Training.isReady(job.getTitle())
         : title() + " is done.";

@@ -144,6 +144,11 @@ public final class Choices {
     return value;
   }
 
+  /** True if a box was ticked, or a macro says true. */
+  boolean flag(String key) throws CristaeException {
+    return word(key, "false", "true").equals("true");
+  }
+
   /** What was chosen, as a number greater than 0. */
   public double positive(String key) throws CristaeException {
     try {

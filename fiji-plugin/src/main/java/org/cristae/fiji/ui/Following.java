@@ -129,7 +129,7 @@ public final class Following {
         if (event.getState().getState() == JobState.JOB_STATE_QUEUED) {
           progress.update("Waiting for a device", 0, "Cristae Jobs shows what is before it");
         } else if (event.getState().getState() == JobState.JOB_STATE_RUNNING) {
-          progress.update("Starting", 0, "loading PyTorch takes up to a minute");
+          progress.update("Starting", 0, "loading its programs takes up to a minute");
         }
         break;
       default: // a newer server

@@ -53,6 +53,11 @@ final class ImagePairs {
     return (sample(image).looksLikeLabels() ? 2 : 0) + (isCalledLabels(image) ? 1 : 0);
   }
 
+  /** True if the values of an image lie as those of labels do. */
+  boolean looksLikeLabels(ImagePlus image) {
+    return sample(image).looksLikeLabels();
+  }
+
   /** True for stack1-labels.tif and "labels of stack1" for stack1.tif; not for stack12. */
   private static boolean isNamedAfter(ImagePlus labels, ImagePlus image) {
     String stem = OpenImages.stem(image.getTitle()).toLowerCase(Locale.ROOT);
@@ -160,7 +165,8 @@ final class ImagePairs {
             + "\" is the right one.";
   }
 
-  private static boolean isAlike(ImagePlus image, ImagePlus other) {
+  /** True if two images are of one size, with equally many planes in each channel. */
+  static boolean isAlike(ImagePlus image, ImagePlus other) {
     return other.getBitDepth() != 24
         && other.getWidth() == image.getWidth()
         && other.getHeight() == image.getHeight()

@@ -47,6 +47,7 @@ public final class JobWindow implements JobListener {
   private final CurveTable figures = new CurveTable();
   private final JButton curves;
   private final JButton cancel;
+  private final JPanel buttons;
   private boolean hasJob;
   private boolean ended;
   private boolean isDone;
@@ -86,7 +87,8 @@ public final class JobWindow implements JobListener {
     JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
     content.add(top, BorderLayout.NORTH);
     content.add(new JScrollPane(log), BorderLayout.CENTER);
-    content.add(Look.buttons(curves, cancel, close), BorderLayout.SOUTH);
+    buttons = Look.buttons(curves, cancel, close);
+    content.add(buttons, BorderLayout.SOUTH);
     frame.setContentPane(content);
     // While the job runs, Esc could mean its end.
     Look.onEsc(frame.getRootPane(), this::closeIfEnded);
@@ -167,8 +169,36 @@ public final class JobWindow implements JobListener {
           bar.setValue(isDone ? bar.getMaximum() : 0);
           bar.setVisible(isDone);
           cancel.setEnabled(false);
+          if (isDone) {
+            work.afterwards().forEach(this::offer);
+          }
           frame.pack();
         });
+  }
+
+  /** Adds a button for something that can be done now. */
+  private void offer(String words, Work.Afterwards action) {
+    JButton button = new JButton(words);
+    button.addActionListener(
+        event -> {
+          button.setEnabled(false);
+          Thread thread = new Thread(() -> doNow(button, action), "Cristae: " + words);
+          thread.setDaemon(true);
+          thread.start();
+        });
+    buttons.add(button, 0);
+  }
+
+  private void doNow(JButton button, Work.Afterwards action) {
+    try {
+      action.run();
+    } catch (CristaeException e) {
+      note(e.getMessage(), true);
+    } catch (RuntimeException | Error e) {
+      note(Failures.unforeseen(e).getMessage(), true);
+    } finally {
+      SwingUtilities.invokeLater(() -> button.setEnabled(true));
+    }
   }
 
   private void cancel() {

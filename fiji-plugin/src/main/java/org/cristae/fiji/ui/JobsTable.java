@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Locale;
 import javax.swing.table.AbstractTableModel;
 import org.cristae.v1.Job;
-import org.cristae.v1.JobKind;
 import org.cristae.v1.JobState;
 
 /** The jobs of the server as rows. */
@@ -85,10 +84,18 @@ final class JobsTable extends AbstractTableModel {
 
   /** What kind of job it is, as people say it. */
   private static String kindWord(Job job) {
-    if (job.getKind() == JobKind.JOB_KIND_TRAINING) {
-      return "training";
+    switch (job.getKind()) {
+      case JOB_KIND_TRAINING:
+        return "training";
+      case JOB_KIND_EVALUATION:
+        return "evaluation";
+      case JOB_KIND_MEASUREMENT:
+        return "measurement";
+      case JOB_KIND_CLEANING:
+        return "cleaning";
+      default:
+        return ActivationMaps.isOf(job) ? "activations" : "segmentation";
     }
-    return ActivationMaps.isOf(job) ? "activations" : "segmentation";
   }
 
   /** The state as people say it. */

@@ -226,7 +226,7 @@ public final class JobsWindow {
     result.setEnabled(
         job != null
             && job.getState() == JobState.JOB_STATE_DONE
-            && job.getKind() == JobKind.JOB_KIND_PREDICTION);
+            && job.getKind() != JobKind.JOB_KIND_TRAINING);
     tell(job == null ? "" : words(job));
   }
 
@@ -240,11 +240,21 @@ public final class JobsWindow {
       case JOB_STATE_DONE:
         return job.getKind() == JobKind.JOB_KIND_TRAINING
             ? "The model \"" + job.getResult().getModelName() + "\" is ready."
-            : (ActivationMaps.isOf(job) ? "The maps" : "The labels")
-                + " are ready: Open Result fetches them.";
+            : made(job) + " are ready: Open Result fetches them.";
       default:
         String text = job.getProgress().getStage() + "  " + job.getProgress().getDetail();
         return text.trim();
+    }
+  }
+
+  private static String made(Job job) {
+    switch (job.getKind()) {
+      case JOB_KIND_EVALUATION:
+        return "The scores";
+      case JOB_KIND_MEASUREMENT:
+        return "The tables";
+      default:
+        return ActivationMaps.isOf(job) ? "The maps" : "The labels";
     }
   }
 

@@ -10,8 +10,19 @@ import java.util.List;
  * ImageJ ends.
  */
 final class LastTime {
+  private final String imageKey;
   private Choices choices;
   private List<String> titles = Collections.emptyList();
+
+  /** Of a dialog whose image is the choice "image". */
+  LastTime() {
+    this("image");
+  }
+
+  /** Of a dialog whose first image is the choice {@code imageKey}. */
+  LastTime(String imageKey) {
+    this.imageKey = imageKey;
+  }
 
   /** Keeps the choices for the images of these titles. */
   synchronized void keep(Choices chosen, String... ofImages) {
@@ -34,7 +45,7 @@ final class LastTime {
     if (!titles.contains(title)) {
       return otherwise;
     }
-    String theirs = choices.get("image", "");
+    String theirs = choices.get(imageKey, "");
     boolean isThere = choices.has(ModelOnServerImage.KEY) || OpenImages.titled(theirs) != null;
     return isThere ? choices : otherwise;
   }

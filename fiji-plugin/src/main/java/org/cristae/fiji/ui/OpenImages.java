@@ -125,6 +125,21 @@ public final class OpenImages {
     return named.get(0);
   }
 
+  /**
+   * The image named by its title or path, which is none of {@code others}, also if one of them has
+   * the same title.
+   *
+   * @throws CristaeException if there is none, or it is not clear which it is
+   */
+  static ImagePlus findApart(String name, List<ImagePlus> others) throws CristaeException {
+    List<ImagePlus> named = allTitled(name);
+    named.removeAll(others);
+    if (named.size() > 1) {
+      throw ambiguous(name);
+    }
+    return named.isEmpty() ? find(name) : named.get(0);
+  }
+
   private static CristaeException ambiguous(String name) {
     return new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,

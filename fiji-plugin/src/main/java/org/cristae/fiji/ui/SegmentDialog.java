@@ -19,7 +19,7 @@ public final class SegmentDialog {
   /** More than these are not listed; their names can be typed. */
   private static final int MOST_IMAGES = 1000;
 
-  private static final String[] REMEMBERED = {"model", "output", "flips"};
+  private static final String[] REMEMBERED = {"model", "output", "flips", "split"};
 
   private static final LastTime LAST = new LastTime();
 
@@ -50,10 +50,11 @@ public final class SegmentDialog {
     StatusBar.clear("");
     Choices choices = LAST.of(active, Segmentation.choices().recall(REMEMBERED));
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
+    boolean canSplit = !Connection.lacks(Segmentation.SPLIT);
     boolean canCombine = models.size() > 1 && !Connection.lacks(Segmentation.ENSEMBLE);
     boolean[] accepted = new boolean[1];
     Look.onEventThread(
-        () -> accepted[0] = show(active, onServer, models, canFlip, canCombine, choices));
+        () -> accepted[0] = show(active, onServer, models, canFlip, canSplit, canCombine, choices));
     if (!accepted[0]) {
       return null;
     }
@@ -80,6 +81,7 @@ public final class SegmentDialog {
       List<String> onServer,
       List<Model> models,
       boolean canFlip,
+      boolean canSplit,
       boolean canCombine,
       Choices choices) {
     FormDialog form = new FormDialog("Cristae: segment an image", choices);
@@ -111,6 +113,10 @@ public final class SegmentDialog {
       form.check(true, "flips", "Average over mirror images");
       form.hint(true, "takes four times as long, usually a little better");
     }
+    if (canSplit) {
+      form.check(true, "split", "Split touching objects");
+      form.hint(true, "for the result instances of a model of classes: cut where they are narrow");
+    }
     if (canCombine) {
       form.text(true, "more-models", "More models", "", "Names with commas between: mito-2,mito-3");
       form.choice(
@@ -133,6 +139,7 @@ public final class SegmentDialog {
     choices.put("more-models", more);
     choices.put("combine", more.isEmpty() ? "" : form.value("combine"));
     choices.put("flips", canFlip ? form.value("flips") : "");
+    choices.put("split", canSplit ? form.value("split") : "");
     String output = form.value("output");
     choices.put("output", output.equals("auto") ? "" : output);
     return true;

@@ -20,6 +20,9 @@ public final class Segmentation implements Work {
   /** The feature of a server that averages over mirror images. */
   static final String FLIPS = "prediction.flips";
 
+  /** The feature of a server that parts touching objects. */
+  static final String SPLIT = "prediction.split";
+
   /** The feature of a server that combines the answers of several models. */
   static final String ENSEMBLE = "prediction.ensemble";
 
@@ -28,6 +31,7 @@ public final class Segmentation implements Work {
   private final String combine;
   private final String output;
   private final boolean flips;
+  private final boolean split;
   private final String device;
 
   private Segmentation(
@@ -36,12 +40,14 @@ public final class Segmentation implements Work {
       String combine,
       String output,
       boolean flips,
+      boolean split,
       String device) {
     this.seen = seen;
     this.moreModels = moreModels;
     this.combine = combine;
     this.output = output;
     this.flips = flips;
+    this.split = split;
     this.device = device;
   }
 
@@ -56,6 +62,7 @@ public final class Segmentation implements Work {
         "combine",
         "output",
         "flips",
+        "split",
         "voxel-size",
         "device");
   }
@@ -86,6 +93,7 @@ public final class Segmentation implements Work {
         choices.word("combine", "mean", "median", "vote"),
         output,
         choices.word("flips", "false", "true").equals("true"),
+        choices.word("split", "false", "true").equals("true"),
         choices.get("device", ""));
   }
 
@@ -113,6 +121,9 @@ public final class Segmentation implements Work {
     if (flips) {
       Connection.need(client, FLIPS, "does not average over mirror images (flips)");
     }
+    if (split) {
+      Connection.need(client, SPLIT, "does not split touching objects (split)");
+    }
     if (!moreModels.isEmpty()) {
       Connection.need(client, ENSEMBLE, "does not combine several models (more-models)");
     }
@@ -129,6 +140,7 @@ public final class Segmentation implements Work {
             .setCombine(moreModels.isEmpty() ? "" : combine)
             .setOutput(wanted)
             .setFlips(flips)
+            .setSplitTouching(split)
             .setDevice(device);
     return seen.predict(client, spec, listener, cancellation, detach);
   }

@@ -89,11 +89,7 @@ public final class TrainingChoices {
       throw choices.wrong("name", "the name of the model to make");
     }
     if (choices.has("unknown")) {
-      long value = choices.whole("unknown", 0);
-      if (value > MAX_VALUE) {
-        throw choices.wrong("unknown", "a value that labels can have, at most " + MAX_VALUE);
-      }
-      spec.setUnknownValue((int) value); // its 32 bits
+      spec.setUnknownValue(unknown(choices));
     }
     if (choices.has("seed")) {
       spec.setSeed(choices.whole("seed", 0));
@@ -105,6 +101,15 @@ public final class TrainingChoices {
       spec.setValidationZ(range(choices, "validation"));
     }
     return spec;
+  }
+
+  /** The 32 bits of the value given with {@code unknown}. */
+  static int unknown(Choices choices) throws CristaeException {
+    long value = choices.whole("unknown", 0);
+    if (value > MAX_VALUE) {
+      throw choices.wrong("unknown", "a value that labels can have, at most " + MAX_VALUE);
+    }
+    return (int) value;
   }
 
   /** The name of a budget as it is called now: macros may still say medium for standard. */

@@ -12,11 +12,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.cristae.v1.Block;
+import org.cristae.v1.FilePart;
 import org.cristae.v1.GetJobRequest;
 import org.cristae.v1.GetPreviewRequest;
 import org.cristae.v1.GetServerRequest;
@@ -31,8 +33,12 @@ import org.cristae.v1.ListJobsResponse;
 import org.cristae.v1.OpenUploadRequest;
 import org.cristae.v1.Preview;
 import org.cristae.v1.ReadBlocksRequest;
+import org.cristae.v1.ReadFileRequest;
 import org.cristae.v1.SealUploadRequest;
 import org.cristae.v1.ServerGrpc;
+import org.cristae.v1.SubmitCleaningRequest;
+import org.cristae.v1.SubmitEvaluationRequest;
+import org.cristae.v1.SubmitMeasurementRequest;
 import org.cristae.v1.SubmitPredictionRequest;
 import org.cristae.v1.UploadStatus;
 import org.cristae.v1.Volume;
@@ -44,6 +50,8 @@ import org.cristae.v1.WriteBlocksRequest;
 /** A small server over real gRPC whose connections break on demand. */
 public final class FakeServer implements AutoCloseable {
   public static final String TOKEN = "right";
+
+  private static final int FILE_PART = 10;
 
   /** After so many received (or sent) blocks or events each stream breaks; 0: never. */
   int breakAfter;
@@ -91,6 +99,12 @@ public final class FakeServer implements AutoCloseable {
 
   /** What this server says that it can do. */
   public final List<String> features = new ArrayList<>();
+
+  /** The file of every job, sent in small parts. */
+  public volatile byte[] file = new byte[0];
+
+  /** From where it was read. */
+  final List<Long> offsets = Collections.synchronizedList(new ArrayList<>());
 
   VolumeSpec spec;
   boolean sealed;
@@ -290,6 +304,45 @@ public final class FakeServer implements AutoCloseable {
   }
 
   private final class JobService extends JobsGrpc.JobsImplBase {
+    @Override
+    public void submitEvaluation(SubmitEvaluationRequest request, StreamObserver<Job> answer) {
+      answer.onNext(submitted(request.getJobId()).setEvaluation(request.getEvaluation()).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void submitMeasurement(SubmitMeasurementRequest request, StreamObserver<Job> answer) {
+      answer.onNext(submitted(request.getJobId()).setMeasurement(request.getMeasurement()).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void submitCleaning(SubmitCleaningRequest request, StreamObserver<Job> answer) {
+      answer.onNext(submitted(request.getJobId()).setCleaning(request.getCleaning()).build());
+      answer.onCompleted();
+    }
+
+    private Job.Builder submitted(String jobId) {
+      jobIds.add(jobId);
+      return Job.newBuilder().setJobId(jobId);
+    }
+
+    @Override
+    public void readFile(ReadFileRequest request, StreamObserver<FilePart> answer) {
+      offsets.add(request.getOffset());
+      int sent = 0;
+      for (int at = (int) request.getOffset(); at < file.length; at += FILE_PART) {
+        if (breakAfter > 0 && sent++ == breakAfter) {
+          answer.onError(Status.UNAVAILABLE.asRuntimeException());
+          return;
+        }
+        byte[] part = Arrays.copyOfRange(file, at, Math.min(at + FILE_PART, file.length));
+        part[0] ^= corruption;
+        answer.onNext(FilePart.newBuilder().setData(ByteString.copyFrom(part)).build());
+      }
+      answer.onCompleted();
+    }
+
     @Override
     public void submitPrediction(SubmitPredictionRequest request, StreamObserver<Job> answer) {
       jobIds.add(request.getJobId());

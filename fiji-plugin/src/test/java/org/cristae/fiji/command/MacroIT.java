@@ -156,6 +156,16 @@ class MacroIT {
   }
 
   @Test
+  void touchingObjectsAreSplitWhereThatIsAsked() throws Exception {
+    RealImageJ.stack("stack.tif", 2, 1);
+    macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny output=instances split=true\");");
+    assertTrue(jobs().list(1).get(0).getPrediction().getSplitTouching());
+    String sentence =
+        failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny split=true\");");
+    assertTrue(sentence.contains("split in the output instances, not in labels"), sentence);
+  }
+
+  @Test
   void severalModelsAnswerTogether() throws Exception {
     RealImageJ.stack("stack.tif", 4, 1);
     RealImageJ.labels("stack-labels.tif", 4);

@@ -1,0 +1,92 @@
+package org.cristae.fiji.ui;
+
+import ij.ImagePlus;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Which open image is likely the prediction, which the truth and which the image itself: what
+ * Cristae made is a prediction, and titles tell the truth.
+ */
+final class EvaluationProposal {
+  /** How Cristae marks the images that it made. */
+  private static final String OUTPUT = "cristae.output";
+
+  private final ImagePairs pairs;
+  private ImagePlus prediction;
+  private ImagePlus truth;
+
+  /** Looks at the open images; not on the event thread. */
+  EvaluationProposal(ImagePairs pairs, ImagePlus active) {
+    this.pairs = pairs;
+    List<ImagePlus> labels = new ArrayList<>();
+    for (ImagePlus image : OpenImages.all()) {
+      boolean isPart = image == active || ImagePairs.isAlike(active, image);
+      if (image.getBitDepth() != 24 && isPart && (isMade(image) || pairs.looksLikeLabels(image))) {
+        labels.add(image);
+      }
+    }
+    prediction = active;
+    int most = Integer.MIN_VALUE;
+    for (ImagePlus image : labels) {
+      int score = score(image) + (image == active ? 1 : 0);
+      if (score > most) {
+        most = score;
+        prediction = image;
+      }
+    }
+    truthFor(prediction, labels);
+  }
+
+  private void truthFor(ImagePlus found, List<ImagePlus> labels) {
+    int least = Integer.MAX_VALUE;
+    for (ImagePlus image : labels) {
+      if (image != found && score(image) < least) {
+        least = score(image);
+        truth = image;
+      }
+    }
+  }
+
+  private static boolean isMade(ImagePlus image) {
+    return image.getProp(OUTPUT) != null;
+  }
+
+  /** How likely an image is a prediction and not the truth. */
+  private static int score(ImagePlus image) {
+    String title = image.getTitle().toLowerCase(Locale.ROOT);
+    int made = isMade(image) ? 4 : title.matches(".*(pred|found|seg|result).*") ? 2 : 0;
+    return made - (title.matches(".*(truth|gt|label|annot|manual|expert).*") ? 4 : 0);
+  }
+
+  /** The image that is likely the prediction; the active one if nothing tells. */
+  ImagePlus prediction() {
+    return prediction;
+  }
+
+  /** The image that is likely the truth; null if there is none. */
+  ImagePlus truth() {
+    return truth;
+  }
+
+  /** The image that labels were made of; null if it is not open. */
+  static ImagePlus raw(ImagePairs pairs, ImagePlus labels) {
+    ImagePlus image = pairs.imageFor(labels);
+    return image == labels || pairs.looksLikeLabels(image) ? null : image;
+  }
+
+  /** What is compared: classes, masks or instances. */
+  String target(ImagePlus found, ImagePlus labels) {
+    if ("instances".equals(found.getProp(OUTPUT))) {
+      return "instances";
+    }
+    String task = labels == null ? "semantic" : pairs.task(labels, "semantic");
+    return task.equals("semantic") ? "classes" : task;
+  }
+
+  /** True if an image holds probabilities. */
+  static boolean isProbabilities(ImagePlus found) {
+    return "probabilities".equals(found.getProp(OUTPUT));
+  }
+}
