@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from cristae.door.workers import Crew, DaskWorkers, LocalWorkers
 from cristae.errors import Cancelled, CorruptData
 from cristae.geometry import Box, grid
+from cristae.prediction.affinity_decoding import Affinities
 from cristae.prediction.answers import kept_answers
 from cristae.prediction.decoders import Boundaries, Pieces
 from cristae.prediction.decoding import blocks_of, decode
@@ -22,6 +23,7 @@ from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
 
 SHAPE = (20, 190, 170)
+NEIGHBOURS = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 
 
 def walls(shape, seed=0):
@@ -40,11 +42,13 @@ def on_disk(folder: Path, said, decoder):
     return desk, blocks_of(said.shape[1:], numbers.block_zyx, most=60_000)
 
 
-@pytest.mark.parametrize("decoder", [Boundaries(None), Pieces()])
+@pytest.mark.parametrize("decoder", [Boundaries(None), Pieces(), Affinities(NEIGHBOURS, None)])
 def test_whoever_dies_the_objects_are_those_of_one_process(tmp_path: Path, decoder) -> None:
     said = walls(SHAPE)
     if isinstance(decoder, Pieces):
         said = said[1:2] // 128
+    elif isinstance(decoder, Affinities):
+        said = said[[1, 1, 1, 1]]
     desk, blocks = on_disk(tmp_path, said, decoder)
     assert len(blocks) >= 8
     with desk.mark.standing():

@@ -215,13 +215,20 @@ def test_a_model_of_affinities_tells_what_it_is_and_finds_objects(settings, tmp_
     predictor = load_predictor(model, "cpu")
     found = predict_objects(predictor, image)
     assert found.shape == ids.shape
+    assert model.record["decoder"] is None
     other = ArrayImage(np.zeros((16, 24, 24), np.uint8), VoxelSize(5, 10, 10))
     assert predict_objects(predictor, other).shape == (16, 24, 24)
+    with pytest.raises(InvalidInput, match="inside of a mask"):
+        predict_objects(predictor, other, inside=ArrayImage(np.ones((16, 24, 24), np.uint8)))
+    with pytest.raises(InvalidInput, match="by several processes"):
+        predict_objects(predictor, other, helpers=object())
+    half = ArrayImage((np.indices(ids.shape)[2] < 24).astype(np.uint8))
+    assert not predict_objects(predictor, image, inside=half)[..., 24:].any()
 
 
 def test_a_little_training_parts_vesicles_that_touch(tmp_path):
-    ids = vesicles((16, 32, 32))
-    asked = request(ids, {"dimensions": "3", "patch_zyx": "16,32,32", "batch": "1", "features": "8",
+    ids = vesicles((8, 32, 32))
+    asked = request(ids, {"dimensions": "3", "patch_zyx": "8,32,32", "batch": "1", "features": "8",
                           "validation": "0", "learning_rate": "0.01"}, steps=60)  # fmt: skip
     found = predict_objects(load_predictor(trained(asked, tmp_path), "cpu"), asked.pairs[0][0])
     assert evaluate_instances(found, ids)["f1_50"] > 0.7

@@ -59,7 +59,9 @@ def mutex_objects(
     near = near_count(offsets)
     # Neighbours repel each other too. A pair that is rather apart (less than one half) comes before, as a
     # repulsion, what it would attract; for one that is rather together it is the other way round.
-    weights = np.concatenate([affinities[:near], 1 - affinities]).astype(np.float32, copy=False)
+    weights = np.empty((near + len(offsets), *mask.shape), np.float32)
+    weights[:near] = affinities[:near]
+    np.subtract(1, affinities, out=weights[near:], casting="same_kind")
     ids = _mutex_watershed(weights, [*offsets[:near], *offsets], near, mask=mask)
     # Its numbers have gaps where there is background.
     return np.asarray(fastremap.renumber(ids, preserve_zero=True)[0], dtype=np.int64)
