@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from cristae.door.workers import Crew, DaskWorkers, LocalWorkers
 from cristae.errors import Cancelled, CorruptData
 from cristae.geometry import Box, grid
+from cristae.prediction.affinity_decoding import Affinities
 from cristae.prediction.answers import kept_answers
 from cristae.prediction.decoders import Blobs, Boundaries, Pieces
 from cristae.prediction.decoding import blocks_of, decode
@@ -22,6 +23,7 @@ from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
 
 SHAPE = (20, 190, 170)
+NEIGHBOURS = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))
 
 
 def walls(shape, seed=0):
@@ -48,11 +50,13 @@ def is_worker(process):
         return False  # it was killed before
 
 
-@pytest.mark.parametrize("decoder", [Boundaries(None), Pieces(), Blobs(None)])
+@pytest.mark.parametrize("decoder", [Boundaries(None), Pieces(), Blobs(None), Affinities(NEIGHBOURS, None)])
 def test_whoever_dies_the_objects_are_those_of_one_process(tmp_path: Path, decoder) -> None:
     said = walls(SHAPE)
-    if not isinstance(decoder, Boundaries):
+    if isinstance(decoder, Pieces | Blobs):
         said = said[1:2] // 128
+    elif isinstance(decoder, Affinities):
+        said = said[[1, 1, 1, 1]]
     desk, blocks = on_disk(tmp_path, said, decoder)
     assert len(blocks) >= 8
     with desk.mark.standing():

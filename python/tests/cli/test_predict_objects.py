@@ -1,6 +1,5 @@
 """Objects of an image that is decoded in several blocks, on the way into a file."""
 
-from functools import partial
 from pathlib import Path
 
 import cc3d
@@ -30,7 +29,9 @@ def wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     noise = gaussian_filter(np.random.default_rng(2).normal(size=(6, 200, 300)), (0.5, 2, 2))
     path = tmp_path / "wide.tif"
     tifffile.imwrite(path, np.clip(128 + 90 * noise / noise.std(), 0, 255).astype(np.uint8))
-    monkeypatch.setattr(instances, "blocks_of", partial(blocks_of, most=100_000))
+    monkeypatch.setattr(
+        instances, "blocks_of", lambda shape, multiple, _: blocks_of(shape, multiple, 100_000)
+    )
     monkeypatch.setattr(fitting, "voxels_at_once", lambda *_: 40_000)
     return path
 

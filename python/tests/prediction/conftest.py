@@ -1,6 +1,8 @@
 """Small networks with random weights: what they answer is meaningless, and exact to the voxel."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from cristae.networks import Preprocessing, Statistics, UNetConfig, build
 from cristae.prediction import Predictor, load_predictor
 
+sys.path.insert(0, str(Path(__file__).parent))  # what several files of tests use lies beside them
 torch.set_num_threads(1)
 
 VOLUME = UNetConfig(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from partitions import decoded, same_partition, variation_of_information
 
 from cristae.errors import Cancelled, LimitExceeded, OutOfMemory
 from cristae.geometry import Box
@@ -18,19 +19,6 @@ from cristae.prediction.fragments import Desk, NumbersInMemory, check_memory
 from cristae.volumes import ArrayImage, VoxelSize
 from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
-
-
-def same_partition(one, other):
-    """Tell whether two arrays are equal up to the numbers of objects."""
-    pairs = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1)
-    background = {tuple(pair) for pair in pairs.T.tolist() if 0 in pair} <= {(0, 0)}
-    return background and all(np.unique(side).size == pairs.shape[1] for side in pairs)
-
-
-def decoded(said, decoder, block_zyx):
-    shape = said.shape[1:]
-    desk = Desk(ArrayImage(said), decoder, NumbersInMemory(shape))
-    return decode(desk, tuple(grid(shape, block_zyx))).to_array()
 
 
 @settings(max_examples=60)
@@ -88,15 +76,6 @@ def said_of(ids, noise=0.0, seed=1, size=None):
     boundary = np.clip(boundary + noise * gaussian_filter(generator.normal(size=ids.shape), 1), 0, 1)
     interior = np.where((ids > 0) | (boundary > 0.5), 1 - boundary, 0)
     return (np.stack([1 - interior - boundary, interior, boundary]) * 255).astype(np.uint8)
-
-
-def variation_of_information(one, other):
-    table = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1, return_counts=True)
-    (a, b), n = table
-    share = n / n.sum()
-    of_a = np.bincount(a, share)[a]
-    of_b = np.bincount(b, share)[b]
-    return float(-(share * (np.log2(share / of_a) + np.log2(share / of_b))).sum())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What label values mean: classes, unknown voxels, annotated sections, objects."""
 
+from cristae.labels.affinities import affinities_of, affinity_classes, offsets_for
 from cristae.labels.agreement import share_classes
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
 from cristae.labels.ids import checked_ids, read_ids
@@ -24,6 +25,8 @@ __all__ = [
     "Numbering",
     "ObjectStatistics",
     "about_image",
+    "affinities_of",
+    "affinity_classes",
     "annotators_of",
     "as_integers",
     "boundary_classes",
@@ -37,6 +40,7 @@ __all__ = [
     "mask_classes",
     "number_classes",
     "objects_from",
+    "offsets_for",
     "read_ids",
     "read_labels",
     "scan_values",

@@ -11,14 +11,16 @@ import numpy.typing as npt
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import thickness
+from cristae.labels.affinities import OBJECT, Offset, affinity_classes
 from cristae.labels.boundaries import BOUNDARY_CLASSES, boundary_classes
+from cristae.labels.contents import contents_told
 from cristae.labels.majority import UNKNOWN_VOTE
 from cristae.labels.masks import Masks
 from cristae.labels.numbering import Numbering, number_classes
 from cristae.labels.pieces import is_in_pieces
 from cristae.labels.scan import Scan, as_integers, scan_values
 from cristae.labels.shapes import check_same_shape
-from cristae.labels.thickness import ObjectStatistics, voxels_told
+from cristae.labels.thickness import ObjectStatistics
 from cristae.volumes import Image, LabelClass, VoxelSize
 
 _WIDER_THAN_STROKES = 16.0
@@ -63,6 +65,9 @@ class LabelReading:
         1. Those without voxels are left out; all of them where most voxels are unknown, something is narrow.
     stroke_width_voxels
         Width of these narrowest strokes, in voxels along x; 0 where thicknesses are known.
+    offsets
+        For instances that are learned by affinities, the pairs of voxels; see
+        :func:`~cristae.labels.affinities.offsets_for`.
     sentences, warnings
         What was understood, for people.
     """
@@ -81,17 +86,29 @@ class LabelReading:
     voxel_size: VoxelSize | None = None
     masks: Masks | None = None
     stroke_width_voxels: float = 0.0
+    offsets: tuple[Offset, ...] = ()
+
+    def by_affinities(self, offsets: tuple[Offset, ...]) -> "LabelReading":
+        """Return the reading of instances as objects and pairs of voxels, instead of boundaries."""
+        return replace(self, classes=(OBJECT,), offsets=offsets)
 
     @property
     def answers(self) -> tuple[LabelClass, ...]:
-        """What a network answers for: the classes, or the masks with the values 1...n."""
+        """What a network answers for: the classes, the masks with the values 1...n, or objects and pairs."""
+        if self.offsets:
+            return affinity_classes(self.offsets)
         if self.masks is None:
             return self.classes
         return self.masks.classes
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """The training targets that belong to each answer: its own number, or the combinations with it."""
+        """The training targets that belong to each answer: its own number, or the combinations with it.
+
+        Of pairs of voxels that is the object.
+        """
+        if self.offsets:
+            return ((OBJECT.value,),) * (1 + len(self.offsets))
         if self.masks is None:
             return tuple((entry.value,) for entry in self.classes)
         return self.masks.groups
@@ -110,11 +127,15 @@ class LabelReading:
         -------
         ndarray of uint8
             (z, y, x): 0 background, 1...n classes, 255 unknown. For instances 1 is interior and 2 boundary;
-            the outermost voxels know no neighbours, so read a margin of one voxel.
+            the outermost voxels know no neighbours, so read a margin of one voxel. By affinities, 1 is all
+            of an object.
         """
         values = as_integers(labels)
         if self.target != "instances":
             targets = self._translated(values)
+        elif self.offsets:
+            known = self.known(values, z0)
+            targets = np.where(known, (values != 0).astype(np.uint8), np.uint8(UNKNOWN))
         else:
             known = self.known(values, z0)
             targets = boundary_classes(values, self.voxel_size, known)
@@ -289,7 +310,7 @@ def read_labels(
         volume = float(np.median(found.counts)) if count else 0.0
         objects = ObjectStatistics(count, volume, thicknesses.get(1, 0.0))
     sentences += numbering.sentences
-    sentences += _contents(reading, objects, unknowns)
+    sentences += contents_told(reading, objects, unknowns)
     return replace(reading, objects=objects, sentences=tuple(sentences))
 
 
@@ -400,51 +421,3 @@ def _thicknesses(labels: Image, reading: LabelReading) -> dict[int, float]:
                 )
     joined = {number: np.concatenate(parts) for number, parts in found.items()}
     return {number: round(float(np.median(all_)), 2) for number, all_ in joined.items() if all_.size}
-
-
-def _contents(reading: LabelReading, objects: ObjectStatistics | None, unknowns: int) -> list[str]:
-    known = sum(reading.voxel_counts.values())
-    sentences = []
-    if objects is not None:
-        sentences.append(_objects_told(objects))
-    else:
-        there = [
-            (entry, sum(reading.voxel_counts.get(member, 0) for member in members))
-            for entry, members in zip(reading.answers, reading.groups, strict=True)
-        ]
-        shares = [f"{e.value} {e.name!r}, {_percent(count, known)}" for e, count in there if count]
-        one, several = ("class", "classes") if reading.masks is None else ("mask", "masks")
-        if len(shares) == 1:
-            sentences.append(f"One {one}: {shares[0]} of the annotated voxels.")
-        elif shares:
-            sentences.append(f"{len(shares)} {several}: {'; '.join(shares)} of the annotated voxels.")
-        if reading.unknown_value == 0 and 0 not in reading.class_of_value.values() and shares:
-            sentences.append(
-                "No class is the background: every voxel of a result gets one of the classes. To have one as "
-                "background, name it 'background'."
-            )
-    if unknowns:
-        is_of_person = reading.masks is None and reading.unknown_value != UNKNOWN_VOTE
-        value = f" (value {reading.unknown_value})" if is_of_person else ""
-        sentences.append(
-            f"{_percent(unknowns, known + unknowns)} of the voxels there are unknown{value} and never "
-            "counted."
-        )
-    return sentences
-
-
-def _objects_told(objects: ObjectStatistics) -> str:
-    counted = "1 object" if objects.count == 1 else f"{objects.count:,} objects"
-    if objects.count == 0:
-        return f"{counted}."
-    volume = f"{objects.median_volume_voxels:,.0f} voxel{'' if objects.median_volume_voxels == 1 else 's'}"
-    size = f", of {volume}" if objects.count == 1 else f", half of them larger than {volume}"
-    if not objects.median_thickness_voxels:
-        return f"{counted}{size}."
-    thick = voxels_told(objects.median_thickness_voxels)
-    return f"{counted}{size}; {'its' if objects.count == 1 else 'their'} profiles are about {thick} thick."
-
-
-def _percent(part: int, whole: int) -> str:
-    share = 100 * part / whole if whole else 0.0
-    return f"{share:.1f} %" if share >= 0.1 or part == 0 else f"{share:.2g} %"

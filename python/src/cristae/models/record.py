@@ -16,6 +16,8 @@ TARGETS = ("classes", "masks", "instances")
 MAX_TEXT = 120
 MAX_CHANNELS = 1024
 MAX_CLASSES = 254
+FARTHEST = 64
+"""Voxels between those of a pair."""
 
 _OWN_DIGEST = "record_sha256"
 
@@ -95,6 +97,11 @@ def check_record(record: object) -> dict[str, Any]:
             found = repr(record[field])
             shown = found if len(found) <= 60 else f"{found[:60]}..."
             raise CorruptData(f"The model's record has {field!r} = {shown}; expected {expected}.")
+    if not _are_offsets(record):
+        raise CorruptData(
+            "The model's record has 'offsets_zyx' that do not fit; expected, for a model of instances, three "
+            "whole numbers for each class but the first, one of them from -64 to -1 and the others 0."
+        )
     return record
 
 
@@ -147,6 +154,19 @@ def _is_plan(value: object) -> bool:
 def _is_working_voxel(value: object) -> bool:
     return isinstance(value, dict) and _is_list(
         value.get("downsample_zyx"), lambda factor: _is_int(factor, 1, 1024), 3
+    )
+
+
+def _are_offsets(record: Mapping[str, Any]) -> bool:
+    """Tell whether the pairs of voxels are missing, or those that the classes stand for."""
+    if "offsets_zyx" not in record:
+        return True
+    offsets = record["offsets_zyx"]
+    return (
+        record["target"] == "instances"
+        and _is_list(offsets, lambda o: _is_list(o, lambda n: _is_int(n, -FARTHEST, 0), 3))
+        and 0 < len(offsets) == len(record["classes"]) - 1
+        and all(sum(step != 0 for step in offset) == 1 for offset in offsets)
     )
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import cc3d
 import numpy as np
@@ -25,6 +25,12 @@ SMEARED = 8.0
 BYTES_A_LINK = 1100
 """As measured while they are joined."""
 
+BLOCK_VOXELS = 2**24
+
+# Two probabilities as floats take 8; distances, seeds, ids and what the watershed keeps were measured as 50
+# to 78 more. What does not fit ends the program without a word, so that this is rather too much.
+BYTES_A_VOXEL = 96
+
 INTERIOR, BOUNDARY = 1, 2
 
 type Ids = NDArray[np.integer[Any]]
@@ -40,6 +46,14 @@ class Decoder[L](Protocol):
     @property
     def beside_zyx(self) -> Triple:
         """The context that a block needs on each side for what ties it to others."""
+
+    @property
+    def block_voxels(self) -> int:
+        """Of a block without its context. The same on every machine, so that the result is."""
+
+    @property
+    def bytes_a_voxel(self) -> int:
+        """What the fragments of a block take at most, for each of its voxels with its context."""
 
     def fragments(self, voxels: NDArray[Any]) -> tuple[Ids, Ids]:
         """Return the fragments (z, y, x) of what the network says (c, z, y, x), and where they began."""
@@ -85,6 +99,8 @@ class Boundaries:
     voxel_size: VoxelSize | None
     merge_below: float = MERGE_BELOW
     beside_zyx: Triple = (1, 1, 1)
+    block_voxels: ClassVar[int] = BLOCK_VOXELS
+    bytes_a_voxel: ClassVar[int] = BYTES_A_VOXEL
 
     @property
     def halo_zyx(self) -> Triple:
@@ -117,6 +133,8 @@ class Pieces:
 
     halo_zyx: Triple = (0, 0, 0)
     beside_zyx: Triple = (0, 0, 0)
+    block_voxels: ClassVar[int] = BLOCK_VOXELS
+    bytes_a_voxel: ClassVar[int] = BYTES_A_VOXEL
 
     def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids]:
         """Return the connected components of every class, which begin everywhere."""
@@ -152,6 +170,8 @@ class Blobs:
     """
 
     voxel_size: VoxelSize | None
+    block_voxels: ClassVar[int] = BLOCK_VOXELS
+    bytes_a_voxel: ClassVar[int] = BYTES_A_VOXEL
 
     @property
     def halo_zyx(self) -> Triple:

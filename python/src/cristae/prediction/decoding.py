@@ -22,12 +22,9 @@ from scipy.sparse.csgraph import connected_components
 from cristae.errors import Cancelled, LimitExceeded
 from cristae.geometry import Box
 from cristae.geometry.box import grid
-from cristae.prediction.decoders import Ids, no_pairs
+from cristae.prediction.decoders import BLOCK_VOXELS, Ids, no_pairs
 from cristae.prediction.fragments import Desk, DeskOnDisk, Found, Numbers, Seam, Ties, found_in, tied_at
 from cristae.prediction.tiling import Triple
-
-BLOCK_VOXELS = 2**24
-"""Of a block without its context. The same on every machine, so that the result is."""
 
 LARGEST_16_BIT_ID = 65_535
 MOST_FRAGMENTS = 2**32 - 1

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from cristae.geometry import Box
 from cristae.models.alike import Combine, check_combination, refuse_unlike
+from cristae.models.answers import may_overlap, offsets_of
 from cristae.networks import Frame, NetworkConfig, Preprocessing, ReadableImage
 from cristae.prediction.predictor import Kind, Model, Predictor, Triple, load_predictor
 
@@ -138,13 +139,18 @@ class Ensemble:
                 member.shares(prepared[seen], wanted)
                 for member, seen in zip(self.members, self._seen, strict=True)
             )
-            masks = self.record["target"] == "masks"
+            masks = may_overlap(self.record)
             if kind == "uncertainty" or self.combine == "mean":
                 shares = _mean(answers, len(self.members))
             else:
                 every = torch.stack(list(answers))
                 shares = _median(every, masks) if self.combine == "median" else _votes(every, masks, kind)
-            answer = _answer(shares, kind, masks).round().clamp(0, 255).to(torch.uint8)
+            if offsets_of(self.record) and kind != "probabilities":
+                shares = shares[:1]  # the objects
+            answer = _answer(shares, kind, masks)
+            if offsets_of(self.record) and kind == "labels":
+                answer = answer / 255
+            answer = answer.round().clamp(0, 255).to(torch.uint8)
             voxels: NDArray[np.uint8] = answer.contiguous().cpu().numpy()
             return voxels
 

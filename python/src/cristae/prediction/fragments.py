@@ -21,15 +21,11 @@ from numpy.typing import NDArray
 from cristae.errors import Cancelled, OutOfMemory
 from cristae.geometry import Box
 from cristae.memory import available_bytes
-from cristae.prediction.decoders import Decoder, Ids, each_once, no_pairs
+from cristae.prediction.decoders import BYTES_A_VOXEL, Decoder, Ids, each_once, no_pairs
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, StoredVolume
 from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
-
-# Two probabilities as floats take 8; distances, seeds, ids and what the watershed keeps were measured as 50
-# to 78 more. What does not fit ends the program without a word, so that this is rather too much.
-BYTES_A_VOXEL = 96
 
 _one_at_a_time = Lock()
 """A worker may have several threads, and the memory that was checked is that of one block."""
@@ -164,7 +160,7 @@ def found_in(desk: Desk | DeskOnDisk, block: Box) -> Found:
 def _found_in(open_desk: Desk, block: Box) -> Found:
     _refuse_if_over(open_desk)
     read = block.grown(open_desk.decoder.halo_zyx).clipped(open_desk.whole)
-    check_memory(read.shape, available_bytes())
+    check_memory(read.shape, available_bytes(), bytes_a_voxel=open_desk.decoder.bytes_a_voxel)
     core = block.relative_to(read)
     fragments, seeds = open_desk.decoder.fragments(open_desk.said.read(read))
     table, count = _numbered(fragments, core)
@@ -288,7 +284,9 @@ def _refuse_if_over(desk: Desk) -> None:
         raise Cancelled("The prediction was cancelled.")
 
 
-def check_memory(shape_zyx: Sequence[int], available: int, at_once: int = 1) -> None:
+def check_memory(
+    shape_zyx: Sequence[int], available: int, at_once: int = 1, bytes_a_voxel: int = BYTES_A_VOXEL
+) -> None:
     """Refuse to decode blocks of a shape, with their context, for which the memory does not suffice.
 
     Parameters
@@ -299,12 +297,14 @@ def check_memory(shape_zyx: Sequence[int], available: int, at_once: int = 1) -> 
         Bytes.
     at_once
         How many are decoded at the same time.
+    bytes_a_voxel
+        What the decoder takes.
 
     Examples
     --------
     >>> check_memory((50, 100, 200), 2**30, at_once=8)
     """
-    bytes_of_one = math.prod(shape_zyx) * BYTES_A_VOXEL
+    bytes_of_one = math.prod(shape_zyx) * bytes_a_voxel
     if bytes_of_one * at_once > available:
         gib = 2**30
         each, instead = ("", "predict labels or probabilities instead")

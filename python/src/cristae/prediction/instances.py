@@ -12,6 +12,8 @@ from cristae.events import Event, Progress
 from cristae.geometry import Box
 from cristae.labels.objects import MERGE_BELOW
 from cristae.memory import available_bytes
+from cristae.models.answers import offsets_of
+from cristae.prediction.affinity_decoding import Affinities, OnOtherGrid, refuse_on_other_grid
 from cristae.prediction.answers import (
     LEDGER,
     UNITS,
@@ -35,6 +37,7 @@ from cristae.prediction.ledger import forget_other
 from cristae.prediction.predicting import Output, form_of, predict_tiles, refuse_to_split
 from cristae.prediction.predictor import Kind
 from cristae.prediction.tiling import Triple
+from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import ArrayImage, Image, VolumeSpec, VolumeWriter
 from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
@@ -91,10 +94,10 @@ def predicted_objects(
 ) -> Iterator[Objects]:
     """Predict the objects of an image, and lend them.
 
-    A model that was trained on instances finds them by the boundaries that it sees; one of classes gives the
-    pieces of each class that hang together by faces, or parts of them. A volume of more than one block is
-    held on disk meanwhile: memory grows with the number of objects only. Where the mask `inside` is 0 there
-    are none.
+    A model that was trained on instances finds them by the boundaries or affinities that it sees; one of
+    classes gives the pieces of each class that hang together by faces, or parts of them. A volume of more
+    than one block is held on disk meanwhile: memory grows with the number of objects only. Where the mask
+    `inside` is 0 there are none.
 
     Parameters
     ----------
@@ -118,7 +121,7 @@ def predicted_objects(
     Raises
     ------
     InvalidInput
-        The model finds no objects.
+        The model finds no objects, or not in this way.
     OutOfMemory
         Not even one block fits.
     """
@@ -129,16 +132,27 @@ def predicted_objects(
     kind = answers_for(predictor.record)
     is_trained_for_it = kind == "probabilities"
     channels = predictor.channels if is_trained_for_it else 1
+    offsets, own_zyx = offsets_of(predictor.record), shape_zyx
+    if offsets:  # which are in voxels of the model
+        told: list[Event] = []
+        seen = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, told.append)
+        if seen is not image:
+            refuse_on_other_grid(by_several=helpers is not None, masked=inside is not None)
+            image, shape_zyx = seen, seen.shape_czyx[1:]
+            on_event(told[0])
     decoder: Decoder[Any] = Blobs(image.voxel_size) if split_touching else Pieces()
-    if is_trained_for_it:
+    if offsets:
+        decoder = Affinities(offsets, image.voxel_size)
+    elif is_trained_for_it:
         decoder = Boundaries(image.voxel_size, merge_below_of(predictor.records))
     work = work_of(predictor, image, kind, channels, inside, source, grid_offset_zyx)
     with answers_folder(scratch, work) as folder:
         remove(folder / NUMBERS)  # of an attempt that ended half-way
         on_disk = ScratchVolume(folder / NUMBERS, shape_zyx)
-        blocks = blocks_of(shape_zyx, on_disk.block_zyx)
+        blocks = blocks_of(shape_zyx, on_disk.block_zyx, decoder.block_voxels)
         at_once = 1 if helpers is None else min(len(blocks), helpers.at_once)
-        check_memory(largest_read(blocks, shape_zyx, decoder.halo_zyx), available_bytes(), at_once)
+        read_zyx = largest_read(blocks, shape_zyx, decoder.halo_zyx)
+        check_memory(read_zyx, available_bytes(), at_once, decoder.bytes_a_voxel)
 
         def run(output: Output, ledger: Path | None) -> None:
             predict_tiles(
@@ -187,7 +201,7 @@ def predicted_objects(
                 ),
                 should_stop=should_stop,
             )
-        yield objects
+        yield objects if shape_zyx == own_zyx else OnOtherGrid.of(objects, own_zyx)
 
 
 def merge_below_of(records: Sequence[Mapping[str, Any]]) -> float:

@@ -13,6 +13,7 @@ from cristae.errors import InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
 from cristae.models.alike import Combine
+from cristae.models.answers import offsets_of
 from cristae.networks import broken_in, broken_told
 from cristae.networks.devices import describe, reading_threads
 from cristae.prediction.empty import EmptyTiles
@@ -80,7 +81,8 @@ def form_of(record: Mapping[str, Any], kind: str) -> Form:
         return Form(int(record["network"]["out_channels"]), "uint8", ())
     if kind == "uncertainty":
         return Form(1, "uint8", ())
-    classes = tuple(LabelClass(int(c["value"]), str(c["name"]), int(c["rgb"])) for c in record["classes"])
+    table = record["classes"][:1] if offsets_of(record) else record["classes"]  # the others are of pairs
+    classes = tuple(LabelClass(int(c["value"]), str(c["name"]), int(c["rgb"])) for c in table)
     return Form(1, "uint8", classes)
 
 

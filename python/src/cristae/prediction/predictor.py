@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cristae.errors import CorruptData, Unsupported
 from cristae.geometry import Box
+from cristae.models.answers import may_overlap, offsets_of
 from cristae.networks import (
     AddedNetwork,
     Frame,
@@ -98,6 +99,7 @@ class Predictor:
             self._code = network.source_digest
             self.digest = f"{digest} with {network.source_digest}"
         self.flips = flips
+        self._overlapping, self._offsets = may_overlap(record), offsets_of(record)
         self._memory_format = memory_format(self.config.dims, device)
         network = fold_normalisation(network.eval()) if folded else network.eval()
         self.network = network.to(device).to(memory_format=self._memory_format)
@@ -113,7 +115,13 @@ class Predictor:
     @property
     def halo_zyx(self) -> Triple:
         """Context that a voxel needs on each side, in input voxels of the network."""
-        return halo(self.config)
+        if not self.flips or not self._offsets:
+            return halo(self.config)
+        # Of the mirror images, the answer for a pair lies at its other voxel.
+        reach = (0, *(max(-offset[axis] for offset in self._offsets) for axis in (1, 2)))
+        down = self.preprocessing.downsample_zyx
+        z, y, x = (h + -(-r // d) for h, r, d in zip(halo(self.config), reach, down, strict=True))
+        return z, y, x
 
     @property
     def stride_zyx(self) -> Triple:
@@ -162,8 +170,20 @@ class Predictor:
             # A tile ends on the network's grid on both sides, so that its mirror image lies on it too.
             if not self.flips:
                 return self.engine(given)
-            answers = [self.engine(given.flip(axes)).flip(axes) for axes in _FLIPS]
+            answers = [self._of_pairs(self.engine(given.flip(axes)).flip(axes), axes) for axes in _FLIPS]
             return torch.stack(answers).mean(dim=0)
+
+    def _of_pairs(self, logits: Tensor, flipped: tuple[int, ...]) -> Tensor:
+        """Return logits whose pairs lie as in the image, not as in the mirror image they were computed of.
+
+        There, the voxel at an offset lies on the other side: what is said of a voxel and the one before it is
+        said where the one behind it is meant. So these answers are moved by the offset.
+        """
+        for channel, offset in enumerate(self._offsets, 1):
+            for axis in flipped:
+                if offset[axis]:
+                    logits[:, channel] = moved(logits[:, channel], offset[axis], axis)
+        return logits
 
     def settle(
         self, read: Callable[[], NDArray[np.float32]], tiles: int, begun_with: str | None = None
@@ -193,7 +213,7 @@ class Predictor:
                     f"OpenVINO cannot compute this network ({str(error)[:200]}). Use the engine torch."
                 ) from error
         elif is_worth_a_trial(name, tiles):
-            shares = torch.sigmoid if self.record["target"] == "masks" else partial(torch.softmax, dim=1)
+            shares = torch.sigmoid if self._overlapping else partial(torch.softmax, dim=1)
             self.engine = quicker(self._torch, self.network, torch.from_numpy(read()), tiles, shares)
         return self.engine.name
 
@@ -206,7 +226,8 @@ class Predictor:
             What ``Frame.read`` gives.
         kind
             "labels": the most likely class, or 255 inside of each mask; "probabilities": 0 to 255 for each
-            class or mask; "uncertainty": their entropy, 0 (sure) to 255 (all equally likely).
+            class or mask; "uncertainty": their entropy, 0 (sure) to 255 (all equally likely). Of affinities
+            labels and uncertainty are those of the first channel, the objects.
         wanted
             The part of the tile to return, on the grid of the image, relative to the tile (z, y, x).
 
@@ -217,7 +238,11 @@ class Predictor:
         """
         with torch.inference_mode():
             part = self._part(prepared, wanted)
-            answer = _masks(part, kind) if self.record["target"] == "masks" else _classes(part, kind)
+            if self._offsets and kind != "probabilities":
+                part = part[:1]
+            answer = _masks(part, kind) if self._overlapping else _classes(part, kind)
+            if self._offsets and kind == "labels":
+                answer = answer // 255  # the class "object"
             voxels: NDArray[np.uint8] = answer.contiguous().cpu().numpy()
             return voxels
 
@@ -225,7 +250,7 @@ class Predictor:
         """Return the probabilities of one tile on the device, (c, z, y, x), 0 to 1; see :meth:`predict`."""
         with torch.inference_mode():
             logits = self._part(prepared, wanted).float()
-            return logits.sigmoid() if self.record["target"] == "masks" else logits.softmax(dim=0)
+            return logits.sigmoid() if self._overlapping else logits.softmax(dim=0)
 
     def _part(self, prepared: NDArray[np.float32], wanted: Box) -> Tensor:
         """Return the logits of the wanted part of a tile, (c, z, y, x)."""
@@ -290,6 +315,21 @@ def _masks(logits: Tensor, kind: Kind) -> Tensor:
 def _bytes(shares: Tensor) -> Tensor:
     """Turn numbers from 0 to 1 into 0 to 255."""
     return (shares * 255.0).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def moved(values: Tensor, offset: int, axis: int) -> Tensor:
+    """Return for each voxel the value at an offset below 0 along an axis; the first ones keep their own.
+
+    Examples
+    --------
+    >>> moved(torch.tensor([1, 2, 3, 4]), -1, -1).tolist()
+    [1, 1, 2, 3]
+    """
+    length = values.shape[axis]
+    if length <= -offset:
+        return values
+    first, others = values.narrow(axis, 0, -offset), values.narrow(axis, 0, length + offset)
+    return torch.cat([first, others], dim=axis)
 
 
 def load_predictor(

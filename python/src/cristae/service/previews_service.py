@@ -13,6 +13,7 @@ import numpy as np
 from cristae.errors import InvalidInput, LimitExceeded
 from cristae.geometry import Box
 from cristae.models import ModelPackage
+from cristae.models.answers import may_overlap
 from cristae.service.house import House
 from cristae.service.messages import (
     box_message,
@@ -179,7 +180,7 @@ def output_of(request: previews_pb2.PreviewPartRequest, model: ModelPackage) -> 
         raise InvalidInput(f"A preview shows {', '.join(OUTPUTS)}, not {output!r}.")
     if output != "probabilities":
         return {"output": output, "channel": None}
-    return {"output": output, "channel": request.class_value - (model.record["target"] == "masks")}
+    return {"output": output, "channel": request.class_value - may_overlap(model.record)}
 
 
 def checked_statistics(row: previews_pb2.GreyStatistics, channels: int) -> tuple[list[float], list[float]]:

@@ -70,7 +70,8 @@ class Augmentation:
             Normalised inputs (n, c, [z,] y, x), float32; they are not changed.
         targets
             Their classes (n, [z,] y, x), uint8, 255 unknown, on the same grid or on one that is finer by
-            whole factors.
+            whole factors; or the numbers of their objects, in 2D with those of the neighbouring sections,
+            (n, 3, y, x).
         generator
             On the CPU, whatever the device of the batch; its state decides everything.
         share
@@ -102,6 +103,7 @@ class Augmentation:
             image, label = image.flip(axes), label.flip(axes)
             if self.dims == 2 and self.flip_z and coins[2] < 0.5:
                 image = image.reshape(-1, self.image_channels, *image.shape[1:]).flip(0).flatten(0, 1)
+                label = label.flip(0) if label.ndim == 3 else label  # which has its neighbours too
             turns = [(-1, -2)] if coins[3] < 0.5 else []
             if self.turn_in_depth:
                 turns += [(-1, -3)] if coins[4] < 1 / 3 else [(-2, -3)] if coins[4] < 2 / 3 else []

@@ -35,6 +35,9 @@ class Choices:
         level of the encoder, and the width of its convolutions in voxels.
     loss
         The name of what the training makes small; see :mod:`cristae.training.losses`.
+    objects
+        "boundaries" or "affinities": how single objects are learned; see
+        :mod:`cristae.training.object_choice`.
     added_augmentation
         The name of an augmentation that the owner of the home added, or "none".
     merge_below
@@ -106,6 +109,7 @@ class Choices:
     deep_supervision: str = "off"
     added_augmentation: str = "none"
     merge_below: float = 0.0
+    objects: str = "boundaries"
 
 
 _LIMITS: Mapping[str, tuple[float, float]] = {
@@ -140,6 +144,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "freeze": ("none", "encoder"),
     "pseudo": ("off", "on"),
     "deep_supervision": ("off", "on"),
+    "objects": ("boundaries", "affinities"),
 }
 _EXTENSIBLE: Mapping[str, Kind] = {
     "learner": "network",

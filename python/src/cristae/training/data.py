@@ -3,7 +3,7 @@
 import math
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ class Sampler(Protocol):
 
 _CPU = torch.device("cpu")
 
-type Arrays = tuple[NDArray[np.float32], NDArray[np.uint8]]
+type Arrays = tuple[NDArray[np.float32], NDArray[np.integer[Any]]]
 
 
 class PatchReader:
@@ -58,9 +58,19 @@ class PatchReader:
         return max(region.image.shape_czyx[0] for region in self.regions)
 
     def read(self, region: int, box: Box, *, validation: bool = False) -> Arrays:
-        """Return input (n, c, [z,] y, x) and targets (n, [z,] y, x) of a box; n is 1, or z in 2D."""
-        targets = self.regions[region].targets(box, validation=validation)
-        return self._frames[region].read(box), targets if self._dims == 2 else targets[None]
+        """Return input (n, c, [z,] y, x) and targets (n, [z,] y, x) of a box; n is 1, or z in 2D.
+
+        For affinities the targets are the numbers of objects, in 2D (n, 3, y, x): of each section with those
+        before and behind it.
+        """
+        one = self.regions[region]
+        if not one.reading.offsets:
+            targets: NDArray[np.integer[Any]] = one.targets(box, validation=validation)
+            return self._frames[region].read(box), targets if self._dims == 2 else targets[None]
+        if self._dims == 3:
+            return self._frames[region].read(box), one.ids(box, validation=validation)[None]
+        wide = one.ids(box.grown((1, 0, 0)), validation=validation)
+        return self._frames[region].read(box), np.stack([wide[z : z + 3] for z in range(box.shape[0])])
 
 
 def training_batches(

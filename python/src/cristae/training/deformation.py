@@ -103,12 +103,15 @@ class Deformation:
         )
 
     def labels(self, targets: Tensor) -> Tensor:
-        """Return targets (n, c, [z,] y, x), uint8: those of the nearest voxels, unknown beyond the patch."""
+        """Return targets (n, c, [z,] y, x), whole numbers below 2^24: those of the nearest voxels.
+
+        They are unknown beyond the patch.
+        """
         known = targets.float() - UNKNOWN  # what lies beyond is 0
         nearest = functional.grid_sample(
             known, self.places(targets.shape[2:]), mode="nearest", padding_mode="zeros", align_corners=False
         )
-        return (nearest + UNKNOWN).to(torch.uint8)
+        return (nearest + UNKNOWN).to(targets.dtype)
 
 
 def draw_deformation(

@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.labels import UNKNOWN, LabelReading
+from cristae.labels import BOUNDARY_CLASSES, UNKNOWN, LabelReading, as_integers
 from cristae.labels.thickness import spread
 from cristae.networks import Statistics
 from cristae.networks.statistics import gathered_statistics, section_statistics
 from cristae.training.regions import Region
 from cristae.volumes import Image, VoxelSize
 
+_INTERIOR = BOUNDARY_CLASSES[0].value
 _CENTRE = 512
 """Similarity of sections is measured on the central rows and columns."""
 
@@ -51,6 +53,8 @@ class Fingerprint:
         How much the mean grey value jumps from section to section, in standard deviations.
     alike
         Whether the grey values of all images are on one scale.
+    without_interior
+        For instances, share of their voxels that belong to objects which are boundary all through.
     """
 
     shapes_zyx: tuple[tuple[int, int, int], ...]
@@ -66,6 +70,7 @@ class Fingerprint:
     section_jump: float
     alike: bool = True
     stroke_width_voxels: float = 0.0
+    without_interior: float = 0.0
 
 
 def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) -> Fingerprint:
@@ -105,7 +110,26 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         section_jump=jump,
         alike=alike,
         stroke_width_voxels=min(region.reading.stroke_width_voxels for region in regions),
+        without_interior=_without_interior(regions) if regions[0].reading.target == "instances" else 0.0,
     )
+
+
+def _without_interior(regions: Sequence[Region]) -> float:
+    """Return the share of the objects' voxels that belong to objects without a voxel of interior."""
+    lost = total = 0.0
+    for region in regions:
+        found, counts, kept = [], [], []
+        for slab, targets in region.slabs():
+            ids = as_integers(region.labels.read(slab)[0])
+            values, count = fastremap.unique(ids[(targets != UNKNOWN) & (ids != 0)], return_counts=True)
+            found.append(values)
+            counts.append(count)
+            kept.append(fastremap.unique(ids[targets == _INTERIOR]))
+        objects, place = np.unique(np.concatenate(found), return_inverse=True)
+        sizes = np.bincount(place, weights=np.concatenate(counts), minlength=objects.size)
+        total += float(sizes.sum())
+        lost += float(sizes[~np.isin(objects, np.concatenate(kept))].sum())
+    return lost / max(1.0, total)
 
 
 def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, bool]:

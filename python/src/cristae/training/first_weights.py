@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cristae.errors import CorruptData
+from cristae.models.answers import may_overlap
 from cristae.networks import (
     AddedConfig,
     AddedNetwork,
@@ -67,7 +68,7 @@ def first_network(
         return network
     theirs = start_from.weights()
     positions = prod(int(side) for side in start_from.record["network"]["upscale_zyx"])
-    rows = _rows(start_from.record, classes)
+    rows = _rows(start_from.record, classes, has_background=config.out_channels > len(classes))
     own = network.state_dict()
     heads = {
         name: _head(own[name], theirs[name], rows, positions, prod(config.upscale_zyx))
@@ -85,12 +86,12 @@ def first_network(
     return network
 
 
-def _rows(record: Mapping[str, Any], classes: Sequence[str]) -> list[int | None]:
+def _rows(record: Mapping[str, Any], classes: Sequence[str], has_background: bool) -> list[int | None]:
     """Return for each answer of the network which answer of the model it is."""
     rows = matching_rows([str(entry["name"]) for entry in record["classes"]], classes)
-    if record["target"] == "masks":
-        return rows
-    return [0, *(None if row is None else row + 1 for row in rows)]  # the background comes first
+    first = 0 if may_overlap(record) else 1  # the background comes first
+    found = [None if row is None else row + first for row in rows]
+    return [0 if first else None, *found] if has_background else found
 
 
 def _head(

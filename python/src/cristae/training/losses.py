@@ -17,6 +17,7 @@ from cristae import extensions
 from cristae.errors import InvalidInput
 from cristae.labels import UNKNOWN
 from cristae.networks.devices import ran_out_of_memory
+from cristae.training.affinities import Pairs
 from cristae.training.team import ALONE, Team
 
 type Loss = Callable[["Compared"], Tensor]
@@ -40,7 +41,8 @@ class Compared:
         As large: whether a voxel belongs to the class or mask, bool; or to which share, 0 to 1, float32,
         where a voxel stands for several of the image.
     known
-        Which voxels count, (n, 1, [z,] y, x), bool.
+        Which voxels count, (n, 1, [z,] y, x), bool; of affinities for each channel by itself, as large as the
+        logits.
     exclusive
         Whether each voxel belongs to one class, the first being the background.
     team
@@ -74,10 +76,12 @@ class Compared:
 
     def mean(self, each: Tensor) -> Tensor:
         """Return the mean over the known voxels of numbers (n, 1 or masks, [z,] y, x); 0 if none is known."""
-        return self.team.ratio((each * self.known).sum(), self.known.sum() * each.shape[1])
+        return self.team.ratio((each * self.known).sum(), self.known.expand_as(each).sum())
 
 
-def compared(logits: Tensor, targets: Tensor, members: Tensor | None = None, team: Team = ALONE) -> Compared:
+def compared(
+    logits: Tensor, targets: Tensor, members: Tensor | Pairs | None = None, team: Team = ALONE
+) -> Compared:
     """Put answers beside the truth.
 
     Parameters
@@ -85,12 +89,17 @@ def compared(logits: Tensor, targets: Tensor, members: Tensor | None = None, tea
     logits
         (n, classes or masks, [z,] y, x).
     targets
-        Class numbers (n, [z,] y, x), uint8; 255 is unknown and does not count.
+        Class numbers (n, [z,] y, x), uint8; 255 is unknown and does not count. For affinities the numbers of
+        objects, as :class:`~cristae.training.affinities.Pairs` takes them.
     members
-        For masks, which may overlap: which of them each class number stands for, (numbers, masks), bool.
+        For masks, which may overlap: which of them each class number stands for, (numbers, masks), bool. For
+        affinities the pairs of voxels.
     team
         Of whose batch this is a share.
     """
+    if isinstance(members, Pairs):
+        truth, known = members(targets, logits.ndim - 2)
+        return Compared(logits.float(), truth, known, False, team)
     known = targets != UNKNOWN
     classes = targets.masked_fill(~known, 0).long()
     if members is None:
@@ -205,15 +214,16 @@ def patch_errors(answers: Compared, patches: int) -> Tensor:
     In 2D a patch may be several sections, one after the other in the batch.
     """
     each = (answers.cross_entropy * answers.known).detach().reshape(patches, -1).sum(dim=1)
-    count = answers.known.reshape(patches, -1).sum(dim=1) * answers.cross_entropy.shape[1]
+    count = answers.known.expand_as(answers.cross_entropy).reshape(patches, -1).sum(dim=1)
     return each / count.clamp(min=1)
 
 
 def _overlap_loss(answers: Compared, missed: float) -> Tensor:
     """Return 1 - mean Tversky index; Dice is the one in which missed voxels weigh 0.5."""
-    known = answers.known[:, 0]
+    every_known = answers.known.expand_as(answers.truth)
     sums = []
     for channel in range(1 if answers.exclusive else 0, answers.truth.shape[1]):
+        known = every_known[:, channel]
         there = (answers.truth[:, channel] * known).float()
         predicted = answers.probabilities[:, channel] * known
         sums.append(torch.stack([there.sum(), predicted.sum(), (predicted * there).sum()]))

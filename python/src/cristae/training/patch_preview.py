@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.events import Event, Progress
 from cristae.labels import UNKNOWN
 from cristae.networks import ForestConfig
 from cristae.networks.devices import choose_device
+from cristae.training.affinities import Pairs
 from cristae.training.data import training_batches
 from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan
@@ -50,7 +52,8 @@ def preview_patches(
         (c, z, y, x), uint8: the sections that the network sees, patch after patch, as fine as the labels. The
         first channels are those of the image, normalised: 128 is mean grey, 32 a deviation. The last one
         holds the training target of each voxel, 255 where it is unknown, which it always is in the neighbours
-        of a labelled section; masks have a channel each.
+        of a labelled section; masks have a channel each, and so have affinities: whether the voxel belongs to
+        an object, and whether to the same one as another voxel.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def refuse_forest(plan: Plan) -> None:
 def _varied_patches(patches: Patches, plan: Plan, device: str) -> Iterator[NDArray[np.uint8]]:
     """Yield the patches of step after step, each (c, z, y, x)."""
     chosen = choose_device(device)
-    masks = patches.reading.masks
+    members, dims = patches.members, plan.network.dims
     batches = training_batches(patches.reader, patches.sampler, plan.choices.batch, 1)
     try:
         for step, x, targets in batches:
@@ -92,13 +95,8 @@ def _varied_patches(patches: Patches, plan: Plan, device: str) -> Iterator[NDArr
                     f"The augmentation {plan.choices.added_augmentation!r} made grey values that are no "
                     "numbers (NaN or infinite). Mend it, or leave it out."
                 )
-            for image, target in zip(x.cpu(), targets.cpu(), strict=True):
-                labels = target if target.ndim == 3 else target[None]
-                yield _shown(
-                    _sections(image, patches.augmentation.image_channels),
-                    labels.numpy(),
-                    None if masks is None else masks.members,
-                )
+            for image, target in zip(x.cpu(), _labels(targets.cpu(), members, dims), strict=True):
+                yield _shown(_sections(image, patches.augmentation.image_channels), target)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(
             f"The memory does not suffice for {plan.choices.batch} patches in a step. Set a smaller batch or "
@@ -114,20 +112,28 @@ def _sections(image: torch.Tensor, channels: int) -> NDArray[np.float32]:
     return volume.numpy()
 
 
-def _shown(
-    image: NDArray[np.float32], labels: NDArray[np.uint8], members: NDArray[np.bool_] | None
-) -> NDArray[np.uint8]:
-    """Return image (c, z, y, x) and labels (z, y, x) on the grid of the labels, as channels of one array."""
+def _labels(targets: Tensor, members: Tensor | Pairs | None, dims: int) -> NDArray[np.uint8]:
+    """Return the targets of a batch as they are looked at, (n, 1 or masks or affinities, z, y, x)."""
+    if members is None:
+        shown = targets[:, None]
+    elif isinstance(members, Pairs):
+        truth, known = members(targets, dims)
+        shown = truth.to(torch.uint8).masked_fill(~known, UNKNOWN)
+    else:
+        known = (targets != UNKNOWN)[:, None]
+        each = members[targets.masked_fill(targets == UNKNOWN, 0).long()].movedim(-1, 1)
+        shown = each.to(torch.uint8).masked_fill(~known, UNKNOWN)
+    return np.asarray((shown if dims == 3 else shown.unsqueeze(2)).numpy())
+
+
+def _shown(image: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return image and labels (c, z, y, x) on the grid of the labels, as channels of one array."""
     depth = image.shape[1]
-    if labels.shape[0] == 1 and depth > 1:  # the section in the middle, among its neighbours
-        wide = np.full((depth, *labels.shape[1:]), UNKNOWN, np.uint8)
-        wide[depth // 2] = labels[0]
+    if labels.shape[1] == 1 and depth > 1:  # the section in the middle, among its neighbours
+        wide = np.full((len(labels), depth, *labels.shape[2:]), UNKNOWN, np.uint8)
+        wide[:, depth // 2] = labels[:, 0]
         labels = wide
     for axis in (1, 2, 3):
-        image = image.repeat(labels.shape[axis - 1] // image.shape[axis], axis)
+        image = image.repeat(labels.shape[axis] // image.shape[axis], axis)
     grey = np.clip(np.rint(image * _DEVIATION + _MEAN), 0, 255).astype(np.uint8)
-    if members is None:
-        return np.concatenate([grey, labels[None]])
-    known = labels != UNKNOWN
-    each = np.moveaxis(members[np.where(known, labels, 0)], -1, 0).astype(np.uint8)
-    return np.concatenate([grey, np.where(known, each, UNKNOWN).astype(np.uint8)])
+    return np.concatenate([grey, labels])

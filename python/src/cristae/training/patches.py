@@ -10,9 +10,11 @@ from torch import Tensor
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import LabelReading, image_told
+from cristae.labels.affinities import OBJECT
 from cristae.memory import available_bytes
 from cristae.networks import broken_told
 from cristae.training.added_augmentation import Variants, added_variants
+from cristae.training.affinities import Pairs
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader
 from cristae.training.pairs import estimated_size, hold_out, read_pairs
@@ -55,6 +57,14 @@ class Patches:
         """What the label values mean, in all images."""
         return self.regions[0].reading
 
+    @property
+    def members(self) -> Tensor | Pairs | None:
+        """How targets become the truth, as :func:`~cristae.training.losses.compared` takes it."""
+        if self.reading.offsets:
+            return Pairs(self.reading.offsets)
+        masks = self.reading.masks
+        return None if masks is None else torch.from_numpy(masks.members)
+
     def varied(self, step: int, x: Tensor, targets: Tensor, share: Share = WHOLE) -> tuple[Tensor, Tensor]:
         """Return the variants of a batch that a step sees: they follow from the seed and the step alone.
 
@@ -86,6 +96,8 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         There is nothing to learn from.
     """
     regions = read_pairs(request)
+    for region in regions if plan.offsets_zyx else ():
+        region.reading = region.reading.by_affinities(plan.offsets_zyx)
     doubts = [
         image_told(number, len(regions), region.image.name) + warning
         for number, region in enumerate(regions, 1)
@@ -131,7 +143,7 @@ def _refuse_uniform(sampler: PatchSampler, reading: LabelReading) -> None:
             "Every annotated section that may be trained on is held out for validation or carries no label. "
             "Validate on fewer sections, or train on more."
         )
-    if there.size == 1:
+    if there.size == 1 and not (reading.offsets and there[0] == OBJECT.value):  # objects that fill all
         only = reading.classes[there[0] - 1].name if there[0] else "background"
         raise InvalidInput(
             f"In the sections that may be trained on every known voxel is {only!r}: there is nothing to tell "

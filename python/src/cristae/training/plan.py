@@ -21,6 +21,8 @@ from cristae.training.budget import Budget
 from cristae.training.choices import Choices, Triple, apply_settings, read_settings, written
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.first_weights import network_of
+from cristae.training.object_choice import objects_told, offsets_of
+from cristae.training.object_choice import proposed as proposed_objects
 from cristae.training.request import StartingModel
 from cristae.training.starting import choices_of
 from cristae.training.telling import network_told, steps_told
@@ -31,7 +33,9 @@ _SCALES = (0.7, 1.0, 1.6, 3.5, 5.0)
 
 _TREES = 32
 
-_OF_NETWORKS = ("size", "loss", "deep_supervision", "freeze", "pseudo", "pretrain", "added_augmentation")
+_OF_NETWORKS = (
+    "size", "loss", "deep_supervision", "freeze", "pseudo", "pretrain", "added_augmentation", "objects"
+)  # fmt: skip
 """Choices without effect on a random forest."""
 
 _SIZES = {"small": (0.5, 1), "medium": (1, 1), "large": (2, 2)}
@@ -62,6 +66,8 @@ class Plan:
         The budget: one of them is None.
     sentences
         What was found and chosen, and why, for people.
+    offsets_zyx
+        Of the pairs of voxels that are learned of objects; none for boundaries, classes and masks.
     """
 
     choices: Choices
@@ -70,6 +76,7 @@ class Plan:
     seconds: float | None
     steps: int | None
     sentences: tuple[str, ...]
+    offsets_zyx: tuple[Triple, ...] = ()
 
     @property
     def settings(self) -> dict[str, str]:
@@ -85,6 +92,7 @@ class Plan:
             "seconds": self.seconds,
             "steps": self.steps,
             "sentences": list(self.sentences),
+            **({"offsets_zyx": [list(offset) for offset in self.offsets_zyx]} if self.offsets_zyx else {}),
         }
 
 
@@ -168,12 +176,15 @@ def make_plan(
         batch=1,
         rare_share=_rare_share(found),
         blocks=blocks,
+        objects=proposed_objects(found, target, start_from),
     )
     ours = apply_settings(preset, {k: v for k, v in settings.items() if k not in ("patch_zyx", "batch")})
     if ours.dimensions == 2 and ours.downsample_zyx[0] != 1:
         raise InvalidInput(
             "A network that sees sections cannot average along z: set downsample_zyx to 1,y,x."
         )
+    offsets = offsets_of(ours, found, target)
+    outputs = 1 + len(offsets) if offsets else outputs
     preprocessing = Preprocessing(
         ours.dimensions,
         ours.normalisation,
@@ -206,9 +217,10 @@ def make_plan(
     _refuse_too_wide(ours, network, tuple(p // s for p, s in zip(rounded, step, strict=True)))
     built = network_told(ours, preset, network)
     own = (*_seen_told(ours, proposed), *_scaled_told(ours, downsample, scaled)) if start_from is None else ()
+    own = (*own, *objects_told(ours, found, preset, is_new=start_from is None))
     why_small = (_SHORT_TOLD,) if is_short else ()
     sentences = (*label_sentences, *own, built, *why_small, *enlarged, *steps_told(ours, budget, found))
-    return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences)
+    return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences, offsets)
 
 
 def _forest_plan(

@@ -14,6 +14,7 @@ from torch import Tensor
 from cristae.labels import UNKNOWN
 from cristae.labels.colours import colours
 from cristae.models.previews import PREVIEW_FILE, encode_preview
+from cristae.training.affinities import Pairs
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.volumes import LabelClass
@@ -94,7 +95,7 @@ class Preview:
         if self._members is None:
             shown = _one_hot(section.argmax(0).cpu().numpy(), len(self._colours))
         else:
-            shown = (section > 0).cpu().permute(1, 2, 0).numpy()
+            shown = (section[: self._members.shape[1]] > 0).cpu().permute(1, 2, 0).numpy()
         self._predicted[number] = self._coloured(shown)
 
     def keep(self) -> None:
@@ -141,11 +142,14 @@ def preview_of(
     """Return the picture of a training, None if no part is held out; it is kept in `folder`."""
     if not validation:
         return None
-    reading = patches.reading
-    members = None if reading.masks is None else torch.from_numpy(reading.masks.members)
+    answers, members = patches.reading.answers, patches.members
+    if isinstance(members, Pairs):  # of which the objects say most in a picture
+        dims, pairs = plan.network.dims, members
+        validation = [(x, pairs.objects(ids, dims)) for x, ids in validation]
+        answers, members = answers[:1], torch.tensor([[False], [True]])
     # Of sections with neighbours the channels of the middle one follow those of the neighbours before it.
     channel = plan.preprocessing.context * patches.regions[0].image.shape_czyx[0]
-    return Preview(validation, reading.answers, members, channel, folder)
+    return Preview(validation, answers, members, channel, folder)
 
 
 def _sections(targets: Tensor) -> Tensor:

@@ -110,6 +110,7 @@ def record_of(
             "torch_version": torch.__version__,
             "calibration": None if learned.calibration is None else asdict(learned.calibration),
         },
+        **({"offsets_zyx": [list(offset) for offset in plan.offsets_zyx]} if plan.offsets_zyx else {}),
         "decoder": None if learned.merging is None else _decoder(learned.merging),
         "started_from": _started_from(request.start_from),
         "extensions": added_code(plan.choices),

@@ -1,8 +1,9 @@
 """The annotated part of an image: where it is, what is held out of it, its training targets box by box."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,12 +87,15 @@ class Region:
         for slab in self._slabs():
             targets[slab.relative_to(box).slices] = self._computed(slab)
         self._held = (box, targets)
+        if self.reading.offsets and not isinstance(self.labels, HeldImage):
+            self.labels = HeldImage(self.labels, box)  # type: ignore[assignment]
 
     @property
     def bytes_in_memory(self) -> int:
         """How much :meth:`hold_in_memory` would keep."""
         box = self.annotated_box
-        return box.size * (1 + self.image.shape_czyx[0] * self.image.dtype.itemsize)
+        ids = self.labels.dtype.itemsize if self.reading.offsets else 0
+        return box.size * (1 + ids + self.image.shape_czyx[0] * self.image.dtype.itemsize)
 
     @property
     def slab_count(self) -> int:
@@ -110,14 +114,31 @@ class Region:
         Beyond the image they are unknown. For training the held-out box and its gap are unknown; for
         validation everything but the held-out box is.
         """
-        result = np.full(box_zyx.shape, UNKNOWN, np.uint8)
+        return self._shown(box_zyx, self._read, validation, np.uint8)
+
+    def ids(self, box_zyx: Box, *, validation: bool = False) -> NDArray[np.int32]:
+        """Return the numbers of the objects of a box, 255 where :meth:`targets` are unknown, (z, y, x).
+
+        They are numbered for this box, 0 is background.
+        """
+        return self._shown(box_zyx, self._read_ids, validation, np.int32)
+
+    def _shown[Number: (np.uint8, np.int32)](
+        self,
+        box_zyx: Box,
+        read: Callable[[Box], NDArray[Number]],
+        validation: bool,
+        dtype: type[Number],
+    ) -> NDArray[Number]:
+        """Return what is read of a box, unknown where that must not be seen."""
+        result = np.full(box_zyx.shape, UNKNOWN, dtype)
         inside = box_zyx.intersection(self.annotated_box)
         if inside is not None and validation and self.held_out is not None:
             inside = inside.intersection(self.held_out)
         if inside is None:
             return result
         part = result[inside.relative_to(box_zyx).slices]
-        part[...] = self._read(inside)
+        part[...] = read(inside)
         if validation:
             return result
         kept_away = inside.intersection(self.held_out.grown(self.gap_zyx)) if self.held_out else None
@@ -151,6 +172,14 @@ class Region:
             box, targets = self._held
             return targets[box_zyx.relative_to(box).slices]
         return self._computed(box_zyx)
+
+    def _read_ids(self, box_zyx: Box) -> NDArray[np.int32]:
+        values = as_integers(self.labels.read(box_zyx)[0])
+        # Without 255, and small, so that they stay exact when patches are deformed.
+        numbers = fastremap.renumber(values, preserve_zero=True)[0].astype(np.int32)
+        numbers[numbers >= UNKNOWN] += 1
+        numbers[~self.reading.known(values, box_zyx.start[0])] = UNKNOWN
+        return np.asarray(numbers)
 
     def _computed(self, box_zyx: Box) -> NDArray[np.uint8]:
         # A boundary is known by its neighbours: one voxel more to each side.

@@ -56,8 +56,8 @@ class Selection:
     last_step: int = 0
 
     def __post_init__(self) -> None:
-        masks = self.patches.reading.masks
-        self._members = None if masks is None else torch.from_numpy(masks.members).to(self.device)
+        members = self.patches.members
+        self._members = members.to(self.device) if isinstance(members, Tensor) else members
         self._loss = loss_named(self.plan.choices.loss)
         self._format = memory_format(self.plan.network.dims, self.device)
         self._values: dict[str, float] = {}
@@ -145,7 +145,7 @@ class Selection:
         self.network.eval()
         with torch.inference_mode():
             answers = [(self.network(self._moved(x, t)[0]).cpu(), t) for x, t in self.validation]
-            members = None if self._members is None else self._members.cpu()
+            members = self._members.cpu() if isinstance(self._members, Tensor) else None
             found = calibrate(*known_logits(answers, self.patches.sampler.seed), members)
         return found.folded(weights, self.network.config.upscale_zyx), found
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cristae.networks import AddedNetwork, UNet
 from cristae.networks.devices import memory_format
+from cristae.training.affinities import Pairs
 from cristae.training.averaging import WeightAverage
 from cristae.training.checkpoint import Checkpoint
 from cristae.training.first_weights import frozen, set_to_train
@@ -42,19 +43,20 @@ class Stepper:
     def __init__(
         self, plan: Plan, network: UNet | AddedNetwork, patches: Patches, device: torch.device, team: Team
     ) -> None:
-        choices, masks = plan.choices, patches.reading.masks
+        choices, members = plan.choices, patches.members
         self._choices, self._patches, self._device, self._team = choices, patches, device, team
         self._network = network
         self._format = memory_format(plan.network.dims, device)
         self._supervised = DeepSupervision(network, choices.deep_supervision == "on", patches.sampler.seed)
         self._supervised.to(device).to(memory_format=self._format)
-        self._members = None if masks is None else torch.from_numpy(masks.members).to(device)
+        self._members = members.to(device) if isinstance(members, Tensor) else members
         self._loss = loss_named(choices.loss)
         frozen(network, choices.freeze)
         self._optimiser = AdamW(self._supervised, choices.weight_decay)
         self._average = WeightAverage(network)
         self._pseudo: PseudoLabels | None = None
         if choices.pseudo == "on":
+            assert not isinstance(self._members, Pairs)  # noqa: S101 - refused by the plan
             self._pseudo = PseudoLabels(patches, network, self._members, team.share)
         torch.backends.cudnn.benchmark = device.type == "cuda"  # every step has the same shapes
         self.is_mixed = False

@@ -93,7 +93,7 @@ def inspect_and_plan(
     goes_on: tuple[str, ...] = ()
     if start is not None:
         ours = plan.choices
-        names = [entry.name for entry in regions[0].reading.answers]
+        names = [entry.name for entry in _as_planned(regions[0].reading, plan).answers]
         goes_on = start_told(start, names, ours.downsample_zyx, size, ours.freeze)
     where = f"It runs on {describe(chosen)}."
     if processes > 1:
@@ -229,7 +229,8 @@ def _without_figures(
     """Return the names of the classes or masks of which nothing is in the part held out."""
     counts = torch.zeros(UNKNOWN + 1, dtype=torch.int64)
     for _, targets in validation:
-        counts += torch.bincount(targets.ravel(), minlength=UNKNOWN + 1)
+        # Numbers of objects may be larger; the first one is in every patch that has any.
+        counts += torch.bincount(targets.ravel().clamp(max=UNKNOWN), minlength=UNKNOWN + 1)
     answers = zip(reading.answers, reading.groups, strict=True)
     return [entry.name for entry, group in answers if not any(counts[number] for number in group)]
 
@@ -271,6 +272,10 @@ def behind(share: float, on_event: Callable[[Event], None]) -> Callable[[Event],
     return tell if share > 0 else on_event
 
 
+def _as_planned(reading: LabelReading, plan: Plan) -> LabelReading:
+    return reading.by_affinities(plan.offsets_zyx) if plan.offsets_zyx else reading
+
+
 def _output_count(reading: LabelReading) -> int:
     """Return how many answers the network gives for a voxel: masks have no background of their own."""
     return len(reading.answers) + (reading.masks is None)
@@ -286,8 +291,8 @@ def _merge_limit(
     on_event: Callable[[Event], None],
     team: Team = ALONE,
 ) -> MergeLimit | None:
-    """Return with what objects are joined by the model, and say why; None if it does not find objects."""
-    if request.target != "instances":
+    """Return with what objects are joined by the model, and say why; None if it joins none by a limit."""
+    if request.target != "instances" or plan.offsets_zyx:
         return None
     if plan.choices.merge_below > 0:
         found = limit_by_hand(plan.choices.merge_below)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cristae.labels import UNKNOWN
+from cristae.training.affinities import Pairs
 from cristae.training.choices import Choices
 from cristae.training.losses import Loss, compared, dice_ce
 from cristae.volumes import LabelClass
@@ -77,7 +78,7 @@ def validate(
     network: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
     classes: Sequence[LabelClass],
-    members: Tensor | None = None,
+    members: Tensor | Pairs | None = None,
     loss: Loss = dice_ce,
     watch: Callable[[int, Tensor], None] | None = None,
 ) -> dict[str, float]:
@@ -92,7 +93,7 @@ def validate(
     classes
         The classes or masks.
     members
-        For masks, as for :func:`~cristae.training.losses.compared`.
+        For masks and affinities, as for :func:`~cristae.training.losses.compared`.
     loss
         What "validation_loss" tells.
     watch
@@ -112,14 +113,14 @@ def validate(
         logits = network(x)
         if watch is not None:
             watch(number, logits)
-        losses.append(float(loss(compared(logits, targets, members))))
+        answers = compared(logits, targets, members)
+        losses.append(float(loss(answers)))
         if members is None:
             exclusive.add(logits.argmax(dim=1), targets)
             continue
-        known = targets != UNKNOWN
-        inside = members[targets.masked_fill(~known, 0).long()].to(torch.uint8)
+        inside = answers.truth.to(torch.uint8).masked_fill(~answers.known, UNKNOWN)
         for mask, counts in enumerate(each):
-            counts.add(logits[:, mask] > 0, inside[..., mask].masked_fill(~known, UNKNOWN))
+            counts.add(logits[:, mask] > 0, inside[:, mask])
     dice, iou = exclusive.dice()[1:], exclusive.iou()[1:]
     if members is not None:
         dice, iou = [counts.dice()[1] for counts in each], [counts.iou()[1] for counts in each]

@@ -1,0 +1,61 @@
+"""How a network learns single objects: by their boundaries, or by pairs of voxels that belong together."""
+
+from cristae.errors import InvalidInput
+from cristae.labels.affinities import Offset, offsets_for
+from cristae.training.choices import Choices
+from cristae.training.fingerprint import Fingerprint
+from cristae.training.request import StartingModel
+
+MOSTLY = 0.5
+"""Affinities are for labels of which more than this share lies in objects that are boundary all through."""
+
+
+def proposed(found: Fingerprint, target: str, start_from: StartingModel | None) -> str:
+    """Return "affinities" where boundaries cannot tell most objects apart, or a model began with them.
+
+    Objects of some size are better off with boundaries: their fragments are joined by everything that lies
+    between them, where a single pair of voxels can part two parts of one object for good.
+    """
+    if target != "instances":
+        return "boundaries"
+    if start_from is not None:
+        return "affinities" if start_from.record.get("offsets_zyx") else "boundaries"
+    return "affinities" if found.without_interior > MOSTLY else "boundaries"
+
+
+def offsets_of(ours: Choices, found: Fingerprint, target: str) -> tuple[Offset, ...]:
+    """Return the pairs of voxels that a network learns; none for boundaries, classes and masks.
+
+    Raises
+    ------
+    InvalidInput
+        Affinities do not go together with the target or another choice.
+    """
+    if ours.objects == "boundaries":
+        return ()
+    if target != "instances":
+        raise InvalidInput(
+            f"objects=affinities is for single objects, and the target is {target}. Choose the target "
+            "instances, or leave objects out."
+        )
+    for name, usual in (("pseudo", "off"), ("added_augmentation", "none"), ("merge_below", 0)):
+        if getattr(ours, name) != usual:
+            raise InvalidInput(
+                f"{name}={getattr(ours, name)} does not go together with objects=affinities. Leave it out, "
+                "or choose objects=boundaries."
+            )
+    depth = max(shape[0] for shape in found.shapes_zyx)
+    return offsets_for(found.anisotropy, in_depth=ours.dimensions == 3, sections=depth)
+
+
+def objects_told(ours: Choices, found: Fingerprint, preset: Choices, is_new: bool) -> tuple[str, ...]:
+    """Say how objects are learned, and why, where that is not by their boundaries as usual."""
+    share = f"{found.without_interior:.0%} of what is labelled lies in objects without an interior"
+    learned = "the network learns which voxels belong to the same object (affinities)"
+    if ours.objects != preset.objects:
+        if ours.objects == "affinities":
+            return (f"As you chose, {learned}.",)
+        return (f"{share}; as you chose, the network learns their boundaries all the same.",)
+    if ours.objects == "affinities" and is_new:
+        return (f"{share}, which boundaries cannot tell apart: {learned}.",)
+    return ()
