@@ -189,6 +189,19 @@ def test_a_process_that_dies_costs_its_units_only(tmp_path: Path) -> None:
     assert len(found) <= 12 + 4  # at most those that were under way are done again
 
 
+def test_a_process_that_is_killed_while_it_answers_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
+    tasks = [(number, (number, str(tmp_path))) for number in range(12)]
+    with Crew(LocalWorkers(2)) as crew:
+        found = list(crew.results_of(unit_functions.killed_while_it_answers, tasks, never))
+    assert (tmp_path / "killed").exists()
+    assert sorted(found) == [(number, number) for number in range(12)]
+
+
+def test_what_cannot_be_sent_from_a_process_is_an_error_not_a_death() -> None:
+    with Crew(LocalWorkers(1)) as crew, pytest.raises(TypeError, match="cannot be sent to another process"):
+        list(crew.results_of(unit_functions.unsendable, [(0, 7)], never))
+
+
 def test_each_process_of_this_machine_has_its_turn() -> None:
     tasks = [(number, 1.0) for number in range(6)]
     with Crew(LocalWorkers(2)) as crew:

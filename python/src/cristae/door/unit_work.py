@@ -17,8 +17,6 @@ from cristae.geometry import Box
 from cristae.volumes.run_mark import RunMark
 
 if TYPE_CHECKING:
-    from multiprocessing.sharedctypes import Synchronized
-
     from cristae.models import ModelPackage
     from cristae.prediction import Answering
     from cristae.settings import Home
@@ -121,20 +119,18 @@ def _three(lengths: Sequence[float]) -> tuple[float, float, float]:
     return z, y, x
 
 
-def prepare_process(threads: int, turns: "Synchronized[int]") -> None:
+def prepare_process(threads: int, turn: int) -> None:
     """Prepare a process of this machine, beside others, before it gets its first unit.
 
     Parameters
     ----------
     threads
         So many compute.
-    turns
-        How many were prepared before this one.
+    turn
+        Its number among them.
     """
     global _turn
-    with turns.get_lock():
-        _turn = turns.value
-        turns.value += 1
+    _turn = turn
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them; the first one ends the run
     Thread(target=_end_with_the_first, daemon=True).start()
     prepare_to_compute()

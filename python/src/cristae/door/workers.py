@@ -4,21 +4,12 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from cristae.door.unit_work import prepare_process
+from cristae.door.processes import ProcessDied, Processes
 from cristae.errors import Cancelled, CristaeError, Unsupported
 
 _UNITS_AHEAD = 2
@@ -60,9 +51,7 @@ class LocalWorkers:
     def open(self) -> Iterator[tuple[Executor, Callable[[], int]]]:
         """Start them; in the end it is waited for those that are at work."""
         threads = max(1, (os.cpu_count() or 1) // self.count)
-        spawning = get_context("spawn")
-        turns = spawning.Value("i", 0)
-        pool = ProcessPoolExecutor(self.count, spawning, prepare_process, (threads, turns))
+        pool = Processes(self.count, threads)
         try:
             yield pool, lambda: self.count
         finally:
@@ -206,23 +195,28 @@ class Crew:
         """
         todo = deque(units)
         deaths = 0
-        while todo:
-            is_whole = True
-            pool, count = self._reached(on_open)
-            under_way: dict[Future[Result], tuple[int, Unit]] = {}
-            while is_whole and (todo or under_way):
-                if should_stop():
-                    raise Cancelled("The prediction was cancelled.")
+        if not todo:
+            return
+        pool, count = self._reached(on_open)
+        under_way: dict[Future[Result], tuple[int, Unit]] = {}
+        while todo or under_way:
+            if should_stop():
+                raise Cancelled("The prediction was cancelled.")
+            while todo and len(under_way) < _UNITS_AHEAD * max(1, count()):
+                number, unit = todo.popleft()
+                under_way[pool.submit(function, unit)] = number, unit
+            for future in wait(under_way, _LOOK_EVERY_S, FIRST_COMPLETED).done:
+                number, unit = under_way.pop(future)
                 try:
-                    while todo and len(under_way) < _UNITS_AHEAD * max(1, count()):
-                        under_way[pool.submit(function, todo[0][1])] = todo[0]
-                        todo.popleft()
-                    for future in wait(under_way, _LOOK_EVERY_S, FIRST_COMPLETED).done:
-                        result = future.result()
-                        number, _ = under_way.pop(future)
-                        yield number, result
-                except BrokenProcessPool:
-                    is_whole = False
+                    result = future.result()
+                except ProcessDied:
+                    deaths += 1
+                    if deaths == max(_MOST_DEATHS, 2 * count()):
+                        raise CristaeError(
+                            f"Processes ended {deaths} times without a word; perhaps the memory does not "
+                            "suffice for so many. Start fewer of them."
+                        ) from None
+                    todo.appendleft((number, unit))
                 except CancelledError as error:  # a lost scheduler takes with it all that was asked of it
                     raise CristaeError(
                         f"The connection to {self.workers.told} was lost. See whether the Dask scheduler "
@@ -235,12 +229,5 @@ class Crew:
                         f"The Dask cluster gave up ({type(error).__name__}: {str(error)[:300]}). See the "
                         "logs of its workers; perhaps their memory does not suffice."
                     ) from error
-            if not is_whole:
-                self.dismiss()
-                deaths += 1
-                todo.extendleft(reversed(under_way.values()))
-                if deaths == _MOST_DEATHS:
-                    raise CristaeError(
-                        f"Processes ended {deaths} times without a word; perhaps the memory does not suffice "
-                        "for so many. Start fewer of them."
-                    )
+                else:
+                    yield number, result
