@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cristae.evaluation import evaluate_instances
 from cristae.labels import affinities_of, affinity_classes, boundary_classes, objects_from, offsets_for
 from cristae.labels.affinities import near_count
-from cristae.labels.mutex import links_across, mutex_objects
+from cristae.labels.mutex import mutex_objects, strongest_between
 
 ISOTROPIC = offsets_for(1.0, in_depth=True, sections=64)
 
@@ -124,17 +124,17 @@ def test_coarse_sections_know_their_neighbours_only(anisotropy, in_depth, sectio
     assert [sum(offset) for offset in offsets[: near_count(offsets)]] == [-1] * near_count(offsets)
 
 
-def test_links_are_counted_across_the_cut_only():
+def test_objects_attract_across_the_cut_only_and_repel_everywhere():
     ids = np.array([[[1, 1], [2, 3]], [[4, 4], [2, 5]]])  # a plane of another block at z 0
-    said = np.zeros((3, 2, 2, 2))
-    said[0, 1] = [[0.75, 0.25], [1.0, 0.5]]
-    links = links_across(ids, said, ((-1, 0, 0), (0, -1, 0), (0, 0, -1)), (1, 0, 0))
-    pairs = [(int(pair >> 32), int(pair & 0xFFFFFFFF)) for pair in links.pairs.astype(np.int64)]
-    assert list(zip(pairs, links.levels.tolist(), links.faces.tolist(), strict=True)) == [
-        ((1, 4), 16, 1),
-        ((1, 4), 48, 1),
-        ((3, 5), 32, 1),
-    ]
+    said = np.full((3, 2, 2, 2), 255, np.uint8)
+    said[0, 1] = [[180, 60], [255, 130]]
+    said[1, 1, 1] = [40, 30]  # along y in the block: 4 and 2, 4 and 5
+    pull, push = strongest_between(
+        ids, said, ((-1, 0, 0), (0, -1, 0), (0, 0, -1)), (1, 0, 0), (2, 2, 2), (True, False, False)
+    )
+    pairs = [dict(zip(map(tuple, s.pairs.tolist()), s.values.tolist(), strict=True)) for s in (pull, push)]
+    assert pairs[0] == {(1, 4): 180, (3, 5): 130}
+    assert pairs[1] == {(1, 4): 195, (3, 5): 125, (2, 4): 215, (4, 5): 225, (2, 5): 0}
 
 
 def vesicles(shape=(24, 40, 40), seed=0):

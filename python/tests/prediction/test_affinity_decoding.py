@@ -73,7 +73,7 @@ def test_unsure_affinities_give_nearly_the_same_objects_in_all_blocks():
     assert whole.max() > 300
     for block in WAYS:
         found = decoded(said, Affinities(OFFSETS, None), block)
-        assert variation_of_information(found, whole) <= 0.05, block
+        assert variation_of_information(found, whole) <= 0.02, block
 
 
 def test_one_block_gives_what_the_mutex_watershed_does():
@@ -83,6 +83,17 @@ def test_one_block_gives_what_the_mutex_watershed_does():
     assert same_partition(
         found, mutex_objects(said[0] / np.float32(255), said[1:] / np.float32(255), OFFSETS)
     )
+
+
+def test_what_is_surely_two_is_not_joined_through_a_third_beyond_the_cut():
+    # Two rows, and behind the cut a column that rather goes with both.
+    offsets = ((0, -1, 0), (0, 0, -1))
+    said = np.full((3, 1, 2, 3), 255, np.uint8)
+    said[1] = [[[0, 0, 0], [20, 20, 150]]]  # rows are two, but in the column
+    said[2, 0, :, 2] = [200, 180]
+    found = decoded(said, Affinities(offsets, None), (1, 2, 2))
+    assert found[0, 0, 0] != found[0, 1, 0]
+    assert found[0, 0, 2] == found[0, 0, 0]
 
 
 def test_two_rows_that_touch_stay_two_over_a_cut():

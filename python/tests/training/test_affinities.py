@@ -10,7 +10,7 @@ from small_trainings import IN_2D, IN_3D
 
 from cristae.errors import CorruptData, InvalidInput
 from cristae.evaluation import evaluate_instances
-from cristae.labels import UNKNOWN, affinities_of, offsets_for, read_labels
+from cristae.labels import UNKNOWN, affinities_of, affinity_classes, offsets_for, read_labels
 from cristae.models.answers import offsets_of
 from cristae.models.record import check_record
 from cristae.prediction import load_predictor, predict_objects
@@ -20,6 +20,7 @@ from cristae.training.augmentation import Augmentation
 from cristae.training.losses import LOSSES, compared, patch_errors
 from cristae.training.patch_preview import preview_patches
 from cristae.training.regions import Region
+from cristae.training.validation import validate
 from cristae.volumes import ArrayImage, VoxelSize
 
 OFFSETS = offsets_for(1.0, in_depth=True, sections=16)
@@ -126,6 +127,19 @@ def test_what_is_unknown_of_a_pair_changes_no_loss(loss):
     assert LOSSES[loss](one) > 0
     each = torch.nn.functional.binary_cross_entropy_with_logits(logits, one.truth.float(), reduction="none")
     assert torch.allclose(LOSSES["ce"](one), each[known].mean())
+
+
+def test_a_network_to_which_every_pair_is_the_same_object_is_half_right_at_most():
+    ids = torch.ones(1, 8, 16, 16, dtype=torch.int32)
+    ids[..., 8:] = 2
+    pairs, names = Pairs(OFFSETS[:3]), affinity_classes(OFFSETS[:3])
+    truth = compared(torch.zeros(1, 4, 8, 16, 16), ids, pairs).truth
+    yes, right = torch.full((1, 4, 8, 16, 16), 9.0), torch.where(truth, 9.0, -9.0)
+    figures = [validate(torch.nn.Identity(), [(x, ids)], names, pairs) for x in (yes, right)]
+    assert figures[0]["dice.same object 1 along x"] < 0.5
+    assert figures[1]["dice.same object 1 along x"] == 1
+    assert LOSSES["dice"](compared(yes, ids, pairs)) > 0.1
+    assert LOSSES["dice"](compared(right, ids, pairs)) < 0.01
 
 
 def vesicles(shape=(16, 48, 48), seed=0):

@@ -180,9 +180,9 @@ def test_every_choice_can_be_made_by_a_person(name: str) -> None:
         "pseudo": "on", "pretrain": "0.25",
         "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
         "loss": "focal", "deep_supervision": "on", "error_share": "0.25",
-        "added_augmentation": "none", "merge_below": "0.35",
+        "added_augmentation": "none", "merge_below": "0.35", "objects": "affinities",
     }  # fmt: skip
-    target = "instances" if name == "merge_below" else "classes"
+    target = "instances" if name in ("merge_below", "objects") else "classes"
     made = plan(SERIAL, {name: theirs[name]}, target=target)
     assert made.settings[name] == theirs[name]
     assert name in {**_LIMITS, **_WORDS, **_EXTENSIBLE}

@@ -82,15 +82,6 @@ class Links:
         return _counted(every, np.concatenate(levels), np.ones(every.size, np.int64))
 
     @classmethod
-    def of_faces(cls, a: Ids, b: Ids, boundary: npt.NDArray[np.floating]) -> "Links":
-        """Count faces: the fragments on both sides of each, and how likely it is a boundary, 0 to 1."""
-        touch = (a != b) & (a > 0) & (b > 0)
-        first, second = a[touch], b[touch]
-        pairs = _pair(np.minimum(first, second), np.maximum(first, second))
-        levels = np.clip(boundary[touch] * LEVELS, 0, LEVELS - 1).astype(np.uint8)
-        return _counted(pairs, levels, np.ones(pairs.size, np.int64))
-
-    @classmethod
     def together(cls, parts: Sequence["Links"]) -> "Links":
         """Return the links of several blocks that share no face."""
         if not parts:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels.affinities import Offset, near_count
-from cristae.labels.agglomeration import Links, bodies
-from cristae.labels.mutex import links_across, mutex_objects
+from cristae.labels.mutex import Strongest, joined_by_mutex, mutex_objects, strongest_between
 from cristae.labels.objects import steps_zyx
 from cristae.memory import available_bytes
 from cristae.prediction.decoders import Ids, check_links, no_pairs
@@ -24,16 +23,18 @@ from cristae.volumes import VoxelSize
 CONTEXT = 24.0
 """Voxels along x: what is parted farther away than this is hardly felt."""
 
-MERGE_BELOW = 0.5
-"""Over a cut, objects are one where they rather belong together."""
+BYTES_A_PAIR = 256
+"""Of objects; measured were 210, while they are joined."""
+
+type Ties = tuple[Strongest, Strongest]
 
 
 @dataclass(frozen=True)
 class Affinities:
     """Decodes affinities: the objects of each block are those of a mutex watershed, joined over the cuts.
 
-    Within a block nothing is joined any more. Two objects on both sides of a cut are one where the pairs of
-    neighbours across it rather belong together; see :func:`cristae.labels.agglomeration.bodies`.
+    What joins them are the pairs of neighbours across a cut, and all pairs of different objects can forbid
+    it, the surest first, as within a block; see :func:`cristae.labels.mutex.strongest_between`.
 
     Parameters
     ----------
@@ -45,17 +46,19 @@ class Affinities:
 
     offsets: tuple[Offset, ...]
     voxel_size: VoxelSize | None
-    beside_zyx: Triple = (0, 0, 0)
     block_voxels: ClassVar[int] = 2**20
 
     @property
     def halo_zyx(self) -> Triple:
         """As far as what parts objects is felt, and as the pairs reach."""
-        reach = [max(-offset[axis] for offset in self.offsets) for axis in range(3)]
-        z, y, x = (
-            max(far, math.ceil(CONTEXT / step))
-            for far, step in zip(reach, steps_zyx(self.voxel_size), strict=True)
-        )
+        steps = zip(self.beside_zyx, steps_zyx(self.voxel_size), strict=True)
+        z, y, x = (max(far, math.ceil(CONTEXT / step)) for far, step in steps)
+        return z, y, x
+
+    @property
+    def beside_zyx(self) -> Triple:
+        """As far as the pairs reach."""
+        z, y, x = (max(-offset[axis] for offset in self.offsets) for axis in range(3))
         return z, y, x
 
     @property
@@ -69,21 +72,25 @@ class Affinities:
         ids: Ids = mutex_objects(said, pairs, self.offsets)
         return ids, np.zeros_like(ids)
 
-    def links(self, fragments: Ids, voxels: NDArray[np.uint8], core: Box, margin_zyx: Triple) -> Links:
-        """Count the links over the cuts."""
-        near = near_count(self.offsets)
-        pairs = voxels[1 : 1 + near, *core.slices] / np.float32(255)
-        return links_across(fragments[core.slices], pairs, self.offsets[:near], margin_zyx)
+    def links(self, fragments: Ids, voxels: NDArray[np.uint8], core: Box, margin_zyx: Triple) -> Ties:
+        """Find what attracts objects over the cuts, and what repels them anywhere."""
+        start = [first + margin for first, margin in zip(core.start, margin_zyx, strict=True)]
+        cuts = [margin > 0 for margin in margin_zyx]
+        return strongest_between(fragments, voxels[1:], self.offsets, start, core.stop, cuts)
 
     def one_across(self, fragments: Ids, voxels: NDArray[np.uint8], margin_zyx: Triple) -> Ids:
-        """Return none: what touches is linked."""
+        """Return none: what touches attracts or repels."""
         return no_pairs()
 
-    def joined(self, links: Sequence[Links], one: Ids, on_step: Callable[[], None]) -> Ids:
+    def joined(self, links: Sequence[Ties], one: Ids, on_step: Callable[[], None]) -> Ids:
         """Join objects over the cuts, the surest first."""
-        linked = Links.together(links).renamed(one)
-        check_links(linked.count, available_bytes())
-        return bodies(linked, int(one.max()) + 1, MERGE_BELOW, on_step)[one]
+        on_step()
+        count = sum(len(side.pairs) for both in links for side in both)
+        check_links(count, available_bytes(), BYTES_A_PAIR)
+        attracting, repelling = (
+            Strongest.together([both[side] for both in links], np.asarray(one, np.int64)) for side in (0, 1)
+        )
+        return joined_by_mutex(attracting, repelling, int(one.max()) + 1)[one]
 
 
 class OnOtherGrid(Objects):

@@ -214,17 +214,17 @@ def each_once(rows: Ids) -> Ids:
     return np.unique(rows.astype(np.int64), axis=0)
 
 
-def check_links(count: int, available: int) -> None:
+def check_links(count: int, available: int, bytes_a_link: int = BYTES_A_LINK) -> None:
     """Refuse to join fragments by more links than fit.
 
     Examples
     --------
     >>> check_links(1000, 2**30)
     """
-    if count * BYTES_A_LINK > available:
+    if count * bytes_a_link > available:
         gib = 2**30
         raise OutOfMemory(
-            f"Joining objects by {count:,} links takes about {count * BYTES_A_LINK / gib:.1f} GiB of memory, "
+            f"Joining objects by {count:,} links takes about {count * bytes_a_link / gib:.1f} GiB of memory, "
             f"and {available / gib:.1f} GiB are free. Close other programs, or cut the volume into parts."
         )
 

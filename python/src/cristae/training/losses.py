@@ -47,6 +47,9 @@ class Compared:
         Whether each voxel belongs to one class, the first being the background.
     team
         Of whose batch this is a share; sums over the batch are those of all.
+    both_ways
+        Whether Dice is also that of where the answer is no, as for pairs of voxels: in tissue that is full of
+        objects nearly all neighbours belong together, and the few that do not are what matters.
     """
 
     logits: Tensor
@@ -54,6 +57,7 @@ class Compared:
     known: Tensor
     exclusive: bool
     team: Team = ALONE
+    both_ways: bool = False
 
     @cached_property
     def log_probabilities(self) -> Tensor:
@@ -99,7 +103,7 @@ def compared(
     """
     if isinstance(members, Pairs):
         truth, known = members(targets, logits.ndim - 2)
-        return Compared(logits.float(), truth, known, False, team)
+        return Compared(logits.float(), truth, known, False, team, both_ways=True)
     known = targets != UNKNOWN
     classes = targets.masked_fill(~known, 0).long()
     if members is None:
@@ -227,6 +231,9 @@ def _overlap_loss(answers: Compared, missed: float) -> Tensor:
         there = (answers.truth[:, channel] * known).float()
         predicted = answers.probabilities[:, channel] * known
         sums.append(torch.stack([there.sum(), predicted.sum(), (predicted * there).sum()]))
+        if answers.both_ways:
+            there, predicted = known.float() - there, known.float() - predicted
+            sums.append(torch.stack([there.sum(), predicted.sum(), (predicted * there).sum()]))
     size, predicted, hits = answers.team.summed(torch.stack(sums)).unbind(dim=1)
     union = 2 * (1 - missed) * predicted + 2 * missed * size
     losses = 1 - (2 * hits + 1) / (union + 1)

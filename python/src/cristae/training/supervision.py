@@ -81,4 +81,4 @@ def on_coarser_grid(whole: Compared, logits: Tensor) -> Compared:
     factors = [fine // coarse for fine, coarse in zip(whole.truth.shape[2:], logits.shape[2:], strict=True)]
     known = pool(whole.known.float(), factors)
     shares = pool((whole.truth & whole.known).float(), factors) / known.clamp(min=torch.finfo().tiny)
-    return Compared(logits.float(), shares, known > 0, whole.exclusive, whole.team)
+    return Compared(logits.float(), shares, known > 0, whole.exclusive, whole.team, whole.both_ways)

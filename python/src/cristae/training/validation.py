@@ -102,8 +102,9 @@ def validate(
     Returns
     -------
     dict
-        "validation_loss"; "dice" and "iou", the means over the foreground classes or the masks; and for more
-        than one "dice.NAME" and "iou.NAME" of each. Without a figure (no such voxel) the entry is missing.
+        "validation_loss"; "dice" and "iou", the means over the foreground classes or the masks, of affinities
+        those of yes and no; and for more than one "dice.NAME" and "iou.NAME" of each. Without a figure (no
+        such voxel) the entry is missing.
     """
     exclusive = ConfusionCounts(len(classes) + 1)
     each = [ConfusionCounts(2) for _ in classes]
@@ -124,6 +125,8 @@ def validate(
     dice, iou = exclusive.dice()[1:], exclusive.iou()[1:]
     if members is not None:
         dice, iou = [counts.dice()[1] for counts in each], [counts.iou()[1] for counts in each]
+    if isinstance(members, Pairs):  # as many mistakes are possible where the answer is no
+        dice, iou = [_mean(counts.dice()) for counts in each], [_mean(counts.iou()) for counts in each]
     values = {"validation_loss": sum(losses) / max(1, len(losses))}
     for name, figures in (("dice", dice), ("iou", iou)):
         there = [figure for figure in figures if figure is not None]
@@ -133,3 +136,8 @@ def validate(
             named = zip(classes, figures, strict=True)
             values |= {f"{name}.{cls.name}": figure for cls, figure in named if figure is not None}
     return values
+
+
+def _mean(figures: Sequence[float | None]) -> float | None:
+    there = [figure for figure in figures if figure is not None]
+    return sum(there) / len(there) if there else None
