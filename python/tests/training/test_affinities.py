@@ -163,11 +163,14 @@ def request(ids, settings, steps=4, **more):
     )
 
 
-def test_objects_without_an_interior_are_learned_by_affinities_and_others_by_boundaries():
+def test_the_plan_names_affinities_for_objects_without_an_interior_and_a_person_chooses_them():
     plan = inspect_and_plan(request(vesicles(), IN_3D), "cpu")
-    assert plan.choices.objects == "affinities"
+    assert (plan.choices.objects, plan.offsets_zyx, plan.network.out_channels) == ("boundaries", (), 3)
+    (said,) = (s for s in plan.sentences if "% of what is labelled lies in objects without an interior" in s)
+    assert "Try objects=affinities, too" in said
+    plan = inspect_and_plan(request(vesicles(), IN_3D | {"objects": "affinities"}), "cpu")
     assert plan.network.out_channels == 1 + len(plan.offsets_zyx)
-    assert any("% of what is labelled lies in objects without an interior" in s for s in plan.sentences)
+    assert not any("Try objects=affinities" in sentence for sentence in plan.sentences)
     large = np.arange(1, 28, dtype=np.uint8).reshape(3, 3, 3).repeat(6, 0).repeat(12, 1).repeat(12, 2)
     large[0] = 0
     plan = inspect_and_plan(request(large, IN_3D), "cpu")
@@ -175,8 +178,6 @@ def test_objects_without_an_interior_are_learned_by_affinities_and_others_by_bou
     assert not any("affinities" in sentence for sentence in plan.sentences)
     chosen = inspect_and_plan(request(large, IN_3D | {"objects": "affinities"}), "cpu")
     assert any(sentence.startswith("As you chose, the network learns which") for sentence in chosen.sentences)
-    kept = inspect_and_plan(request(vesicles(), IN_3D | {"objects": "boundaries"}), "cpu")
-    assert kept.network.out_channels == 3
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,9 @@ def test_what_affinities_do_not_go_together_with_is_refused(target, settings, sa
         inspect_and_plan(replace(asked, target=target), "cpu")
 
 
+BY_PAIRS = {"objects": "affinities"}
+
+
 class Trained:
     """What a predictor asks of a package."""
 
@@ -219,7 +223,7 @@ def trained(asked, folder):
 def test_a_model_of_affinities_tells_what_it_is_and_finds_objects(settings, tmp_path):
     ids = vesicles()
     variants = {"augment_geometry": "full", "augment_sections": "full"}
-    asked = request(ids, settings | variants, validation_z=(12, 16))
+    asked = request(ids, settings | variants | BY_PAIRS, validation_z=(12, 16))
     model = trained(asked, tmp_path)
     check_record(model.record | {"weights_sha256": "0" * 64})
     assert offsets_of(model.record)[0] == (-1, 0, 0)
@@ -242,14 +246,14 @@ def test_a_model_of_affinities_tells_what_it_is_and_finds_objects(settings, tmp_
 
 def test_a_little_training_parts_vesicles_that_touch(tmp_path):
     ids = vesicles((8, 32, 32))
-    asked = request(ids, {"dimensions": "3", "patch_zyx": "8,32,32", "batch": "1", "features": "8",
+    asked = request(ids, BY_PAIRS | {"dimensions": "3", "patch_zyx": "8,32,32", "batch": "1", "features": "8",
                           "validation": "0", "learning_rate": "0.01"}, steps=60)  # fmt: skip
     found = predict_objects(load_predictor(trained(asked, tmp_path), "cpu"), asked.pairs[0][0])
     assert evaluate_instances(found, ids)["f1_50"] > 0.7
 
 
 def test_offsets_that_are_none_are_refused_in_a_record(tmp_path):
-    model = trained(request(vesicles((8, 16, 16)), IN_3D | {"validation": "0"}, steps=1), tmp_path)
+    model = trained(request(vesicles((8, 16, 16)), IN_3D | BY_PAIRS | {"validation": "0"}, steps=1), tmp_path)
     record = model.record | {"weights_sha256": "0" * 64}
     for offsets in ([], [[-1, 0, 0]], [[-1, -1, 0]] * 9, [["a", 0, 0]] * 9, "x", None, [[-1e9, 0, 0]] * 9):
         with pytest.raises(CorruptData, match="offsets_zyx"):
@@ -258,7 +262,7 @@ def test_offsets_that_are_none_are_refused_in_a_record(tmp_path):
 
 def test_a_preview_of_patches_shows_each_kind_of_pair(tmp_path):
     for settings, sections in ((IN_2D, 1), (IN_3D, 8)):
-        asked = request(vesicles(), settings)
+        asked = request(vesicles(), settings | BY_PAIRS)
         plan = inspect_and_plan(asked, "cpu")
         shown = preview_patches(asked, plan, 2, device="cpu")
         context = 2 * plan.preprocessing.context + 1 if sections == 1 else sections

@@ -7,20 +7,19 @@ from cristae.training.fingerprint import Fingerprint
 from cristae.training.request import StartingModel
 
 MOSTLY = 0.5
-"""Affinities are for labels of which more than this share lies in objects that are boundary all through."""
+"""Where more of the labels than this lies in objects that are all boundary, the plan names affinities."""
 
 
-def proposed(found: Fingerprint, target: str, start_from: StartingModel | None) -> str:
-    """Return "affinities" where boundaries cannot tell most objects apart, or a model began with them.
+def proposed(target: str, start_from: StartingModel | None) -> str:
+    """Return "boundaries", or "affinities" where a model began with them.
 
     Objects of some size are better off with boundaries: their fragments are joined by everything that lies
-    between them, where a single pair of voxels can part two parts of one object for good.
+    between them, where a single pair of voxels can part two parts of one object for good. Those without an
+    interior have not been measured on images, so that a person chooses: see :func:`objects_told`.
     """
-    if target != "instances":
-        return "boundaries"
-    if start_from is not None:
-        return "affinities" if start_from.record.get("offsets_zyx") else "boundaries"
-    return "affinities" if found.without_interior > MOSTLY else "boundaries"
+    if target == "instances" and start_from is not None and start_from.record.get("offsets_zyx"):
+        return "affinities"
+    return "boundaries"
 
 
 def offsets_of(ours: Choices, found: Fingerprint, target: str) -> tuple[Offset, ...]:
@@ -52,10 +51,8 @@ def objects_told(ours: Choices, found: Fingerprint, preset: Choices, is_new: boo
     """Say how objects are learned, and why, where that is not by their boundaries as usual."""
     share = f"{found.without_interior:.0%} of what is labelled lies in objects without an interior"
     learned = "the network learns which voxels belong to the same object (affinities)"
-    if ours.objects != preset.objects:
-        if ours.objects == "affinities":
-            return (f"As you chose, {learned}.",)
-        return (f"{share}; as you chose, the network learns their boundaries all the same.",)
-    if ours.objects == "affinities" and is_new:
-        return (f"{share}, which boundaries cannot tell apart: {learned}.",)
+    if ours.objects != preset.objects and ours.objects == "affinities":
+        return (f"As you chose, {learned}.",)
+    if ours.objects == "boundaries" and is_new and found.without_interior > MOSTLY:
+        return (f"{share}, which boundaries hardly tell apart. Try objects=affinities, too: {learned}.",)
     return ()

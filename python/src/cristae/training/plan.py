@@ -183,7 +183,7 @@ def make_plan(
         batch=1,
         rare_share=rare_share_for(found),
         blocks=blocks,
-        objects=proposed_objects(found, target, start_from),
+        objects=proposed_objects(target, start_from),
     )
     ours = apply_settings(preset, {k: v for k, v in settings.items() if k not in ("patch_zyx", "batch")})
     if ours.dimensions == 2 and ours.downsample_zyx[0] != 1:
