@@ -210,8 +210,10 @@ def no_pairs() -> Ids:
 
 
 def each_once(rows: Ids) -> Ids:
-    """Return the rows in order, each once."""
-    return np.unique(rows.astype(np.int64), axis=0)
+    """Return the rows of two numbers below 2^32 in order, each once."""
+    pairs = rows.astype(np.uint64)
+    every = np.unique(pairs[:, 0] << np.uint64(32) | pairs[:, 1])  # many times as quick as by rows
+    return np.column_stack([every >> np.uint64(32), every & np.uint64(2**32 - 1)]).astype(np.int64)
 
 
 def check_links(count: int, available: int, bytes_a_link: int = BYTES_A_LINK) -> None:

@@ -255,7 +255,7 @@ def _found_there(desk: Desk, seam: Seam) -> Ids:
 
 def _counted_on(numbers: NDArray[np.uint32], before: int) -> NDArray[np.uint32]:
     """Return the numbers behind those of blocks before; 0 stays 0."""
-    return np.where(numbers > 0, numbers + np.uint32(before), np.uint32(0))
+    return np.add(numbers, np.uint32(before), where=numbers > 0, out=np.zeros_like(numbers))
 
 
 def _numbered(fragments: Ids, core: Box) -> tuple[NDArray[np.uint32], int]:
