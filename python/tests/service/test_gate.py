@@ -187,10 +187,13 @@ def fill(message, chance, depth=0):
             setattr(message, field.name, chance.random() < 0.5)
         elif kind == field.CPPTYPE_ENUM:
             setattr(message, field.name, chance.choice([0, 1, 3, 99]))
-        elif kind in (field.CPPTYPE_UINT64, field.CPPTYPE_INT64):
-            setattr(message, field.name, chance.choice([*numbers, 2**63 - 1]))
         else:
-            setattr(message, field.name, chance.choice(numbers[:-2]))
+            is_long = kind in (field.CPPTYPE_UINT64, field.CPPTYPE_INT64)
+            whole = [*numbers, 2**63 - 1] if is_long else numbers[:-2]
+            if field.is_repeated:
+                getattr(message, field.name).extend(chance.choices(whole, k=chance.choice([1, 2, 70])))
+            else:
+                setattr(message, field.name, chance.choice(whole))
 
 
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)
