@@ -71,7 +71,7 @@ def as_integers(labels: npt.NDArray[np.generic], what: str = "labels") -> npt.ND
         bad = int(labels.size - np.count_nonzero(finite))
         raise InvalidInput(
             f"The {what} contain NaN or infinity ({voxels_told(bad)} in one part). "
-            "Set these voxels to 0, or to train and to evaluate to a value of their own that is named as unknown."
+            "Set these voxels to 0, or (to train and to evaluate) to a value of their own, named as unknown."
         )
     whole = np.rint(labels)
     if (whole != labels).any():
