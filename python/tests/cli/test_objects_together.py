@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from cristae.door.workers import Crew, DaskWorkers, LocalWorkers
-from cristae.errors import Cancelled, CorruptData
+from cristae.errors import Cancelled, CristaeError
 from cristae.geometry import Box, grid
 from cristae.prediction.affinity_decoding import Affinities
-from cristae.prediction.answers import kept_answers
+from cristae.prediction.answers import kept_answers, thrown_away_if_damaged
 from cristae.prediction.decoders import Blobs, Boundaries, Pieces
 from cristae.prediction.decoding import blocks_of, decode
 from cristae.prediction.fragments import Desk, DeskOnDisk, NumbersInMemory
@@ -119,8 +119,22 @@ def test_numbers_that_are_not_there_are_no_background(tmp_path: Path) -> None:
     with desk.mark.standing():
         objects = decode(desk, blocks)
         next(path for path in (tmp_path / "numbers").rglob("*") if path.is_file()).unlink()
-        with pytest.raises(CorruptData, match="missing"):
+        with pytest.raises(CristaeError, match=r"missing.* Start the same again"):
             objects.to_array()
+
+
+def test_numbers_that_are_lost_cost_no_answers_of_the_network(tmp_path: Path) -> None:
+    desk, blocks = on_disk(tmp_path, walls(SHAPE), Boundaries(None))
+
+    def lose(share, detail):
+        if detail == f"block {len(blocks)} of {len(blocks)}":
+            next(path for path in (tmp_path / "numbers").rglob("*") if path.is_file()).unlink()
+
+    goes_on = pytest.raises(CristaeError, match="goes on from what the network said")
+    with desk.mark.standing(), goes_on, thrown_away_if_damaged(tmp_path):
+        decode(desk, blocks, on_progress=lose)
+    with desk.mark.standing():
+        assert decode(desk, blocks).count > 5
 
 
 def test_a_straggler_of_an_ended_run_writes_no_numbers(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from cristae.volumes import VoxelSize
 
 def parted(classes, voxel_size=None):
     fragments, _, depth = blobs_from(classes, voxel_size)
-    return Necks.between(fragments, classes, depth).bodies()[fragments]
+    return Necks.between(fragments, classes, depth).bodies(int(fragments.max()) + 1)[fragments]
 
 
 def count(ids):
@@ -118,16 +118,29 @@ def test_necks_of_parts_are_those_of_the_whole():
     together = Necks.together([upper, lower])
     assert np.array_equal(whole.pairs, together.pairs)
     assert np.array_equal(whole.depths, together.depths)
+    assert np.array_equal(whole.numbers, together.numbers)
     assert np.array_equal(whole.tops, together.tops)
+
+
+def test_what_is_known_of_a_block_is_small_however_high_its_numbers():
+    fragments = np.full((4, 5, 6), 2**31)
+    fragments[2:] += 1
+    necks = Necks.between(fragments, np.ones((4, 5, 6), np.uint8), np.ones((4, 5, 6), np.float32))
+    assert (necks.numbers.tolist(), necks.tops.tolist(), necks.depths.tolist()) == (
+        [2**31, 2**31 + 1],
+        [1, 1],
+        [1],
+    )
 
 
 def test_fragments_that_are_one_have_the_deepest_of_their_places_and_no_neck_between():
     necks = Necks(
-        np.array([0, 5, 9, 4], np.float32),
+        np.array([1, 2, 3]),
+        np.array([5, 9, 4], np.float32),
         np.array([1 << 32 | 2, 1 << 32 | 3, 2 << 32 | 3], np.uint64),
         np.array([2, 1, 3], np.float32),
     )
     renamed = necks.renamed(np.array([0, 1, 1, 2]))
-    assert renamed.tops.tolist() == [0, 9, 4]
+    assert (renamed.numbers.tolist(), renamed.tops.tolist()) == ([1, 2], [9, 4])
     assert renamed.pairs.tolist() == [1 << 32 | 2]
     assert renamed.depths.tolist() == [3]

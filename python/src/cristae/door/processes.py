@@ -71,12 +71,10 @@ class _Process:
         self._pipe: Connection | None = None
 
     def call(self, task: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]) -> Any:
-        if self._pipe is None:
-            self._start()
-        assert self._pipe is not None  # noqa: S101 - it was started
+        pipe = self._pipe or self._start()
         try:
-            self._pipe.send(task)
-            is_done, result = self._pipe.recv()
+            pipe.send(task)
+            is_done, result = pipe.recv()
         except (EOFError, OSError) as error:
             self.end()
             raise ProcessDied from error
@@ -84,12 +82,20 @@ class _Process:
             return result
         raise result
 
-    def _start(self) -> None:
-        self._pipe, theirs = _spawning.Pipe()
-        with _starting:
-            self._process = _spawning.Process(target=_serve, args=(theirs, self._threads, self._turn))
-            self._process.start()
-        theirs.close()  # so that the pipe ends with the process
+    def _start(self) -> Connection:
+        pipe, theirs = _spawning.Pipe()
+        # A daemon is ended with this program, even where nobody came to shut it down.
+        process = _spawning.Process(target=_serve, args=(theirs, self._threads, self._turn), daemon=True)
+        try:
+            with _starting:
+                process.start()
+        except OSError as error:
+            pipe.close()
+            raise ProcessDied from error
+        finally:
+            theirs.close()  # so that the pipe ends with the process
+        self._pipe, self._process = pipe, process
+        return pipe
 
     def end(self) -> None:
         if self._pipe is not None:

@@ -107,11 +107,12 @@ class Strongest:
         return cls(pairs[last], values[order][last])
 
     @classmethod
-    def together(cls, parts: Sequence["Strongest"], numbers: Ids) -> "Strongest":
-        """Return those of several parts, under other numbers of their objects."""
+    def together(cls, parts: Sequence["Strongest"], numbers: Ids | None = None) -> "Strongest":
+        """Return those of several parts, perhaps under other numbers of their objects."""
         pairs = np.concatenate([np.empty((0, 2), np.int64), *(part.pairs for part in parts)])
         values = np.concatenate([np.empty(0, np.uint8), *(part.values for part in parts)])
-        return cls.of(numbers[pairs[:, 0]], numbers[pairs[:, 1]], values)
+        named = pairs if numbers is None else numbers[pairs]
+        return cls.of(named[:, 0], named[:, 1], values)
 
 
 def strongest_between(
@@ -159,8 +160,7 @@ def strongest_between(
         if channel < near_count(offsets) and cut_zyx[axis]:
             here[axis] = slice(first[axis], first[axis] + 1)
             attracting.append(_strongest(ids, affinities[channel], offset, here))
-    numbers = np.arange(int(ids.max(initial=0)) + 1)
-    return Strongest.together(attracting, numbers), Strongest.together(repelling, numbers)
+    return Strongest.together(attracting), Strongest.together(repelling)
 
 
 def _strongest(

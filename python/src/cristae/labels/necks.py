@@ -126,14 +126,15 @@ class Necks:
 
     Attributes
     ----------
-    tops
-        The depth of each fragment, by its number.
+    numbers, tops
+        Of the fragments, rising, and how deep each is.
     pairs
         Two fragments each that touch, the smaller number in the higher 32 bits; rising, each once.
     depths
         The depth of the deepest face between them: of the shallower one of its two voxels.
     """
 
+    numbers: npt.NDArray[np.int64]
     tops: Depths
     pairs: npt.NDArray[np.uint64]
     depths: Depths
@@ -159,8 +160,8 @@ class Necks:
         --------
         >>> depth = np.array([[[3, 2, 4]]], np.float32)
         >>> found = Necks.between(np.array([[[1, 1, 2]]]), np.ones((1, 1, 3), np.uint8), depth)
-        >>> found.tops.tolist(), found.depths.tolist()
-        ([0.0, 3.0, 4.0], [2.0])
+        >>> found.numbers.tolist(), found.tops.tolist(), found.depths.tolist()
+        ([1, 2], [3.0, 4.0], [2.0])
         """
         pairs, depths = [], []
         for axis in range(3):
@@ -171,31 +172,33 @@ class Necks:
             touch = (a != b) & (a > 0) & (b > 0) & (classes[*low] == classes[*high])
             pairs.append(_pair(a[touch], b[touch]))
             depths.append(np.minimum(depth[*low][touch], depth[*high][touch]))
-        tops = np.zeros(int(fragments.max(initial=0)) + 1, np.float32)
-        np.maximum.at(tops, fragments.ravel(), depth.ravel())
-        tops[0] = 0
-        return cls(tops, *_deepest(np.concatenate(pairs), np.concatenate(depths)))
+        there = fragments > 0
+        tops = _deepest(fragments[there].astype(np.int64), depth[there])
+        return cls(*tops, *_deepest(np.concatenate(pairs), np.concatenate(depths)))
 
     @classmethod
     def together(cls, parts: Sequence["Necks"]) -> "Necks":
         """Return those of several blocks."""
-        tops = np.zeros(max((part.tops.size for part in parts), default=1), np.float32)
-        for part in parts:
-            tops[: part.tops.size] = np.maximum(tops[: part.tops.size], part.tops)
-        none = np.empty(0, np.uint64), np.empty(0, np.float32)
-        pairs = np.concatenate([none[0], *(part.pairs for part in parts)])
-        return cls(tops, *_deepest(pairs, np.concatenate([none[1], *(part.depths for part in parts)])))
+        no_depth = np.empty(0, np.float32)
+        numbers = np.concatenate([np.empty(0, np.int64), *(part.numbers for part in parts)])
+        tops = _deepest(numbers, np.concatenate([no_depth, *(part.tops for part in parts)]))
+        pairs = np.concatenate([np.empty(0, np.uint64), *(part.pairs for part in parts)])
+        return cls(*tops, *_deepest(pairs, np.concatenate([no_depth, *(part.depths for part in parts)])))
 
     def renamed(self, numbers: Ids) -> "Necks":
         """Return those of the fragments under other numbers; what gets the same one has no neck."""
-        tops = np.zeros(int(numbers.max()) + 1, np.float32)
-        np.maximum.at(tops, numbers[: self.tops.size], self.tops)
+        tops = _deepest(numbers[self.numbers].astype(np.int64), self.tops)
         one, other = numbers[self.pairs >> np.uint64(_BITS)], numbers[self.pairs & np.uint64(_LOW)]
         stay = one != other
-        return Necks(tops, *_deepest(_pair(one[stay], other[stay]), self.depths[stay]))
+        return Necks(*tops, *_deepest(_pair(one[stay], other[stay]), self.depths[stay]))
 
-    def bodies(self) -> npt.NDArray[np.int64]:
+    def bodies(self, count: int) -> npt.NDArray[np.int64]:
         """Join what no neck parts, across the deepest places first.
+
+        Parameters
+        ----------
+        count
+            All numbers of fragments are below it.
 
         Returns
         -------
@@ -204,11 +207,14 @@ class Necks:
 
         Examples
         --------
-        >>> thick, thin = np.array([0, 10, 9, 10], np.float32), np.array([9, 3], np.float32)
-        >>> Necks(thick, np.array([1 << 32 | 2, 2 << 32 | 3], np.uint64), thin).bodies().tolist()
+        >>> thick, thin = np.array([10, 9, 10], np.float32), np.array([9, 3], np.float32)
+        >>> touching = np.array([1 << 32 | 2, 2 << 32 | 3], np.uint64)
+        >>> Necks(np.array([1, 2, 3]), thick, touching, thin).bodies(4).tolist()
         [0, 1, 1, 3]
         """
-        body, top = list(range(self.tops.size)), self.tops.tolist()
+        body, top = list(range(count)), [0.0] * count
+        for number, depth in zip(self.numbers.tolist(), self.tops.tolist(), strict=True):
+            top[number] = depth
 
         def root(fragment: int) -> int:
             while body[fragment] != fragment:
@@ -244,9 +250,9 @@ def _pair(one: Ids, other: Ids) -> npt.NDArray[np.uint64]:
     return low << np.uint64(_BITS) | high
 
 
-def _deepest(pairs: npt.NDArray[np.uint64], depths: Depths) -> tuple[npt.NDArray[np.uint64], Depths]:
-    """Return each pair once, with the deepest of its depths."""
-    unique, place = np.unique(pairs, return_inverse=True)
+def _deepest[T: np.integer[Any]](keys: npt.NDArray[T], depths: Depths) -> tuple[npt.NDArray[T], Depths]:
+    """Return each key once, rising, with the deepest of its depths."""
+    unique, place = np.unique(keys, return_inverse=True)
     deepest = np.zeros(unique.size, np.float32)
     np.maximum.at(deepest, place, depths)
     return unique, deepest

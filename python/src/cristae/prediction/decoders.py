@@ -201,7 +201,9 @@ class Blobs:
     def joined(self, links: Sequence[Necks], one: Ids, on_step: Callable[[], None]) -> Ids:
         """Join what no neck parts."""
         on_step()
-        return Necks.together(links).renamed(one).bodies()[one]
+        linked = Necks.together(links).renamed(one)
+        check_links(linked.pairs.size + linked.numbers.size, available_bytes())
+        return linked.bodies(int(one.max()) + 1)[one]
 
 
 def no_pairs() -> Ids:

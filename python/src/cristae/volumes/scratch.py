@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cristae.errors import InvalidInput
+from cristae.errors import CorruptData, CristaeError, InvalidInput
 from cristae.geometry import Box
 from cristae.volumes import chunks
 from cristae.volumes.chunks import ChunkFormat
@@ -72,15 +72,21 @@ class ScratchVolume:
 
         Raises
         ------
-        CorruptData
-            They were never written, or the disk does not give them back.
+        CristaeError
+            They were never written, or the disk does not give them back: whoever needs them makes them anew.
         """
         wanted = Box((0, *box_zyx.start), (1, *box_zyx.stop))
         voxels: Voxels = np.empty(wanted.shape, np.uint32)
         for index in self._spec.blocks.touching(wanted):
             block = self._spec.blocks.box(index)
             common = block.clipped(wanted)
-            stored = self._files.read_padded(index)
+            try:
+                stored = self._files.read_padded(index)
+            except CorruptData as error:
+                raise CristaeError(
+                    f"What was kept on the disk while objects were found is not there, or not yet: {error} "
+                    "Start the same again; it goes on from what the network said."
+                ) from error
             voxels[common.relative_to(wanted).slices] = stored[common.relative_to(block).slices]
         only: Voxels = voxels[0]
         return only
