@@ -134,13 +134,14 @@ public final class ObjectEdit {
     boolean isSame =
         objects.image().getWidth() == width
             && objects.image().getHeight() == height
-            && objects.order().sections() == sections;
+            && objects.order().sections() == sections
+            && greatestBefore() <= greatestOf(objects.image().getBitDepth());
     if (!isSame) {
       throw new CristaeException(
           ErrorCode.ERROR_CODE_INVALID_INPUT,
           "\""
               + objects.image().getTitle()
-              + "\" has another size or other slices than when its objects were changed; that cannot"
+              + "\" has another size, type or other slices than when its objects were changed; that cannot"
               + " be taken back any more.");
     }
     long changedSince = 0;
@@ -155,6 +156,18 @@ public final class ObjectEdit {
       }
     }
     return changedSince;
+  }
+
+  private int greatestBefore() {
+    int greatest = 0;
+    for (int at = 0; at < length; at += FIELDS) {
+      greatest = Math.max(greatest, runs[at + 3]);
+    }
+    return greatest;
+  }
+
+  private static int greatestOf(int bitDepth) {
+    return bitDepth >= 32 ? Integer.MAX_VALUE : (1 << bitDepth) - 1;
   }
 
   /** How many voxels got each new id. */

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -72,9 +73,13 @@ final class ReportFiles {
     }
     files.save(job, "objects.csv", file);
     if (JobFiles.find(job, "contacts.csv").isPresent()) {
-      String stem = file.getFileName().toString().replaceFirst("\\.[^.]*$", "");
-      files.save(job, "contacts.csv", file.resolveSibling(stem + "-contacts.csv"));
+      files.save(job, "contacts.csv", contactsBeside(file));
     }
+  }
+
+  private static Path contactsBeside(Path file) {
+    String stem = file.getFileName().toString().replaceFirst("\\.[^.]*$", "");
+    return file.resolveSibling(stem + "-contacts.csv");
   }
 
   /** The buttons for the files of a job. */
@@ -96,7 +101,7 @@ final class ReportFiles {
   private static void askAndSave(Job job, String name, List<String> endings)
       throws CristaeException {
     File[] chosen = new File[1];
-    Look.onEventThread(() -> chosen[0] = ask(name, endings));
+    Look.onEventThread(() -> chosen[0] = ask(job, name, endings));
     if (chosen[0] != null) {
       save(client(), job, chosen[0].toPath(), new StatusBar(), new Cancellation());
       StatusBar.clear(chosen[0].getName() + " is saved.");
@@ -104,7 +109,7 @@ final class ReportFiles {
   }
 
   /** Asks for a file; null if the person cancelled. */
-  private static File ask(String name, List<String> endings) {
+  private static File ask(Job job, String name, List<String> endings) {
     JFileChooser chooser = new JFileChooser(OpenDialog.getDefaultDirectory());
     chooser.setDialogTitle("Cristae: save");
     chooser.setAcceptAllFileFilterUsed(false);
@@ -120,7 +125,15 @@ final class ReportFiles {
         FileNameExtensionFilter filter = (FileNameExtensionFilter) chooser.getFileFilter();
         file = new File(file.getPath() + "." + filter.getExtensions()[0]);
       }
-      if (!file.exists() || mayReplace(file)) {
+      List<String> there = new ArrayList<>();
+      if (file.exists()) {
+        there.add(file.getName());
+      }
+      File contacts = contactsBeside(file.toPath()).toFile();
+      if (JobFiles.find(job, "contacts.csv").isPresent() && contacts.exists()) {
+        there.add(contacts.getName());
+      }
+      if (there.isEmpty() || mayReplace(there)) {
         OpenDialog.setDefaultDirectory(file.getParent());
         return file;
       }
@@ -139,8 +152,11 @@ final class ReportFiles {
     }
   }
 
-  private static boolean mayReplace(File file) {
-    String question = file.getName() + " is there already. Replace it?";
+  private static boolean mayReplace(List<String> there) {
+    String question =
+        there.size() == 1
+            ? there.get(0) + " is there already. Replace it?"
+            : String.join(" and ", there) + " are there already. Replace them?";
     return JOptionPane.showConfirmDialog(
             IJ.getInstance(), question, "Cristae: save", JOptionPane.YES_NO_OPTION)
         == JOptionPane.YES_OPTION;

@@ -72,6 +72,21 @@ class ObjectEditTest {
   }
 
   @Test
+  void idsThatTheImageCannotHoldAnyMoreAreNotTakenBack() throws Exception {
+    ImageStack wide = new ImageStack(2, 1);
+    wide.addSlice(new ShortProcessor(2, 1, new short[] {7, 300}, null));
+    ImagePlus image = new ImagePlus("cells", wide);
+    ObjectEdit edit = merge(image, 7, 7, 300);
+    ImageStack narrow = new ImageStack(2, 1);
+    narrow.addSlice(new ByteProcessor(2, 1, new byte[] {7, 7}));
+    image.setStack(narrow);
+    CristaeException refused =
+        assertThrows(CristaeException.class, () -> edit.takeBack(ObjectImage.of(image)));
+    assertTrue(refused.getMessage().contains("another size, type"), refused.getMessage());
+    assertArrayEquals(new byte[] {7, 7}, plane(image, 1));
+  }
+
+  @Test
   void aMergeThatIsCancelledChangesNothing() {
     ImagePlus image = cells();
     Cancellation cancellation = new Cancellation();
