@@ -96,14 +96,9 @@ def cancel_job(arguments: argparse.Namespace) -> int:
     """Ask the server to end a job."""
     from cristae.service.client import cancel
 
-    with journal_of(arguments) as journal:
-        job = find_job(journal, arguments.name)
+    job = _named(arguments)
     state = job.state.value if job.state.is_end else cancel(home_of(arguments), job.job_id)
-    if wants_json(arguments):
-        print(json.dumps({"job_id": job.job_id, "state": state}))
-    else:
-        print(f"The job {job.job_id[:SHORT]} ({job.title}) is {state.lower()}.")
-    return 0
+    return _told(arguments, job, f"is {state.lower()}", {"job_id": job.job_id, "state": state})
 
 
 def finish_job(arguments: argparse.Namespace) -> int:
@@ -111,16 +106,12 @@ def finish_job(arguments: argparse.Namespace) -> int:
     from cristae.jobs.finishing import refuse_to_finish
     from cristae.service.client import Address, Client
 
-    with journal_of(arguments) as journal:
-        job = find_job(journal, arguments.name)
+    job = _named(arguments)
     refuse_to_finish(job)
     with Client(Address.of_home(home_of(arguments))) as client:
         client.finish(job.job_id)
-    if wants_json(arguments):
-        print(json.dumps({"job_id": job.job_id, "state": job.state.value}))
-    else:
-        print(f"The job {job.job_id[:SHORT]} ({job.title}) ends early and keeps the best.")
-    return 0
+    facts = {"job_id": job.job_id, "state": job.state.value}
+    return _told(arguments, job, "ends early and keeps the best", facts)
 
 
 def delete_job(arguments: argparse.Namespace) -> int:
@@ -128,15 +119,23 @@ def delete_job(arguments: argparse.Namespace) -> int:
     from cristae.jobs.finishing import refuse_to_forget
     from cristae.service.client import Address, Client
 
-    with journal_of(arguments) as journal:
-        job = find_job(journal, arguments.name)
+    job = _named(arguments)
     refuse_to_forget(job)
     with Client(Address.of_home(home_of(arguments))) as client:
         client.delete_job(job.job_id)
+    return _told(arguments, job, "is deleted", {"deleted": job.job_id})
+
+
+def _named(arguments: argparse.Namespace) -> "JobRecord":
+    with journal_of(arguments) as journal:
+        return find_job(journal, arguments.name)
+
+
+def _told(arguments: argparse.Namespace, job: "JobRecord", what: str, facts: dict[str, str]) -> int:
     if wants_json(arguments):
-        print(json.dumps({"deleted": job.job_id}))
+        print(json.dumps(facts))
     else:
-        print(f"The job {job.job_id[:SHORT]} ({job.title}) is deleted.")
+        print(f"The job {job.job_id[:SHORT]} ({job.title}) {what}.")
     return 0
 
 

@@ -84,7 +84,7 @@ def memory_format(dims: int, device: torch.device) -> torch.memory_format:
 
 
 def is_slow(device: torch.device) -> bool:
-    """Tell whether a device is a CPU with AVX2 but without AVX-512: a step takes about four times as long."""
+    """Tell whether a device is a CPU with AVX2 but without AVX-512: steps take several times as long."""
     return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
