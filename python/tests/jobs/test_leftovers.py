@@ -125,6 +125,17 @@ def test_the_sweep_takes_what_is_old_and_nobody_needs_and_nothing_else(place, tm
     assert not place.leftovers.take_over(place.journal.submit(THREE, SPEC, "title", max_open=9))
 
 
+def test_a_late_clearing_takes_nothing_from_another_job_that_has_got_the_same_id(place):
+    cancelled = place.journal.submit(ONE, SPEC, "title", max_open=9)
+    cancelled = place.journal.move(ONE, JobState.CANCELLED)
+    place.journal.forget(ONE)
+    place.leftovers.clear(cancelled)  # of a job that is not listed any more
+    place.job(ONE)
+    place.leftovers.clear(cancelled)
+    assert place.files(ONE) == ["lock", "tiles.jsonl", "worker.log"]
+    assert place.staged() == {staging_id(ONE)}
+
+
 MEASURING = MeasurementSpec(NamedVolume("a" * 64))
 
 

@@ -11,6 +11,7 @@ import pytest
 from running import image, labels, new_id, prediction, training
 
 from cristae.errors import AlreadyExists, Busy, InvalidInput, LimitExceeded, NotFound
+from cristae.jobs.finishing import FINISH_FILE
 from cristae.jobs.specs import spec_from_json, spec_to_json
 from cristae.service.job_messages import prediction_spec
 from cristae.settings import Limits
@@ -594,6 +595,16 @@ def test_a_training_that_found_the_disk_full_goes_on_when_it_is_submitted_again(
     events = list(client.watch(job.job_id))
     assert [event.metrics.step for event in events if event.WhichOneof("event") == "metrics"] == [3, 4, 5]
     assert any("goes on from its work" in event.message.sentence for event in events)
+    assert not any("ends early" in event.message.sentence for event in events)
+
+
+def test_a_training_that_was_to_end_early_and_lacked_room_ends_early_the_next_time_and_says_so(server, client):
+    spec = training(client, model="disk full once")
+    failed = client.wait(client.submit_training(spec).job_id)
+    (server.home.jobs / failed.job_id / FINISH_FILE).write_bytes(b"")
+    job = client.wait(client.submit_training(spec).job_id)
+    assert job.state == DONE
+    assert any("so this one ends early, too" in event.message.sentence for event in client.watch(job.job_id))
 
 
 def test_a_prediction_that_found_the_disk_full_does_no_tile_twice_when_it_is_submitted_again(client):

@@ -42,6 +42,8 @@ class Leftovers:
     def clear(self, job: JobRecord) -> None:
         """Throw away what an ended job needs no more; the worker's log stays, and files that it made."""
         with self._lock:
+            if not self._is_still_there(job):
+                return
             if job.state is not JobState.DONE:  # it may have been cancelled just when they were there
                 self.remove_files(job.job_id)
             if not self._is_waited_for(job):
@@ -100,6 +102,13 @@ class Leftovers:
         for path in self._home.root.glob(".*.part"):  # a process was killed while it wrote one
             if _age_s(path) >= self._kept_s:
                 path.unlink(missing_ok=True)
+
+    def _is_still_there(self, job: JobRecord) -> bool:
+        """Tell whether its id stands for this job: it may be forgotten by now, and another one have the id."""
+        try:
+            return self._journal.get(job.job_id).number == job.number
+        except NotFound:
+            return False
 
     def _is_waited_for(self, job: JobRecord) -> bool:
         return (

@@ -30,6 +30,10 @@ from cristae.volumes.durable import write_file_durably
 _log = logging.getLogger(__name__)
 
 _JOURNAL_PAUSE_S = 2.0
+_ENDS_EARLY_TOO = (
+    "It had been asked to end early and keep the best, so this one ends early, too. To train in full, delete "
+    "both jobs and train again."
+)
 KILLED = "signal 9"
 """How a process ends that somebody kills; mostly the system, when memory runs out."""
 
@@ -383,6 +387,8 @@ class Supervisor:
                     "The same job was interrupted before, for lack of room; this one goes on from its work."
                 )
                 self._tell(job.job_id, Note(words))
+                if (self._folder(job.job_id) / FINISH_FILE).exists():
+                    self._tell(job.job_id, Note(_ENDS_EARLY_TOO))
         except (OSError, sqlite3.OperationalError):
             _log.exception("The work of an earlier job could not be given to the job %s", job.job_id)
 
