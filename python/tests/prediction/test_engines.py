@@ -175,3 +175,26 @@ def test_inputs_may_lie_in_memory_as_they_like():
     with torch.inference_mode():
         for lies in (x, x.contiguous(memory_format=torch.channels_last), x.flip(-1).flip(-1)):
             assert torch.allclose(engine(lies), network(x), atol=1e-5)
+
+
+SIGNAL_AFTERWARDS = """
+import signal, threading
+import torch
+from cristae.prediction.engines import OpenVinoEngine
+
+network, x = torch.nn.Conv2d(1, 2, 3), torch.zeros(1, 1, 8, 8)
+held = [OpenVinoEngine(network, x, 1)]
+thread = threading.Thread(target=held.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_signal_is_heard_after_another_thread_was_the_last_to_need_openvino():
+    """It ended the program: OpenVINO freed the stack on which the main thread hears signals."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNAL_AFTERWARDS], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "heard\n"), ended.stderr

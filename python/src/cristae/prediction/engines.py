@@ -8,7 +8,9 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
+from threading import Lock
 from typing import Any, Literal, Protocol
 
 import torch
@@ -26,6 +28,8 @@ _WORTH_A_TRIAL_S = 30.0
 """OpenVINO takes some seconds to get ready, and the trial computes a tile twice: less is sooner without."""
 
 _CLEARLY_QUICKER = 0.9
+
+_one_core = Lock()
 
 _log = logging.getLogger(__name__)
 
@@ -78,11 +82,10 @@ class OpenVinoEngine:
 
     def __init__(self, network: nn.Module, example: Tensor, threads: int) -> None:
         self.shape = example.shape
-        openvino = _openvino()
         loudness = logging.root.level
         try:
             with torch.no_grad():
-                model = openvino.convert_model(torch.export.export(network, (example.clone(),)))
+                model = _openvino().convert_model(torch.export.export(network, (example.clone(),)))
         finally:
             logging.root.setLevel(loudness)  # it hushes the whole process when it refuses a network
         wanted = {
@@ -91,7 +94,8 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self._request = openvino.Core().compile_model(model, "CPU", wanted).create_infer_request()
+        with _one_core:
+            self._request = _core().compile_model(model, "CPU", wanted).create_infer_request()
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the logits of (n, c, [z,] y, x)."""
@@ -110,6 +114,16 @@ def _openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def _core() -> Any:
+    """Return the one core of this process, which is kept until its end.
+
+    It gives the thread that makes it a stack for signals, and frees that when it goes, in whichever thread:
+    the next signal, a Ctrl-C, then ended the program (OpenVINO 2026.4).
+    """
+    return _openvino().Core()
 
 
 def is_worth_a_trial(asked: str, tiles: int) -> bool:
