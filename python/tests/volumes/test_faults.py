@@ -195,6 +195,7 @@ class Workers:
         script.write_text(ZYGOTE)
         self.zygote = subprocess.Popen(
             [sys.executable, str(script), str(root), str(Path(__file__).parent), work],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # a process of several threads is not to fork
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -207,6 +208,7 @@ class Workers:
         lines = []
         while not (lines and lines[-1] == "end"):
             lines.append(self.zygote.stdout.readline().strip())
+            assert lines[-1], "the process that starts the workers ended"
             if lines[-1].startswith("pid ") and kill_after is not None:
                 time.sleep(kill_after)
                 with contextlib.suppress(ProcessLookupError):
