@@ -170,6 +170,14 @@ abstract class Command implements PlugIn {
       if (result != null) {
         Results.show(result);
       }
+    } catch (CristaeException e) {
+      if (e.code() == ErrorCode.ERROR_CODE_CANCELLED && !cancellation.isCancelled()) {
+        // Said as a failure: ImageJ without a window lets a macro go on after Macro.abort().
+        throw new CristaeException(
+            ErrorCode.ERROR_CODE_NOT_FOUND,
+            "The job was cancelled, not by this macro: there is no result, and the macro ends.");
+      }
+      throw e;
     } finally {
       end.cancel();
     }

@@ -1,5 +1,6 @@
 package org.cristae.fiji.command;
 
+import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
 import static org.cristae.fiji.command.Windows.child;
@@ -25,6 +26,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import javax.swing.JTable;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
@@ -32,6 +34,7 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.ui.Connection;
 import org.cristae.v1.Job;
+import org.cristae.v1.JobState;
 import org.cristae.v1.Model;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -177,6 +180,39 @@ class JobsIT {
     assertFalse(Files.exists(folder(measured)));
     assertTrue(row(table(list), name) >= 0);
     assertEquals(running, jobs().list(1).get(0).getJobId());
+  }
+
+  @Test
+  void aMacroWhoseJobIsCancelledByAnotherEndsWithASentenceAndDoesNotGoOn() throws Exception {
+    String name = "elsewhere-" + System.nanoTime();
+    RealImageJ.stack(name + ".tif", 3, 1);
+    RealImageJ.labels(name + "-labels.tif", 3);
+    FutureTask<Job> other = new FutureTask<>(() -> jobs().cancel(running(name).getJobId()));
+    new Thread(other, "somebody else").start();
+    String said =
+        failingMacro(
+            "run(\"Cristae Train\", \"image="
+                + name
+                + ".tif labels="
+                + name
+                + "-labels.tif"
+                + " model="
+                + name
+                + " budget=30\");");
+    other.get();
+    assertEquals(
+        "The job was cancelled, not by this macro: there is no result, and the macro ends.", said);
+  }
+
+  private static Job running(String title) throws Exception {
+    return await(
+        "the job",
+        () ->
+            jobs().list(1).stream()
+                .filter(job -> job.getTitle().equals(title))
+                .filter(job -> job.getState() == JobState.JOB_STATE_RUNNING)
+                .findFirst()
+                .orElse(null));
   }
 
   @Test
