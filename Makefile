@@ -17,8 +17,9 @@ PLUGIN := fiji-plugin/pom.xml $(shell find fiji-plugin/src/main -type f 2>/dev/n
 demo: setup
 	$(PYTHON) scripts/demo.py
 
+# Much of a test is the start of processes and waiting for them, so that two at a time take a good half of the time.
 test: setup
-	scripts/with-display.sh $(PYTHON) -m pytest
+	scripts/with-display.sh $(PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 	scripts/with-display.sh $(MAVEN) verify
 
 check: setup

@@ -54,7 +54,7 @@ def test_the_demonstration_of_the_command_line_finds_most_of_the_boundaries_with
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "with a space"
-    command: list[str | Path] = [sys.executable, "-m", "cristae.cli", "demo", "--minutes", "0.2"]
+    command: list[str | Path] = [sys.executable, "-m", "cristae.cli", "demo", "--minutes", "0.4"]
     told = subprocess.run(
         [*command, "--folder", out], capture_output=True, text=True, timeout=280, check=False
     )
