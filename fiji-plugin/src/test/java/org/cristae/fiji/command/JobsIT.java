@@ -196,12 +196,12 @@ class JobsIT {
                 + ".tif labels="
                 + name
                 + "-labels.tif"
-                + " model="
+                + " name="
                 + name
                 + " budget=30\");");
-    other.get();
     assertEquals(
         "The job was cancelled, not by this macro: there is no result, and the macro ends.", said);
+    other.get();
   }
 
   private static Job running(String title) throws Exception {
