@@ -6,6 +6,7 @@ import ij.process.ImageProcessor;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.TreeSet;
+import org.cristae.fiji.client.CristaeException;
 
 /**
  * The values on a few planes of an image, which tell labels from grey values: in labels nearly all
@@ -42,12 +43,20 @@ public final class ValueSample {
       planes.add(1 + (2 * i + 1) * stack.getSize() / (2 * SPREAD_PLANES));
     }
     for (int plane : planes) {
-      ImageProcessor processor = plane <= stack.getSize() ? stack.getProcessor(plane) : null;
+      ImageProcessor processor = plane <= stack.getSize() ? readable(stack, plane) : null;
       if (processor != null) { // of a virtual stack, a file that is gone; told when it is sent
         sample.look(processor);
       }
     }
     return sample;
+  }
+
+  private static ImageProcessor readable(ImageStack stack, int plane) {
+    try {
+      return ServedStack.used(stack, plane);
+    } catch (CristaeException e) {
+      return null; // the server is away; told when it is needed
+    }
   }
 
   private void look(ImageProcessor plane) {
