@@ -300,7 +300,9 @@ public final class ImageVolume implements BlockSource {
   /** Closing an image empties its stack, which may be while it is sent. */
   private ImageProcessor processor(int number) throws CristaeException {
     try {
-      return ServedStack.used(stack, number);
+      return stack instanceof ServedStack
+          ? ((ServedStack) stack).planeOrFail(number)
+          : stack.getProcessor(number);
     } catch (IllegalArgumentException e) {
       if (e.getCause() instanceof CristaeException) {
         throw (CristaeException) e.getCause();

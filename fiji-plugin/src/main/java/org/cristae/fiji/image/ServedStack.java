@@ -2,7 +2,6 @@ package org.cristae.fiji.image;
 
 import ij.IJ;
 import ij.ImagePlus;
-import ij.ImageStack;
 import ij.Macro;
 import ij.VirtualStack;
 import ij.process.ByteProcessor;
@@ -75,6 +74,11 @@ public final class ServedStack extends VirtualStack {
     return ReceivedVolume.shaped(volume.getSpec(), this, title, source);
   }
 
+  /** True if its voxels can be nothing but labels: grey values of 16 or 32 bits are no result. */
+  boolean isOfLabels() {
+    return type == DataType.DATA_TYPE_UINT16 || type == DataType.DATA_TYPE_UINT32;
+  }
+
   /** True if its voxels are labels that may be greater than ImageJ holds exactly. */
   boolean isOfLabels32() {
     return type == DataType.DATA_TYPE_UINT32;
@@ -114,13 +118,6 @@ public final class ServedStack extends VirtualStack {
     int section = (number - 1) / channels;
     BlockGrid.Slab slab = grid.slab((number - 1) % channels, section);
     return plane(voxels(slab), section - slab.z);
-  }
-
-  /** A plane of any stack, from 1, whose voxels are used; see {@link #planeOrFail}. */
-  static ImageProcessor used(ImageStack stack, int number) throws CristaeException {
-    return stack instanceof ServedStack
-        ? ((ServedStack) stack).planeOrFail(number)
-        : stack.getProcessor(number);
   }
 
   @Override

@@ -6,7 +6,6 @@ import ij.process.ImageProcessor;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.TreeSet;
-import org.cristae.fiji.client.CristaeException;
 
 /**
  * The values on a few planes of an image, which tell labels from grey values: in labels nearly all
@@ -14,6 +13,9 @@ import org.cristae.fiji.client.CristaeException;
  * nearly none (below 0.05). Reads five planes at most, of a virtual stack too.
  */
 public final class ValueSample {
+  /** What kind of result an image is, as a property of it. */
+  private static final String OUTPUT = "cristae.output";
+
   private static final int SPREAD_PLANES = 4;
   private static final int ROWS = 128;
 
@@ -33,17 +35,23 @@ public final class ValueSample {
 
   private ValueSample() {}
 
-  /** Looks at the plane that the image shows and at some between its first and its last. */
+  /**
+   * Looks at the plane that the image shows and at some between its first and its last. What a
+   * server shows is taken for what it is called, and not read.
+   */
   public static ValueSample of(ImagePlus image) {
-    ValueSample sample = new ValueSample();
     ImageStack stack = image.getStack();
+    if (stack instanceof ServedStack) {
+      return ofServed(image);
+    }
+    ValueSample sample = new ValueSample();
     Set<Integer> planes = new TreeSet<>();
     planes.add(image.getCurrentSlice());
     for (int i = 0; i < SPREAD_PLANES; i++) {
       planes.add(1 + (2 * i + 1) * stack.getSize() / (2 * SPREAD_PLANES));
     }
     for (int plane : planes) {
-      ImageProcessor processor = plane <= stack.getSize() ? readable(stack, plane) : null;
+      ImageProcessor processor = plane <= stack.getSize() ? stack.getProcessor(plane) : null;
       if (processor != null) { // of a virtual stack, a file that is gone; told when it is sent
         sample.look(processor);
       }
@@ -51,12 +59,15 @@ public final class ValueSample {
     return sample;
   }
 
-  private static ImageProcessor readable(ImageStack stack, int plane) {
-    try {
-      return ServedStack.used(stack, plane);
-    } catch (CristaeException e) {
-      return null; // the server is away; told when it is needed
-    }
+  /** A server may be long in sending planes, and what kind of result it is, is known. */
+  private static ValueSample ofServed(ImagePlus image) {
+    ValueSample sample = new ValueSample();
+    String output = image.getProp(OUTPUT);
+    sample.isWhole =
+        output == null
+            ? ((ServedStack) image.getStack()).isOfLabels()
+            : output.equals("labels") || output.equals("instances");
+    return sample;
   }
 
   private void look(ImageProcessor plane) {

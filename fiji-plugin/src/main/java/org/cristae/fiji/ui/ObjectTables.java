@@ -62,7 +62,8 @@ final class ObjectTables {
     if (made != null) {
       open.removeIf(image -> image != made.get());
     } else {
-      open.removeIf(image -> !title(image.getTitle()).equals(window.getTitle()));
+      String title = window.getTitle().replaceFirst("\\.(?i:csv)$", ""); // of a file
+      open.removeIf(image -> !title(image.getTitle()).equals(title));
     }
     return open.size() == 1 ? open.get(0) : null;
   }

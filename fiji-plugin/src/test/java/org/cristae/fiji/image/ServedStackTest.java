@@ -2,6 +2,7 @@ package org.cristae.fiji.image;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -65,9 +66,24 @@ class ServedStackTest {
       assertDamaged(() -> ObjectImage.of(without).plane(1));
       ImageVolume labels = ImageVolume.labels(without, null, Collections.emptyList());
       assertDamaged(() -> labels.read(BlockGrid.of(labels.spec()).block(0)));
-      assertTrue(ValueSample.of(without).differentValues() == 0);
       server.corruption = 0;
       assertArrayEquals((byte[]) cells().getStack().getPixels(2), (byte[]) lost.getPixels(2));
+    }
+  }
+
+  @Test
+  void whatKindOfResultItIsIsKnownWithoutReading() throws Exception {
+    try (FakeServer server = new FakeServer();
+        Client client = server.client()) {
+      Upload.run(client, ImageVolume.image(cells(), null), Progress.NONE, new Cancellation());
+      server.corruption = 1;
+      ImagePlus image = new ServedStack(client, server.volume()).toImage("served.tif", null);
+      for (String output : new String[] {"labels", "instances", "probabilities", null}) {
+        image.setProp("cristae.output", output);
+        boolean isLabels = "labels".equals(output) || "instances".equals(output);
+        assertEquals(isLabels, ValueSample.of(image).looksLikeLabels(), output);
+        assertFalse(ValueSample.of(image).isGrey(), output);
+      }
     }
   }
 
