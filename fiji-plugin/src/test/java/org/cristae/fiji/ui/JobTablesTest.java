@@ -4,11 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.common.hash.Hashing;
+import ij.macro.Interpreter;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.FakeServer;
 import org.cristae.fiji.client.Progress;
 import org.cristae.v1.Job;
@@ -21,7 +23,10 @@ import org.junit.jupiter.api.Timeout;
 
 /** Tables of any size are told of, and shown if they fit. */
 @Timeout(60)
-class JobTablesTest {
+public class JobTablesTest {
+  private static JobTables ofMacro;
+  private static String told;
+
   private static final byte[] TEXT = "id,voxels\n1,12\n2,4\n".getBytes(StandardCharsets.UTF_8);
   private static final long USUAL = JobTables.mostBytes;
 
@@ -70,7 +75,20 @@ class JobTablesTest {
       assertTrue(large.words().contains("more than"), large.words());
       assertTrue(large.words().contains("Save it as a file"), large.words());
       assertTrue(large.afterwards().containsKey("Save Table..."));
-      large.checkComplete(); // no macro
+      large.checkComplete(); // a person reads the words
+      ofMacro = large;
+      new Interpreter().run("call('" + JobTablesTest.class.getName() + ".check');");
+      assertEquals(large.words(), told);
+    }
+  }
+
+  /** Called by a macro, which would go on with a table that is not there. */
+  public static void check() {
+    try {
+      ofMacro.checkComplete();
+      told = "complete";
+    } catch (CristaeException e) {
+      told = e.getMessage();
     }
   }
 }
