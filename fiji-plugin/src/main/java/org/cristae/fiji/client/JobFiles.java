@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Iterator;
+import java.util.Locale;
 import java.util.Optional;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.FilePart;
@@ -23,6 +24,8 @@ import org.cristae.v1.ResultFile;
  * byte that is still wanted; what arrived is checked by its size and its CRC-32C.
  */
 public final class JobFiles {
+  private static final long MEGABYTE = 1_000_000;
+
   private final Client client;
   private final Progress progress;
   private final Cancellation cancellation;
@@ -51,9 +54,24 @@ public final class JobFiles {
    *
    * @param job a job in the state DONE
    * @param name one of its files, such as "scores.json"
-   * @throws CristaeException if there is no such file, or it cannot be read or was cancelled
+   * @param mostBytes the size of a file that still fits into the memory
+   * @throws CristaeException if there is no such file, it cannot be read or was cancelled; with
+   *     ERROR_CODE_OUT_OF_MEMORY if it is larger than {@code mostBytes}: nothing is read then
    */
-  public byte[] read(Job job, String name) throws CristaeException {
+  public byte[] read(Job job, String name, long mostBytes) throws CristaeException {
+    long size = find(job, name).map(ResultFile::getSizeBytes).orElse(0L);
+    if (size > mostBytes) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_OUT_OF_MEMORY,
+          String.format(
+              Locale.ROOT,
+              "The table %s of \"%s\" has %,d MB, more than the %,d MB that fit into ImageJ's"
+                  + " memory.",
+              name,
+              job.getTitle(),
+              (size + MEGABYTE - 1) / MEGABYTE,
+              mostBytes / MEGABYTE));
+    }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     fetch(job, name, bytes);
     return bytes.toByteArray();

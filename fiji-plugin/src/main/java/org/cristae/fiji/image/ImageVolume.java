@@ -268,6 +268,9 @@ public final class ImageVolume implements BlockSource {
     if (!nanAllowed && values instanceof float[]) {
       checkWhole((float[]) values, number);
     }
+    if (stack instanceof ServedStack && ((ServedStack) stack).isOfLabels32()) {
+      checkExact((float[]) values, number);
+    }
     return values;
   }
 
@@ -297,8 +300,13 @@ public final class ImageVolume implements BlockSource {
   /** Closing an image empties its stack, which may be while it is sent. */
   private ImageProcessor processor(int number) throws CristaeException {
     try {
-      return stack.getProcessor(number);
+      return stack instanceof ServedStack
+          ? ((ServedStack) stack).planeOrFail(number)
+          : stack.getProcessor(number);
     } catch (IllegalArgumentException e) {
+      if (e.getCause() instanceof CristaeException) {
+        throw (CristaeException) e.getCause();
+      }
       throw new CristaeException(
           ErrorCode.ERROR_CODE_INVALID_INPUT,
           "\""
@@ -333,6 +341,23 @@ public final class ImageVolume implements BlockSource {
                 + "; labels are whole numbers, none below 0: 0 is background, 1, 2, ... are classes or"
                 + " objects."
                 + wayOut(value));
+      }
+    }
+  }
+
+  /** Ids of the server that are beyond ImageJ's numbers must not go back as other ones. */
+  private void checkExact(float[] pixels, int number) throws CristaeException {
+    for (float value : pixels) {
+      if (value > ReceivedVolume.MAX_EXACT_LABEL) {
+        throw new CristaeException(
+            ErrorCode.ERROR_CODE_UNSUPPORTED,
+            "\""
+                + title
+                + "\" has ids above 16,777,216 in plane "
+                + number
+                + ", which ImageJ does not hold exactly, so it cannot be sent from here. It is on the"
+                + " server already: use it with the voxel size that it has there, or with the `cristae`"
+                + " command line.");
       }
     }
   }

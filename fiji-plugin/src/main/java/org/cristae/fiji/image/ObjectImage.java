@@ -17,10 +17,14 @@ import org.cristae.v1.ErrorCode;
 public final class ObjectImage {
   private final ImagePlus image;
   private final PlaneOrder order;
+  private final int width;
+  private final int height;
 
   private ObjectImage(ImagePlus image, PlaneOrder order) {
     this.image = image;
     this.order = order;
+    width = image.getWidth();
+    height = image.getHeight();
   }
 
   /**
@@ -91,17 +95,52 @@ public final class ObjectImage {
     }
   }
 
-  /** The voxels of a section, from 0, row by row: byte[], short[] or float[]. */
+  /**
+   * Makes sure, when voxels are about to be changed, that the image is still the one that was
+   * looked at.
+   *
+   * @throws CristaeException if it was closed, has another size or other slices by now, or its
+   *     planes are not kept in memory
+   */
+  public void checkStillEditable() throws CristaeException {
+    if (image.getStack().getSize() == 0) {
+      throw gone();
+    }
+    ObjectImage now = of(image);
+    if (now.order.sections() != order.sections() || now.width != width || now.height != height) {
+      throw invalid(
+          "\""
+              + image.getTitle()
+              + "\" has another size or other slices than when this began. Begin again.");
+    }
+    now.checkEditable();
+  }
+
+  private CristaeException gone() {
+    return invalid("\"" + image.getTitle() + "\" was closed, or lost slices, meanwhile.");
+  }
+
+  /**
+   * The voxels of a section, from 0, row by row: byte[], short[] or float[].
+   *
+   * @throws CristaeException if the image has no such section any more, or its server does not send
+   *     it
+   */
   public Object plane(int section) throws CristaeException {
     try {
-      Object pixels = image.getStack().getPixels(order.plane(0, section));
+      ImageStack stack = image.getStack();
+      int number = order.plane(0, section);
+      Object pixels =
+          stack instanceof ServedStack
+              ? ((ServedStack) stack).planeOrFail(number).getPixels()
+              : stack.getPixels(number);
       if (pixels != null) {
         return pixels;
       }
     } catch (IllegalArgumentException e) {
       // it lost its slices
     }
-    throw invalid("\"" + image.getTitle() + "\" was closed, or lost slices, meanwhile.");
+    throw gone();
   }
 
   /** The id at an index of a plane; -1 where no id can be: a fraction, negative, NaN, too great. */

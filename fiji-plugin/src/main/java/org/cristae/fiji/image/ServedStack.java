@@ -74,20 +74,28 @@ public final class ServedStack extends VirtualStack {
     return ReceivedVolume.shaped(volume.getSpec(), this, title, source);
   }
 
+  /** True if its voxels can be nothing but labels: grey values of 16 or 32 bits are no result. */
+  boolean isOfLabels() {
+    return type == DataType.DATA_TYPE_UINT16 || type == DataType.DATA_TYPE_UINT32;
+  }
+
+  /** True if its voxels are labels that may be greater than ImageJ holds exactly. */
+  boolean isOfLabels32() {
+    return type == DataType.DATA_TYPE_UINT32;
+  }
+
   /** The id of the volume, by which a server that has it is spared to be sent it. */
   public String volumeId() {
     return volume.getVolumeId();
   }
 
+  /** A plane for whoever looks at it: where it could not be fetched, a text stands in its place. */
   @Override
   public ImageProcessor getProcessor(int number) {
-    int section = (number - 1) / channels;
-    BlockGrid.Slab slab = grid.slab((number - 1) % channels, section);
     ImageProcessor plane;
     try {
-      byte[] voxels = voxels(slab);
+      plane = planeOrFail(number);
       lastFailure = "";
-      plane = plane(voxels, section - slab.z);
     } catch (CristaeException e) {
       tell(e.getMessage());
       plane = empty();
@@ -98,6 +106,18 @@ public final class ServedStack extends VirtualStack {
       plane.setColorModel(getColorModel());
     }
     return plane;
+  }
+
+  /**
+   * A plane for whoever uses its voxels: nothing ever stands in the place of one that is missing.
+   *
+   * @param number from 1
+   * @throws CristaeException if it could not be fetched
+   */
+  public ImageProcessor planeOrFail(int number) throws CristaeException {
+    int section = (number - 1) / channels;
+    BlockGrid.Slab slab = grid.slab((number - 1) % channels, section);
+    return plane(voxels(slab), section - slab.z);
   }
 
   @Override
@@ -203,9 +223,20 @@ public final class ServedStack extends VirtualStack {
       default:
         float[] labels = (float[]) plane.getPixels();
         for (int i = 0; i < size; i++) {
-          labels[i] = in.getInt() & 0xffffffffL; // exact to 16,777,216
+          labels[i] = number(in.getInt());
         }
     }
     return plane;
+  }
+
+  /**
+   * An unsigned label as ImageJ's number: exact to 16,777,216; of a greater one, a number that is
+   * greater, too. Rounded, 16,777,217 would be the id of another object.
+   */
+  static float number(int label) {
+    long exact = label & 0xffffffffL;
+    return exact > ReceivedVolume.MAX_EXACT_LABEL
+        ? Math.max(exact, ReceivedVolume.MAX_EXACT_LABEL + 2)
+        : exact;
   }
 }

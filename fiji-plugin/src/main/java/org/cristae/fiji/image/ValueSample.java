@@ -13,6 +13,9 @@ import java.util.TreeSet;
  * nearly none (below 0.05). Reads five planes at most, of a virtual stack too.
  */
 public final class ValueSample {
+  /** What kind of result an image is, as a property of it. */
+  private static final String OUTPUT = "cristae.output";
+
   private static final int SPREAD_PLANES = 4;
   private static final int ROWS = 128;
 
@@ -32,10 +35,16 @@ public final class ValueSample {
 
   private ValueSample() {}
 
-  /** Looks at the plane that the image shows and at some between its first and its last. */
+  /**
+   * Looks at the plane that the image shows and at some between its first and its last. What a
+   * server shows is taken for what it is called, and not read.
+   */
   public static ValueSample of(ImagePlus image) {
-    ValueSample sample = new ValueSample();
     ImageStack stack = image.getStack();
+    if (stack instanceof ServedStack) {
+      return ofServed(image);
+    }
+    ValueSample sample = new ValueSample();
     Set<Integer> planes = new TreeSet<>();
     planes.add(image.getCurrentSlice());
     for (int i = 0; i < SPREAD_PLANES; i++) {
@@ -47,6 +56,17 @@ public final class ValueSample {
         sample.look(processor);
       }
     }
+    return sample;
+  }
+
+  /** A server may be long in sending planes, and what kind of result it is, is known. */
+  private static ValueSample ofServed(ImagePlus image) {
+    ValueSample sample = new ValueSample();
+    String output = image.getProp(OUTPUT);
+    sample.isWhole =
+        output == null
+            ? ((ServedStack) image.getStack()).isOfLabels()
+            : output.equals("labels") || output.equals("instances");
     return sample;
   }
 

@@ -34,14 +34,21 @@ public final class VoxelSizes {
 
   /** True if an image has voxels of the size of those of a volume, or neither tells a size. */
   public static boolean areLike(Calibration calibration, VolumeSpec volume) {
-    Optional<VoxelSize> ours = of(calibration);
-    if (!ours.isPresent() || !volume.hasVoxelSize()) {
-      return !ours.isPresent() && !volume.hasVoxelSize();
+    VolumeSpec.Builder image = VolumeSpec.newBuilder();
+    of(calibration).ifPresent(image::setVoxelSize);
+    return areLike(image.build(), volume);
+  }
+
+  /** True if the voxels of two volumes have one size, or neither tells a size. */
+  public static boolean areLike(VolumeSpec one, VolumeSpec other) {
+    if (!one.hasVoxelSize() || !other.hasVoxelSize()) {
+      return !one.hasVoxelSize() && !other.hasVoxelSize();
     }
-    VoxelSize theirs = volume.getVoxelSize();
-    return areLike(ours.get().getZNm(), theirs.getZNm())
-        && areLike(ours.get().getYNm(), theirs.getYNm())
-        && areLike(ours.get().getXNm(), theirs.getXNm());
+    VoxelSize ours = one.getVoxelSize();
+    VoxelSize theirs = other.getVoxelSize();
+    return areLike(ours.getZNm(), theirs.getZNm())
+        && areLike(ours.getYNm(), theirs.getYNm())
+        && areLike(ours.getXNm(), theirs.getXNm());
   }
 
   private static boolean areLike(double nm, double otherNm) {

@@ -27,25 +27,21 @@ public final class ObjectMark {
    * Marks an object, in place of the one before.
    *
    * @param shown the image that gets the mark: that of the objects, or one of the same size
+   * @param outline what is marked; null for nothing
    * @param section from 0
-   * @param box what is marked where the object has no voxel in the section; null for nothing
    */
-  public static void put(ImagePlus shown, ObjectImage objects, int id, int section, Rectangle box)
-      throws CristaeException {
+  public static void put(ImagePlus shown, Roi outline, int section) throws CristaeException {
     remove(shown);
-    Roi outline = outline(objects, id, section);
-    if (outline == null && box != null) {
-      outline = new Roi(box);
-    }
     if (outline == null) {
       return;
     }
-    outline.setName(NAME);
-    outline.setStrokeColor(Color.MAGENTA);
-    outline.setStrokeWidth(WIDTH);
-    PlaneOrder.of(shown).place(outline, section);
+    Roi mark = (Roi) outline.clone();
+    mark.setName(NAME);
+    mark.setStrokeColor(Color.MAGENTA);
+    mark.setStrokeWidth(WIDTH);
+    PlaneOrder.of(shown).place(mark, section);
     Overlay overlay = shown.getOverlay() == null ? new Overlay() : shown.getOverlay();
-    overlay.add(outline);
+    overlay.add(mark);
     shown.setOverlay(overlay);
   }
 
@@ -64,8 +60,13 @@ public final class ObjectMark {
     }
   }
 
-  /** The outline of an object in a section; null if it has no voxel there. */
-  private static Roi outline(ObjectImage objects, int id, int section) throws CristaeException {
+  /**
+   * The outline of an object in a section; null if it has no voxel there. Reads the section, from a
+   * server perhaps.
+   *
+   * @throws CristaeException if the section cannot be read
+   */
+  public static Roi outline(ObjectImage objects, int id, int section) throws CristaeException {
     Object plane = objects.plane(section);
     int width = objects.image().getWidth();
     ByteProcessor mask = new ByteProcessor(width, objects.image().getHeight());

@@ -1,5 +1,6 @@
 package org.cristae.fiji.labels;
 
+import ij.IJ;
 import ij.ImagePlus;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectImage;
@@ -16,6 +17,7 @@ final class SlicesBehind {
   private int keptSection = -1;
   private int wanted = -1;
   private boolean isReading;
+  private String lastReason = "";
 
   SlicesBehind(ObjectImage objects, ImagePlus target) {
     this.objects = objects;
@@ -31,12 +33,31 @@ final class SlicesBehind {
     }
   }
 
-  /** The voxels of a section; null if they cannot be read. */
+  /** The voxels of a section; null if they cannot be read, which is told once. */
   Object wait(int section) {
     try {
       return section < objects.order().sections() ? objects.plane(section) : null;
-    } catch (CristaeException | RuntimeException e) {
-      return null; // the window of the objects was closed
+    } catch (CristaeException e) {
+      tell(section, e.getMessage());
+    } catch (OutOfMemoryError e) {
+      tell(section, "ImageJ has not enough memory for them.");
+    } catch (RuntimeException e) {
+      tell(section, e.toString());
+    }
+    return null;
+  }
+
+  private synchronized void tell(int section, String reason) {
+    boolean isClosed = objects.image().getStack().getSize() == 0;
+    if (!isClosed && !reason.equals(lastReason)) {
+      IJ.log(
+          "Cristae: the objects of \""
+              + objects.image().getTitle()
+              + "\" in slice "
+              + (section + 1)
+              + " cannot be shown. "
+              + reason);
+      lastReason = reason;
     }
   }
 
@@ -60,20 +81,31 @@ final class SlicesBehind {
     return null;
   }
 
+  private synchronized void stopReading() {
+    isReading = false;
+  }
+
   private void read() {
-    while (true) {
-      int section;
-      synchronized (this) {
-        if (wanted == keptSection) {
-          isReading = false;
-          break;
+    boolean isDone = false;
+    try {
+      while (!isDone) {
+        int section;
+        synchronized (this) {
+          section = wanted;
         }
-        section = wanted;
+        Object plane = wait(section);
+        synchronized (this) {
+          kept = plane;
+          keptSection = section;
+          isDone = wanted == section;
+          if (isDone) {
+            stopReading();
+          }
+        }
       }
-      Object plane = wait(section);
-      synchronized (this) {
-        kept = plane;
-        keptSection = section;
+    } finally {
+      if (!isDone) {
+        stopReading(); // the next drawing begins anew
       }
     }
     target.draw();

@@ -166,13 +166,19 @@ public final class ActivationsDialog {
             }
           });
     } catch (CristaeException e) {
-      SwingUtilities.invokeLater(
-          () -> {
-            if (form.value("model").equals(model)) {
-              form.refuse(e.getMessage());
-            }
-          });
+      refuse(model, e);
+    } catch (RuntimeException | Error e) {
+      refuse(model, Failures.unforeseen(e));
     }
+  }
+
+  private void refuse(String model, CristaeException failure) {
+    SwingUtilities.invokeLater(
+        () -> {
+          if (form.value("model").equals(model)) {
+            form.refuse(failure.getMessage());
+          }
+        });
   }
 
   private void list(List<Layer> layers) {

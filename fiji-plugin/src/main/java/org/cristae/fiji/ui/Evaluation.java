@@ -197,7 +197,10 @@ public final class Evaluation implements Work {
     if (file != null) {
       ReportFiles.save(client, done, file, listener, either);
     }
-    tables.show();
+    tables.show(null);
+    if (file == null) {
+      tables.checkComplete();
+    }
     return null;
   }
 

@@ -72,6 +72,8 @@ final class JobDeletion {
       }
     } catch (CristaeException e) {
       say.accept(e.getMessage());
+    } catch (RuntimeException | Error e) {
+      say.accept(Failures.unforeseen(e).getMessage());
     }
   }
 }

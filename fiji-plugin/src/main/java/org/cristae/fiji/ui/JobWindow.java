@@ -223,6 +223,9 @@ public final class JobWindow implements JobListener {
               } catch (CristaeException e) {
                 note(e.getMessage(), true);
                 SwingUtilities.invokeLater(() -> setFinishing(asking));
+              } catch (RuntimeException | Error e) {
+                note(Failures.unforeseen(e).getMessage(), true);
+                SwingUtilities.invokeLater(() -> setFinishing(asking));
               }
             },
             "Cristae asks a training to end");

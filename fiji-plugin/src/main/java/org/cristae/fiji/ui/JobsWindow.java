@@ -300,6 +300,8 @@ public final class JobsWindow {
                     .cancel(job.getJobId());
               } catch (CristaeException e) {
                 say(e.getMessage());
+              } catch (RuntimeException | Error e) {
+                say(Failures.unforeseen(e).getMessage());
               }
             },
             "Cristae cancels a job")

@@ -110,7 +110,10 @@ public final class Measurement implements Work {
     if (file != null) {
       ReportFiles.save(client, done, file, listener, either);
     }
-    tables.show();
+    tables.show(images.get(LABELS).source());
+    if (file == null) {
+      tables.checkComplete();
+    }
     return null;
   }
 

@@ -98,6 +98,7 @@ public final class MergeObjects implements Work {
     Edits.locked(
         image,
         () -> {
+          objects.checkStillEditable();
           SortedSet<Integer> lost = new TreeSet<>(ids);
           lost.removeAll(objects.found(ids, listener, cancellation));
           if (!lost.isEmpty()) {

@@ -1,6 +1,7 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import java.util.Optional;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -9,9 +10,11 @@ import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.client.Upload;
 import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ServedStack;
+import org.cristae.fiji.image.VoxelSizes;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.NamedVolume;
 import org.cristae.v1.Shape;
+import org.cristae.v1.Volume;
 
 /** An open image on the way to the server, which may have it already. */
 final class NamedUpload {
@@ -30,6 +33,11 @@ final class NamedUpload {
     this.source = source;
     this.image = image;
     this.role = role;
+  }
+
+  /** The open image. */
+  ImagePlus source() {
+    return source;
   }
 
   /** Its title, shortened to what a volume may be called. */
@@ -90,14 +98,16 @@ final class NamedUpload {
 
   /**
    * Sends the image, unless the server has it, and returns what it is called there. What is shown
-   * from the server already is not read to find that out.
+   * from the server is not read to find that out; with another voxel size, which a person may have
+   * given the window, it is another image.
    */
   NamedVolume send(Client client, Progress listener, Cancellation cancellation)
       throws CristaeException {
     NamedVolume.Builder sent = NamedVolume.newBuilder().setName(name());
     if (source.getStack() instanceof ServedStack) {
       String id = ((ServedStack) source.getStack()).volumeId();
-      if (Download.find(client, id).isPresent()) {
+      Optional<Volume> there = Download.find(client, id);
+      if (there.isPresent() && VoxelSizes.areLike(image.spec(), there.get().getSpec())) {
         return sent.setVolumeId(id).build();
       }
     }

@@ -2,6 +2,7 @@ package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
 import ij.gui.ImageCanvas;
+import ij.gui.Roi;
 import ij.measure.ResultsTable;
 import ij.text.TextPanel;
 import ij.text.TextWindow;
@@ -12,6 +13,7 @@ import java.awt.Rectangle;
 import java.awt.Toolkit;
 import java.awt.event.MouseEvent;
 import java.awt.event.WindowEvent;
+import java.util.List;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectImage;
@@ -30,6 +32,7 @@ final class ObjectLink {
 
   private static boolean hasBegun;
 
+  private final ClickedReading reader = new ClickedReading();
   private MouseEvent pressed;
 
   private ObjectLink() {}
@@ -52,9 +55,9 @@ final class ObjectLink {
       clicked((MouseEvent) event);
     } else if (event.getID() == WindowEvent.WINDOW_CLOSED
         && event.getSource() instanceof TextWindow) {
-      ImagePlus labels = labels((TextWindow) event.getSource());
+      ImagePlus labels = ObjectTables.labels((TextWindow) event.getSource());
       if (labels != null) {
-        SwingUtilities.invokeLater(() -> OpenImages.all().forEach(ObjectMark::remove));
+        SwingUtilities.invokeLater(() -> shown(labels).forEach(ObjectMark::remove));
       }
     }
   }
@@ -67,7 +70,7 @@ final class ObjectLink {
         && Math.abs(pressed.getY() - released.getY()) <= MOST_PIXELS;
   }
 
-  private static void clicked(MouseEvent click) {
+  private void clicked(MouseEvent click) {
     if (click.getSource() instanceof ImageCanvas) {
       ImageCanvas canvas = (ImageCanvas) click.getSource();
       int row = canvas.offScreenY(click.getY());
@@ -87,72 +90,100 @@ final class ObjectLink {
     }
   }
 
-  /** The open label image whose objects a window has; null if there is none. */
-  private static ImagePlus labels(TextWindow window) {
-    for (ImagePlus image : OpenImages.all()) {
-      if (ObjectTables.title(image.getTitle()).equals(window.getTitle())) {
-        return image;
-      }
-    }
-    return null;
+  /** The label image, and those that its objects lie over. */
+  private static List<ImagePlus> shown(ImagePlus labels) {
+    List<ImagePlus> shown = OpenImages.all();
+    shown.removeIf(
+        image -> {
+          ObjectsOverlay overlay = ObjectsOverlay.of(image);
+          return image != labels && (overlay == null || overlay.labels() != labels);
+        });
+    return shown;
+  }
+
+  private static boolean isAtHand(ImagePlus image) {
+    return !image.getStack().isVirtual();
   }
 
   /** Selects the row of the object at a place of an image. */
-  private static void inImage(ImagePlus shown, int row, int column) {
+  private void inImage(ImagePlus shown, int row, int column) {
     ObjectsOverlay overlay = shown == null ? null : ObjectsOverlay.of(shown);
     ImagePlus labels = overlay == null ? shown : overlay.labels();
     TextWindow window = labels == null ? null : ObjectTables.window(labels);
     if (window == null) {
       return;
     }
-    try {
-      ObjectImage objects = ObjectImage.of(labels);
-      int section = PlaneOrder.of(shown).currentSection(shown);
-      int id = objects.contains(section, row, column) ? objects.idAt(section, row, column) : 0;
-      int line = id > 0 ? ObjectTables.row(ObjectTables.table(window), id) : -1;
-      if (line < 0) {
-        ObjectMark.remove(shown);
-        window.getTextPanel().resetSelection();
-        return;
-      }
-      window.getTextPanel().setSelection(line, line);
-      window.getTextPanel().showRow(line);
-      ObjectMark.put(shown, objects, id, section, null);
-    } catch (CristaeException e) {
-      ObjectMark.remove(shown); // it is no image of objects any more
+    ObjectMark.remove(shown);
+    int plane = shown.getCurrentSlice();
+    reader.begin(
+        isAtHand(labels),
+        isWanted -> {
+          ObjectImage objects = ObjectImage.of(labels);
+          int section = PlaneOrder.of(shown).sectionOfPlane(plane);
+          int id = objects.contains(section, row, column) ? objects.idAt(section, row, column) : 0;
+          Roi outline = id > 0 ? ObjectMark.outline(objects, id, section) : null;
+          return () -> select(window, id, shown, outline, section);
+        });
+  }
+
+  private static void select(TextWindow window, int id, ImagePlus shown, Roi outline, int section)
+      throws CristaeException {
+    ResultsTable table = ObjectTables.table(window);
+    int line = table != null && id > 0 ? ObjectTables.row(table, id) : -1;
+    if (line < 0) {
+      window.getTextPanel().resetSelection();
+      return;
     }
+    window.getTextPanel().setSelection(line, line);
+    window.getTextPanel().showRow(line);
+    ObjectMark.put(shown, outline, section);
   }
 
   /** Shows the object of the row that is selected in a table. */
-  private static void inTable(TextWindow window) {
+  private void inTable(TextWindow window) {
     ResultsTable table = ObjectTables.table(window);
-    ImagePlus labels = labels(window);
+    ImagePlus labels = ObjectTables.labels(window);
     int line = window.getTextPanel().getSelectionStart();
     if (table == null || labels == null || line < 0 || line >= table.size()) {
       return;
     }
-    try {
-      ObjectImage objects = ObjectImage.of(labels);
-      int id = (int) table.getValue(ObjectTables.ID, line);
-      double z = value(table, "centroid_z_px", line);
-      double y = value(table, "centroid_y_px", line);
-      double x = value(table, "centroid_x_px", line);
-      int section = (int) Math.min(objects.order().sections() - 1, Math.round(z));
-      Rectangle box = new Rectangle();
-      box.y = (int) value(table, "low_y_px", line);
-      box.x = (int) value(table, "low_x_px", line);
-      box.height = (int) value(table, "high_y_px", line) - box.y;
-      box.width = (int) value(table, "high_x_px", line) - box.x;
-      for (ImagePlus shown : OpenImages.all()) {
-        ObjectsOverlay overlay = ObjectsOverlay.of(shown);
-        if (shown == labels || overlay != null && overlay.labels() == labels) {
-          shown.setSlice(PlaneOrder.of(shown).plane(0, section));
-          ObjectMark.bringIntoView(shown, y, x);
-          ObjectMark.put(shown, objects, id, section, box);
-        }
-      }
-    } catch (CristaeException e) {
-      ObjectMark.remove(labels); // it is no image of objects any more
+    List<ImagePlus> shown = shown(labels);
+    shown.forEach(ObjectMark::remove);
+    double id = table.getValue(ObjectTables.ID, line);
+    if (!(id >= 1)) {
+      return; // an empty cell, or a text: no object
+    }
+    double z = value(table, "centroid_z_px", line);
+    double y = value(table, "centroid_y_px", line);
+    double x = value(table, "centroid_x_px", line);
+    Rectangle box = new Rectangle();
+    box.y = (int) value(table, "low_y_px", line);
+    box.x = (int) value(table, "low_x_px", line);
+    box.height = (int) value(table, "high_y_px", line) - box.y;
+    box.width = (int) value(table, "high_x_px", line) - box.x;
+    reader.begin(
+        shown.stream().allMatch(ObjectLink::isAtHand) && isAtHand(labels),
+        isWanted -> {
+          ObjectImage objects = ObjectImage.of(labels);
+          int last = objects.order().sections() - 1;
+          int section = (int) Math.max(0, Math.min(last, Math.round(z)));
+          Roi outline = ObjectMark.outline(objects, (int) id, section);
+          Roi mark = outline != null || box.isEmpty() ? outline : new Roi(box);
+          for (ImagePlus image : shown) {
+            int plane = PlaneOrder.of(image).plane(0, section);
+            if (isWanted.getAsBoolean()) {
+              image.setSlice(plane); // it may read one more slice
+            }
+          }
+          return () -> mark(shown, mark, section, y, x);
+        });
+  }
+
+  private static void mark(List<ImagePlus> shown, Roi mark, int section, double y, double x)
+      throws CristaeException {
+    for (ImagePlus image : shown) {
+      ObjectMark.bringIntoView(image, y, x);
+      ObjectMark.put(image, mark, section);
     }
   }
 

@@ -5,6 +5,11 @@ import ij.WindowManager;
 import ij.measure.ResultsTable;
 import ij.text.TextWindow;
 import java.awt.Frame;
+import java.lang.ref.WeakReference;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
 
 /**
  * The table of the objects of a label image: its window is called after the image, cells-objects
@@ -14,6 +19,10 @@ final class ObjectTables {
   /** The column with the number of each object. */
   static final String ID = "id";
 
+  /** The images of the tables that were made in this session, by their windows. */
+  private static final Map<Frame, WeakReference<ImagePlus>> MADE_FROM =
+      Collections.synchronizedMap(new WeakHashMap<>());
+
   private ObjectTables() {}
 
   /** What the table of the objects of an image of this title is called. */
@@ -21,11 +30,52 @@ final class ObjectTables {
     return OpenImages.stem(image) + "-objects";
   }
 
+  /**
+   * Notes which image the table in a window was made from.
+   *
+   * @param title the title of the window, which is open
+   * @param labels the open label image; null if it is not known, as of a job of another day
+   */
+  static void remember(String title, ImagePlus labels) {
+    Frame frame = WindowManager.getFrame(title);
+    if (!(frame instanceof TextWindow)) {
+      return;
+    }
+    if (labels == null) {
+      MADE_FROM.remove(frame);
+    } else {
+      MADE_FROM.put(frame, new WeakReference<>(labels));
+    }
+  }
+
+  /**
+   * The open label image whose objects a window has; null if there is none. It is the one that the
+   * table was made from; of a table from a file or a job of another day, the only open one that it
+   * is called after.
+   */
+  static ImagePlus labels(TextWindow window) {
+    if (table(window) == null) {
+      return null;
+    }
+    List<ImagePlus> open = OpenImages.all();
+    WeakReference<ImagePlus> made = MADE_FROM.get(window);
+    if (made != null) {
+      open.removeIf(image -> image != made.get());
+    } else {
+      String title = window.getTitle().replaceFirst("\\.(?i:csv)$", ""); // of a file
+      open.removeIf(image -> !title(image.getTitle()).equals(title));
+    }
+    return open.size() == 1 ? open.get(0) : null;
+  }
+
   /** The window with the table of the objects of a label image; null if none is open. */
   static TextWindow window(ImagePlus labels) {
-    Frame frame = WindowManager.getFrame(title(labels.getTitle()));
-    boolean isTable = frame instanceof TextWindow && table((TextWindow) frame) != null;
-    return isTable ? (TextWindow) frame : null;
+    for (Frame frame : WindowManager.getNonImageWindows()) {
+      if (frame instanceof TextWindow && labels((TextWindow) frame) == labels) {
+        return (TextWindow) frame;
+      }
+    }
+    return null;
   }
 
   /** The table in a window; null if that holds none of objects. */

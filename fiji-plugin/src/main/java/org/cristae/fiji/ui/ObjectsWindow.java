@@ -64,6 +64,7 @@ public final class ObjectsWindow implements ImageListener {
           ObjectsWindow window = new ObjectsWindow(show);
           Look.show(window.frame);
           OPEN.add(window);
+          ObjectLink.begin(); // a table of their objects may be opened from a file
           ImagePlus.addImageListener(window);
         });
   }

@@ -50,6 +50,8 @@ final class Previews {
         }
       } catch (CristaeException e) {
         // the next one may come; whoever follows the job says what is wrong
+      } catch (RuntimeException | Error e) {
+        Failures.keep(e);
       }
     } while (!told.compareAndSet(seen, 0));
   }

@@ -45,7 +45,7 @@ final class ServerModels {
   private void fetch() {
     try {
       answer.complete(fetched());
-    } catch (CristaeException | RuntimeException e) {
+    } catch (CristaeException | RuntimeException | Error e) {
       answer.completeExceptionally(e);
     }
   }

@@ -170,13 +170,16 @@ public final class SplitObject implements Work {
       Client client, JobListener listener, Cancellation cancellation, Cancellation detach)
       throws CristaeException {
     ImagePlus image = objects.image();
+    checkUnchanged();
     ObjectImage.Place place = objects.place(id, listener, cancellation);
-    int last = place.largest() + points.size() - 1;
-    LabelType.check(image, last);
+    LabelType.check(image, place.largest() + points.size() - 1);
     ReceivedVolume parts = parts(client, place.box(), listener, cancellation, detach);
+    checkUnchanged();
+    int largest = objects.place(id, listener, cancellation).largest(); // painted meanwhile, perhaps
+    int last = largest + points.size() - 1;
     int bits = LabelType.widen(image, last);
     ClassColors.cover(image, last);
-    String numbers = "numbers " + id + ", " + listed(place.largest() + 1, last);
+    String numbers = "numbers " + id + ", " + listed(largest + 1, last);
     done =
         String.format(
             "object %d into %d parts, %s%s",
@@ -185,15 +188,26 @@ public final class SplitObject implements Work {
         image,
         () ->
             ObjectEdit.split(
-                    objects,
-                    id,
-                    place.box(),
-                    parts.toImage("", null).getStack(),
-                    place.largest() + 1)
+                    objects, id, place.box(), parts.toImage("", null).getStack(), largest + 1)
                 .called("the split of " + id + " into " + points.size() + " parts"),
         "split " + done + ", in \"" + image.getTitle() + "\".");
     if (isPicked) {
       image.deleteRoi(); // the next points are set anew
+    }
+  }
+
+  /**
+   * Other commands leave a locked image alone; a person with a brush, or a closed window, may not.
+   */
+  private void checkUnchanged() throws CristaeException {
+    objects.checkStillEditable();
+    if (theOneOf(objects, points) != id) {
+      throw invalid(
+          "The points do not lie in object "
+              + id
+              + " of \""
+              + objects.image().getTitle()
+              + "\" any more. Begin again.");
     }
   }
 

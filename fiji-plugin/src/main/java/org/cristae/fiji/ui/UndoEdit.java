@@ -58,7 +58,14 @@ public final class UndoEdit implements Work {
     Edits.locked(
         image,
         () -> {
-          objects.checkEditable();
+          objects.checkStillEditable();
+          if (Edits.last(image) != edit) {
+            throw new CristaeException(
+                ErrorCode.ERROR_CODE_INVALID_INPUT,
+                "The last change of \""
+                    + image.getTitle()
+                    + "\" is another one by now. Begin again.");
+          }
           long changedSince = edit.takeBack(objects);
           Edits.forget(image, edit);
           String left =

@@ -26,6 +26,7 @@ import org.cristae.v1.GetJobRequest;
 import org.cristae.v1.GetPreviewRequest;
 import org.cristae.v1.GetServerRequest;
 import org.cristae.v1.GetServerResponse;
+import org.cristae.v1.GetVolumeRequest;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobEvent;
 import org.cristae.v1.JobState;
@@ -82,7 +83,7 @@ public final class FakeServer implements AutoCloseable {
   int oldestApiVersion = 1;
 
   final ByteArrayOutputStream stored = new ByteArrayOutputStream();
-  final List<Long> received = Collections.synchronizedList(new ArrayList<>());
+  public final List<Long> received = Collections.synchronizedList(new ArrayList<>());
   final List<String> jobIds = Collections.synchronizedList(new ArrayList<>());
   public final List<JobEvent> events = new ArrayList<>();
 
@@ -119,9 +120,14 @@ public final class FakeServer implements AutoCloseable {
   /** From where it was read. */
   final List<Long> offsets = Collections.synchronizedList(new ArrayList<>());
 
-  VolumeSpec spec;
+  /** Of the volume that was sent last. */
+  public volatile VolumeSpec spec;
+
   boolean sealed;
-  byte corruption;
+
+  /** Damages what is sent, if it is not 0. */
+  public volatile byte corruption;
+
   private long committed;
   private final io.grpc.Server server;
 
@@ -224,7 +230,7 @@ public final class FakeServer implements AutoCloseable {
     return sealed ? status.setSealed(volume()).build() : status.build();
   }
 
-  Volume volume() {
+  public Volume volume() {
     return Volume.newBuilder().setVolumeId("digest").setSpec(spec).build();
   }
 
@@ -288,6 +294,16 @@ public final class FakeServer implements AutoCloseable {
       sealed = true;
       answer.onNext(volume());
       answer.onCompleted();
+    }
+
+    @Override
+    public void getVolume(GetVolumeRequest request, StreamObserver<Volume> answer) {
+      if (sealed && request.getVolumeId().equals(volume().getVolumeId())) {
+        answer.onNext(volume());
+        answer.onCompleted();
+      } else {
+        answer.onError(Status.NOT_FOUND.asRuntimeException());
+      }
     }
 
     @Override

@@ -70,9 +70,24 @@ class JobFilesTest {
   }
 
   @Test
+  void aFileThatIsLargerThanItMayBeIsRefusedBeforeItIsRead() throws Exception {
+    try (Client client = server.client()) {
+      assertArrayEquals(TEXT, files(client).read(job(), "objects.csv", TEXT.length));
+      server.offsets.clear();
+      CristaeException refused =
+          assertThrows(
+              CristaeException.class,
+              () -> files(client).read(job(TEXT, 3_000_001), "objects.csv", 2_000_000));
+      assertEquals(ErrorCode.ERROR_CODE_OUT_OF_MEMORY, refused.code());
+      assertTrue(refused.getMessage().contains("has 4 MB, more than the 2 MB"), refused.toString());
+      assertTrue(server.offsets.isEmpty());
+    }
+  }
+
+  @Test
   void aFileArrivesByteForByte() throws Exception {
     try (Client client = server.client()) {
-      assertArrayEquals(TEXT, files(client).read(job(), "objects.csv"));
+      assertArrayEquals(TEXT, files(client).read(job(), "objects.csv", 1000));
     }
   }
 
@@ -80,7 +95,7 @@ class JobFilesTest {
   void afterEachBreakItGoesOnWhereItWas() throws Exception {
     server.breakAfter = 2;
     try (Client client = server.client()) {
-      assertArrayEquals(TEXT, files(client).read(job(), "objects.csv"));
+      assertArrayEquals(TEXT, files(client).read(job(), "objects.csv", 1000));
     }
     assertEquals(Arrays.asList(0L, 20L, 40L), server.offsets);
   }
@@ -89,7 +104,7 @@ class JobFilesTest {
   void anEmptyFileIsEmpty() throws Exception {
     server.file = new byte[0];
     try (Client client = server.client()) {
-      assertEquals(0, files(client).read(job(new byte[0], 0), "objects.csv").length);
+      assertEquals(0, files(client).read(job(new byte[0], 0), "objects.csv", 1000).length);
     }
   }
 
@@ -107,7 +122,7 @@ class JobFilesTest {
 
   private void assertDamaged(Client client, Job job) {
     CristaeException failure =
-        assertThrows(CristaeException.class, () -> files(client).read(job, "objects.csv"));
+        assertThrows(CristaeException.class, () -> files(client).read(job, "objects.csv", 1000));
     assertEquals(ErrorCode.ERROR_CODE_CORRUPT_DATA, failure.code());
     assertTrue(failure.getMessage().contains("objects.csv was damaged"), failure.getMessage());
   }
@@ -116,7 +131,8 @@ class JobFilesTest {
   void aFileThatTheJobDidNotMakeIsNamed() throws Exception {
     try (Client client = server.client()) {
       CristaeException failure =
-          assertThrows(CristaeException.class, () -> files(client).read(job(), "contacts.csv"));
+          assertThrows(
+              CristaeException.class, () -> files(client).read(job(), "contacts.csv", 1000));
       assertEquals("The job \"stack.tif\" made no file contacts.csv.", failure.getMessage());
     }
     assertFalse(JobFiles.find(job(), "contacts.csv").isPresent());
@@ -159,7 +175,7 @@ class JobFilesTest {
       CristaeException failure =
           assertThrows(
               CristaeException.class,
-              () -> new JobFiles(client, once, cancellation).read(job(), "objects.csv"));
+              () -> new JobFiles(client, once, cancellation).read(job(), "objects.csv", 1000));
       assertEquals(ErrorCode.ERROR_CODE_CANCELLED, failure.code());
     }
   }

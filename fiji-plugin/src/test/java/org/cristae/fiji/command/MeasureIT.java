@@ -27,6 +27,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import javax.swing.AbstractButton;
 import javax.swing.JTable;
@@ -37,6 +38,7 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.client.Upload;
+import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ServedStack;
 import org.cristae.fiji.ui.Connection;
 import org.cristae.v1.DataType;
@@ -212,13 +214,35 @@ class MeasureIT {
           }
         };
     Volume volume = Upload.run(client, source, Progress.NONE, new Cancellation());
-    new ServedStack(client, volume).toImage("served.tif", null).show();
+    ImagePlus served = new ServedStack(client, volume).toImage("served.tif", null);
+    served.show();
     macro(String.format(MEASURE, "labels=served.tif"));
     assertEquals(volume.getVolumeId(), newest().get(0).getMeasurement().getLabels().getVolumeId());
     ResultsTable objects = ResultsTable.getResultsTable("served-objects");
     assertEquals(1, objects.size());
     assertEquals(id, objects.getValue("id", 0));
     assertEquals(2, objects.getValue("voxels", 0));
+    served.getCalibration().setUnit("nm");
+    String rounded = failingMacro(String.format(MEASURE, "labels=served.tif"));
+    assertTrue(rounded.contains("has ids above 16,777,216 in plane 1"), rounded);
+  }
+
+  @Test
+  void aVoxelSizeThatIsCorrectedInTheWindowOfTheServersImageCounts() throws Exception {
+    ImagePlus cells = cells();
+    Client client = Connection.open(Progress.NONE, new Cancellation());
+    ImageVolume labels = ImageVolume.labels(cells, null, Collections.emptyList());
+    Volume volume = Upload.run(client, labels, Progress.NONE, new Cancellation());
+    RealImageJ.closeAll();
+    ImagePlus served = new ServedStack(client, volume).toImage("cells.tif", null);
+    served.show();
+    macro(String.format(MEASURE, "labels=cells.tif"));
+    assertCells(ResultsTable.getResultsTable("cells-objects"));
+    served.getCalibration().pixelDepth = 10;
+    macro(String.format(MEASURE, "labels=cells.tif"));
+    ResultsTable objects = ResultsTable.getResultsTable("cells-objects");
+    assertEquals(70_001, objects.getValue("id", 1));
+    assertEquals(12 * 40, objects.getValue("volume_nm3", 1));
   }
 
   @Test

@@ -11,7 +11,6 @@ import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.menu;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -20,14 +19,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.WindowManager;
-import ij.gui.ImageCanvas;
 import ij.gui.PointRoi;
 import ij.plugin.frame.Recorder;
 import ij.process.ImageProcessor;
-import ij.text.TextWindow;
-import java.awt.Component;
 import java.awt.Window;
-import java.awt.event.MouseEvent;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -83,7 +78,7 @@ class MendIT {
   }
 
   /** Two balls that overlap are one object, a small one with a hole another; ids as given. */
-  private static ImagePlus cells(String type, int large, int small) {
+  static ImagePlus cells(String type, int large, int small) {
     ImagePlus image = IJ.createImage("cells.tif", type + " black", WIDTH, HEIGHT, SECTIONS);
     for (int z = 0; z < SECTIONS; z++) {
       ImageProcessor plane = image.getStack().getProcessor(z + 1);
@@ -386,61 +381,5 @@ class MendIT {
             "newImage(\"other.tif\", \"8-bit black\", 10, 10, 1);"
                 + "run(\"Cristae Show Objects\", \"image=other.tif labels=cells.tif\");");
     assertTrue(size.contains("60 x 40 in 12 slices, the image \"other.tif\" is 10 x 10"), size);
-  }
-
-  private static void mouse(Component part, int x, int y) throws Exception {
-    SwingUtilities.invokeAndWait(
-        () -> {
-          for (int id : new int[] {MouseEvent.MOUSE_PRESSED, MouseEvent.MOUSE_RELEASED}) {
-            int held = id == MouseEvent.MOUSE_PRESSED ? MouseEvent.BUTTON1_DOWN_MASK : 0;
-            long now = System.currentTimeMillis();
-            part.dispatchEvent(
-                new MouseEvent(part, id, now, held, x, y, 1, false, MouseEvent.BUTTON1));
-          }
-        });
-    SwingUtilities.invokeAndWait(() -> {}); // what was to be done later
-  }
-
-  @Test
-  void aClickIntoAnObjectSelectsItsRowAndARowShowsTheObject() throws Exception {
-    ImagePlus image = cells("8-bit", 5, 3);
-    macro("run(\"Cristae Measure Objects\", \"labels=cells.tif\");");
-    TextWindow table = (TextWindow) WindowManager.getFrame("cells-objects");
-    assertNotNull(table, "no table");
-    IJ.selectWindow("cells.tif");
-    image.setSlice(7);
-    IJ.setTool("hand");
-    ImageCanvas canvas = image.getCanvas();
-    mouse(canvas, canvas.screenX(14), canvas.screenY(20));
-    int row = table.getTextPanel().getSelectionStart();
-    assertEquals(5, table.getResultsTable().getValue("id", row));
-    assertEquals(1, image.getOverlay().size());
-    assertEquals(7, image.getOverlay().get(0).getPosition());
-    mouse(canvas, canvas.screenX(1), canvas.screenY(1));
-    assertEquals(-1, table.getTextPanel().getSelectionStart());
-    assertNull(image.getOverlay());
-
-    image.setSlice(1);
-    Component lines = table.getTextPanel().getComponent(0);
-    int other = 1 - row;
-    SwingUtilities.invokeAndWait(() -> table.getTextPanel().setSelection(other, other));
-    table.getTextPanel().setSelection(other, other);
-    mouse(lines, 20, rowY(table, other));
-    assertEquals(other, table.getTextPanel().getSelectionStart());
-    assertEquals(7, image.getCurrentSlice());
-    assertEquals(46, image.getOverlay().get(0).getBounds().x);
-    assertFalse(image.changes);
-    SwingUtilities.invokeAndWait(table::dispose);
-    await("the end", () -> image.getOverlay() == null ? image : null);
-  }
-
-  /** Where on the screen a row lies: the heights of rows are the panel's own. */
-  private static int rowY(TextWindow table, int row) {
-    for (int y = 0; y < 200; y++) {
-      if (table.getTextPanel().rowIndex(y) == row) {
-        return y + 2;
-      }
-    }
-    throw new AssertionError("row " + row + " is not seen");
   }
 }
