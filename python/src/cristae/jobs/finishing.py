@@ -8,6 +8,12 @@ from cristae.jobs.states import JobState
 FINISH_FILE = "finish"
 """Lies in the folder of a job that was asked to end early: later attempts end early too."""
 
+ENDS_EARLY_TOO = (
+    "It had been asked to end early and keep the best, so this one ends early, too. To train in full, delete "
+    "both jobs and train again."
+)
+"""Told by a job that goes on from the work of such a one."""
+
 
 def refuse_to_finish(job: JobRecord) -> None:
     """Raise Busy unless the job is a training that runs, or that ran and will go on."""

@@ -104,7 +104,7 @@ class Leftovers:
                 path.unlink(missing_ok=True)
 
     def _is_still_there(self, job: JobRecord) -> bool:
-        """Tell whether its id stands for this job: it may be forgotten by now, and another one have the id."""
+        """Tell whether its id stands for this job: it may be forgotten, and another have the id."""
         try:
             return self._journal.get(job.job_id).number == job.number
         except NotFound:

@@ -17,7 +17,7 @@ from typing import Any
 from cristae.events import Event, Note
 from cristae.jobs.attempt import Attempt, Outcome, Patience
 from cristae.jobs.child import last_lines
-from cristae.jobs.finishing import FINISH_FILE, refuse_to_finish
+from cristae.jobs.finishing import ENDS_EARLY_TOO, FINISH_FILE, refuse_to_finish
 from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import SPACE_MAY_COME, Leftovers
 from cristae.jobs.protocol import Order
@@ -30,10 +30,6 @@ from cristae.volumes.durable import write_file_durably
 _log = logging.getLogger(__name__)
 
 _JOURNAL_PAUSE_S = 2.0
-_ENDS_EARLY_TOO = (
-    "It had been asked to end early and keep the best, so this one ends early, too. To train in full, delete "
-    "both jobs and train again."
-)
 KILLED = "signal 9"
 """How a process ends that somebody kills; mostly the system, when memory runs out."""
 
@@ -388,7 +384,7 @@ class Supervisor:
                 )
                 self._tell(job.job_id, Note(words))
                 if (self._folder(job.job_id) / FINISH_FILE).exists():
-                    self._tell(job.job_id, Note(_ENDS_EARLY_TOO))
+                    self._tell(job.job_id, Note(ENDS_EARLY_TOO))
         except (OSError, sqlite3.OperationalError):
             _log.exception("The work of an earlier job could not be given to the job %s", job.job_id)
 
