@@ -36,7 +36,9 @@ final class SlicesBehind {
   /** The voxels of a section; null if they cannot be read, which is told once. */
   Object wait(int section) {
     try {
-      return section < objects.order().sections() ? objects.plane(section) : null;
+      Object plane = section < objects.order().sections() ? objects.plane(section) : null;
+      tellNextFailure();
+      return plane;
     } catch (CristaeException e) {
       tell(section, e.getMessage());
     } catch (OutOfMemoryError e) {
@@ -45,6 +47,10 @@ final class SlicesBehind {
       tell(section, e.toString());
     }
     return null;
+  }
+
+  private synchronized void tellNextFailure() {
+    lastReason = "";
   }
 
   private synchronized void tell(int section, String reason) {

@@ -45,6 +45,11 @@ final class ClickedReading {
     }
   }
 
+  /** After a click that asks for nothing; what was asked for before is not shown any more. */
+  void drop() {
+    next(null);
+  }
+
   private synchronized long next(Reading slow) {
     newest++;
     waiting = slow;

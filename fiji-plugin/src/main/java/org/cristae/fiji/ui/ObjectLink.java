@@ -151,7 +151,8 @@ final class ObjectLink {
     shown.forEach(ObjectMark::remove);
     double id = table.getValue(ObjectTables.ID, line);
     if (!(id >= 1)) {
-      return; // an empty cell, or a text: no object
+      reader.drop(); // an empty cell, or a text: no object
+      return;
     }
     double z = value(table, "centroid_z_px", line);
     double y = value(table, "centroid_y_px", line);

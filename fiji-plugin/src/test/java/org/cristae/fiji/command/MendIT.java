@@ -11,9 +11,11 @@ import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.menu;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
@@ -35,9 +37,13 @@ import javax.swing.JSlider;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
+import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.fiji.ui.Connection;
+import org.cristae.fiji.ui.SplitObject;
+import org.cristae.fiji.ui.StatusBar;
+import org.cristae.fiji.ui.Work;
 import org.cristae.v1.Job;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -277,6 +283,23 @@ class MendIT {
     String same = failingMacro(String.format(split, "points=14,20,7;14,20,7"));
     assertTrue(same.contains("Two of the points are in the same voxel"), same);
     assertEquals(8, image.getBitDepth());
+  }
+
+  @Test
+  void anObjectThatIsGoneWhenItIsToBeSplitIsToldInASentence() throws Exception {
+    ImagePlus image = cells("8-bit", 5, 3);
+    Work split = SplitObject.prepare(SplitObject.choices().put("points", "14,20,7;31,20,7"));
+    macro("run(\"Cristae Merge Objects\", \"image=cells.tif ids=3,5\");");
+    final List<float[]> merged = voxels(image);
+    CristaeException refused =
+        assertThrows(
+            CristaeException.class,
+            () -> split.run(new StatusBar(), new Cancellation(), new Cancellation()));
+    assertTrue(
+        refused.getMessage().contains("do not lie in object 5 of \"cells.tif\" any more"),
+        refused.getMessage());
+    assertSameVoxels(merged, image);
+    assertFalse(image.isLocked());
   }
 
   @Test

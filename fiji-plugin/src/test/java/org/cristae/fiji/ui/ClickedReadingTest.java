@@ -56,6 +56,21 @@ class ClickedReadingTest {
   }
 
   @Test
+  void aClickThatAsksForNothingIsALaterOne() throws Exception {
+    CountDownLatch answered = new CountDownLatch(1);
+    reader.begin(
+        false,
+        isWanted -> {
+          await(answered);
+          return () -> shown.add("first");
+        });
+    reader.drop();
+    answered.countDown();
+    awaitLast();
+    assertTrue(shown.isEmpty());
+  }
+
+  @Test
   void afterAFailureTheNextClickIsReadAgain() throws Exception {
     for (boolean isAtHand : new boolean[] {false, true}) {
       reader.begin(
