@@ -1,6 +1,7 @@
 """Half-open boxes of voxels on any number of axes."""
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -38,11 +39,11 @@ class Box:
     def __post_init__(self) -> None:
         # Indices come from NumPy and from messages too; plain ints neither overflow nor surprise a JSON
         # writer.
-        object.__setattr__(self, "start", tuple(int(value) for value in self.start))
-        object.__setattr__(self, "stop", tuple(int(value) for value in self.stop))
+        object.__setattr__(self, "start", tuple(map(int, self.start)))
+        object.__setattr__(self, "stop", tuple(map(int, self.stop)))
         if len(self.start) != len(self.stop):
             raise InvalidInput(f"A box starts on {len(self.start)} axes but stops on {len(self.stop)}.")
-        if any(stop <= start for start, stop in zip(self.start, self.stop, strict=True)):
+        if any(map(operator.le, self.stop, self.start)):
             raise InvalidInput(
                 f"The box from {self.start} to {self.stop} is empty; each stop must exceed its start."
             )
@@ -83,9 +84,9 @@ class Box:
 
     def intersection(self, other: "Box") -> "Box | None":
         """Return the voxels in both boxes, or None if there are none."""
-        start = tuple(max(one, two) for one, two in zip(self.start, other.start, strict=True))
-        stop = tuple(min(one, two) for one, two in zip(self.stop, other.stop, strict=True))
-        if any(last <= first for first, last in zip(start, stop, strict=True)):
+        start = tuple([max(pair) for pair in zip(self.start, other.start, strict=True)])
+        stop = tuple([min(pair) for pair in zip(self.stop, other.stop, strict=True)])
+        if any(map(operator.le, stop, start)):
             return None
         return Box(start, stop)
 
@@ -107,6 +108,10 @@ class Box:
     def relative_to(self, other: "Box") -> "Box":
         """Return this box in the coordinates of an array that was cut out with `other`."""
         return self.shifted([-start for start in other.start])
+
+    def has(self, place: Sequence[int]) -> bool:
+        """Tell whether a voxel is in this box."""
+        return all(start <= at < stop for start, at, stop in zip(self.start, place, self.stop, strict=True))
 
     def __str__(self) -> str:
         return "[" + ", ".join(f"{a}:{b}" for a, b in zip(self.start, self.stop, strict=True)) + "]"

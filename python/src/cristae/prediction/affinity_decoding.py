@@ -14,7 +14,7 @@ from cristae.labels.affinities import Offset, near_count
 from cristae.labels.mutex import Strongest, joined_by_mutex, mutex_objects, strongest_between
 from cristae.labels.objects import steps_zyx
 from cristae.memory import available_bytes
-from cristae.prediction.decoders import Ids, check_links, no_pairs
+from cristae.prediction.decoders import Beside, Ids, check_links, no_pairs
 from cristae.prediction.decoding import Objects
 from cristae.prediction.resampling import write_back
 from cristae.prediction.tiling import Triple
@@ -72,13 +72,14 @@ class Affinities:
         ids: Ids = mutex_objects(said, pairs, self.offsets)
         return ids, np.zeros_like(ids)
 
-    def links(self, fragments: Ids, voxels: NDArray[np.uint8], core: Box, margin_zyx: Triple) -> Ties:
+    def links(self, beside: Beside) -> Ties:
         """Find what attracts objects over the cuts, and what repels them anywhere."""
+        fragments, voxels, core, margin_zyx = beside.read(self.beside_zyx)
         start = [first + margin for first, margin in zip(core.start, margin_zyx, strict=True)]
         cuts = [margin > 0 for margin in margin_zyx]
         return strongest_between(fragments, voxels[1:], self.offsets, start, core.stop, cuts)
 
-    def one_across(self, fragments: Ids, voxels: NDArray[np.uint8], margin_zyx: Triple) -> Ids:
+    def one_across(self, beside: Beside) -> Ids:
         """Return none: what touches attracts or repels."""
         return no_pairs()
 

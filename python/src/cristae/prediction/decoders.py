@@ -1,9 +1,9 @@
 """How objects are found in a block of what a network says: by boundaries, as pieces, or as blobs."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import cc3d
 import numpy as np
@@ -36,6 +36,41 @@ INTERIOR, BOUNDARY = 1, 2
 type Ids = NDArray[np.integer[Any]]
 
 
+class Cut(NamedTuple):
+    """The layers of voxels on both sides of a cut: the one before it, and the one behind.
+
+    Attributes
+    ----------
+    fragments
+        Of both, by the numbers that they have in their own blocks.
+    said
+        What the network says of both, channels first.
+    counted
+        How many fragments were counted before the block of each (2,): to be added to those numbers.
+    """
+
+    fragments: tuple[Ids, Ids]
+    said: tuple[NDArray[Any], NDArray[Any]]
+    counted: Ids
+
+
+class Beside(Protocol):
+    """A block beside others, all of which have their fragments."""
+
+    def read(self, context_zyx: Triple) -> tuple[Ids, NDArray[Any], Box, Triple]:
+        """Read the block, the layers of voxels before it, and so much context around them.
+
+        Returns
+        -------
+        tuple
+            The fragments (z, y, x), what the network says (c, z, y, x), the box of block and layers therein,
+            and for each axis 1 if there is a layer before the block, otherwise 0.
+        """
+
+    def cuts(self) -> Iterator[Cut]:
+        """Read both sides of each cut before the block, one after the other."""
+
+
 class Decoder[L](Protocol):
     """Finds the fragments of a block, what ties them to those of others, and which of all are one body."""
 
@@ -55,20 +90,20 @@ class Decoder[L](Protocol):
     def bytes_a_voxel(self) -> int:
         """What the fragments of a block take at most, for each of its voxels with its context."""
 
-    def fragments(self, voxels: NDArray[Any]) -> tuple[Ids, Ids]:
-        """Return the fragments (z, y, x) of what the network says (c, z, y, x), and where they began."""
+    def fragments(self, voxels: NDArray[Any]) -> tuple[Ids, Ids | None]:
+        """Return the fragments (z, y, x) of what the network says (c, z, y, x), and where they began.
 
-    def links(self, fragments: Ids, voxels: NDArray[Any], core: Box, margin_zyx: Triple) -> L:
-        """Count the links between fragments, as :meth:`~cristae.labels.agglomeration.Links.between`.
-
-        Only those in the core; what lies around it is context.
+        None for that if a block needs no context: its fragments are then numbered from 1 on without gaps.
         """
 
-    def one_across(self, fragments: Ids, voxels: NDArray[Any], margin_zyx: Triple) -> Ids:
-        """Return pairs (n, 2) of fragments that are one, though a cut lies between them.
+    def links(self, beside: Beside) -> L:
+        """Count the links between the fragments of a block, and to those of the layers before it.
 
-        The margin, 0 or 1 as for :meth:`links`, is what lies before the cuts.
+        As :meth:`~cristae.labels.agglomeration.Links.between`; what lies around is context.
         """
+
+    def one_across(self, beside: Beside) -> Ids:
+        """Return pairs (n, 2) of fragments that are one, though a cut before the block lies between them."""
 
     def joined(self, links: Sequence[L], one: Ids, on_step: Callable[[], None]) -> Ids:
         """Return the number of the body of each fragment.
@@ -111,12 +146,13 @@ class Boundaries:
         """Return the fragments of a watershed, and their seeds."""
         return objects.fragments_from(*_interior_and_boundary(voxels), self.voxel_size)
 
-    def links(self, fragments: Ids, voxels: NDArray[np.uint8], core: Box, margin_zyx: Triple) -> Links:
+    def links(self, beside: Beside) -> Links:
         """Count the links by how likely boundaries part them."""
+        fragments, voxels, core, margin_zyx = beside.read(self.beside_zyx)
         parting = objects.parting(fragments, *_interior_and_boundary(voxels), self.voxel_size)
         return Links.between(fragments[core.slices], parting[core.slices], margin_zyx)
 
-    def one_across(self, fragments: Ids, voxels: NDArray[np.uint8], margin_zyx: Triple) -> Ids:
+    def one_across(self, beside: Beside) -> Ids:
         """Return none: what touches is linked, and where a fragment began tells which it is."""
         return no_pairs()
 
@@ -136,23 +172,20 @@ class Pieces:
     block_voxels: ClassVar[int] = BLOCK_VOXELS
     bytes_a_voxel: ClassVar[int] = BYTES_A_VOXEL
 
-    def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, Ids]:
-        """Return the connected components of every class, which begin everywhere."""
-        pieces: Ids = cc3d.connected_components(np.ascontiguousarray(voxels[0]), connectivity=6)
-        return pieces, pieces
+    def fragments(self, voxels: NDArray[np.uint8]) -> tuple[Ids, None]:
+        """Return the connected components of every class."""
+        return cc3d.connected_components(np.ascontiguousarray(voxels[0]), connectivity=6), None
 
-    def links(self, fragments: Ids, voxels: NDArray[np.uint8], core: Box, margin_zyx: Triple) -> None:
+    def links(self, beside: Beside) -> None:
         """Count none: pieces are never joined otherwise."""
 
-    def one_across(self, fragments: Ids, voxels: NDArray[np.uint8], margin_zyx: Triple) -> Ids:
+    def one_across(self, beside: Beside) -> Ids:
         """Return the pieces of one class that touch through a cut."""
         pairs = [no_pairs()]
-        for axis in (axis for axis, margin in enumerate(margin_zyx) if margin):
-            low, high = ([slice(margin, None) for margin in margin_zyx] for _ in range(2))
-            low[axis], high[axis] = slice(0, 1), slice(1, 2)
-            same = (voxels[0][*low] == voxels[0][*high]) & (voxels[0][*low] > 0)
-            pairs.append(np.column_stack([fragments[*low][same], fragments[*high][same]]))
-        return each_once(np.concatenate(pairs))
+        for (before, behind), (said_before, said_behind), counted in beside.cuts():
+            same = (said_before[0] == said_behind[0]) & (before > 0)
+            pairs.append(np.column_stack(_of_runs(before[same], behind[same])) + counted)
+        return np.concatenate(pairs)
 
     def joined(self, links: Sequence[None], one: Ids, on_step: Callable[[], None]) -> Ids:
         """Return every piece as a body."""
@@ -188,13 +221,14 @@ class Blobs:
         fragments, seeds, _ = necks.blobs_from(voxels[0], self.voxel_size)
         return fragments, seeds
 
-    def links(self, fragments: Ids, voxels: NDArray[np.uint8], core: Box, margin_zyx: Triple) -> Necks:
+    def links(self, beside: Beside) -> Necks:
         """Measure how deep fragments are, and where they touch."""
+        fragments, voxels, core, margin_zyx = beside.read(self.beside_zyx)
         depth = necks.depth_inside(voxels[0], self.voxel_size)
         part = core.slices
         return Necks.between(fragments[part], voxels[0][part], depth[part], margin_zyx)
 
-    def one_across(self, fragments: Ids, voxels: NDArray[np.uint8], margin_zyx: Triple) -> Ids:
+    def one_across(self, beside: Beside) -> Ids:
         """Return none: where a fragment began tells which it is."""
         return no_pairs()
 
@@ -216,6 +250,13 @@ def each_once(rows: Ids) -> Ids:
     pairs = rows.astype(np.uint64)
     every = np.unique(pairs[:, 0] << np.uint64(32) | pairs[:, 1])  # many times as quick as by rows
     return np.column_stack([every >> np.uint64(32), every & np.uint64(2**32 - 1)]).astype(np.int64)
+
+
+def _of_runs(*both: Ids) -> list[Ids]:
+    """Return of two rows of numbers those places only where either differs from its place before."""
+    differs = np.ones(both[0].size, bool)
+    differs[1:] = np.logical_or(*(numbers[1:] != numbers[:-1] for numbers in both))
+    return [numbers[differs] for numbers in both]
 
 
 def check_links(count: int, available: int, bytes_a_link: int = BYTES_A_LINK) -> None:

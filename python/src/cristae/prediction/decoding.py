@@ -14,6 +14,7 @@ from functools import partial
 from itertools import product
 from typing import Protocol
 
+import fastremap
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -23,7 +24,17 @@ from cristae.errors import Cancelled, LimitExceeded
 from cristae.geometry import Box
 from cristae.geometry.box import grid
 from cristae.prediction.decoders import BLOCK_VOXELS, Ids, no_pairs
-from cristae.prediction.fragments import Desk, DeskOnDisk, Found, Numbers, Seam, Ties, found_in, tied_at
+from cristae.prediction.fragments import (
+    Desk,
+    DeskOnDisk,
+    Found,
+    Numbers,
+    Seam,
+    Ties,
+    found_in,
+    tied_at,
+    with_layers,
+)
 from cristae.prediction.tiling import Triple
 
 LARGEST_16_BIT_ID = 65_535
@@ -89,7 +100,9 @@ class Objects:
     def read(self) -> Iterator[tuple[Box, NDArray[np.uint32]]]:
         """Yield the ids (z, y, x) block by block."""
         for box, ids in zip(self._blocks, self._ids_of, strict=True):
-            yield box, np.concatenate([[np.uint32(0)], ids])[self._numbers.read(box)]
+            voxels = self._numbers.read(box)
+            fastremap.remap_from_array(voxels.reshape(-1), np.concatenate([[np.uint32(0)], ids]))  # in place
+            yield box, voxels
 
     def to_array(self) -> NDArray[np.uint32]:
         """Return all ids (z, y, x)."""
@@ -201,14 +214,14 @@ def decode(
 def _seams(blocks: Sequence[Box], found: dict[int, Found], befores: list[int], desk: Desk) -> list[Seam]:
     """Return each block beside those that its context touches."""
     decoder = desk.decoder
-    z, y, x = (max(1, *both) for both in zip(decoder.halo_zyx, decoder.beside_zyx, strict=True))
+    reach = [max(both) for both in zip(decoder.halo_zyx, decoder.beside_zyx, strict=True)]
     neighbours = _Grid(blocks)
     return [
         Seam(
             block,
             tuple(
                 (blocks[one], befores[one])
-                for one in neighbours.touching(block.grown((z, y, x)).clipped(desk.whole))
+                for one in neighbours.touching(with_layers(block).grown(reach).clipped(desk.whole))
             ),
             found[number],
         )

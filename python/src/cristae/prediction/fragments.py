@@ -7,7 +7,8 @@ which of them, and when.
 """
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from cristae.errors import Cancelled, OutOfMemory
 from cristae.geometry import Box
 from cristae.memory import available_bytes
-from cristae.prediction.decoders import BYTES_A_VOXEL, Decoder, Ids, each_once, no_pairs
+from cristae.prediction.decoders import BYTES_A_VOXEL, Cut, Decoder, Ids, each_once, no_pairs
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, StoredVolume
 from cristae.volumes.run_mark import RunMark
@@ -160,9 +161,14 @@ def found_in(desk: Desk | DeskOnDisk, block: Box) -> Found:
 def _found_in(open_desk: Desk, block: Box) -> Found:
     _refuse_if_over(open_desk)
     read = block.grown(open_desk.decoder.halo_zyx).clipped(open_desk.whole)
-    check_memory(read.shape, available_bytes(), bytes_a_voxel=open_desk.decoder.bytes_a_voxel)
+    available = _available_in(int(time.monotonic()))
+    check_memory(read.shape, available, bytes_a_voxel=open_desk.decoder.bytes_a_voxel)
     core = block.relative_to(read)
     fragments, seeds = open_desk.decoder.fragments(open_desk.said.read(read))
+    if seeds is None:
+        _refuse_if_over(open_desk)
+        open_desk.numbers.write(block, fragments)
+        return Found(int(fragments.max()), np.empty((0, 4), np.int32))
     table, count = _numbered(fragments, core)
     _refuse_if_over(open_desk)
     open_desk.numbers.write(block, table[fragments[core.slices]])
@@ -194,6 +200,10 @@ class Seam:
     around: tuple[tuple[Box, int], ...]
     found: Found
 
+    def counted_before(self, part: Box) -> int:
+        """Return how many fragments were counted before the block in which a box begins."""
+        return next(before for box, before in self.around if box.has(part.start))
+
 
 @dataclass(frozen=True)
 class Ties:
@@ -219,27 +229,65 @@ def tied_at(desk: Desk | DeskOnDisk, seam: Seam) -> Ties:
 
 def _tied_at(open_desk: Desk, seam: Seam) -> Ties:
     _refuse_if_over(open_desk)
-    decoder = open_desk.decoder
-    z, y, x = (min(1, start) for start in seam.block.start)
-    counted = Box(tuple(s - m for s, m in zip(seam.block.start, (z, y, x), strict=True)), seam.block.stop)
-    read = counted.grown(decoder.beside_zyx).clipped(open_desk.whole)
-    fragments = np.zeros(read.shape, np.uint32)
-    for box, before in seam.around:
-        common = box.intersection(read)
-        if common is not None:
-            part = _counted_on(open_desk.numbers.read(common), before)
-            fragments[common.relative_to(read).slices] = part
-    said = open_desk.said.read(read)
-    core = counted.relative_to(read)
-    across = decoder.one_across(fragments[core.slices], said[:, *core.slices], (z, y, x))
-    links = decoder.links(fragments, said, core, (z, y, x))
+    beside = _Beside(open_desk, seam)
+    across = open_desk.decoder.one_across(beside)
+    links = open_desk.decoder.links(beside)
     return Ties(links, each_once(np.concatenate([across, _found_there(open_desk, seam)])))
+
+
+def with_layers(block: Box) -> Box:
+    """Return a block with the layers of voxels before it, wherever it does not begin with the volume.
+
+    Examples
+    --------
+    >>> str(with_layers(Box((0, 5, 5), (5, 10, 10))))
+    '[0:5, 4:10, 4:10]'
+    """
+    return Box(tuple(max(0, start - 1) for start in block.start), block.stop)
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What a decoder asks for of a block beside others, read when it does."""
+
+    desk: Desk
+    seam: Seam
+
+    def read(self, context_zyx: Triple) -> tuple[Ids, NDArray[Any], Box, Triple]:
+        counted = with_layers(self.seam.block)
+        z, y, x = (own - first for own, first in zip(self.seam.block.start, counted.start, strict=True))
+        read = counted.grown(context_zyx).clipped(self.desk.whole)
+        fragments = np.zeros(read.shape, np.uint32)
+        for box, before in self.seam.around:
+            common = box.intersection(read)
+            if common is not None:
+                part = _counted_on(self.desk.numbers.read(common), before)
+                fragments[common.relative_to(read).slices] = part
+        return fragments, self.desk.said.read(read), counted.relative_to(read), (z, y, x)
+
+    def cuts(self) -> Iterator[Cut]:
+        block, own = self.seam.block, self.seam.counted_before(self.seam.block)
+        for axis, at in enumerate(block.start):
+            if at == 0:
+                continue
+            start, stop = list(block.start), list(block.stop)
+            start[axis], stop[axis] = at - 1, at + 1
+            layers = Box(tuple(start), tuple(stop))
+            numbers, said = self.desk.numbers.read(layers), self.desk.said.read(layers)
+            before, behind = ((*(slice(None),) * axis, side) for side in (0, 1))
+            yield Cut(
+                (numbers[before], numbers[behind]),
+                (said[:, *before], said[:, *behind]),
+                np.array([self.seam.counted_before(layers), own]),
+            )
 
 
 def _found_there(desk: Desk, seam: Seam) -> Ids:
     """Return what other blocks call the fragments of this one that began in them, and what this one does."""
-    own = next(before for box, before in seam.around if box == seam.block)
-    places, numbers = seam.found.began[:, :3], seam.found.began[:, 3].astype(np.int64) + own
+    if not seam.found.began.size:
+        return no_pairs()
+    places = seam.found.began[:, :3]
+    numbers = seam.found.began[:, 3].astype(np.int64) + seam.counted_before(seam.block)
     pairs = [no_pairs()]
     for box, before in seam.around:
         inside = np.all((places >= box.start) & (places < box.stop), axis=1)
@@ -255,7 +303,7 @@ def _found_there(desk: Desk, seam: Seam) -> Ids:
 
 def _counted_on(numbers: NDArray[np.uint32], before: int) -> NDArray[np.uint32]:
     """Return the numbers behind those of blocks before; 0 stays 0."""
-    return np.add(numbers, np.uint32(before), where=numbers > 0, out=np.zeros_like(numbers))
+    return numbers + (numbers > 0) * np.uint32(before)
 
 
 def _numbered(fragments: Ids, core: Box) -> tuple[NDArray[np.uint32], int]:
@@ -277,6 +325,12 @@ def _nearest_of_each(places: Ids, numbers: Ids, core: Box, halo_zyx: Triple) -> 
     first[1:] = numbers[order][1:] != numbers[order][:-1]
     kept = order[first]
     return np.column_stack([places[kept], numbers[kept]]).astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def _available_in(second: int) -> int:
+    """Return the bytes that are free, asked once in a second: to ask takes as long as a small block."""
+    return available_bytes()
 
 
 def _refuse_if_over(desk: Desk) -> None:
