@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 import fastremap
 import numpy as np
@@ -100,7 +100,7 @@ class Objects:
     def read(self) -> Iterator[tuple[Box, NDArray[np.uint32]]]:
         """Yield the ids (z, y, x) block by block."""
         for box, ids in zip(self._blocks, self._ids_of, strict=True):
-            voxels = self._numbers.read(box)
+            voxels: NDArray[Any] = self._numbers.read(box)
             fastremap.remap_from_array(voxels.reshape(-1), np.concatenate([[np.uint32(0)], ids]))  # in place
             yield box, voxels
 
