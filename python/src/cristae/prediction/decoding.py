@@ -8,6 +8,7 @@ the blocks that are at work, and the links between fragments; which numbers the 
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -233,18 +234,15 @@ class _Grid:
     """Tells which blocks of a grid a box touches."""
 
     def __init__(self, blocks: Sequence[Box]) -> None:
-        self._starts = [np.unique([box.start[axis] for box in blocks]) for axis in range(3)]
+        self._starts = [sorted({box.start[axis] for box in blocks}) for axis in range(3)]
 
     def touching(self, box: Box) -> list[int]:
         """Return the numbers of the blocks, in their order."""
         axes = [
-            range(
-                int(np.searchsorted(starts, start, side="right")) - 1,
-                int(np.searchsorted(starts, stop, side="left")),
-            )
+            range(bisect_right(starts, start) - 1, bisect_left(starts, stop))
             for starts, start, stop in zip(self._starts, box.start, box.stop, strict=True)
         ]
-        _, rows, columns = (starts.size for starts in self._starts)
+        _, rows, columns = (len(starts) for starts in self._starts)
         return [(z * rows + y) * columns + x for z, y, x in product(*axes)]
 
 

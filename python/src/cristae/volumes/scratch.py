@@ -84,11 +84,11 @@ class ScratchVolume:
         """
         check_free_space(self._folder, voxels.nbytes)
         for block in self._touching(box_zyx):
-            if block.there != Box.of_shape(block.shape).slices:
+            if block.there != tuple(slice(0, length) for length in block.shape):
                 raise InvalidInput(f"The box {box_zyx} cuts the block {self._box(block)} (c, z, y, x).")
             part = voxels[block.here]
             stored = _TYPES[np.min_scalar_type(part.max()).itemsize]
-            packed = imagecodecs.lz4_encode(np.ascontiguousarray(part, stored).data, header=True)
+            packed = bytes(imagecodecs.lz4_encode(np.ascontiguousarray(part, stored).data, header=True))
             with full_disk_told():
                 replace_file(Path(self._path(block)), packed, chunks.crc_bytes(chunks.crc32c(packed)))
 
