@@ -55,6 +55,7 @@ def test_an_intersection_holds_the_voxels_that_both_boxes_hold(one, two):
     common = one.intersection(two)
     assert (set() if common is None else voxels(common)) == voxels(one) & voxels(two)
     assert one.contains(two) == (voxels(two) <= voxels(one))
+    assert one.has(two.start) == (two.start in voxels(one))
 
 
 @settings(deadline=None)

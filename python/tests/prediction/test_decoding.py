@@ -178,6 +178,25 @@ def test_numbers_on_disk_are_those_in_memory(tmp_path):
     )
 
 
+@settings(max_examples=25)
+@given(
+    st.tuples(st.integers(1, 50), st.integers(1, 140), st.integers(1, 140)),
+    st.tuples(*[st.integers(1, 3)] * 3),
+    st.floats(0.2, 0.9),
+    st.integers(0, 2**32 - 1),
+)
+def test_blocks_of_several_chunks_and_odd_ends_give_the_pieces_of_the_whole(
+    tmp_path_factory, shape, chunks, share, seed
+):
+    generator = np.random.default_rng(seed)
+    classes = (generator.random(shape) < share) * generator.integers(1, 3, (shape[0], 1, 1))
+    classes = classes.astype(np.uint8)
+    scratch = ScratchVolume(tmp_path_factory.mktemp("numbers"), shape)
+    block = [side * times for side, times in zip(scratch.block_zyx, chunks, strict=True)]
+    found = decode(Desk(ArrayImage(classes), Pieces(), scratch), tuple(grid(shape, block))).to_array()
+    assert same_partition(found, cc3d.connected_components(classes, connectivity=6))
+
+
 @given(
     st.tuples(*[st.integers(1, 300)] * 3),
     st.tuples(*[st.integers(1, 40)] * 3),

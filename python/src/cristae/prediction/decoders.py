@@ -184,7 +184,9 @@ class Pieces:
         pairs = [no_pairs()]
         for (before, behind), (said_before, said_behind), counted in beside.cuts():
             same = (said_before[0] == said_behind[0]) & (before > 0)
-            pairs.append(np.column_stack(_of_runs(before[same], behind[same])) + counted)
+            # Along a row most pairs are those of the voxel before.
+            same[:, 1:] &= (before[:, 1:] != before[:, :-1]) | (behind[:, 1:] != behind[:, :-1])
+            pairs.append(np.column_stack([before[same], behind[same]]) + counted)
         return np.concatenate(pairs)
 
     def joined(self, links: Sequence[None], one: Ids, on_step: Callable[[], None]) -> Ids:
@@ -250,13 +252,6 @@ def each_once(rows: Ids) -> Ids:
     pairs = rows.astype(np.uint64)
     every = np.unique(pairs[:, 0] << np.uint64(32) | pairs[:, 1])  # many times as quick as by rows
     return np.column_stack([every >> np.uint64(32), every & np.uint64(2**32 - 1)]).astype(np.int64)
-
-
-def _of_runs(*both: Ids) -> list[Ids]:
-    """Return of two rows of numbers those places only where either differs from its place before."""
-    differs = np.ones(both[0].size, bool)
-    differs[1:] = np.logical_or(*(numbers[1:] != numbers[:-1] for numbers in both))
-    return [numbers[differs] for numbers in both]
 
 
 def check_links(count: int, available: int, bytes_a_link: int = BYTES_A_LINK) -> None:

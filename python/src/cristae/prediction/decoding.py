@@ -8,11 +8,12 @@ the blocks that are at work, and the links between fragments; which numbers the 
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 import fastremap
 import numpy as np
@@ -100,7 +101,7 @@ class Objects:
     def read(self) -> Iterator[tuple[Box, NDArray[np.uint32]]]:
         """Yield the ids (z, y, x) block by block."""
         for box, ids in zip(self._blocks, self._ids_of, strict=True):
-            voxels = self._numbers.read(box)
+            voxels: NDArray[Any] = self._numbers.read(box)
             fastremap.remap_from_array(voxels.reshape(-1), np.concatenate([[np.uint32(0)], ids]))  # in place
             yield box, voxels
 
@@ -233,18 +234,15 @@ class _Grid:
     """Tells which blocks of a grid a box touches."""
 
     def __init__(self, blocks: Sequence[Box]) -> None:
-        self._starts = [np.unique([box.start[axis] for box in blocks]) for axis in range(3)]
+        self._starts = [sorted({box.start[axis] for box in blocks}) for axis in range(3)]
 
     def touching(self, box: Box) -> list[int]:
         """Return the numbers of the blocks, in their order."""
         axes = [
-            range(
-                int(np.searchsorted(starts, start, side="right")) - 1,
-                int(np.searchsorted(starts, stop, side="left")),
-            )
+            range(bisect_right(starts, start) - 1, bisect_left(starts, stop))
             for starts, start, stop in zip(self._starts, box.start, box.stop, strict=True)
         ]
-        _, rows, columns = (starts.size for starts in self._starts)
+        _, rows, columns = (len(starts) for starts in self._starts)
         return [(z * rows + y) * columns + x for z, y, x in product(*axes)]
 
 

@@ -39,7 +39,7 @@ class Numbers(Protocol):
     def block_zyx(self) -> Triple:
         """What is written begins at a multiple of it."""
 
-    def write(self, box_zyx: Box, voxels: NDArray[np.uint32]) -> None:
+    def write(self, box_zyx: Box, voxels: Ids) -> None:
         """Keep the numbers of a box."""
 
     def read(self, box_zyx: Box) -> NDArray[np.uint32]:
@@ -54,7 +54,7 @@ class NumbersInMemory:
     def __init__(self, shape_zyx: Sequence[int]) -> None:
         self._voxels = np.zeros(tuple(shape_zyx), np.uint32)
 
-    def write(self, box_zyx: Box, voxels: NDArray[np.uint32]) -> None:
+    def write(self, box_zyx: Box, voxels: Ids) -> None:
         """Keep the numbers of a box."""
         self._voxels[box_zyx.slices] = voxels
 

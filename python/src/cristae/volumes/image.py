@@ -93,5 +93,6 @@ class ArrayImage:
 
 def check_box(box_zyx: Box, shape_czyx: tuple[int, ...]) -> None:
     """Refuse a box (z, y, x) that is not inside the volume; never wrap around or cut silently."""
-    if len(box_zyx.start) != 3 or not Box.of_shape(shape_czyx[1:]).contains(box_zyx):
+    ends = zip(box_zyx.start, box_zyx.stop, shape_czyx[1:], strict=False)
+    if len(box_zyx.start) != 3 or any(start < 0 or stop > length for start, stop, length in ends):
         raise InvalidInput(f"The box {box_zyx} (z, y, x) is not inside the volume of {shape_czyx[1:]}.")

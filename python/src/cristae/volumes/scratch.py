@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -25,7 +25,7 @@ from cristae.volumes.spec import VolumeSpec
 
 _KEPT = 8
 """Blocks that are kept unpacked for the next, neighbouring box."""
-_TYPES = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
+_TYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
 """By their bytes."""
 
 
@@ -84,11 +84,11 @@ class ScratchVolume:
         """
         check_free_space(self._folder, voxels.nbytes)
         for block in self._touching(box_zyx):
-            if block.there != Box.of_shape(block.shape).slices:
+            if block.there != tuple(slice(0, length) for length in block.shape):
                 raise InvalidInput(f"The box {box_zyx} cuts the block {self._box(block)} (c, z, y, x).")
             part = voxels[block.here]
             stored = _TYPES[np.min_scalar_type(part.max()).itemsize]
-            packed = imagecodecs.lz4_encode(np.ascontiguousarray(part, stored).data, header=True)
+            packed = bytes(imagecodecs.lz4_encode(np.ascontiguousarray(part, stored).data, header=True))
             with full_disk_told():
                 replace_file(Path(self._path(block)), packed, chunks.crc_bytes(chunks.crc32c(packed)))
 
