@@ -598,9 +598,7 @@ def test_a_training_that_found_the_disk_full_goes_on_when_it_is_submitted_again(
     assert not any("ends early" in event.message.sentence for event in events)
 
 
-def test_a_training_that_was_to_end_early_and_lacked_room_ends_early_the_next_time_too(
-    server, client
-):
+def test_a_training_that_was_to_end_early_and_lacked_room_ends_early_the_next_time_too(server, client):
     spec = training(client, model="disk full once")
     failed = client.wait(client.submit_training(spec).job_id)
     (server.home.jobs / failed.job_id / FINISH_FILE).write_bytes(b"")

@@ -85,8 +85,8 @@ class PickedObjectsTest {
   @Test
   void theMarkOfAnObjectIsItsOutlineInTheSlice() throws Exception {
     ImagePlus image = cells();
-    ObjectMark.put(image, ObjectImage.of(image), 13, 1, null);
-    ObjectMark.put(image, ObjectImage.of(image), 13, 1, null);
+    ObjectMark.put(image, ObjectMark.outline(ObjectImage.of(image), 13, 1), 1);
+    ObjectMark.put(image, ObjectMark.outline(ObjectImage.of(image), 13, 1), 1);
     assertEquals(1, image.getOverlay().size());
     Roi mark = image.getOverlay().get(0);
     assertEquals(new Rectangle(1, 1, 2, 1), mark.getBounds());
