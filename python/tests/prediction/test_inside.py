@@ -113,8 +113,11 @@ def test_a_mask_that_is_0_everywhere_is_told(random_model, tissue):
 
 @pytest.mark.parametrize(
     ("shape", "sentence"),
-    [((2, 3, 4, 5), "has 2 channels"), ((1, 3, 4, 7), "as many voxels as its image, or one for")]
-    + [((1, 3, 4, 5), r"is 3 x 4 x 5 voxels \(z, y, x\), the image 3 x 4 x 6: .* very image")],
+    [
+        ((2, 3, 4, 5), "has 2 channels"),
+        ((1, 3, 4, 7), "as many voxels as its image, or one for"),
+        ((1, 3, 4, 5), r"is 3 x 4 x 5 voxels \(z, y, x\), the image 3 x 4 x 6: .* very image"),
+    ],
 )
 def test_a_mask_of_something_else_is_refused(shape, sentence):
     with pytest.raises(InvalidInput, match=sentence):

@@ -79,7 +79,7 @@ class Inside:
         voxels: NDArray[Any] = self._mask.read(box_zyx)[0]
         if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
             raise InvalidInput(
-                "The mask contains NaN or infinity, which is neither inside nor outside. Set these voxels to 0, "
-                "or to 1 where the image is to be predicted."
+                "The mask contains NaN or infinity, which is neither inside nor outside. Set these voxels to "
+                "0, or to 1 where the image is to be predicted."
             )
         return voxels != 0
