@@ -230,6 +230,15 @@ def test_a_name_that_differs_in_case_only_is_refused_before_the_training(
     assert told == []
 
 
+@pytest.mark.parametrize("target", ["classes", "masks", "instances"])
+def test_an_image_and_labels_the_wrong_way_round_are_refused(
+    data: tuple[Path, Path], target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, labels = data
+    assert cli.main(["train", str(labels), str(raw), "--model", "m", "--target", target]) == 1
+    assert "Image and labels look the wrong way round" in capsys.readouterr().err
+
+
 def test_a_voxel_size_of_two_sides_is_refused_in_words(data: tuple[Path, Path]) -> None:
     raw, labels = (tifffile.imread(path) for path in data)
     two: Any = (4.6, 4.6)

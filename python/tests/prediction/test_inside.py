@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cristae.errors import InvalidInput
@@ -12,6 +12,7 @@ from cristae.prediction import load_predictor, predict
 from cristae.prediction.inside import Inside
 from cristae.prediction.instances import InMemory
 from cristae.volumes import ArrayImage
+from cristae.volumes.mask import check_mask
 
 TILE = (5, 48, 48)
 
@@ -60,22 +61,63 @@ def test_a_coarse_mask_stands_for_the_voxels_that_lie_in_it(random_model, tissue
     assert "The mask is 4 x 4 x 4 times as coarse as the image (z, y, x)." in told
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.data())
-def test_every_voxel_takes_the_voxel_of_the_mask_in_which_its_centre_lies(side, whole, data):
-    side = min(side, whole)
+@given(st.integers(1, 12), st.integers(1, 60), st.booleans(), st.data())
+def test_every_voxel_takes_the_voxel_of_the_mask_in_which_it_lies(times, whole, is_filled_up, data):
+    mask = np.arange(whole)[::times] // times if is_filled_up else np.arange(whole // times)
+    assume(mask.size > times)  # a short axis may fit another number too
     start = data.draw(st.integers(0, whole - 1))
     stop = data.draw(st.integers(start + 1, whole))
-    marked = data.draw(st.integers(0, side - 1))
-    mask = np.zeros((1, 1, side), np.uint8)
-    mask[0, 0, marked] = 1
-    found = Inside(ArrayImage(mask), (1, 1, whole)).of(Box((0, 0, start), (1, 1, stop)))
-    expected = [marked <= (x + 0.5) * side / whole < marked + 1 for x in range(start, stop)]
+    marked = data.draw(st.integers(0, mask.size - 1))
+    inside = Inside(ArrayImage((mask == marked).astype(np.uint8)[None]), (1, 1, whole))
+    found = inside.of(Box((0, 0, start), (1, 1, stop)))
+    expected = [min(x // times, mask.size - 1) == marked for x in range(start, stop)]
     assert (found is None and not any(expected)) or found.ravel().tolist() == expected
+
+
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_a_mask_fits_an_image_if_a_whole_number_of_voxels_makes_one_of_it(side, whole):
+    numbers = [n for n in range(1, whole + 1) if side in (whole // n, -(-whole // n))]
+    if numbers:
+        assert check_mask((1, 1, 1, side), (1, 1, whole))[2] in numbers
+    else:
+        with pytest.raises(InvalidInput, match="as many voxels as its image"):
+            check_mask((1, 1, 1, side), (1, 1, whole))
+
+
+def test_where_two_numbers_fit_it_is_that_of_a_pyramid():
+    assert check_mask((1, 2, 3, 2), (5, 14, 9)) == (2, 4, 4)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_mask_with_what_is_no_number_is_refused_before_anything_is_written(random_model, tissue, broken):
+    mask = np.ones(tissue.shape, np.float32)
+    mask[-1, -1, -1] = broken
+    output = InMemory((1, *tissue.shape))
+    output.write = lambda *_: pytest.fail("something was written")
+    with pytest.raises(InvalidInput, match="The mask contains NaN or infinity"):
+        predict(random_model("sections"), ArrayImage(tissue), output, device="cpu", inside=ArrayImage(mask))
+    with pytest.raises(InvalidInput, match="The mask contains NaN or infinity"):  # as a part is read
+        Inside(ArrayImage(mask), mask.shape).of(Box.of_shape(mask.shape))
+
+
+def test_a_mask_that_is_0_everywhere_is_told(random_model, tissue):
+    predictor = load_predictor(random_model("sections"), "cpu", engine="torch")
+    sentence = "The mask is 0 everywhere: the result is empty."
+    mask = np.zeros(tissue.shape, np.uint8)
+    found, told = predicted(predictor, tissue, inside=ArrayImage(mask))
+    assert sentence in told
+    assert not found.any()
+    mask[-1, -1, -1] = 1
+    assert sentence not in predicted(predictor, tissue, inside=ArrayImage(mask))[1]
 
 
 @pytest.mark.parametrize(
     ("shape", "sentence"),
-    [((2, 3, 4, 5), "has 2 channels"), ((1, 3, 4, 7), "as large as its image, or coarser")],
+    [
+        ((2, 3, 4, 5), "has 2 channels"),
+        ((1, 3, 4, 7), "as many voxels as its image, or one for"),
+        ((1, 3, 4, 5), r"is 3 x 4 x 5 voxels \(z, y, x\), the image 3 x 4 x 6: .* very image"),
+    ],
 )
 def test_a_mask_of_something_else_is_refused(shape, sentence):
     with pytest.raises(InvalidInput, match=sentence):

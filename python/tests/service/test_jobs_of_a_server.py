@@ -83,7 +83,7 @@ def test_a_mask_is_told_to_the_worker_and_refused_where_it_does_not_fit(client):
     assert np.array_equal(ours, all_of_it * mask)
     assert all_of_it[:, :, 7:].any()
     asked.inside_volume_id = client.upload(ArrayImage(np.ones((1, 1, 1000), np.uint8)))
-    with pytest.raises(InvalidInput, match=r"1 x 1 x 1000 voxels .* as large as its image"):
+    with pytest.raises(InvalidInput, match=r"1 x 1 x 1000 voxels .* as many voxels as its image"):
         client.submit_prediction(asked)
     asked.inside_volume_id = "0" * 64
     with pytest.raises(NotFound):

@@ -100,8 +100,8 @@ def add_to(commands: Commands) -> None:
     add(
         "--inside",
         metavar="MASK",
-        help="an image, as large as RAW or coarser: where it is 0, so is OUT, and what lies outside is not "
-        "computed",
+        help="an image, as large as RAW or coarser by whole numbers: where it is 0, so is OUT, and what lies "
+        "outside is not computed",
     )
     add(
         "--engine",

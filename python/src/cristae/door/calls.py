@@ -254,8 +254,8 @@ def predict(
         Of a model of classes, with the kind "instances": pieces that are narrow somewhere are parted there;
         see docs/objects.md.
     inside
-        A mask, as large as the image or coarser: where it is 0, so is the result, and tiles that lie outside
-        are not computed.
+        A mask, as large as the image or coarser by whole numbers: where it is 0, so is the result, and tiles
+        that lie outside are not computed.
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the file says.
     workers

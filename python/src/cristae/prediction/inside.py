@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cristae.errors import InvalidInput
 from cristae.geometry import Box
+from cristae.labels import slabs
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image
 from cristae.volumes.mask import check_mask
@@ -17,15 +19,15 @@ class Inside:
     Parameters
     ----------
     mask
-        With one channel. Along each axis it has as many voxels as the image, or fewer: then each stands for
-        those of the image that lie in it, as in a mask that was drawn on a coarse level of a pyramid.
+        With one channel. Along each axis it has as many voxels as the image, or one for every whole number of
+        them, as in a mask that was drawn on a coarse level of a pyramid.
     shape_zyx
         The image.
 
     Raises
     ------
     InvalidInput
-        It has several channels, or is finer than the image.
+        It has several channels, or lies on no such grid; see :func:`cristae.volumes.mask.check_mask`.
 
     Examples
     --------
@@ -38,27 +40,46 @@ class Inside:
     """
 
     def __init__(self, mask: Image, shape_zyx: Triple) -> None:
-        check_mask(mask.shape_czyx, shape_zyx)
-        _, *sides = mask.shape_czyx
-        self._mask, self._shape = mask, shape_zyx
-        times = [whole / side for side, whole in zip(sides, shape_zyx, strict=True)]
-        coarser = " x ".join(f"{one:.3g}" for one in times)
+        self._times = check_mask(mask.shape_czyx, shape_zyx)
+        self._mask = mask
+        coarser = " x ".join(map(str, self._times))
         self.note = (
-            None if max(times) == 1 else f"The mask is {coarser} times as coarse as the image (z, y, x)."
+            None
+            if max(self._times) == 1
+            else f"The mask is {coarser} times as coarse as the image (z, y, x)."
         )
+
+    def is_empty(self) -> bool:
+        """Tell whether the mask is 0 everywhere, refusing what is no number: all of such a mask is read."""
+        may_be_bad, is_empty = self._mask.dtype.kind == "f", True
+        for box in slabs(self._mask.shape_czyx[1:]):
+            is_empty = not self._read(box).any() and is_empty
+            if not is_empty and not may_be_bad:
+                break
+        return is_empty
 
     def of(self, box_zyx: Box) -> NDArray[np.bool_] | None:
         """Return which voxels of a box of the image lie inside, (z, y, x); None if none does."""
         places = [
-            (2 * np.arange(start, stop) + 1) * side // (2 * whole)  # in whose middle or before it they lie
-            for start, stop, side, whole in zip(
-                box_zyx.start, box_zyx.stop, self._mask.shape_czyx[1:], self._shape, strict=True
+            np.minimum(np.arange(start, stop) // times, side - 1)
+            for start, stop, side, times in zip(
+                box_zyx.start, box_zyx.stop, self._mask.shape_czyx[1:], self._times, strict=True
             )
         ]
-        read = Box(tuple(int(one[0]) for one in places), tuple(int(one[-1]) + 1 for one in places))
-        voxels: NDArray[Any] = self._mask.read(read)[0] != 0
+        voxels = self._read(
+            Box(tuple(int(one[0]) for one in places), tuple(int(one[-1]) + 1 for one in places))
+        )
         if not voxels.any():
             return None
         z, y, x = (one - one[0] for one in places)
         inside: NDArray[np.bool_] = voxels[np.ix_(z, y, x)]
         return inside
+
+    def _read(self, box_zyx: Box) -> NDArray[np.bool_]:
+        voxels: NDArray[Any] = self._mask.read(box_zyx)[0]
+        if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
+            raise InvalidInput(
+                "The mask contains NaN or infinity, which is neither inside nor outside. Set these voxels to "
+                "0, or to 1 where the image is to be predicted."
+            )
+        return voxels != 0

@@ -235,12 +235,22 @@ def predict(
 
 
 def tell_doubts(
-    predictor: Answering, image: Image, inside: Image | None, on_event: Callable[[Event], None]
+    predictor: Answering,
+    image: Image,
+    inside: Image | None,
+    on_event: Callable[[Event], None],
+    *,
+    is_part: bool = False,
 ) -> tuple[Inside | None, Seen]:
-    """Tell what is doubtful about image and mask; return the mask, and the image as the network sees it."""
+    """Tell what is doubtful about image and mask; return the mask, and the image as the network sees it.
+
+    Of a part, the mask as a whole was looked at before.
+    """
     within = None if inside is None else Inside(inside, image.shape_czyx[1:])
     if within is not None and within.note is not None:
         on_event(Note(within.note))
+    if within is not None and not is_part and within.is_empty():
+        on_event(Note("The mask is 0 everywhere: the result is empty.", is_warning=True))
     seen = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, on_event)
     frame = predictor.frame(seen)
     for doubt in (predictor.doubt(), frame.doubt()):
@@ -268,7 +278,7 @@ def predict_tiles(
 
     With `part`, (z, y, x), only what decides its voxels is computed, and the output keeps what it wants.
     """
-    within, frame = tell_doubts(predictor, image, inside, on_event)
+    within, frame = tell_doubts(predictor, image, inside, on_event, is_part=part is not None)
     work = {
         "source": source,
         "model": predictor.digest,

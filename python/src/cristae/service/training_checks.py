@@ -31,7 +31,13 @@ async def check_training(house: House, spec: TrainingSpec) -> None:
 async def _check_volumes(house: House, spec: TrainingSpec, volumes: JobVolumes) -> None:
     # Loaded here: the label room brings scipy, which a server needs only when someone trains.
     from cristae.labels import share_classes
-    from cristae.training.readings import masks_of, reading_of, refuse_other_channels, refuse_twice
+    from cristae.training.readings import (
+        masks_of,
+        reading_of,
+        refuse_other_channels,
+        refuse_swapped,
+        refuse_twice,
+    )
     from cristae.training.voxel_sizes import refuse_other_voxel_sizes
 
     count = len(spec.volumes)
@@ -44,6 +50,7 @@ async def _check_volumes(house: House, spec: TrainingSpec, volumes: JobVolumes) 
     refuse_other_channels(request)
     refuse_other_voxel_sizes(request)
     await house.quick(_check_start, house, spec, request)
+    await house.long(refuse_swapped, request)
     masks = await house.long(masks_of, request)
     readings = [await house.long(reading_of, request, number, masks) for number in range(count)]
     share_classes(readings)  # refuses labels that mean different things in different volumes
@@ -69,7 +76,7 @@ def _opened(volumes: JobVolumes, spec: TrainingSpec, number: int) -> tuple[Image
     from cristae.labels import about_image, voted
 
     pair = spec.volumes[number]
-    image = volumes.glance(pair.image_volume_id, pair.image_name)  # only its labels are read
+    image = volumes.glance(pair.image_volume_id, pair.image_name)  # little but its labels is read
     with about_image(number + 1, len(spec.volumes), image.name):
         if pair.image_volume_id in pair.annotators:
             raise InvalidInput("The image is given as its own labels. Give the labels of the image.")

@@ -8,7 +8,13 @@ from cristae.geometry import Box
 from cristae.labels import UNKNOWN, share_classes
 from cristae.training.fingerprint import estimate_anisotropy
 from cristae.training.plan import Plan
-from cristae.training.readings import labels_as_one, masks_of, reading_of, refuse_other_channels
+from cristae.training.readings import (
+    labels_as_one,
+    masks_of,
+    reading_of,
+    refuse_other_channels,
+    refuse_swapped,
+)
 from cristae.training.regions import Region, choose_held_out, class_profiles
 from cristae.training.request import TrainingRequest
 from cristae.training.telling import sections_told
@@ -22,6 +28,7 @@ def read_pairs(request: TrainingRequest) -> list[Region]:
         raise InvalidInput("There is no image to train on. Give an image with its labels.")
     refuse_other_voxel_sizes(request)
     size = voxel_size_of(request) or estimated_size(request)
+    refuse_swapped(request)
     masks = masks_of(request)
     readings = [reading_of(request, number, masks, size) for number in range(len(request.pairs))]
     refuse_other_channels(request)

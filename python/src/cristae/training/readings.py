@@ -8,12 +8,28 @@ from cristae.labels import (
     Masks,
     MasksAsOne,
     about_image,
+    annotators_of,
     check_range,
     find_masks,
     read_labels,
 )
+from cristae.labels.swapped import check_not_swapped
 from cristae.training.request import TrainingRequest
 from cristae.volumes import Image, VoxelSize
+
+
+def refuse_swapped(request: TrainingRequest) -> None:
+    """Refuse an image and its labels that look the wrong way round; other shapes are refused elsewhere.
+
+    Raises
+    ------
+    InvalidInput
+        Of several images, the sentence says which it is.
+    """
+    for number, (image, labels) in enumerate(request.pairs, 1):
+        if image.shape_czyx[1:] == labels.shape_czyx[1:]:
+            with about_image(number, len(request.pairs), image.name):
+                check_not_swapped(image, annotators_of(labels)[0])
 
 
 def masks_of(request: TrainingRequest) -> Masks | None:

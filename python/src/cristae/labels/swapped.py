@@ -1,0 +1,92 @@
+"""Whether an image and its labels were given the wrong way round: what their values look like tells.
+
+In labels nearly all neighbours are equal (above 0.95 in those of neurons, nuclei and membranes), in a
+micrograph nearly none (below 0.05). The plugin in Fiji asks the same before it sends them.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cristae.errors import InvalidInput
+from cristae.geometry import Box
+from cristae.labels.thickness import central_part, spread
+from cristae.volumes import Image
+
+_FEW_VALUES = 16
+"""Whole numbers that are so few are labels, however they lie."""
+
+_EQUAL_IN_LABELS = 0.7
+_EQUAL_IN_GREY_VALUES = 0.3
+_ROWS = 128
+
+
+def check_not_swapped(image: Image, labels: Image) -> None:
+    """Refuse an image that looks like labels with labels that are grey values; a few rows tell.
+
+    Parameters
+    ----------
+    image, labels
+        With the same sections, rows and columns; any number of channels.
+
+    Raises
+    ------
+    InvalidInput
+        They look swapped.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> grey = np.random.default_rng(0).integers(0, 256, (2, 32, 32), np.uint8)
+    >>> drawn = np.repeat(np.arange(4, dtype=np.uint8), 512).reshape(2, 32, 32)
+    >>> check_not_swapped(ArrayImage(grey), ArrayImage(drawn))
+    """
+    if _is_grey(_rows_of(labels)) and _looks_like_labels(_rows_of(image)):
+        raise InvalidInput(
+            "Image and labels look the wrong way round: the labels are grey values, and the image has "
+            "patches of one value, as labels have. Exchange the two."
+        )
+
+
+def _rows_of(image: Image) -> list[npt.NDArray[Any]]:
+    """Return rows (n, x) from the middle of some sections."""
+    _, depth, height, width = image.shape_czyx
+    rows, columns = central_part(height, width)
+    step = max(1, (rows.stop - rows.start) // _ROWS)
+    boxes = [
+        Box((z, rows.start, columns.start), (z + 1, rows.stop, columns.stop))
+        for z in spread(tuple(range(depth)))
+    ]
+    return [
+        image.read(box)[:, 0, step // 2 :: step].reshape(-1, columns.stop - columns.start) for box in boxes
+    ]
+
+
+def _looks_like_labels(seen: list[npt.NDArray[Any]]) -> bool:
+    """Tell whether these are whole numbers in patches, or few of them."""
+    if not all((rows == np.rint(rows)).all() for rows in seen):  # NaN is not either
+        return False
+    equal, pairs = _neighbours(seen)
+    return equal >= _EQUAL_IN_LABELS * pairs or _has_few_values(seen)
+
+
+def _is_grey(seen: list[npt.NDArray[Any]]) -> bool:
+    """Tell whether these can be no labels: many values, and neighbours that are seldom equal."""
+    equal, pairs = _neighbours(seen)
+    return equal < _EQUAL_IN_GREY_VALUES * pairs and not _has_few_values(seen)
+
+
+def _neighbours(seen: list[npt.NDArray[Any]]) -> tuple[int, int]:
+    """Count the neighbours along x that are equal, and all; 0 counts nowhere: it fills up corners."""
+    equal = pairs = 0
+    for rows in seen:
+        here, there = rows[:, :-1], rows[:, 1:]
+        counts = (here != 0) & (there != 0)
+        equal += int(np.count_nonzero(counts & (here == there)))
+        pairs += int(np.count_nonzero(counts))
+    return equal, pairs
+
+
+def _has_few_values(seen: list[npt.NDArray[Any]]) -> bool:
+    return len(np.unique(np.concatenate([np.unique(rows) for rows in seen]))) <= _FEW_VALUES
