@@ -42,3 +42,12 @@ def test_both_shapes_are_spelled_out():
 @pytest.mark.parametrize("image", [(1, 5, 8, 6), (3, 5, 8, 6)])
 def test_labels_with_one_channel_fit_an_image_with_many(image):
     check_same_shape((1, 5, 8, 6), image)
+
+
+def test_one_image_is_told_of_as_one():
+    with pytest.raises(InvalidInput) as told:
+        check_same_shape((1, 50, 100, 200), (1, 12, 64, 64), labels="raw image", image="labels")
+    assert str(told.value) == (
+        "The raw image is 50 x 100 x 200 voxels (z, y, x), the labels are 12 x 64 x 64: one of the two "
+        "belongs to another image, or was cropped."
+    )

@@ -36,7 +36,7 @@ def check_same_shape(
         return
     if channels != 1 and labels_zyx == image_zyx:
         raise InvalidInput(
-            f"The {labels} have {channels} channels, but a label image has one. "
+            f"The {labels} {_verb(labels, 'has', 'have')} {channels} channels, but a label image has one. "
             + (
                 "They look like an RGB picture: convert them to an 8-bit label image, where each value is "
                 "one class."
@@ -49,7 +49,7 @@ def check_same_shape(
     axes = "z, y, x" if channels == 1 else "c, z, y, x"
     ours = _spell(image_czyx if channels != 1 else (1, *image_zyx))
     raise InvalidInput(
-        f"The {labels} are {theirs} voxels ({axes}), the {image} is {ours}: "
+        f"The {labels} {_verb(labels)} {theirs} voxels ({axes}), the {image} {_verb(image)} {ours}: "
         f"{_likely_cause(channels, labels_zyx, image_channels, image_zyx, labels, image)}"
     )
 
@@ -86,23 +86,29 @@ def _likely_cause(
             f"Image > Properties) and save it again; if they are channels, keep one section of the {labels}."
         )
     if lz == iz * image_channels and (ly, lx) == (iy, ix) and image_channels > 1:
-        return f"the {labels} have a section per channel. Keep one section per z."
+        return f"the {labels} {_verb(labels, 'has', 'have')} a section per channel. Keep one section per z."
     if (ly, lx) == (iy, ix):
         if lz == 1:
             return (
-                f"the {labels} are a single section. Put it into a stack of {iz} sections, with zeros in "
-                f"those that "
-                "are not annotated."
+                f"the {labels} {_verb(labels)} a single section. Put it into a stack of {iz} sections, with "
+                "zeros in those that are not annotated."
             )
         if lz < iz:
             return f"{_sections(iz - lz)} missing in the {labels}."
-        return f"the {labels} have {_sections(lz - iz, are=False)} too many, or the {image} lacks them."
+        has, lacks = _verb(labels, "has", "have"), _verb(image, "lacks", "lack")
+        return f"the {labels} {has} {_sections(lz - iz, are=False)} too many, or the {image} {lacks} them."
+    looks = f"the {labels} {_verb(labels, 'looks', 'look')} scaled"
     for factor in (2, 4, 8):
         if all(abs(a * factor - b) < factor for a, b in ((ly, iy), (lx, ix))):
-            return f"the {labels} look scaled down {factor} times. Scale them up without interpolation."
+            return f"{looks} down {factor} times. Scale them up without interpolation."
         if all(abs(a - b * factor) < factor for a, b in ((ly, iy), (lx, ix))):
-            return f"the {labels} look scaled up {factor} times. Scale them down without interpolation."
-    return f"the {labels} belong to another image, or one of the two was cropped."
+            return f"{looks} up {factor} times. Scale them down without interpolation."
+    return "one of the two belongs to another image, or was cropped."
+
+
+def _verb(noun: str, one: str = "is", many: str = "are") -> str:
+    """Return the form of a verb that a noun needs: labels are, an image is."""
+    return many if noun.endswith("s") else one
 
 
 def _sections(count: int, *, are: bool = True) -> str:
