@@ -186,6 +186,16 @@ def test_images_that_do_not_fit_are_refused_with_both_shapes_or_values(guess, tr
     assert words in refusal.value.sentence
 
 
+@pytest.mark.parametrize("broken", [[0, -1], [0, np.nan], [0, 1, 255]])
+def test_only_in_the_truth_a_value_can_be_named_as_unknown(broken):
+    odd, fine = row(*broken, dtype=np.float32), row(*[0, 1, 1][: len(broken)])
+    with pytest.raises(InvalidInput) as refusal:
+        evaluate_classes(odd, fine)
+    assert "unknown" not in refusal.value.sentence
+    with pytest.raises(InvalidInput, match="unknown"):
+        evaluate_classes(fine, odd)
+
+
 def test_a_range_beyond_the_truth_is_refused():
     with pytest.raises(InvalidInput, match="1:4 are not in the truth"):
         evaluate_classes(stack(1, 1), stack(1, 1), z=(1, 4))

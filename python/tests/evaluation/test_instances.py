@@ -205,9 +205,9 @@ def test_only_the_chosen_sections_count():
     ("guess", "truth", "words"),
     [
         (np.ones((2, 4, 4), int), np.ones((3, 4, 4), int), "1 section is missing in the predicted labels"),
-        (row(0, -3, dtype=np.int32), row(0, 1), "negative id -3"),
-        (row(0, 1), row(0, -3, dtype=np.int32), "negative value -3"),
-        (row(0, np.nan, dtype=np.float32), row(0, 1), "NaN"),
+        (row(0, -3, dtype=np.int32), row(0, 1), r"negative id -3.* 0 is background: change it\.$"),
+        (row(0, 1), row(0, -3, dtype=np.int32), "negative value -3.* name it as the unknown value"),
+        (row(0, np.nan, dtype=np.float32), row(0, 1), r"NaN .* Set these voxels to 0\.$"),
         (row(0, 1.5, dtype=np.float32), row(0, 1), "fractions such as 1.5"),
         (row(0, 1), row(0, 0.25, dtype=np.float64), "true labels contain fractions such as 0.25"),
         (row(0, 2**63, dtype=np.uint64), row(0, 1), "predicted labels contain ids above 2"),

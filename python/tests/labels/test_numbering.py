@@ -39,11 +39,11 @@ LEGAL = [
 ]
 REFUSED = [
     # values,      keywords,                                        words of the sentence
-    ([1, 255],     {},                                              ["value 255", "unknown=255", "classes=1=NAME,255=NAME"]),
-    ([1, 2, 255],  {},                                              ["value 255", "values 1 and 2", "unknown=255"]),
+    ([1, 255],     {},                                              ["value 255", "Name 255 as the unknown value", "(1=NAME,255=NAME)"]),
+    ([1, 2, 255],  {},                                              ["value 255", "values 1 and 2", "Name 255 as the unknown"]),
     ([1, 22],      {},                                              ["value 22", "value 1"]),
     ([127, 255],   {},                                              ["255", "127"]),
-    (range(1, 66), {},                                              ["65 different values", "instances", "classes=1=NAME"]),
+    (range(1, 66), {},                                              ["65 different values", "instances", "(1=NAME,2=NAME,...)"]),
     (range(1, 300), {"table": [LabelClass(n, f"c{n}") for n in range(1, 300)]}, ["254", "instances"]),
     ([1, 9],       {"table": table(er=1)},                          ["value 9", "classes that were named"]),
     ([1, 255],     {"table": [MITO]},                               ["value 255", "classes that were named"]),

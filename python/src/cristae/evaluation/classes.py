@@ -121,7 +121,7 @@ def _predicted_classes(
 ) -> tuple[Mapping[int, int], list[str]]:
     """Return the class of each predicted value: Cristae's numbers, else the truth's, else by the rules."""
     values = scan_values(
-        prediction, unknown=None, z=z, most_values=MOST_VALUES, what=PREDICTION
+        prediction, unknown=None, z=z, most_values=MOST_VALUES, what=PREDICTION, may_be_unknown=False
     ).values.tolist()
     warnings = []
     background = {0: 0}
@@ -136,7 +136,7 @@ def _predicted_classes(
         return background | {value: value for value in values}, warnings
     if all(value in reading.class_of_value for value in values):
         return background | {value: reading.class_of_value[value] for value in values}, warnings
-    numbering = number_classes(values, what=PREDICTION)
+    numbering = number_classes(values, what=PREDICTION, may_be_unknown=False)
     warnings += [f"{sentence} (In the {PREDICTION}.)" for sentence in numbering.sentences]
     return background | dict(numbering.class_of_value), warnings
 

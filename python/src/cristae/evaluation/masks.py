@@ -81,7 +81,7 @@ def evaluate_masks(
     for box in slabs(truth.shape_czyx[1:], (start, stop), SLAB_VOXELS // masks):
         true, predicted = truth.read(box), prediction.read(box)
         check_mask_values(seen[TRUTH], true, unknown, TRUTH)
-        check_mask_values(seen[PREDICTION], predicted, None, PREDICTION)
+        check_mask_values(seen[PREDICTION], predicted, None, PREDICTION, may_be_unknown=False)
         known = np.ones(box.shape, bool) if unknown is None else (true != unknown).all(axis=0)
         true, predicted = true != 0, predicted != 0
         for index, section in enumerate(range(box.start[0], box.stop[0])):

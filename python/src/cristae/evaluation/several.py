@@ -188,7 +188,7 @@ class KnownInBoth:
         """Return the voxels (c, z, y, x) of a box, a fresh array."""
         voxels = self._labels.read(box_zyx)
         if self.dtype == np.int64:
-            voxels = signed(as_integers(voxels, TRUTH), TRUTH)
+            voxels = signed(as_integers(voxels, TRUTH, may_be_unknown=True), TRUTH)
         voxels = voxels.astype(self.dtype, copy=False)
         elsewhere = self._other.read(box_zyx) == self._unknown
         if elsewhere.any():  # else the type may have no room for the value

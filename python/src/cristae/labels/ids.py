@@ -53,6 +53,7 @@ def checked_ids(labels: npt.NDArray[Any], what: str = "labels") -> npt.NDArray[n
     ids: npt.NDArray[np.integer] = signed(as_integers(labels, what), what)  # type: ignore[assignment]
     if ids.size and ids.dtype.kind == "i" and int(ids.min()) < 0:
         raise InvalidInput(
-            f"The {what} contain the negative id {int(ids.min())}. Objects count from 1, 0 is background."
+            f"The {what} contain the negative id {int(ids.min())}. Objects count from 1, 0 is background: "
+            "change it."
         )
     return ids

@@ -110,7 +110,9 @@ class MajorityVote:
 
     def _votes(self, box_zyx: Box) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Return values (annotators, c, z, y, x), and where an annotator has no vote."""
-        votes = np.stack([as_integers(a.read(box_zyx)).astype(np.int64) for a in self.annotators])
+        votes = np.stack(
+            [as_integers(a.read(box_zyx), may_be_unknown=True).astype(np.int64) for a in self.annotators]
+        )
         silent = np.zeros(votes.shape, bool) if self._unknown is None else votes == self._unknown
         if self._masks:  # 1 and 255 are both inside
             votes = np.where(silent, votes, votes != 0)

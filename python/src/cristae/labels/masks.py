@@ -235,7 +235,12 @@ def _bits_of(
 
 
 def check_mask_values(
-    seen: Sequence[set[int]], block: npt.NDArray[np.generic], unknown: int | None, what: str
+    seen: Sequence[set[int]],
+    block: npt.NDArray[np.generic],
+    unknown: int | None,
+    what: str,
+    *,
+    may_be_unknown: bool = True,
 ) -> None:
     """Refuse a channel with more than one value besides 0 and the unknown one: that is no mask.
 
@@ -249,6 +254,8 @@ def check_mask_values(
         The value of unknown voxels, if any.
     what
         What the label image is called in sentences, in the plural.
+    may_be_unknown
+        Whether a value can be named as unknown here, which is an advice then.
 
     Raises
     ------
@@ -261,13 +268,15 @@ def check_mask_values(
             "that nobody knows another value in one of the channels at least, and name that one as unknown."
         )
     for number, (channel, values) in enumerate(zip(block, seen, strict=True), 1):
-        values |= set(fastremap.unique(as_integers(channel, what)).tolist()) - {0, unknown}
+        integers = as_integers(channel, what, may_be_unknown=may_be_unknown)
+        values |= set(fastremap.unique(integers).tolist()) - {0, unknown}
         if len(values) > 1:
             shown = _listed(sorted(values)[:4]) + (" ..." if len(values) > 4 else "")
             raise InvalidInput(
                 f"Channel {number} of the {what} holds the values {shown}, but a mask has 0 and one other "
                 "value. Give each mask a channel of its own; for one label image whose values are classes "
-                "choose classes; for voxels that nobody knows name the value as unknown."
+                "choose classes"
+                + ("; for voxels that nobody knows name the value as unknown." if may_be_unknown else ".")
             )
 
 

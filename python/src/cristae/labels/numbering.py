@@ -43,6 +43,7 @@ def number_classes(
     unknown: int | None = None,
     background: int | None = None,
     what: str = "labels",
+    may_be_unknown: bool = True,
 ) -> Numbering:
     """Give every label value its class number, or refuse.
 
@@ -65,6 +66,8 @@ def number_classes(
         The value that the person drew as background, if the table does not name it.
     what
         What the image is called in sentences.
+    may_be_unknown
+        Whether a value can be named as unknown here, which is an advice then.
 
     Raises
     ------
@@ -102,8 +105,8 @@ def number_classes(
         if stray:
             raise InvalidInput(
                 f"The {what} contain {_spell(stray)}, but the classes that were named are "
-                f"{_named(listed.values())}. Name {'it' if len(stray) == 1 else 'them'} too (classes), or "
-                f"say that {stray[-1]} is unknown (unknown={stray[-1]})."
+                f"{_named(listed.values())}. Name {'it as a class' if len(stray) == 1 else 'them as classes'}"
+                f" too, or name {stray[-1]} as the unknown value."
             )
         numbered = sorted(listed)
         warnings += [
@@ -117,10 +120,10 @@ def number_classes(
             raise InvalidInput(
                 f"The {what} have {len(numbered)} different values, too many to be classes. If each value is "
                 "one object, choose instances; if this is the image, choose its labels; if they are classes, "
-                "name them all (classes=1=NAME,2=NAME,...)."
+                "name them all (1=NAME,2=NAME,...)."
             )
         if len(numbered) > 1:
-            _refuse_gaps(numbered, what)
+            _refuse_gaps(numbered, what, may_be_unknown=may_be_unknown)
 
     gaps = [high - low for low, high in zip([0, *numbered], numbered, strict=False)]
     dense = background not in (None, 0) or any(gap > LARGEST_GAP for gap in gaps)
@@ -191,15 +194,20 @@ def _checked_table(
     return listed, background
 
 
-def _refuse_gaps(values: list[int], what: str) -> None:
+def _refuse_gaps(values: list[int], what: str, *, may_be_unknown: bool) -> None:
     for low, high in zip([0, *values], values, strict=False):
         if high - low > LARGEST_GAP:
             odd = high if low else values[-1]
             smaller = [value for value in values if value != odd]
+            advice = (
+                f"Name {odd} as the unknown value, name all values as classes"
+                if may_be_unknown
+                else "Name all values as classes of the truth"
+            )
             raise InvalidInput(
                 f"The {what} contain the value {odd} beside {_spell(smaller)}: is it a class, or a mark for "
-                f"voxels that nobody knows? Name it as unknown (unknown={odd}), name all values as classes "
-                f"(classes={_listed(values)}), or change it. If each value is one object, choose instances."
+                f"voxels that nobody knows? {advice} ({_listed(values)}), or change it. If each value is one "
+                "object, choose instances."
             )
 
 
@@ -226,7 +234,7 @@ def _number_told(entry: LabelClass, value: int) -> str:
 
 
 def _listed(values: Sequence[int]) -> str:
-    """Write the values as the choice ``classes`` takes them, with names to fill in."""
+    """Write the values as they are named as classes, with names to fill in."""
     shown = [f"{value}=NAME" for value in values[:4]]
     return ",".join([*shown, "..."] if len(values) > 4 else shown)
 

@@ -350,8 +350,8 @@ def _nothing_labelled(found: Scan, unknown: int | None) -> str:
     if unknown not in (None, 0) and found.unknowns.any():
         return (
             f"The labels are empty: every voxel is 0 or {unknown}, which was named as unknown. "
-            f"If {unknown} is the class (a 0/255 mask), leave out unknown={unknown}; else draw at least one "
-            f"object."
+            f"If {unknown} is the class (a 0/255 mask), do not name it as unknown; else draw at least "
+            f"one object."
         )
     return "The labels are empty: every voxel is 0. Draw at least one object, or choose the label image."
 
@@ -367,13 +367,12 @@ def _refuse_one_class(
         advice = "Draw at least one other class too."
     elif unknown == 0:
         advice = (
-            "Draw some background as a second class and name it 'background', or, if 0 is background, leave "
-            "out "
-            "unknown=0."
+            "Draw some background as a second class and name it 'background', or, if 0 is background, do not "
+            "name it as unknown."
         )
     elif not found.labelled.all():
         advice = (
-            "If the sections without labels are background, say so (empty-sections=background); else leave "
+            "If the sections without labels are background, say so (empty sections: background); else leave "
             "some background in the labelled ones."
         )
     else:

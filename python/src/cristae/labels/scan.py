@@ -42,11 +42,22 @@ def slabs(
             yield Box((z0, y0, 0), (min(z0 + sections, stop), min(y0 + rows, height), width))
 
 
-def as_integers(labels: npt.NDArray[np.generic], what: str = "labels") -> npt.NDArray[np.generic]:
+def as_integers(
+    labels: npt.NDArray[np.generic], what: str = "labels", *, may_be_unknown: bool = False
+) -> npt.NDArray[np.generic]:
     """Return label values as integers, refusing what is not a label.
 
     Boolean masks become 0 and 1. Floating-point images are accepted as long as every value is a whole number
     that the type holds exactly (ImageJ keeps ids beyond 65,535 in 32-bit windows, exact to 16,777,216).
+
+    Parameters
+    ----------
+    labels
+        Values of any number type.
+    what
+        What the image is called in sentences.
+    may_be_unknown
+        Whether a value can be named as unknown here, which is an advice then.
 
     Raises
     ------
@@ -71,7 +82,8 @@ def as_integers(labels: npt.NDArray[np.generic], what: str = "labels") -> npt.ND
         bad = int(labels.size - np.count_nonzero(finite))
         raise InvalidInput(
             f"The {what} contain NaN or infinity ({voxels_told(bad)} in one part). "
-            "Set these voxels to 0, or (to train and to evaluate) to a value of their own, named as unknown."
+            "Set these voxels to 0"
+            + (", or to a value of their own, named as unknown." if may_be_unknown else ".")
         )
     whole = np.rint(labels)
     if (whole != labels).any():
@@ -183,6 +195,7 @@ def scan_values(
     z: tuple[int, int],
     most_values: int | None = None,
     what: str = "labels",
+    may_be_unknown: bool = True,
 ) -> Scan:
     """Count the values of a label image, section by section.
 
@@ -198,6 +211,8 @@ def scan_values(
         Give up with advice if there are more different values: these are no classes.
     what
         What the image is called in sentences.
+    may_be_unknown
+        Whether a value can be named as unknown here, which is an advice then.
 
     Raises
     ------
@@ -209,7 +224,7 @@ def scan_values(
     labelled = np.zeros(depth, bool)
     all_counts = ValueCounts()
     for box in slabs(labels.shape_czyx[1:], z):
-        block = as_integers(labels.read(box)[0], what)
+        block = as_integers(labels.read(box)[0], what, may_be_unknown=may_be_unknown)
         for index, section in enumerate(block, box.start[0] - z[0]):
             values, counts = count_values(section)
             is_unknown, is_zero = values == unknown, values == 0
@@ -217,7 +232,7 @@ def scan_values(
             zeros[index] += counts[is_zero & ~is_unknown].sum()
             is_label = ~is_zero & ~is_unknown
             labelled[index] |= bool(is_label.any())
-            _refuse_negative(values[is_label], what)
+            _refuse_negative(values[is_label], what, may_be_unknown=may_be_unknown)
             all_counts.add(values[is_label], counts[is_label])
         if most_values is not None:
             _refuse_too_many(all_counts.arrays()[0].size, most_values, what)
@@ -225,11 +240,12 @@ def scan_values(
     return Scan(values, counts, zeros, unknowns, labelled, z[0])
 
 
-def _refuse_negative(values: npt.NDArray[np.int64], what: str) -> None:
+def _refuse_negative(values: npt.NDArray[np.int64], what: str, *, may_be_unknown: bool) -> None:
     if values.size and values[0] < 0:
+        advice = "name it as the unknown value, or change it" if may_be_unknown else "change it"
         raise InvalidInput(
             f"The {what} contain the negative value {values[0]}. Classes and objects count from 1, 0 is "
-            f"background: name it as unknown (unknown={values[0]}), or change it."
+            f"background: {advice}."
         )
 
 
