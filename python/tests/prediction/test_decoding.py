@@ -278,7 +278,6 @@ def test_a_block_asks_its_machine_for_room_and_its_run_whether_it_goes_on(monkey
         decode(desk, blocks_of((2, 4, 9)))
     with mark.standing():
         assert decode(desk, blocks_of((2, 4, 9))).count == 1
-        fragments._available_in.cache_clear()  # it is asked once in a second
         monkeypatch.setattr(fragments, "available_bytes", lambda: 1000)
         with pytest.raises(OutOfMemory, match=r"blocks of 2 x 4 x 9 voxels takes about"):
             decode(desk, blocks_of((2, 4, 9)))

@@ -8,7 +8,7 @@ which of them, and when.
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -161,7 +161,7 @@ def found_in(desk: Desk | DeskOnDisk, block: Box) -> Found:
 def _found_in(open_desk: Desk, block: Box) -> Found:
     _refuse_if_over(open_desk)
     read = block.grown(open_desk.decoder.halo_zyx).clipped(open_desk.whole)
-    available = _available_in(int(time.monotonic()))
+    available = _asked_in(int(time.monotonic()), available_bytes)
     check_memory(read.shape, available, bytes_a_voxel=open_desk.decoder.bytes_a_voxel)
     core = block.relative_to(read)
     fragments, seeds = open_desk.decoder.fragments(open_desk.said.read(read))
@@ -328,9 +328,9 @@ def _nearest_of_each(places: Ids, numbers: Ids, core: Box, halo_zyx: Triple) -> 
 
 
 @lru_cache(maxsize=1)
-def _available_in(second: int) -> int:
-    """Return the bytes that are free, asked once in a second: to ask takes as long as a small block."""
-    return available_bytes()
+def _asked_in(second: int, ask: Callable[[], int]) -> int:
+    """Return which memory is free, asked once in a second: to ask takes as long as a small block."""
+    return ask()
 
 
 def _refuse_if_over(desk: Desk) -> None:
