@@ -130,10 +130,15 @@ def predict_units(
         on_open()
         output.sweep()
         order.mark.set()
-        there = "none is there yet, waiting" if count == 0 else f"{count} are there"
-        on_event(
-            Note(f"Predicting {len(units)} units of {size} voxels (z, y, x) by {crew.workers.told}: {there}.")
+        told = "1 unit" if len(units) == 1 else f"{len(units)} units"
+        there = (
+            "none is there yet, waiting"
+            if count == 0
+            else "1 is there"
+            if count == 1
+            else f"{count} are there"
         )
+        on_event(Note(f"Predicting {told} of {size} voxels (z, y, x) by {crew.workers.told}: {there}."))
 
     with Ledger(ledger, _work(order), How(unit_shape(spec), order.engine)) as notes:
         todo = [unit for unit in units if unit[0] not in notes.done]

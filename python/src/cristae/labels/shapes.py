@@ -15,7 +15,7 @@ def check_same_shape(
     labels_czyx, image_czyx
         Shapes in the order c, z, y, x. The image may have several channels, the labels must have one.
     labels, image
-        What the two are called in the sentence.
+        What the two are called in the sentence; what ends with an s is plural.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def check_same_shape(
         return
     if channels != 1 and labels_zyx == image_zyx:
         raise InvalidInput(
-            f"The {labels} have {channels} channels, but a label image has one. "
+            f"The {labels} {_verb(labels, 'have')} {channels} channels, but a label image has one. "
             + (
                 "They look like an RGB picture: convert them to an 8-bit label image, where each value is "
                 "one class."
@@ -49,7 +49,8 @@ def check_same_shape(
     axes = "z, y, x" if channels == 1 else "c, z, y, x"
     ours = _spell(image_czyx if channels != 1 else (1, *image_zyx))
     raise InvalidInput(
-        f"The {labels} are {theirs} voxels ({axes}), the {image} is {ours}: "
+        f"The {labels} {_verb(labels, 'are')} {theirs} voxels ({axes}), "
+        f"the {image} {_verb(image, 'are')} {ours}: "
         f"{_likely_cause(channels, labels_zyx, image_channels, image_zyx, labels, image)}"
     )
 
@@ -68,6 +69,7 @@ def _likely_cause(
     image: str,
 ) -> str:
     (lz, ly, lx), (iz, iy, ix) = labels_zyx, image_zyx
+    are, have, look, belong = (_verb(labels, plural) for plural in ("are", "have", "look", "belong"))
     if channels != 1 and lz == 1 and (channels, ly, lx) == (iz, iy, ix):
         return (
             f"the sections of the {labels} were read as channels. Save them as a stack (z), not as channels."
@@ -86,25 +88,33 @@ def _likely_cause(
             f"Image > Properties) and save it again; if they are channels, keep one section of the {labels}."
         )
     if lz == iz * image_channels and (ly, lx) == (iy, ix) and image_channels > 1:
-        return f"the {labels} have a section per channel. Keep one section per z."
+        return f"the {labels} {have} a section per channel. Keep one section per z."
     if (ly, lx) == (iy, ix):
         if lz == 1:
             return (
-                f"the {labels} are a single section. Put it into a stack of {iz} sections, with zeros in "
+                f"the {labels} {are} a single section. Put it into a stack of {iz} sections, with zeros in "
                 f"those that "
                 "are not annotated."
             )
         if lz < iz:
             return f"{_sections(iz - lz)} missing in the {labels}."
-        return f"the {labels} have {_sections(lz - iz, are=False)} too many, or the {image} lacks them."
+        too_many = _sections(lz - iz, are=False)
+        return f"the {labels} {have} {too_many} too many, or the {image} {_verb(image, 'lack')} them."
     for factor in (2, 4, 8):
         if all(abs(a * factor - b) < factor for a, b in ((ly, iy), (lx, ix))):
-            return f"the {labels} look scaled down {factor} times. Scale them up without interpolation."
+            return f"the {labels} {look} scaled down {factor} times. Scale them up without interpolation."
         if all(abs(a - b * factor) < factor for a, b in ((ly, iy), (lx, ix))):
-            return f"the {labels} look scaled up {factor} times. Scale them down without interpolation."
-    return f"the {labels} belong to another image, or one of the two was cropped."
+            return f"the {labels} {look} scaled up {factor} times. Scale them down without interpolation."
+    return f"the {labels} {belong} to another image, or one of the two was cropped."
 
 
 def _sections(count: int, *, are: bool = True) -> str:
     verb = (" is" if count == 1 else " are") if are else ""
     return f"{count} section{'' if count == 1 else 's'}{verb}"
+
+
+def _verb(name: str, plural: str) -> str:
+    """Return a verb in the number of a name: labels have, a raw image has."""
+    if name.endswith("s"):
+        return plural
+    return {"are": "is", "have": "has"}.get(plural, f"{plural}s")
