@@ -208,7 +208,9 @@ def test_what_does_not_go_together_is_refused(given, sentence):
 
 
 def test_a_raw_image_of_another_size_is_refused(tmp_path):
-    with pytest.raises(InvalidInput, match="the raw image is 2 x 6 x 6"):
+    with pytest.raises(
+        InvalidInput, match=r"The raw image is 2 x 6 x 6 .*, the truth is 2 x 6 x 7: the raw image belongs"
+    ):
         cristae.evaluate(ONE, TRUTH, raw=TRUTH[:, :, :6], report=tmp_path / "scores.html")
     assert not (tmp_path / "scores.html").exists()
 
@@ -257,6 +259,8 @@ def test_other_voxel_sizes_than_those_of_the_truth_are_told_and_the_page_says_wh
         tmp_path / "one.tif", tmp_path / "truth.tif", distances=True, report=page, on_event=told.append
     )
     sentences = [event.sentence for event in told if event.is_warning]
-    assert sentences == ["The images state different voxel sizes; 50 x 10 x 10 nm (z, y, x) counts."]
+    assert sentences == [
+        "The images state different voxel sizes; 50 x 10 x 10 nm (z, y, x) counts, that of the truth."
+    ]
     assert "50 x 10 x 10 nm (z, y, x)" in page.read_text()
     assert "15 nm" in page.read_text()

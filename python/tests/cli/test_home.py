@@ -79,6 +79,7 @@ def test_jobs_are_read_from_the_journal_without_a_server(
     assert "only a training can end early" in said(capsys, "jobs", "finish", job_id[:8], code=1)
     assert "waits or runs. Cancel it first" in said(capsys, "jobs", "delete", job_id[:8], code=1)
     journal.move(job_id, JobState.CANCELLED)
+    assert "has ended already" in said(capsys, "jobs", "finish", job_id[:8], code=1)
     assert "No server runs" in said(capsys, "jobs", "delete", job_id[:8], code=1)
     assert "is cancelled" in said(capsys, "jobs", "cancel", job_id[:8])
     assert "no job" in said(capsys, "jobs", "show", "zzzz", code=1)

@@ -68,6 +68,11 @@ def test_a_table_that_is_there_stays_unless_it_may_be_replaced(labels, tmp_path,
     assert not out.exists()
     assert cli.main(["measure", str(labels), str(out), "--contacts", "--overwrite"]) == 0
     assert beside.read_text().startswith("id,")
+    capsys.readouterr()
+    assert cli.main(["measure", str(labels), str(out), "--overwrite"]) == 0
+    told = capsys.readouterr()
+    assert f"{beside} of an earlier run was removed" in told.out + told.err
+    assert not beside.exists()
 
 
 def test_the_table_may_stand_behind_options(labels, tmp_path):

@@ -34,6 +34,14 @@ def test_both_shapes_and_the_likely_cause_are_told(labels, image, cause):
     assert cause in refusal.value.sentence
 
 
+def test_one_image_is_told_in_the_singular():
+    sentence = r"raw image is 4 x 8 x 6 .*, the labels are 5 x 8 x 6: 1 section is missing in the raw image"
+    with pytest.raises(InvalidInput, match=sentence):
+        check_same_shape((1, 4, 8, 6), (1, 5, 8, 6), labels="raw image", image="labels")
+    with pytest.raises(InvalidInput, match="the raw image looks scaled down 2 times"):
+        check_same_shape((1, 5, 32, 24), (1, 5, 64, 48), labels="raw image", image="labels")
+
+
 def test_both_shapes_are_spelled_out():
     with pytest.raises(InvalidInput, match=r"4 x 8 x 6 voxels \(z, y, x\), the image is 5 x 8 x 6"):
         check_same_shape((1, 4, 8, 6), (2, 5, 8, 6))

@@ -212,7 +212,11 @@ def test_without_a_voxel_size_everything_is_in_voxels_and_says_so():
         (np.full((1, 2, 2), -1), {}, "negative id -1"),
         (np.full((1, 2, 2), 2**63, np.uint64), {}, "above 2\\^63 - 1"),
         (np.ones((3, 1, 2, 2), np.uint8), {}, "3 channels"),
-        (np.ones((2, 3, 4)), {"raw": np.ones((2, 3, 5))}, "raw image are 2 x 3 x 5"),
+        (
+            np.ones((2, 3, 4)),
+            {"raw": np.ones((2, 3, 5))},
+            r"raw image is 2 x 3 x 5 .*, the labels are 2 x 3 x 4: the raw image belongs to",
+        ),
         (np.ones((2, 3, 4)), {"classes": np.ones((2, 4, 3))}, "rows and columns look swapped"),
         (np.ones((2, 3, 4)), {"other": np.ones((1, 3, 4))}, "single section"),
         (np.ones((2, 3, 4)), {"raw": np.ones((2, 2, 3, 4))}, "2 channels"),

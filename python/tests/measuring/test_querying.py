@@ -86,6 +86,8 @@ def test_a_condition_chooses_these_objects(where, chosen):
         ("not " * 245 + "id", "."),
         ("id > 1" + "0" * 400, "larger than 2^64"),
         ("volume_nm3 > -1" + "0" * 400, "larger than 2^64"),
+        ("volume_nm3 > 1e400", "numbers go up to 1.8e308"),
+        ("volume_nm3 > -1e400", "numbers go up to 1.8e308"),
         ("id == 18446744073709551617", "(20 digits) is larger than 2^64"),
         ("within(0, 0, 0, 1, 1, 1" + "0" * 400 + ")", "larger than 2^64"),
         ("distance_to_nm(1" + "0" * 400 + ") < 3", "larger than 2^64"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cristae.errors import InvalidInput
 from cristae.events import Note
 from cristae.prediction import load_models, load_predictor, predict, predicting
 from cristae.prediction.empty import EmptyTiles, constants
@@ -49,6 +50,17 @@ def test_the_result_is_the_same_to_the_last_bit(random_model, tissue, kind, mode
     assert any("one grey value only: the answer of another" in sentence for sentence in told)
     assert not any("one grey value" in sentence for sentence in told_without)
     assert not any("look alike" in sentence for sentence in (*told, *told_without))
+
+
+def test_an_image_without_a_number_is_refused_before_anything_is_computed(random_model):
+    predictor = load_predictor(random_model("volume"), "cpu", engine="torch")
+    voxels = np.full((13, 60, 60), np.nan, np.float32)
+    voxels[3, 4, 5] = np.inf
+    with pytest.raises(InvalidInput, match="No voxel of the image is a number"):
+        predicted(predictor, voxels, "labels")
+    voxels[-1, -1, -1] = 7
+    _, told = predicted(predictor, voxels, "labels")
+    assert any(f"{voxels.size - 1} voxels of the image are no numbers" in sentence for sentence in told)
 
 
 def test_an_image_of_one_grey_value_is_computed_once_wherever_its_tiles_lie(random_model, monkeypatch):

@@ -22,7 +22,8 @@ type Point = tuple[int, int, int]
 DESCRIPTION = """\
 Mend the objects of a label image, and say what was done. The steps come in this order, whatever the order of
 the arguments: --merge, --split, --fill-holes, --smooth, --minimum-nm3 or --minimum-voxels, --border. Ids stay
-what they are; new ones come after the largest. docs/objects.md defines each step.
+what they are; new ones come after the largest. docs/objects.md defines each step. Take the numbers of objects
+and the points for --merge and --split from your own image: those below are examples.
 """
 EXAMPLE = """\
   cristae clean cells.tif cells-clean.tif --fill-holes --minimum-nm3 1e6

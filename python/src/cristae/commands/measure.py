@@ -79,7 +79,12 @@ def add_to(commands: Commands) -> None:
         type=voxel_size,
         help="in nanometres, if the file does not say it or says it wrongly",
     )
-    add("--overwrite", action="store_true", help="replace TABLE if it is there")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace TABLE if it is there; without --contacts, the table of contacts of an earlier run that "
+        "lies beside it is removed",
+    )
     add_json(command)
     command.set_defaults(run=run)
 

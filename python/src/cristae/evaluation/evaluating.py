@@ -157,8 +157,8 @@ def check_images(
             else:
                 check_pair(prediction, truth, choices.z)
     if raw is not None:
-        size = (1, *truth.shape_czyx[1:])
-        check_same_shape(size, raw.shape_czyx, labels="true labels", image="raw image")
+        size = (1, *raw.shape_czyx[1:])
+        check_same_shape(size, (1, *truth.shape_czyx[1:]), labels="raw image", image="truth")
 
 
 def evaluate_images(
@@ -205,7 +205,9 @@ def evaluate_images(
     stated = [image.voxel_size for image in (truth, *predictions) if image.voxel_size is not None]
     used = choices.voxel_size or (stated[0] if stated else None)
     if choices.voxel_size is None and any(one.zyx_nm != stated[0].zyx_nm for one in stated):
-        on_event(Note(f"The images state different voxel sizes; {_nm(stated[0])} counts.", is_warning=True))
+        whose = "the truth" if truth.voxel_size is not None else "the first image that states one"
+        told = f"The images state different voxel sizes; {_nm(stated[0])} counts, that of {whose}."
+        on_event(Note(told, is_warning=True))
     compare = choices.compare()
     scores: Scores
     named = _named(predictions, truth, names, pairs=choices.pairs)

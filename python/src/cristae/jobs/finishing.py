@@ -18,10 +18,10 @@ ENDS_EARLY_TOO = (
 def refuse_to_finish(job: JobRecord) -> None:
     """Raise Busy unless the job is a training that runs, or that ran and will go on."""
     told = f"The job '{job.title}'"
-    if not isinstance(job.spec, TrainingSpec):
-        raise Busy(f"{told} is a {job.kind}: only a training can end early. Cancel it instead.")
     if job.state.is_end:
         raise Busy(f"{told} has ended already.")
+    if not isinstance(job.spec, TrainingSpec):
+        raise Busy(f"{told} is a {job.kind}: only a training can end early. Cancel it instead.")
     if job.state is JobState.CANCELLING:
         raise Busy(f"{told} is being cancelled.")
     if job.attempt == 0:

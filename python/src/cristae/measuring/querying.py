@@ -5,6 +5,7 @@ ever run.
 """
 
 import ast
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -174,6 +175,10 @@ def _whole(call: ast.Call) -> list[int]:
 
 
 def _check_size(number: float) -> None:
+    if isinstance(number, float) and not math.isfinite(number):
+        raise InvalidInput(
+            "The condition has a number that is too large: numbers go up to 1.8e308. Write amounts like 1e30."
+        )
     if isinstance(number, int) and number > LARGEST_NUMBER:
         told = f"{str(number)[:20]}... ({len(str(number))} digits)"
         raise InvalidInput(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from cristae.errors import InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
+from cristae.labels import slabs
+from cristae.labels.scan import SLAB_VOXELS
 from cristae.models.alike import Combine
 from cristae.models.answers import offsets_of
 from cristae.networks import broken_in, broken_told
@@ -244,8 +246,10 @@ def tell_doubts(
 ) -> tuple[Inside | None, Seen]:
     """Tell what is doubtful about image and mask; return the mask, and the image as the network sees it.
 
-    Of a part, the mask as a whole was looked at before.
+    Of a part, image and mask as a whole were looked at before.
     """
+    if not is_part:
+        _refuse_without_numbers(image)
     within = None if inside is None else Inside(inside, image.shape_czyx[1:])
     if within is not None and within.note is not None:
         on_event(Note(within.note))
@@ -257,6 +261,20 @@ def tell_doubts(
         if doubt is not None:
             on_event(Note(doubt, is_warning=True))
     return within, frame
+
+
+def _refuse_without_numbers(image: Image) -> None:
+    """Refuse an image in which every voxel is NaN or infinite; what is fine ends this with its first slab."""
+    if image.dtype.kind != "f":
+        return
+    for box in slabs(image.shape_czyx[1:], voxels=SLAB_VOXELS // image.shape_czyx[0]):
+        voxels = image.read(box)
+        if broken_in(voxels) < voxels.size:
+            return
+    raise InvalidInput(
+        "No voxel of the image is a number: all are NaN or infinite, so there is nothing to predict. Look at "
+        "the image, or save it anew."
+    )
 
 
 def predict_tiles(

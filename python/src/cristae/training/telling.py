@@ -217,13 +217,14 @@ def too_few_told(steps: int, minutes: float) -> str:
 
     Examples
     --------
-    >>> too_few_told(11, 13.2)
-    'About 11 steps teach a network little. Give it 14 minutes here; a random forest takes seconds.'
+    >>> print(too_few_told(11, 13.2))  # doctest: +NORMALIZE_WHITESPACE
+    About 11 steps teach a network little. Give it 14 minutes here, or choose a random forest, which takes
+    seconds: the setting learner=forest, in Fiji the time "seconds".
     """
     taught = "1 step teaches" if steps == 1 else f"{steps} steps teach"
     return (
-        f"About {taught} a network little. Give it {math.ceil(minutes)} minutes here; a random forest takes "
-        "seconds."
+        f"About {taught} a network little. Give it {math.ceil(minutes)} minutes here, or choose a random "
+        'forest, which takes seconds: the setting learner=forest, in Fiji the time "seconds".'
     )
 
 

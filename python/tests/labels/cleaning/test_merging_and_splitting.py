@@ -178,7 +178,7 @@ def test_every_part_has_its_point_and_the_parts_make_up_the_object(seed, count):
     [
         ([(10, 10, 10)], "two at least"),
         ([(10, 10, 10), (10, 10, 10)], "are the same"),
-        ([(10, 10, 10), (0, 0, 0)], "point 0, 0, 0 .* does not lie in the object 6"),
+        ([(10, 10, 10), (0, 0, 0)], "point 0, 0, 0 .* does not lie in the object 6 but in background"),
         ([(10, 10, 10), (10, 10, 99)], "point 10, 10, 99 .* does not lie"),
         ([(10, 10, 10), (-1, 10, 26)], "point -1, 10, 26 .* does not lie"),
     ],

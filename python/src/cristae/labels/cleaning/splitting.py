@@ -16,7 +16,7 @@ from cristae.labels.cleaning.merging import check_there
 from cristae.labels.cleaning.objects import Ids, Objects, OnProgress, check_memory, unheard
 from cristae.labels.ids import read_ids
 from cristae.labels.scan import LARGEST_ID
-from cristae.volumes import VoxelSize
+from cristae.volumes import Image, VoxelSize
 
 BYTES_A_VOXEL = 64
 """Ids, depth, marks and what the watershed keeps, for a voxel of the object's bounding box."""
@@ -81,6 +81,7 @@ def split(
     box = box or boxes_of(objects, [object_id])[object_id]
     check_memory(box.shape, BYTES_A_VOXEL, f"Splitting the object {object_id}")
     inside = [tuple(p - s for p, s in zip(point, box.start, strict=True)) for point in points]
+    _check_found(objects.image, object_id, points)
     before = read_ids(objects.image, box)
     parts = split_in(before, object_id, inside, voxel_size, largest + 1, origin_zyx=box.start)
     new = [object_id, *range(largest + 1, largest + len(points))]
@@ -202,13 +203,32 @@ def _check_number(object_id: int, points: Sequence[tuple[int, ...]]) -> None:
         )
 
 
+def _check_found(image: Image, object_id: int, points: Sequence[tuple[int, ...]]) -> None:
+    """Refuse a point of the image that lies elsewhere, and say where; others are refused in the box."""
+    for point in points:
+        if all(0 <= p < n for p, n in zip(point, image.shape_czyx[1:], strict=True)):
+            found = int(read_ids(image, Box(point, tuple(p + 1 for p in point))).item())
+            if found != object_id:
+                raise InvalidInput(_elsewhere_told(object_id, point, found))
+
+
+def _elsewhere_told(object_id: int, point: tuple[int, ...], found: int) -> str:
+    told = ", ".join(map(str, point))
+    there = f"the object {found}" if found else "background"
+    where = f"does not lie in the object {object_id} but in {there}"
+    return f"The point {told} (z, y, x) {where}. Points count from 0."
+
+
 def _check_inside(
     ids: Ids, object_id: int, points: Sequence[tuple[int, ...]], origin_zyx: tuple[int, ...]
 ) -> None:
     for point in points:
         is_inside = all(0 <= p < n for p, n in zip(point, ids.shape, strict=True))
         if not is_inside or int(ids[point]) != object_id:
-            told = ", ".join(str(p + o) for p, o in zip(point, origin_zyx, strict=True))
+            place = tuple(p + o for p, o in zip(point, origin_zyx, strict=True))
+            if is_inside:
+                raise InvalidInput(_elsewhere_told(object_id, place, int(ids[point])))
+            told = ", ".join(map(str, place))
             raise InvalidInput(
                 f"The point {told} (z, y, x) does not lie in the object {object_id}. Points count from 0."
             )
