@@ -209,7 +209,7 @@ def test_what_does_not_go_together_is_refused(given, sentence):
 
 def test_a_raw_image_of_another_size_is_refused(tmp_path):
     with pytest.raises(
-        InvalidInput, match=r"The raw image is 2 x 6 x 6 .*, the truth is 2 x 6 x 7: the raw image belongs"
+        InvalidInput, match=r"The raw image is 2 x 6 x 6 .*, the truth is 2 x 6 x 7: one of the two belongs"
     ):
         cristae.evaluate(ONE, TRUTH, raw=TRUTH[:, :, :6], report=tmp_path / "scores.html")
     assert not (tmp_path / "scores.html").exists()

@@ -215,7 +215,7 @@ def test_without_a_voxel_size_everything_is_in_voxels_and_says_so():
         (
             np.ones((2, 3, 4)),
             {"raw": np.ones((2, 3, 5))},
-            r"raw image is 2 x 3 x 5 .*, the labels are 2 x 3 x 4: the raw image belongs to",
+            r"raw image is 2 x 3 x 5 .*, the labels are 2 x 3 x 4: one of the two belongs to",
         ),
         (np.ones((2, 3, 4)), {"classes": np.ones((2, 4, 3))}, "rows and columns look swapped"),
         (np.ones((2, 3, 4)), {"other": np.ones((1, 3, 4))}, "single section"),
