@@ -82,4 +82,5 @@ class Inside:
                 "The mask contains NaN or infinity, which is neither inside nor outside. Set these voxels to "
                 "0, or to 1 where the image is to be predicted."
             )
-        return voxels != 0
+        inside: NDArray[np.bool_] = voxels != 0
+        return inside
