@@ -23,7 +23,7 @@ def test_true_values_far_apart_are_scored_when_they_are_named(
 
     assert cli.main(["evaluate", str(found), str(truth)]) == 1
     told = capsys.readouterr().err
-    assert "(classes=100=NAME,200=NAME)" in told
+    assert "name all values as classes (100=NAME,200=NAME)" in told
 
     words = ["evaluate", str(found), str(truth), "--classes", "100=er,200=mitochondria", "--json"]
     assert cli.main(words) == 0
@@ -46,7 +46,7 @@ def test_strokes_whose_background_has_no_name_are_told_and_scored_rightly_when_i
     words = ["evaluate", str(found), str(truth), "--unknown", "0"]
 
     assert cli.main(words) == 0
-    assert "classes=1=background" in capsys.readouterr().out
+    assert "name it as a class: 1=background" in capsys.readouterr().out
 
     assert cli.main([*words, "--classes", "1=background,2=er", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)

@@ -127,7 +127,7 @@ def test_values_far_apart_are_named_on_the_command_line(
 ) -> None:
     words = ["train", str(stack / "raw.tif"), labelled(stack, {0: 16, 100: 16, 200: 16}), *WORDS]
     assert cli.main(words) == 1
-    assert "(classes=100=NAME,200=NAME)" in capsys.readouterr().err
+    assert "as classes (100=NAME,200=NAME)" in capsys.readouterr().err
     assert cli.main([*words, "--classes", "100=er,200=mitochondria", "--json"]) == 0
     (record,) = [json.loads(capsys.readouterr().out)["record"]]
     assert [(c["value"], c["name"]) for c in record["classes"]] == [(1, "er"), (2, "mitochondria")]

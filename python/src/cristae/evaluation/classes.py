@@ -99,7 +99,7 @@ def evaluate_classes(
     if ground and 0 not in reading.class_of_value.values():
         warnings.append(
             f"The {PREDICTION} are 0 (background) in {ground:,} known voxels, but no class of the {TRUTH} is "
-            "the background. If one of them was drawn as background, name it: classes=1=background,2=..."
+            "the background. If one of them was drawn as background, name it as a class: 1=background,2=..."
         )
     total = int(table[:UNKNOWN].sum())
     return class_scores(

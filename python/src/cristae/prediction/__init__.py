@@ -1,5 +1,6 @@
 """Tiles in, labels out."""
 
+from cristae.prediction.doubts import tell_doubts
 from cristae.prediction.ensemble import Answering, Ensemble, load_models
 from cristae.prediction.instances import predict_objects, predicted_objects
 from cristae.prediction.predicting import (
@@ -11,7 +12,6 @@ from cristae.prediction.predicting import (
     predict,
     predict_tiles,
     refuse_to_split,
-    tell_doubts,
 )
 from cristae.prediction.predictor import Predictor, load_predictor
 

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from cristae.errors import InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box, Tile
-from cristae.labels import slabs
-from cristae.labels.scan import SLAB_VOXELS
 from cristae.models.alike import Combine
 from cristae.models.answers import offsets_of
 from cristae.networks import broken_in, broken_told
 from cristae.networks.devices import describe, reading_threads
+from cristae.prediction.doubts import tell_doubts
 from cristae.prediction.empty import EmptyTiles
 from cristae.prediction.engines import can_go_on
 from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
@@ -28,7 +27,6 @@ from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor
 from cristae.prediction.resampling import box_of_image, box_on_grid, write_back
 from cristae.prediction.tiling import Triple
-from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image, LabelClass
 
 type OutputKind = Literal["labels", "probabilities", "instances", "uncertainty"]
@@ -233,47 +231,6 @@ def predict(
         source=source,
         on_event=on_event,
         should_stop=should_stop,
-    )
-
-
-def tell_doubts(
-    predictor: Answering,
-    image: Image,
-    inside: Image | None,
-    on_event: Callable[[Event], None],
-    *,
-    is_part: bool = False,
-) -> tuple[Inside | None, Seen]:
-    """Tell what is doubtful about image and mask; return the mask, and the image as the network sees it.
-
-    Of a part, image and mask as a whole were looked at before.
-    """
-    if not is_part:
-        _refuse_without_numbers(image)
-    within = None if inside is None else Inside(inside, image.shape_czyx[1:])
-    if within is not None and within.note is not None:
-        on_event(Note(within.note))
-    if within is not None and not is_part and within.is_empty():
-        on_event(Note("The mask is 0 everywhere: the result is empty.", is_warning=True))
-    seen = on_model_grid(image, predictor.record.get("voxel_size_nm"), predictor.config.dims, on_event)
-    frame = predictor.frame(seen)
-    for doubt in (predictor.doubt(), frame.doubt()):
-        if doubt is not None:
-            on_event(Note(doubt, is_warning=True))
-    return within, frame
-
-
-def _refuse_without_numbers(image: Image) -> None:
-    """Refuse an image in which every voxel is NaN or infinite; what is fine ends this with its first slab."""
-    if image.dtype.kind != "f":
-        return
-    for box in slabs(image.shape_czyx[1:], voxels=SLAB_VOXELS // image.shape_czyx[0]):
-        voxels = image.read(box)
-        if broken_in(voxels) < voxels.size:
-            return
-    raise InvalidInput(
-        "No voxel of the image is a number: all are NaN or infinite, so there is nothing to predict. Look at "
-        "the image, or save it anew."
     )
 
 
