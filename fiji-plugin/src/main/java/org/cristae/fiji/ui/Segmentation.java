@@ -177,12 +177,12 @@ public final class Segmentation implements Work {
     return seen.predict(client, spec, listener, cancellation, detach);
   }
 
-  /** Refuses a mask before it is sent: the server takes one as large as its image, or coarser. */
+  /** Refuses a mask before it is sent, by the rule of the server. */
   static void checkMask(Shape mask, Shape image) throws CristaeException {
     if (mask.getC() == 1
-        && mask.getZ() <= image.getZ()
-        && mask.getY() <= image.getY()
-        && mask.getX() <= image.getX()) {
+        && isOnGrid(mask.getZ(), image.getZ())
+        && isOnGrid(mask.getY(), image.getY())
+        && isOnGrid(mask.getX(), image.getX())) {
       return;
     }
     throw new CristaeException(
@@ -191,7 +191,19 @@ public final class Segmentation implements Work {
             + told(mask)
             + ", the image "
             + told(image)
-            + ". A mask has one channel and is as large as its image, or coarser.");
+            + ". A mask has one channel, and along each axis as many voxels as its image, or one for"
+            + " every 2, 3 or another whole number of them.");
+  }
+
+  /** Whether one voxel of a mask stands for a whole number of voxels, the last one perhaps not. */
+  private static boolean isOnGrid(long side, long whole) {
+    long[] times = {Math.max(1, whole / side), (whole + side - 1) / side};
+    for (long n : times) {
+      if (side == whole / n || side == (whole + n - 1) / n) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static String told(Shape shape) {

@@ -1,7 +1,9 @@
 package org.cristae.fiji.ui;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.Model;
 import org.cristae.v1.Shape;
@@ -28,5 +30,27 @@ class SegmentationTest {
     Shape image = Shape.newBuilder().setC(2).setZ(5).setY(7).setX(9).build();
     Shape result = Segmentation.resultShape(image, model.build(), output);
     assertEquals(image.toBuilder().setC(channels).build(), result);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1024, 1024, true",
+    "512, 1024, true",
+    "64, 257, true", // the last voxel stands for one more
+    "65, 257, true", // the last voxel stands for one only
+    "1000, 1024, false", // cropped
+    "101, 200, false",
+    "60, 48, false", // larger
+    "1, 1, true"
+  })
+  void aMaskLiesOnTheGridOfItsImageOrOneCoarserByWholeNumbers(int side, int whole, boolean fits)
+      throws CristaeException {
+    Shape image = Shape.newBuilder().setC(1).setZ(5).setY(7).setX(whole).build();
+    Shape mask = image.toBuilder().setX(side).build();
+    if (fits) {
+      Segmentation.checkMask(mask, image);
+    } else {
+      assertThrows(CristaeException.class, () -> Segmentation.checkMask(mask, image));
+    }
   }
 }
