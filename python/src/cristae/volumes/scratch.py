@@ -34,10 +34,10 @@ class _Block(NamedTuple):
 
     place: tuple[int, ...]
     shape: tuple[int, ...]
-    here: tuple[slice, ...]
-    """What of the box lies in it."""
-    there: tuple[slice, ...]
-    """What of it lies in the box."""
+    in_box: tuple[slice, ...]
+    """What they have in common, counted from where the box begins."""
+    in_block: tuple[slice, ...]
+    """The same, counted from where the block begins."""
 
 
 class ScratchVolume:
@@ -84,9 +84,9 @@ class ScratchVolume:
         """
         check_free_space(self._folder, voxels.nbytes)
         for block in self._touching(box_zyx):
-            if block.there != tuple(slice(0, length) for length in block.shape):
+            if block.in_block != tuple(slice(0, length) for length in block.shape):
                 raise InvalidInput(f"The box {box_zyx} cuts the block {self._box(block)} (c, z, y, x).")
-            part = voxels[block.here]
+            part = voxels[block.in_box]
             stored = _TYPES[np.min_scalar_type(part.max()).itemsize]
             packed = bytes(imagecodecs.lz4_encode(np.ascontiguousarray(part, stored).data, header=True))
             with full_disk_told():
@@ -103,7 +103,7 @@ class ScratchVolume:
         voxels = np.empty(box_zyx.shape, np.uint32)
         for block in self._touching(box_zyx):
             try:
-                voxels[block.here] = self._stored(block)[block.there]
+                voxels[block.in_box] = self._stored(block)[block.in_block]
             except CorruptData as error:
                 raise CristaeError(
                     f"What was kept on the disk while objects were found is not there, or not yet: {error} "
