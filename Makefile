@@ -17,7 +17,7 @@ PLUGIN := fiji-plugin/pom.xml $(shell find fiji-plugin/src/main -type f 2>/dev/n
 demo: setup
 	$(PYTHON) scripts/demo.py
 
-# Much of a test is the start of processes and waiting for them, so that two at a time take a good half of the time.
+# Much of a test is the start of processes and waiting for them, so that two at a time save some.
 test: setup
 	scripts/with-display.sh $(PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 	scripts/with-display.sh $(MAVEN) verify

@@ -1,7 +1,8 @@
 """Numbers of voxels that a computation keeps on disk for itself: compressed, read and written by boxes.
 
 They live as long as the computation, so that speed counts more than size: every chunk has the smallest type
-that holds its numbers, and is compressed by LZ4, which takes about half of Zstandard's time and twice its room.
+that holds its numbers, and is compressed by LZ4, which takes about half the time of Zstandard and twice the
+room.
 """
 
 import math
