@@ -1,7 +1,7 @@
 """Joining the fragments of a watershed by what lies between them."""
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,27 @@ def bodies(links: Links, count: int, below: float, on_step: Callable[[], None] =
     >>> bodies(Links.between(fragments, wall), 4, below=0.5)
     array([0, 2, 2, 3])
     """
+    return next(bodies_at(links, count, (below,), on_step))
+
+
+def bodies_at(
+    links: Links, count: int, limits: Sequence[float], on_step: Callable[[], None] = lambda: None
+) -> Iterator[Ids]:
+    """Yield the bodies of each of several limits, rising: what a lower one joins, a higher one joins first.
+
+    Parameters
+    ----------
+    links, count, on_step
+        As for :func:`bodies`.
+    limits
+        As ``below`` there.
+
+    Examples
+    --------
+    >>> fragments, wall = np.array([[[1, 1, 2, 2, 3, 3]]]), np.array([[[0, 0, 0.1, 0.9, 0.9, 0]]])
+    >>> [found.tolist() for found in bodies_at(Links.between(fragments, wall), 4, (0.05, 0.5))]
+    [[0, 1, 2, 3], [0, 2, 2, 3]]
+    """
     body = np.arange(count)
     linked: dict[int, dict[int, Counts]] = {}
     waiting = []
@@ -142,29 +163,31 @@ def bodies(links: Links, count: int, below: float, on_step: Callable[[], None] =
         waiting.append((_strength(counts), one, other, int(counts.sum())))
     heapq.heapify(waiting)
     steps = 0
-    while waiting and waiting[0][0] < below:
-        steps += 1
-        if steps % _STEPS_AT_A_TIME == 0:
-            on_step()
-        _, one, other, faces = heapq.heappop(waiting)
-        # Each joining changes the number of faces of a link: an entry with another one is out of date.
-        if other not in linked[one] or linked[one][other].sum() != faces:
-            continue
-        if len(linked[one]) < len(linked[other]):
-            one, other = other, one
-        body[other] = one
-        del linked[one][other]
-        for third, counts in linked[other].items():
-            if third == one:
+    for below in limits:
+        while waiting and waiting[0][0] < below:
+            steps += 1
+            if steps % _STEPS_AT_A_TIME == 0:
+                on_step()
+            _, one, other, faces = heapq.heappop(waiting)
+            # Each joining changes the number of faces of a link: an entry with another one is out of date.
+            if other not in linked[one] or linked[one][other].sum() != faces:
                 continue
-            del linked[third][other]
-            both = counts + linked[one][third] if third in linked[one] else counts
-            linked[one][third] = linked[third][one] = both
-            heapq.heappush(waiting, (_strength(both), min(one, third), max(one, third), int(both.sum())))
-        linked[other] = {}
-    while not np.array_equal(body, body[body]):
-        body = body[body]
-    return body
+            if len(linked[one]) < len(linked[other]):
+                one, other = other, one
+            body[other] = one
+            del linked[one][other]
+            for third, counts in linked[other].items():
+                if third == one:
+                    continue
+                del linked[third][other]
+                both = counts + linked[one][third] if third in linked[one] else counts
+                linked[one][third] = linked[third][one] = both
+                heapq.heappush(waiting, (_strength(both), min(one, third), max(one, third), int(both.sum())))
+            linked[other] = {}
+        found = body
+        while not np.array_equal(found, found[found]):
+            found = found[found]
+        yield found.copy()
 
 
 def agglomerated(fragments: Ids, boundary: npt.NDArray[np.floating], below: float) -> Ids:

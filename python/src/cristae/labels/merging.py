@@ -9,7 +9,7 @@ import fastremap
 import numpy as np
 import numpy.typing as npt
 
-from cristae.labels.agglomeration import Links, bodies
+from cristae.labels.agglomeration import Links, bodies_at
 from cristae.labels.objects import MERGE_BELOW, fragments_from, parting
 from cristae.volumes import VoxelSize
 
@@ -92,7 +92,7 @@ def tried_limits(
     walls = parting(fragments, foreground_prob, boundary_prob, voxel_size)
     links = Links.between(fragments, walls)
     count = int(fragments.max()) + 1
-    numbers = [bodies(links, count, below) for below in LIMITS]
+    numbers = list(bodies_at(links, count, LIMITS))
     halves = [(slice(None, -(-side // 2)), slice(-(-side // 2), None)) for side in truth.shape[1:]]
     sums = np.array(
         [
