@@ -8,6 +8,7 @@ background ignored. What was trained is kept under build/ and not trained again;
 FlyEM, NeuroProof examples) may not be copied here.
 
     python benchmarks/learning/neurons.py --data FOLDER [--split fib25] [--seeds 3] [--minutes 20 | --steps N]
+        [--set size=small]
 """
 
 import argparse
@@ -34,6 +35,7 @@ from scipy import ndimage
 from skimage import measure, metrics, morphology, segmentation
 
 import cristae
+from cristae.labels import boundary_classes
 
 ROOT = Path(__file__).parents[2]
 NOTES, REPORT = (ROOT / "docs" / "benchmarks" / f"neurons.{ending}" for ending in ("jsonl", "md"))
@@ -76,11 +78,21 @@ def read(name: str, data: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     return tifffile.imread(folder / "raw.tif"), tifffile.imread(folder / "neurons.tif")
 
 
-def trained(name: str, budget: dict[str, float], seed: int, raw: NDArray[Any], ids: NDArray[Any]) -> Any:
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained: its budget, by the words of :func:`cristae.train`, choices and seed."""
+
+    budget: dict[str, float]
+    settings: dict[str, str]
+    seed: int
+
+
+def trained(name: str, asked: Training, raw: NDArray[Any], ids: NDArray[Any]) -> Any:
     """Return the model, from an earlier run if there is one."""
     home = ROOT / "build" / "neurons"
-    told = "-".join(f"{value:g}{unit}" for unit, value in budget.items())
-    model = f"{name}-{told}-{seed}"
+    told = [f"{value:g}{unit}" for unit, value in asked.budget.items()]
+    told += [f"{key} {value}" for key, value in asked.settings.items()]
+    model = f"{name}-{'-'.join(told)}-{asked.seed}"
     if (home / "models" / model).exists():
         return model, home
     where = SPLITS[name].learned
@@ -90,10 +102,11 @@ def trained(name: str, budget: dict[str, float], seed: int, raw: NDArray[Any], i
             ids[where],
             model=model,
             target="instances",
-            seed=seed,
+            seed=asked.seed,
+            settings=asked.settings,
             voxel_size_nm=VOXEL_NM,
             home=home,
-            **budget,
+            **asked.budget,
         ),
         home,
     )
@@ -120,22 +133,29 @@ def scores(found: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
     }
 
 
-def answers(name: str, data: Path, budget: dict[str, float], seed: int) -> Iterator[dict[str, Any]]:
+def boundary_dice(classes: NDArray[Any], truth: NDArray[Any]) -> float:
+    """Return the Dice of the boundaries that the network found."""
+    found, true = classes == BOUNDARY, boundary_classes(truth, None) == BOUNDARY
+    return float(2 * (found & true).sum() / (found.sum() + true.sum()))
+
+
+def answers(name: str, data: Path, asked: Training) -> Iterator[dict[str, Any]]:
     """Train, predict, and score each way to decode."""
     raw, ids = read(name, data)
     split = SPLITS[name]
-    model, home = trained(name, budget, seed, raw, ids)
-    asked = {"model": model, "home": home, "voxel_size_nm": VOXEL_NM}
+    model, home = trained(name, asked, raw, ids)
+    how = {"model": model, "home": home, "voxel_size_nm": VOXEL_NM}
     image = raw[split.predicted]
     truth = cc3d.connected_components(np.ascontiguousarray(ids[split.predicted][split.scored]))
-    probabilities = np.asarray(cristae.predict(image, kind="probabilities", **asked))
+    probabilities = np.asarray(cristae.predict(image, kind="probabilities", **how))
+    dice = {"boundary_dice": boundary_dice(probabilities.argmax(axis=0)[split.scored], truth)}
     plain = [
         scores(by_scikit_image(probabilities, height)[split.scored], truth) | {"h": height}
         for height in HEIGHTS
     ]
-    yield {"way": "watershed"} | min(plain, key=lambda one: one["are"])
-    found = np.asarray(cristae.predict(image, kind="instances", **asked))
-    yield {"way": "cristae"} | scores(found[split.scored], truth)
+    yield {"way": "watershed"} | dice | min(plain, key=lambda one: one["are"])
+    found = np.asarray(cristae.predict(image, kind="instances", **how))
+    yield {"way": "cristae"} | dice | scores(found[split.scored], truth)
 
 
 def noted() -> list[dict[str, Any]]:
@@ -154,14 +174,17 @@ def main() -> int:
     limits = parser.add_mutually_exclusive_group()
     limits.add_argument("--minutes", type=float, default=20.0)
     limits.add_argument("--steps", type=int)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
     chosen = parser.parse_args()
     budget = {"minutes": chosen.minutes} if chosen.steps is None else {"steps": chosen.steps}
     told = " ".join(f"{value:g} {unit}" for unit, value in budget.items())
     if chosen.steps is None and not torch.cpu._is_avx512_bf16_supported():
         told += ", CPU without bfloat16"
+    told = ", ".join([told, *chosen.settings])
+    settings = dict(setting.split("=", 1) for setting in chosen.settings)
     for name in (chosen.split or sorted(SPLITS)) if chosen.data else ():
         for seed in range(chosen.seeds):
-            for answer in answers(name, chosen.data, budget, seed):
+            for answer in answers(name, chosen.data, Training(budget, settings, seed)):
                 note = {"split": name, "budget": told, "seed": seed} | answer
                 note |= {"day": datetime.now(UTC).date().isoformat()}
                 print(note, flush=True)
@@ -188,6 +211,8 @@ def _page(notes: list[dict[str, Any]]) -> str:
     for split, budget in sorted({(note["split"], note["budget"]) for note in notes}):
         of_both = [note for note in notes if (note["split"], note["budget"]) == (split, budget)]
         lines += ["", f"## {split}: {SPLITS[split].question}; {budget}", ""]
+        dice = _spread([note["boundary_dice"] for note in of_both if note["way"] == "cristae"])
+        lines += [f"Dice of the boundaries: {dice}.", ""]
         lines += ["| decoded by | seeds | adapted Rand error | VI | split | merge |", "|---" * 6 + "|"]
         for way in ("watershed", "cristae"):
             runs = [note for note in of_both if note["way"] == way]
