@@ -19,7 +19,7 @@ from cristae.events import Event, Note, Progress
 from cristae.volumes.digest import array_digest
 
 TINY = {"dimensions": "2", "levels": "2", "features": "4", "patch_zyx": "1,32,32", "batch": "2"}
-WORDS = ["--model", "m", "--steps", "2", *(w for pair in TINY.items() for w in ("--set", "=".join(pair)))]
+WORDS = ["--model", "m", "--steps", "14", *(w for pair in TINY.items() for w in ("--set", "=".join(pair)))]
 
 
 @pytest.fixture
@@ -59,6 +59,23 @@ def test_that_a_model_of_this_name_will_be_replaced_is_told_before_the_training(
     for is_told in (False, True):
         assert cli.main(["train", str(stack / "raw.tif"), str(stack / "labels.tif"), *WORDS]) == 0
         assert (told in capsys.readouterr().err.splitlines()) == is_told
+
+
+def test_a_budget_too_short_for_the_labels_leaves_the_model_as_it_was(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # 12 sections of 48 x 48 pixels, and 2 patches of 32 x 32 in a step: 13.5 steps see as many.
+    words = ["train", str(stack / "raw.tif"), str(stack / "labels.tif"), *WORDS]
+    assert cli.main([*words, "--steps", "14"]) == 0
+    model = stack / "home" / "models" / "m"
+    before = (model / "model.json").read_bytes(), (model / "weights.safetensors").read_bytes()
+    capsys.readouterr()
+    assert cli.main([*words, "--steps", "13"]) != 0
+    told = capsys.readouterr().err
+    assert (
+        "The training took 13 steps, and a model of these labels takes 14 at least: 'm' stays as it" in told
+    )
+    assert before == ((model / "model.json").read_bytes(), (model / "weights.safetensors").read_bytes())
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,14 @@ def library(tmp_path):
     return ModelLibrary(tmp_path / "models")
 
 
+def test_a_model_is_not_replaced_by_one_that_has_hardly_been_trained(library):
+    before = library.add(record(training={"steps": 1, "fewest_steps": 4}), WEIGHTS)  # the first one is there
+    with pytest.raises(InvalidInput, match="took 3 steps, and a model of these labels takes 4 at least"):
+        library.add(record(training={"steps": 3, "fewest_steps": 4}), WEIGHTS)
+    assert library.get("mito").record == before.record
+    assert library.add(record(training={"steps": 4, "fewest_steps": 4}), WEIGHTS).record != before.record
+
+
 def test_a_model_comes_back_as_it_was_added(library):
     added = library.add(record(), WEIGHTS)
     model = library.get("mito")

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from cristae.errors import AlreadyExists, Busy, CorruptData, CristaeError, NotFound
+from cristae.errors import AlreadyExists, Busy, CorruptData, CristaeError, InvalidInput, NotFound
 from cristae.models.names import check_model_name
 from cristae.models.package import ModelPackage, read_package, write_package
 from cristae.volumes.durable import NOT_WRITABLE, check_free_space, fsync_folder, remove_folder
@@ -169,9 +169,11 @@ class ModelLibrary:
         Raises
         ------
         InvalidInput, AlreadyExists
-            The name cannot be given; see :meth:`check_new_name`.
+            The name cannot be given; see :meth:`check_new_name`. Or the model has seen too little to take the
+            place of another one.
         """
         name = self.check_new_name(str(record.get("name", "")))
+        self._refuse_to_replace(name, record)
         for folder in (self.root, self._ready, self._replaced, self._staging):
             folder.mkdir(parents=True, exist_ok=True)
         self._remove_stale()
@@ -189,6 +191,17 @@ class ModelLibrary:
         finally:
             shutil.rmtree(staged, ignore_errors=True)
         return self.get(name)
+
+    def _refuse_to_replace(self, name: str, record: Mapping[str, Any]) -> None:
+        """Keep a model from one that has hardly been trained."""
+        training = record.get("training", {})
+        steps, fewest = training.get("steps", 0), training.get("fewest_steps", 0)
+        if steps < fewest and name in self.names():
+            took = f"{steps} step{'' if steps == 1 else 's'}"
+            raise InvalidInput(
+                f"The training took {took}, and a model of these labels takes {fewest} at least: '{name}' "
+                "stays as it was. Give the training more time, or its model another name."
+            )
 
     def delete(self, name: str) -> bool:
         """Delete a model and its predecessors; return whether it was there."""

@@ -1,5 +1,6 @@
 """What a training leaves: the record of its model, and what tells it from other trainings meanwhile."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,13 +11,13 @@ import numpy as np
 import torch
 
 from cristae.labels.merging import MergeLimit
-from cristae.networks import NetworkConfig, halo
+from cristae.networks import ForestConfig, NetworkConfig, halo
 from cristae.training.calibration import Calibration
 from cristae.training.choices import Choices, added_code
 from cristae.training.plan import Plan
 from cristae.training.regions import Region
 from cristae.training.request import StartingModel, TrainingRequest
-from cristae.training.schedule import Ending
+from cristae.training.schedule import FEW_STEPS, Ending
 from cristae.training.telling import changes_told, ending_told
 from cristae.training.voxel_sizes import voxel_size_of
 from cristae.volumes import LabelClass
@@ -104,6 +105,7 @@ def record_of(
         "history": [dict(values) for values in learned.history],
         "training": {
             "steps": learned.steps,
+            "fewest_steps": fewest_steps(learned, regions),
             "asked_to_end_at_step": None if learned.ending is None else learned.ending.step,
             "seconds": round(learned.seconds, 1),
             "seed": request.seed,
@@ -123,6 +125,20 @@ def record_of(
         ],
         "job_id": request.job_id,
     }
+
+
+def fewest_steps(learned: Learned, regions: Sequence[Region]) -> int:
+    """Return how many steps make a model: one epoch, or a few dozen where that is long.
+
+    An epoch has seen as many voxels as the annotated sections have, in its patches.
+    """
+    if isinstance(learned.network, ForestConfig):
+        return 1
+    annotated = sum(
+        len(region.reading.annotated_sections) * math.prod(region.shape_zyx[1:]) for region in regions
+    )
+    seen = learned.choices.batch * math.prod(learned.choices.patch_zyx)
+    return min(FEW_STEPS, math.ceil(annotated / seen))
 
 
 def _decoder(merging: MergeLimit) -> dict[str, Any]:
