@@ -11,7 +11,7 @@ import numpy.typing as npt
 LEVELS = 64
 """Boundary probabilities are counted in so many steps: the strength of a link is exact to one of them."""
 
-SHARE = 0.3
+SHARE = 0.4
 """A link is as strong as this share of its faces, the weakest ones, at most. Less than one half, because
 parts of a thin neurite touch along its walls too; more than nothing, because a hole in a wall is small."""
 
@@ -231,8 +231,8 @@ def _strength(counts: Counts) -> float:
     --------
     >>> counts = np.zeros(LEVELS, np.int32)
     >>> counts[[0, 16]] = 1, 4
-    >>> _strength(counts)  # an eighth into the step from 0.25
-    0.251953125
+    >>> _strength(counts)  # a quarter into the step from 0.25
+    0.25390625
     """
     below = np.cumsum(counts)
     wanted = below[-1] * SHARE
