@@ -79,13 +79,20 @@ def _choices(split: str, budget: str, notes: Notes) -> list[str]:
     if own is None:
         return []
     deviation = pooled([list(ways[way].values()) for ways in (own, *found.values()) for way in ways])
+    scatter = [
+        "One seed of each: how far seeds scatter is not known, and what may be chance is not told.",
+    ]
+    if deviation is not None:
+        scatter = [
+            f"Seeds of one choice scatter by {deviation:.3f} (pooled standard deviation): a difference of less",
+            f"than {_CLEAR:g} standard errors may be chance, and is not called one.",
+        ]
     lines = [
         "",
         f"### What each choice is worth: {split}, {budget}",
         "",
-        "Mean IoU, and the difference to the program's own choices in the first line. Seeds of one choice",
-        f"scatter by {deviation:.3f} (pooled standard deviation): a difference of less than {_CLEAR:g}",
-        "standard errors may be chance, and is not called one.",
+        "Mean IoU, and the difference to the program's own choices in the first line.",
+        *scatter,
         "",
         "| choice | seeds | plain | difference | with mirror images | difference |",
         "|---|---|---|---|---|---|",
@@ -104,23 +111,25 @@ def _choices(split: str, budget: str, notes: Notes) -> list[str]:
 
 
 def difference(
-    values: Mapping[int, float], own: Mapping[int, float], deviation: float, better: int = 1
+    values: Mapping[int, float], own: Mapping[int, float], deviation: float | None, better: int = 1
 ) -> str:
     """Return the difference of two means, and whether it is one; `better` is -1 where less is better."""
     if not values or not own:
         return ""
     apart = mean(values.values()) - mean(own.values())
+    if deviation is None:
+        return f"{apart:+.3f}"
     error = deviation * sqrt(1 / len(values) + 1 / len(own))
     if abs(apart) < _CLEAR * error:
         return f"{apart:+.3f} (within chance)"
     return f"{apart:+.3f} **{'better' if apart * better > 0 else 'worse'}**"
 
 
-def pooled(groups: Sequence[Sequence[float]]) -> float:
-    """Return the standard deviation within groups."""
+def pooled(groups: Sequence[Sequence[float]]) -> float | None:
+    """Return the standard deviation within groups; None if none has two values."""
     free = sum(len(group) - 1 for group in groups)
     squares = sum((value - mean(group)) ** 2 for group in groups for value in group)
-    return sqrt(squares / free) if free else 0.0
+    return sqrt(squares / free) if free else None
 
 
 def _spread(values: Sequence[float]) -> str:

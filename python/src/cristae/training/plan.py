@@ -162,7 +162,6 @@ def make_plan(
     downsample, scaled = reduction_for(found, dimensions, target)
     is_short = (
         on_slow_cpu
-        and dimensions == 2
         and start_from is None
         and settings.get("learner", "network") == "network"
         and not settings.keys() & {"size", "features", "blocks"}
