@@ -43,11 +43,13 @@ def _told_budget(note: Mapping[str, Any]) -> str:
 
 
 def _learners(notes: Notes) -> list[str]:
-    """Return the table of what was learned as the program makes it."""
+    """Return the table of what was learned as the program makes it, and what nothing of that is beside."""
     rows = defaultdict(list)
+    with_own = {(note["learner"], note["budget"]) for note in notes if not note["choices"]}
     for note in notes:
-        if not note["choices"]:
-            rows[note["learner"], note["budget"], note["way"]].append(note)
+        if not note["choices"] or (note["learner"], note["budget"]) not in with_own:
+            learner = " ".join([note["learner"], note["choices"]]).strip()
+            rows[learner, note["budget"], note["way"]].append(note)
     titles = [
         "learner",
         "budget",
@@ -84,8 +86,8 @@ def _choices(split: str, budget: str, notes: Notes) -> list[str]:
     ]
     if deviation is not None:
         scatter = [
-            f"Seeds of one choice scatter by {deviation:.3f} (pooled standard deviation): a difference of less",
-            f"than {_CLEAR:g} standard errors may be chance, and is not called one.",
+            f"Seeds of one choice scatter by {deviation:.3f} (pooled standard deviation): a difference of",
+            f"less than {_CLEAR:g} standard errors may be chance, and is not called one.",
         ]
     lines = [
         "",
