@@ -48,7 +48,9 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, 
     size = " x ".join(str(n) for n in ours.patch_zyx)
     seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
     rare = f", {ours.rare_share:.0%} of them around labelled objects" if ours.rare_share else ""
-    hard = f", {ours.error_share:.0%} where it errs most" if ours.error_share else ""
+    left = min(ours.error_share, 1 - ours.rare_share)
+    fewer = f" (not {ours.error_share:.0%}: the others go first)" if left < ours.error_share else ""
+    hard = f", {left:.0%} where it errs most{fewer}" if ours.error_share else ""
     minutes = (budget.seconds or 0) / 60
     limit = (
         f"{budget.steps} step{'' if budget.steps == 1 else 's'}"
