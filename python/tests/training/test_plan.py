@@ -99,7 +99,21 @@ def test_thick_objects_are_seen_at_half_resolution_and_answered_at_full() -> Non
     ],
 )
 def test_the_plan_says_whether_the_training_may_end_early(patience: str, told: str) -> None:
-    assert plan(SERIAL, {"patience": patience}, budget=Budget(steps=600)).sentences[-1] == told
+    made = plan(SERIAL, {"patience": patience}, budget=Budget(steps=600), chosen_sections=True)
+    assert made.sentences[-1] == told
+
+
+@pytest.mark.parametrize(
+    ("share", "chosen", "told"),
+    [
+        ("0", False, "takes 600 steps."),
+        ("0", True, "at most, and ends when nothing improves any more."),
+        ("0.12", False, "at most: if a part can be held out, it ends when nothing improves there any more."),
+    ],
+)
+def test_an_early_end_is_promised_only_where_a_part_is_held_out(share: str, chosen: bool, told: str) -> None:
+    made = plan(SERIAL, {"validation": share}, budget=Budget(steps=600), chosen_sections=chosen)
+    assert made.sentences[-1].endswith(told)
 
 
 def test_a_step_that_ends_in_a_single_voxel_is_refused() -> None:
@@ -422,6 +436,14 @@ def test_objects_are_taken_for_three_times_as_thick_as_strokes() -> None:
 def test_one_voxel_thick_is_said_in_the_singular() -> None:
     told = plan(replace(SERIAL, thickness_voxels={1: 1.0})).sentences
     assert "The objects are about 1 voxel thick: full resolution." in told
+
+
+def test_of_several_classes_the_one_that_decides_is_named() -> None:
+    several = replace(SERIAL, thickness_voxels={1: 43.0, 2: 8.0}, names=("mito", "membranes"))
+    told = "The objects of 'membranes' are about 8 voxels thick: full resolution."
+    assert told in plan(several).sentences
+    only = replace(SERIAL, thickness_voxels={1: 8.0}, names=("mito",))
+    assert "The objects are about 8 voxels thick: full resolution." in plan(only).sentences
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from cristae.errors import Cancelled, InvalidInput
-from cristae.events import Event
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN
 from cristae.networks import Preprocessing, Statistics, UNetConfig
@@ -138,18 +137,8 @@ def test_it_changes_the_weights_and_a_training_that_was_interrupted_ends_with_th
     assert any("nothing is labelled" in sentence for sentence in whole.record["plan"]["sentences"])
 
 
-def test_where_everything_is_labelled_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["classes", "masks"])
+def test_where_everything_is_labelled_there_is_nothing_to_learn_from_and_no_plan(target: Any) -> None:
+    request = request_for(labelled=4, settings=SMALL | {"pseudo": "on"}, target=target)
     with pytest.raises(InvalidInput, match="pseudo=on finds nothing"):
-        trained(request_for(labelled=4, settings=SMALL | {"pseudo": "on"}), tmp_path)
-
-
-def test_the_gap_around_what_is_held_out_is_not_taken_for_unlabelled(tmp_path: Path) -> None:
-    mask = np.zeros((6, 128, 256), np.uint8)
-    mask[:, 40:80, ::2] = 1
-    image = (100 + 80 * mask).astype(np.uint8)
-    settings = SMALL | {"pseudo": "on", "validation": "0.12"}
-    request = TrainingRequest([(ArrayImage(image, SIZE), ArrayImage(mask, SIZE))], "m", settings=settings)
-    told: list[Event] = []
-    with pytest.raises(InvalidInput, match="pseudo=on finds nothing"):
-        trained(request, tmp_path, on_event=told.append)
-    assert any("Held out for validation" in str(event) for event in told)
+        inspect_and_plan(request, "cpu")

@@ -53,6 +53,8 @@ class Fingerprint:
         How much the mean grey value jumps from section to section, in standard deviations.
     alike
         Whether the grey values of all images are on one scale.
+    names
+        Of the classes or masks 1...n; none for instances.
     without_interior
         For instances, share of their voxels that belong to objects which are boundary all through.
     """
@@ -71,6 +73,7 @@ class Fingerprint:
     alike: bool = True
     stroke_width_voxels: float = 0.0
     without_interior: float = 0.0
+    names: tuple[str, ...] = ()
 
 
 def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) -> Fingerprint:
@@ -111,6 +114,9 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         alike=alike,
         stroke_width_voxels=min(region.reading.stroke_width_voxels for region in regions),
         without_interior=_without_interior(regions) if regions[0].reading.target == "instances" else 0.0,
+        names=()
+        if regions[0].reading.target == "instances"
+        else tuple(entry.name for entry in regions[0].reading.answers),
     )
 
 

@@ -111,6 +111,7 @@ def make_plan(
     label_sentences: tuple[str, ...] = (),
     start_from: StartingModel | None = None,
     voxel_size: VoxelSize | None = None,
+    chosen_sections: bool = False,
 ) -> Plan:
     """Make the plan that follows from the fingerprint.
 
@@ -136,6 +137,8 @@ def make_plan(
         A model whose weights are the start; network, normalisation and working voxel size are its own.
     voxel_size
         Of the images, if known.
+    chosen_sections
+        Whether a person chose the sections to validate on: these are held out whatever the share is.
     """
     if target != "instances" and read_settings(settings).get("merge_below"):
         raise InvalidInput(
@@ -224,8 +227,9 @@ def make_plan(
     built = network_told(ours, preset, network)
     own = (*seen_told(ours, proposed), *scaled_told(ours, downsample, scaled)) if start_from is None else ()
     own = (*own, *objects_told(ours, found, preset, is_new=start_from is None))
+    timed = steps_told(ours, budget, found, chosen_sections)
     why_small = (_SHORT_TOLD,) if is_short else ()
-    sentences = (*label_sentences, *own, built, *why_small, *enlarged, *steps_told(ours, budget, found))
+    sentences = (*label_sentences, *own, built, *why_small, *enlarged, *timed)
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences, offsets)
 
 
