@@ -21,6 +21,11 @@ _FOREST_INSTEAD = (
     'choose a random forest, which takes seconds: the setting learner=forest, in Fiji the time "seconds".'
 )
 
+_UNLABELLED = (
+    "It carries no labels: it is looked at by what learns without them (pseudo-labels, pre-training), and "
+    "neither trained on with labels nor scored on."
+)
+
 _BY_HAND = ("levels", "features", "blocks", "kernel")
 
 
@@ -127,6 +132,9 @@ def labels_told(request: TrainingRequest, regions: Sequence["Region"]) -> list[s
     """Say what was understood of the labels, and of several images where the next one begins."""
     told = []
     for number, (region, (_, labels)) in enumerate(zip(regions, request.pairs, strict=True), 1):
+        if not region.reading.is_labelled:
+            told.append(image_told(number, len(regions), region.image.name) + _UNLABELLED)
+            continue
         vote = [labels.sentence] if isinstance(labels, MajorityVote) else []
         said = [*vote, *region.reading.sentences]
         begin = image_told(number, len(regions), region.image.name)
