@@ -348,6 +348,24 @@ def test_deep_supervision_of_an_added_network_is_refused(home: Path) -> None:
         train(home, learner="plain", deep_supervision="on")
 
 
+@pytest.mark.parametrize("choice", ["blocks=2", "kernel=5"])
+def test_what_an_added_network_is_not_told_is_refused(home: Path, choice: str) -> None:
+    write(home, "mine.py", NETWORK)
+    name, value = choice.split("=")
+    with pytest.raises(InvalidInput, match=f"'plain', which was added .*, has no use for {choice}"):
+        train(home, learner="plain", **{name: value})
+
+
+def test_the_size_of_an_added_network_is_how_many_features_it_is_told(home: Path) -> None:
+    write(home, "mine.py", NETWORK)
+    image, mask = stack()
+    settings = {"learner": "plain", "size": "large", "batch": "2", "patch_zyx": "1,32,32"}
+    model = cristae.train(
+        image, mask, model="m", steps=1, voxel_size_nm=(50, 5, 5), home=home, device="cpu", settings=settings
+    )
+    assert model.record["network"]["features"] == 32
+
+
 def test_an_augmentation_that_changes_shapes_is_refused(home: Path) -> None:
     write(home, "mine.py", AUGMENTATION.replace("images * sign, labels", "images[..., :8], labels"))
     with pytest.raises(InvalidInput, match=r"'inverted' made .* shapes and types must stay"):

@@ -29,8 +29,8 @@ def test_the_majority_counts_and_ties_are_unknown() -> None:
     assert elected(three) == [0, 0, 1, TIE, 2]
     assert three.unknown_value == TIE
     assert three.sentence == (
-        "3 annotators: they all agree on 40.0 % of the voxels; "
-        "20.0 % are ties or without a vote, and unknown."
+        "3 annotators: they all agree on 40.0 % of the voxels that more than one of them labelled; "
+        "20.0 % of all are ties or without a vote, and unknown."
     )
     two = vote([0, 1, 1], [0, 1, 2])
     assert elected(two) == [0, 1, TIE]
@@ -41,6 +41,23 @@ def test_who_marked_a_voxel_as_unknown_has_no_vote_there() -> None:
     counted = vote([9, 1, 9, 9], [1, 0, 9, 2], [1, 1, 9, 1], unknown=9)
     assert elected(counted) == [1, 1, 9, 9]
     assert counted.unknown_value == 9
+    # Three of four have several votes: 1 and 1; 1, 0 and 1; 2 and 1.
+    assert "all agree on 33.3 % of the voxels that more than one" in counted.sentence
+
+
+def test_what_somebody_did_not_label_is_no_disagreement() -> None:
+    one = np.array([[[1, 0]], [[1, 1]], [[0, 1]], [[0, 0]]], np.uint8)
+    two = np.array([[[1, 0]], [[0, 0]], [[1, 1]], [[0, 0]]], np.uint8)
+    counted = MajorityVote([ArrayImage(one), ArrayImage(two)])
+    # Section 0: both of 2 agree; section 1: one labelled it; section 2: 1 of 2; section 3: nobody.
+    assert counted.sentence == (
+        "2 annotators: they all agree on 75.0 % of the voxels that more than one of them labelled; "
+        "37.5 % of all are ties or without a vote, and unknown."
+    )
+    apart = [np.array([[[1, 0]], [[0, 0]]], np.uint8), np.array([[[0, 0]], [[1, 0]]], np.uint8)]
+    assert MajorityVote([ArrayImage(each) for each in apart]).sentence == (
+        "2 annotators: no voxel was labelled by more than one of them."
+    )
 
 
 def test_an_annotator_has_no_vote_in_sections_where_he_drew_nothing() -> None:

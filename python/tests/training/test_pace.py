@@ -1,5 +1,6 @@
 """What a step takes is measured on the first ones, and one that memory does not suffice for is not taken."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,13 +194,40 @@ def test_a_training_tells_once_what_a_step_takes(steps: int, times: int, tmp_pat
     assert all(sentence.endswith(" for all 6 steps.") for sentence in said)
 
 
-def test_a_time_for_hardly_any_steps_is_warned_of_and_a_number_of_steps_is_not(
+def test_a_time_for_hardly_any_steps_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "FEW_STEPS", 10**6)  # however quick the machine is
+    request = replace(request_for("classes in sections"), budget=Budget(minutes=1 / 60))
+    (told,) = too_few(warnings_of(request, tmp_path))
+    assert re.match(r"About \d+ steps? teach(es)? a network little\. Give it \d+ minutes? here, or", told)
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"), [(1, "1 step teaches a network little. Give it 150 steps or"), (6, "6 steps teach a")]
+)
+def test_hardly_any_steps_are_warned_of_once_and_enough_are_not(
+    steps: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_for("classes in sections", steps=steps)
+    (warning,) = too_few(warnings_of(request, tmp_path / "few"))
+    assert warning.startswith(told)
+    monkeypatch.setattr(trainer, "FEW_STEPS", steps)
+    assert not too_few(warnings_of(request, tmp_path / "enough"))
+
+
+def too_few(warnings: list[str]) -> list[str]:
+    return [warning for warning in warnings if "a network little" in warning]
+
+
+def test_steps_that_are_slow_are_told_to_see_fewer_patches_than_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "FEW_STEPS", 10**6)  # however quick the machine is
-    request = request_for("classes in sections", steps=2)
-    for budget, is_warned in ((Budget(minutes=1 / 60), True), (Budget(steps=2), False)):
-        told: list[Event] = []
-        trained(replace(request, budget=budget), tmp_path / str(is_warned), told)
-        warnings = [event.sentence for event in told if isinstance(event, Note) and event.is_warning]
-        assert any("a network little. Give it" in one for one in warnings) == is_warned
+    monkeypatch.setattr(trainer, "batch_with_enough_steps", lambda batch, measured, schedule: 1)
+    told: list[Event] = []
+    trained(request_for("classes in sections", steps=5), tmp_path, told)
+    assert any("each sees 1 patch instead of the 3 that were planned, so that" in str(one) for one in told)
+
+
+def warnings_of(request: TrainingRequest, folder: Path) -> list[str]:
+    told: list[Event] = []
+    trained(request, folder, told)
+    return [event.sentence for event in told if isinstance(event, Note) and event.is_warning]

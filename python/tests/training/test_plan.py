@@ -7,6 +7,7 @@ import pytest
 
 from cristae.errors import InvalidInput
 from cristae.networks import Preprocessing, Statistics, UNetConfig, total_stride
+from cristae.training import choices
 from cristae.training.budget import Budget
 from cristae.training.choices import _EXTENSIBLE, _LIMITS, _WORDS, Choices
 from cristae.training.fingerprint import Fingerprint
@@ -98,7 +99,21 @@ def test_thick_objects_are_seen_at_half_resolution_and_answered_at_full() -> Non
     ],
 )
 def test_the_plan_says_whether_the_training_may_end_early(patience: str, told: str) -> None:
-    assert plan(SERIAL, {"patience": patience}, budget=Budget(steps=600)).sentences[-1] == told
+    made = plan(SERIAL, {"patience": patience}, budget=Budget(steps=600), chosen_sections=True)
+    assert made.sentences[-1] == told
+
+
+@pytest.mark.parametrize(
+    ("share", "chosen", "told"),
+    [
+        ("0", False, "takes 600 steps."),
+        ("0", True, "at most, and ends when nothing improves any more."),
+        ("0.12", False, "at most: if a part can be held out, it ends when nothing improves there any more."),
+    ],
+)
+def test_an_early_end_is_promised_only_where_a_part_is_held_out(share: str, chosen: bool, told: str) -> None:
+    made = plan(SERIAL, {"validation": share}, budget=Budget(steps=600), chosen_sections=chosen)
+    assert made.sentences[-1].endswith(told)
 
 
 def test_a_step_that_ends_in_a_single_voxel_is_refused() -> None:
@@ -169,22 +184,30 @@ def test_how_objects_are_joined_is_no_choice_where_there_are_none() -> None:
         plan(SERIAL, {"merge_below": "0.3"})
 
 
+THEIRS = {
+    "dimensions": "2", "context": "2", "downsample_zyx": "1,4,4", "normalisation": "image",
+    "levels": "3", "features": "8", "patch_zyx": "1,128,192", "batch": "3", "learning_rate": "0.001",
+    "weight_decay": "0", "clip": "1", "rare_share": "0.75", "augmentation": "0",
+    "validation": "0.2", "patience": "0.25", "precision": "float32",
+    "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none",
+    "pseudo": "on", "pretrain": "0.25",
+    "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
+    "loss": "focal", "deep_supervision": "on", "error_share": "0.25",
+    "added_augmentation": "none", "merge_below": "0.35", "objects": "affinities",
+}  # fmt: skip
+"""A value of every choice that is not the usual one, as far as there is another."""
+
+OF_A_FOREST = (
+    "dimensions", "context", "downsample_zyx", "normalisation", "patch_zyx", "batch", "rare_share",
+    "validation", "learner", "merge_below",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("name", [field.name for field in fields(Choices)])
 def test_every_choice_can_be_made_by_a_person(name: str) -> None:
-    theirs = {
-        "dimensions": "2", "context": "2", "downsample_zyx": "1,4,4", "normalisation": "image",
-        "levels": "3", "features": "8", "patch_zyx": "1,128,192", "batch": "3", "learning_rate": "0.001",
-        "weight_decay": "0", "clip": "1", "rare_share": "0.75", "augmentation": "0",
-        "validation": "0.2", "patience": "0.25", "precision": "float32",
-        "learner": "forest", "size": "large", "blocks": "3", "kernel": "5", "freeze": "none",
-        "pseudo": "on", "pretrain": "0.25",
-        "augment_geometry": "full", "augment_intensity": "off", "augment_sections": "off",
-        "loss": "focal", "deep_supervision": "on", "error_share": "0.25",
-        "added_augmentation": "none", "merge_below": "0.35", "objects": "affinities",
-    }  # fmt: skip
     target = "instances" if name in ("merge_below", "objects") else "classes"
-    made = plan(SERIAL, {name: theirs[name]}, target=target)
-    assert made.settings[name] == theirs[name]
+    made = plan(SERIAL, {name: THEIRS[name]}, target=target)
+    assert made.settings[name] == THEIRS[name]
     assert name in {**_LIMITS, **_WORDS, **_EXTENSIBLE}
 
 
@@ -216,20 +239,54 @@ def test_a_setting_that_cannot_be_is_refused_with_a_sentence(name: str, value: s
         plan(SERIAL, {name: value})
 
 
+@pytest.mark.parametrize("name", [field.name for field in fields(Choices) if field.name not in OF_A_FOREST])
+def test_a_forest_refuses_every_choice_that_it_does_not_read(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = {"freeze": "encoder", "augment_sections": "full", "added_augmentation": "inverted"}
+    monkeypatch.setattr(choices, "names_of", lambda kind: ("inverted",))
+    value = others.get(name, THEIRS[name])
+    with pytest.raises(InvalidInput, match=f"no use for {name}={value}: that is for networks"):
+        plan(
+            SERIAL, {"learner": "forest", name: value}, target="instances" if name == "objects" else "classes"
+        )
+
+
+@pytest.mark.parametrize("name", [name for name in OF_A_FOREST if name not in ("downsample_zyx", "learner")])
+def test_a_forest_takes_every_choice_that_it_reads(name: str) -> None:
+    target = "instances" if name == "merge_below" else "classes"
+    made = plan(SERIAL, {"learner": "forest", name: THEIRS[name]}, target=target)
+    assert made.settings[name] == THEIRS[name]
+
+
+def test_a_forest_refuses_all_such_choices_at_once() -> None:
+    with pytest.raises(InvalidInput, match="no use for features=8, loss=focal: that"):
+        plan(SERIAL, {"learner": "forest", "loss": "focal", "features": "8", "context": "0"})
+
+
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("settings", "said"),
     [
-        ("deep_supervision", "on"),
-        ("pseudo", "on"),
-        ("pretrain", "0.2"),
-        ("freeze", "encoder"),
-        ("loss", "focal"),
-        ("size", "small"),
+        ({"dimensions": "3", "context": "2"}, "context=2 is for a network that sees sections"),
+        ({"rare_share": "1", "error_share": "0.5"}, "error_share=0.5 has no effect beside rare_share=1"),
     ],
 )
-def test_a_forest_refuses_what_only_a_network_can_do(name: str, value: str) -> None:
-    with pytest.raises(InvalidInput, match=f"no use for {name}={value}"):
-        plan(SERIAL, {"learner": "forest", name: value})
+def test_choices_to_which_others_leave_nothing_are_refused(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        plan(SERIAL, settings)
+
+
+@pytest.mark.parametrize(
+    ("rare", "error", "told"),
+    [
+        ("0.5", "0.5", "50% of them around labelled objects, 50% where it errs most."),
+        ("0.75", "1", "75% of them around labelled objects, 25% where it errs most (not 100%: the others go"),
+    ],
+)
+def test_the_plan_tells_how_many_patches_are_left_to_be_drawn_by_their_error(
+    rare: str, error: str, told: str
+) -> None:
+    assert told in " ".join(plan(SERIAL, {"rare_share": rare, "error_share": error}).sentences)
 
 
 def test_a_forest_takes_its_own_settings_again() -> None:
@@ -379,6 +436,14 @@ def test_objects_are_taken_for_three_times_as_thick_as_strokes() -> None:
 def test_one_voxel_thick_is_said_in_the_singular() -> None:
     told = plan(replace(SERIAL, thickness_voxels={1: 1.0})).sentences
     assert "The objects are about 1 voxel thick: full resolution." in told
+
+
+def test_of_several_classes_the_one_that_decides_is_named() -> None:
+    several = replace(SERIAL, thickness_voxels={1: 43.0, 2: 8.0}, names=("mito", "membranes"))
+    told = "The objects of 'membranes' are about 8 voxels thick: full resolution."
+    assert told in plan(several).sentences
+    only = replace(SERIAL, thickness_voxels={1: 8.0}, names=("mito",))
+    assert "The objects are about 8 voxels thick: full resolution." in plan(only).sentences
 
 
 @pytest.mark.parametrize(

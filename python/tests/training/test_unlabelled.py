@@ -1,5 +1,6 @@
 """Unlabelled patches: which voxels, what the teacher is sure of, what that costs, and that it can go on."""
 
+from dataclasses import replace
 from math import log
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ import pytest
 import torch
 
 from cristae.errors import Cancelled, InvalidInput
-from cristae.events import Event
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN
 from cristae.networks import Preprocessing, Statistics, UNetConfig
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
 from cristae.training.losses import compared
 from cristae.training.pairs import read_pairs
+from cristae.training.patches import prepare_patches
 from cristae.training.unlabelled import (
     LABELLED,
     UNLABELLED,
@@ -138,18 +139,67 @@ def test_it_changes_the_weights_and_a_training_that_was_interrupted_ends_with_th
     assert any("nothing is labelled" in sentence for sentence in whole.record["plan"]["sentences"])
 
 
-def test_where_everything_is_labelled_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["classes", "masks"])
+def test_where_everything_is_labelled_there_is_nothing_to_learn_from_and_no_plan(target: Any) -> None:
+    request = request_for(labelled=4, settings=SMALL | {"pseudo": "on"}, target=target)
     with pytest.raises(InvalidInput, match="pseudo=on finds nothing"):
-        trained(request_for(labelled=4, settings=SMALL | {"pseudo": "on"}), tmp_path)
+        inspect_and_plan(request, "cpu")
 
 
-def test_the_gap_around_what_is_held_out_is_not_taken_for_unlabelled(tmp_path: Path) -> None:
-    mask = np.zeros((6, 128, 256), np.uint8)
-    mask[:, 40:80, ::2] = 1
-    image = (100 + 80 * mask).astype(np.uint8)
-    settings = SMALL | {"pseudo": "on", "validation": "0.12"}
-    request = TrainingRequest([(ArrayImage(image, SIZE), ArrayImage(mask, SIZE))], "m", settings=settings)
-    told: list[Event] = []
-    with pytest.raises(InvalidInput, match="pseudo=on finds nothing"):
-        trained(request, tmp_path, on_event=told.append)
-    assert any("Held out for validation" in str(event) for event in told)
+def with_a_stack_without_labels(request: TrainingRequest, unknown: int = 9) -> TrainingRequest:
+    """Another stack, on the same scale of grey values, of which every voxel is unknown."""
+    random = np.random.default_rng(1)
+    shown = random.integers(0, 2, (5, 6, 6), np.uint8).repeat(8, 1).repeat(8, 2)
+    raw = ArrayImage((100 + 80 * shown + random.integers(0, 20, shown.shape)).astype(np.uint8), SIZE, "raw")
+    labels = np.full((request.pairs[0][1].shape_czyx[0], *shown.shape), unknown, np.uint8)
+    return replace(request, pairs=[*request.pairs, (raw, ArrayImage(labels, SIZE))], unknown=unknown)
+
+
+@pytest.mark.parametrize("choice", [{"pseudo": "on"}, {"pretrain": "0.25"}])
+@pytest.mark.parametrize("target", ["classes", "masks", "instances"])
+def test_a_stack_without_labels_joins_and_the_plan_says_so(target: Any, choice: dict[str, str]) -> None:
+    alone = request_for(labelled=3, settings=SMALL | choice, target=target)
+    request = with_a_stack_without_labels(alone)
+    plan = inspect_and_plan(request, "cpu")
+    (told,) = [sentence for sentence in plan.sentences if sentence.startswith("Image 2 of 2")]
+    assert told.startswith("Image 2 of 2, raw: It carries no labels: it is looked at by what learns without")
+    assert plan.choices == inspect_and_plan(alone, "cpu").choices
+    with pytest.raises(InvalidInput, match="Image 2 of 2, raw: The labels are empty"):
+        inspect_and_plan(replace(request, settings=SMALL), "cpu")
+    turned = replace(request, pairs=request.pairs[::-1])
+    with pytest.raises(InvalidInput, match="Image 1 of 2, raw: The labels are empty"):
+        inspect_and_plan(turned, "cpu")
+
+
+def test_labels_of_which_only_some_voxels_are_unknown_are_refused_as_before() -> None:
+    request = with_a_stack_without_labels(request_for(settings=SMALL | {"pseudo": "on"}))
+    labels = np.full((5, 48, 48), 9, np.uint8)
+    labels[2, 3, 4] = 0
+    pairs = [request.pairs[0], (request.pairs[1][0], ArrayImage(labels, SIZE))]
+    with pytest.raises(InvalidInput, match="Image 2 of 2, raw: The labels are empty"):
+        inspect_and_plan(replace(request, pairs=pairs), "cpu")
+
+
+def test_a_stack_without_labels_is_drawn_from_but_never_for_what_has_labels(tmp_path: Path) -> None:
+    settings = SMALL | {"pseudo": "on", "error_share": "0.5", "validation": "0.25"}
+    request = with_a_stack_without_labels(request_for(labelled=4, depth=4, settings=settings))
+    patches = prepare_patches(request, inspect_and_plan(request, "cpu"), lambda event: None)
+    places = [place for step in range(1, 20) for place in patches.sampler.draw(step, 4)]
+    assert {place.region for place in places} == {0}
+    assert patches.regions[1].held_out is None
+    sampler = UnlabelledSampler(patches.regions, (1, 32, 32), seed=0)
+    places = [place for step in range(1, 20) for place in sampler.draw(step, 4)]
+    assert {place.region for place in places} == {0, 1}
+    reader = UnlabelledReader(patches.regions, patches.reader.preprocessing, CONFIG)
+    assert (reader.read(1, Box((1, 0, 0), (2, 48, 48)))[1] == UNLABELLED).all()
+
+
+@pytest.mark.parametrize("choice", [{"pseudo": "on"}, {"pretrain": "0.5"}])
+def test_what_a_stack_without_labels_shows_changes_the_weights(
+    choice: dict[str, str], tmp_path: Path
+) -> None:
+    alone = request_for(labelled=2, settings=SMALL | choice)
+    both = trained(with_a_stack_without_labels(alone), tmp_path / "both")
+    one = trained(alone, tmp_path / "one")
+    assert not np.array_equal(both.weights["head.weight"], one.weights["head.weight"])
+    assert any("carries no labels" in sentence for sentence in both.record["plan"]["sentences"])

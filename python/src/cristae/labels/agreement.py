@@ -34,7 +34,7 @@ def share_classes(readings: Sequence[LabelReading]) -> list[LabelReading]:
     for index, reading in enumerate(readings, 1):
         renumbered = {v: n for v, n in reading.class_of_value.items() if n and v != n}
         theirs = {v: n for v, n in most.class_of_value.items() if n and v != n}
-        if renumbered != theirs and len(most.classes) > 1:
+        if reading.is_labelled and renumbered != theirs and len(most.classes) > 1:
             value = next(iter(renumbered or theirs))
             raise InvalidInput(
                 f"The label images do not agree: the value {value} was given another class number in "

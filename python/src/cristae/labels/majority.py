@@ -58,8 +58,10 @@ class MajorityVote:
     >>> from cristae.volumes import ArrayImage
     >>> three = [ArrayImage(np.array([[[0, 1, v]]], np.uint8)) for v in (1, 2, 2)]
     >>> vote = MajorityVote(three)
-    >>> vote.read(Box.of_shape((1, 1, 3))).tolist(), vote.sentence
-    ([[[[0, 1, 2]]]], '3 annotators: they all agree on 66.7 % of the voxels.')
+    >>> vote.read(Box.of_shape((1, 1, 3))).tolist()
+    [[[[0, 1, 2]]]]
+    >>> print(vote.sentence)
+    3 annotators: they all agree on 66.7 % of the voxels that more than one of them labelled.
     """
 
     def __init__(
@@ -96,11 +98,15 @@ class MajorityVote:
         self._tie = UNKNOWN_VOTE if unknown is None else unknown
         self._looked_at = np.ones((len(annotators), self.shape_czyx[1]), bool)
         self._looked_at = self._sections_looked_at(empty_are_unknown, told)
-        agreed, tied = self._counted()
+        agreed, shared, tied = self._counted()
         self.unknown_value = UNKNOWN_VOTE if unknown is None and tied else unknown
-        shares = [100 * count / int(np.prod(self.shape_czyx)) for count in (agreed, tied)]
-        self.sentence = f"{len(annotators)} annotators: they all agree on {shares[0]:.1f} % of the voxels" + (
-            f"; {shares[1]:.1f} % are ties or without a vote, and unknown." if tied else "."
+        agreement = "no voxel was labelled by more than one of them"
+        if shared:
+            of_shared = f"{100 * agreed / shared:.1f} % of the voxels that more than one of them labelled"
+            agreement = f"they all agree on {of_shared}"
+        share = 100 * tied / int(np.prod(self.shape_czyx))
+        self.sentence = f"{len(annotators)} annotators: {agreement}" + (
+            f"; {share:.1f} % of all are ties or without a vote, and unknown." if tied else "."
         )
 
     def read(self, box_zyx: Box) -> npt.NDArray[np.uint32]:
@@ -141,13 +147,15 @@ class MajorityVote:
                 raise InvalidInput(f"The labels of {who} are empty. Leave them out.")
         return drawn if empty_are_unknown else np.ones_like(drawn)
 
-    def _counted(self) -> tuple[int, int]:
-        """Return on how many voxels all annotators agree, and how many are unknown."""
-        agreed = tied = labelled = 0
+    def _counted(self) -> tuple[int, int, int]:
+        """Return on how many voxels all votes agree, of how many with several votes; how many are unknown."""
+        agreed = shared = tied = labelled = 0
         for box in self._slabs():
             votes, silent = self._votes(box)
             elected, unknown = self._elected(votes, silent)
-            agreed += int((((votes == elected) & ~silent).all(axis=0)).sum())
+            several = (~silent).sum(axis=0) > 1
+            agreed += int((((votes == elected) | silent).all(axis=0) & several).sum())
+            shared += int(several.sum())
             tied += int(unknown.sum())
             labelled += int(((elected != 0) & ~unknown).sum())
         if not labelled:
@@ -156,7 +164,7 @@ class MajorityVote:
                 "labels of the same image, in which a class has the same value with everyone: not 1 here and "
                 "255 there."
             )
-        return agreed, tied
+        return agreed, shared, tied
 
     def _slabs(self) -> list[Box]:
         share = max(1, SLAB_VOXELS // (len(self.annotators) * self.shape_czyx[0]))

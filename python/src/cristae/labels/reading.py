@@ -88,6 +88,11 @@ class LabelReading:
     stroke_width_voxels: float = 0.0
     offsets: tuple[Offset, ...] = ()
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether any voxel is known."""
+        return any(self.voxel_counts.values())
+
     def by_affinities(self, offsets: tuple[Offset, ...]) -> "LabelReading":
         """Return the reading of instances as objects and pairs of voxels, instead of boundaries."""
         return replace(self, classes=(OBJECT,), offsets=offsets)
@@ -195,6 +200,7 @@ def read_labels(
     voxel_size: VoxelSize | None = None,
     masks: Masks | None = None,
     what: str = "labels",
+    may_lack_labels: bool = False,
 ) -> LabelReading:
     r"""Read a label image section by section and settle what its values mean.
 
@@ -230,6 +236,8 @@ def read_labels(
         :class:`~cristae.labels.MasksAsOne`, and `classes` are not used.
     what
         What the label image is called in sentences, in the plural.
+    may_lack_labels
+        Whether labels of which every voxel is unknown are read for training, too.
 
     Raises
     ------
@@ -263,7 +271,9 @@ def read_labels(
         warnings.append(f"No voxel of the {what} has the unknown value {unknown}.")
     if masks is not None:
         warnings = [f"No voxel of the {what} belongs to the mask {name!r}." for name in masks.empty]
-    if purpose == "training" and not found.labelled.any():
+    _, _, rows, columns = labels.shape_czyx
+    all_unknown = int(found.unknowns.sum()) == (z[1] - z[0]) * rows * columns
+    if purpose == "training" and not found.labelled.any() and not (all_unknown and may_lack_labels):
         raise InvalidInput(_nothing_labelled(found, unknown))
 
     zeros = 0 if unknown == 0 else int(found.zeros[annotated - found.first_section].sum())

@@ -103,6 +103,7 @@ def _request_of(spec: TrainingSpec, pairs: list[tuple[Image, Image]]) -> "Traini
         classes=spec.classes,
         z=spec.z,
         validation_z=spec.validation_z,
+        settings=spec.settings,
     )
 
 

@@ -53,6 +53,8 @@ class Fingerprint:
         How much the mean grey value jumps from section to section, in standard deviations.
     alike
         Whether the grey values of all images are on one scale.
+    names
+        Of the classes or masks 1...n; none for instances.
     without_interior
         For instances, share of their voxels that belong to objects which are boundary all through.
     """
@@ -71,10 +73,13 @@ class Fingerprint:
     alike: bool = True
     stroke_width_voxels: float = 0.0
     without_interior: float = 0.0
+    names: tuple[str, ...] = ()
 
 
 def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) -> Fingerprint:
     """Measure the annotated part of all images, section by section in bounded memory.
+
+    Of images without labels it is only asked whether their grey values are like those of the others.
 
     Parameters
     ----------
@@ -83,13 +88,14 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
     voxel_size
         If known.
     """
+    everything, regions = regions, [region for region in regions if region.reading.is_labelled]
     counts = np.zeros(256, np.int64)
     for region in regions:
         for _, targets in region.slabs():
             counts += np.bincount(targets.ravel(), minlength=256)
     known = int(counts[:UNKNOWN].sum())
     shares = [counts[list(group)].sum() / max(1, known) for group in ((0,), *regions[0].reading.groups)]
-    statistics, jump, alike = _grey_values(regions)
+    statistics, jump, alike = _grey_values(everything)
     deepest = max(regions, key=lambda region: region.shape_zyx[0])
     estimated = voxel_size is None and deepest.shape_zyx[0] > 1
     if voxel_size is not None:
@@ -111,6 +117,9 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         alike=alike,
         stroke_width_voxels=min(region.reading.stroke_width_voxels for region in regions),
         without_interior=_without_interior(regions) if regions[0].reading.target == "instances" else 0.0,
+        names=()
+        if regions[0].reading.target == "instances"
+        else tuple(entry.name for entry in regions[0].reading.answers),
     )
 
 
@@ -133,14 +142,16 @@ def _without_interior(regions: Sequence[Region]) -> float:
 
 
 def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, bool]:
-    """Return statistics of annotated sections of all images, jumps, are all alike."""
+    """Return statistics of annotated sections and their jumps, and whether all images are alike."""
     sections, jumps, of_images = [], [], []
     for region in regions:
         chosen = spread(region.reading.annotated_sections)
         own = [section_statistics(region.image, z) for z in chosen]
         blocks = [region.image.read(Box((z, 0, 0), (z + 1, *_centre(region.shape_zyx)))) for z in chosen]
-        sections += blocks
         of_images.append(gathered_statistics(blocks))
+        if not region.reading.is_labelled:
+            continue
+        sections += blocks
         means = np.array([s.mean for s in own], dtype=np.float64)
         if len(own) >= 3:
             deviations = np.array([s.std for s in own], dtype=np.float64).mean(axis=0)

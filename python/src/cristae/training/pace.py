@@ -26,7 +26,7 @@ _FEWEST_STEPS = 400
 """Where time is too short for as many, steps see fewer patches: of 1688 patches in all, 211 steps of 8 led to
 an IoU of 0.74, 422 of 4 to 0.77 and 844 of 2 to 0.78 (docs/benchmarks/learning.jsonl)."""
 
-_ENOUGH_STEPS = 150
+ENOUGH_STEPS = 150
 """With fewest patches in each: what is advised where time is far too short."""
 
 FEWEST_PATCHES = 2
@@ -109,7 +109,7 @@ def minutes_for_enough_steps(seconds_a_step: float) -> float:
     >>> minutes_for_enough_steps(2.0)
     5.0
     """
-    return _ENOUGH_STEPS * seconds_a_step / 60
+    return ENOUGH_STEPS * seconds_a_step / 60
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def hold_out(regions: Sequence[Region], request: TrainingRequest, plan: Plan) ->
             start, stop = request.validation_z
             region.held_out = Box((start, 0, 0), (stop, *region.shape_zyx[1:]))
             region.gap_zyx = (0, 0, 0)  # the person chose the sections to train on as well
-        elif plan.choices.validation > 0:
+        elif plan.choices.validation > 0 and region.reading.is_labelled:
             counts = class_profiles(region)
             region.held_out = choose_held_out(counts, region.annotated_box, plan.choices.validation, gap)
         held = region.held_out

@@ -102,14 +102,16 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         image_told(number, len(regions), region.image.name) + warning
         for number, region in enumerate(regions, 1)
         for warning in region.reading.warnings
+        if region.reading.is_labelled
     ]
     for warning in dict.fromkeys([*doubts, *doubtful_sizes_told(request)]):
         on_event(Note(warning, is_warning=True))
     free = available_bytes() * _SHARE_OF_MEMORY
-    if sum(region.bytes_in_memory for region in regions) <= free:
-        for region in regions:
+    labelled = [region for region in regions if region.reading.is_labelled]
+    if sum(region.bytes_in_memory for region in labelled) <= free:
+        for region in labelled:
             region.hold_in_memory()
-    broken = sum(region.broken_voxels() for region in regions)
+    broken = sum(region.broken_voxels() for region in labelled)
     if broken:
         on_event(Note(broken_told(broken), is_warning=True))
     for note in hold_out(regions, request, plan):

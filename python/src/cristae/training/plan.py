@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cristae.errors import InvalidInput
@@ -18,6 +18,7 @@ from cristae.networks import (
 )
 from cristae.training.budget import Budget
 from cristae.training.choices import Choices, Triple, apply_settings, read_settings, written
+from cristae.training.effects import refuse_for_a_forest, refuse_for_an_added_network, refuse_together
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.first_weights import network_of
 from cristae.training.object_choice import objects_told, offsets_of
@@ -39,11 +40,6 @@ _SCALES = (0.7, 1.0, 1.6, 3.5, 5.0)
 """Of the filters that a random forest sees through: deviations of Gaussians, in pixels."""
 
 _TREES = 32
-
-_OF_NETWORKS = (
-    "size", "loss", "deep_supervision", "freeze", "pseudo", "pretrain", "added_augmentation", "objects"
-)  # fmt: skip
-"""Choices without effect on a random forest."""
 
 _SIZES = {"small": (0.5, 1), "medium": (1, 1), "large": (2, 2)}
 """Of a network: how many times the usual feature maps it has, and its residual blocks on a level."""
@@ -115,6 +111,7 @@ def make_plan(
     label_sentences: tuple[str, ...] = (),
     start_from: StartingModel | None = None,
     voxel_size: VoxelSize | None = None,
+    chosen_sections: bool = False,
 ) -> Plan:
     """Make the plan that follows from the fingerprint.
 
@@ -140,6 +137,8 @@ def make_plan(
         A model whose weights are the start; network, normalisation and working voxel size are its own.
     voxel_size
         Of the images, if known.
+    chosen_sections
+        Whether a person chose the sections to validate on: these are held out whatever the share is.
     """
     if target != "instances" and read_settings(settings).get("merge_below"):
         raise InvalidInput(
@@ -189,6 +188,9 @@ def make_plan(
         raise InvalidInput(
             "A network that sees sections cannot average along z: set downsample_zyx to 1,y,x."
         )
+    refuse_together(ours)
+    if start_from is None and ours.learner != "network":
+        refuse_for_an_added_network(ours, preset)
     offsets = offsets_of(ours, found, target)
     outputs = 1 + len(offsets) if offsets else outputs
     preprocessing = Preprocessing(
@@ -224,8 +226,9 @@ def make_plan(
     built = network_told(ours, preset, network)
     own = (*seen_told(ours, proposed), *scaled_told(ours, downsample, scaled)) if start_from is None else ()
     own = (*own, *objects_told(ours, found, preset, is_new=start_from is None))
+    timed = steps_told(ours, budget, found, chosen_sections)
     why_small = (_SHORT_TOLD,) if is_short else ()
-    sentences = (*label_sentences, *own, built, *why_small, *enlarged, *steps_told(ours, budget, found))
+    sentences = (*label_sentences, *own, built, *why_small, *enlarged, *timed)
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences, offsets)
 
 
@@ -239,9 +242,8 @@ def _forest_plan(
     """Make the plan of a random forest: pixels of sections at full resolution, with their neighbours."""
     if start_from is not None:
         raise InvalidInput("A random forest grows anew each time; it cannot start from a model.")
-    _refuse_without_effect(settings)
     height, width = (min(256, *(shape[axis] for shape in found.shapes_zyx)) for axis in (1, 2))
-    ours = Choices(
+    usual = Choices(
         dimensions=2,
         context=0 if max(shape[0] for shape in found.shapes_zyx) == 1 else 1,
         downsample_zyx=(1, 1, 1),
@@ -252,7 +254,8 @@ def _forest_plan(
         batch=8,
         rare_share=rare_share_for(found),
     )
-    ours = apply_settings(ours, settings)
+    ours = apply_settings(usual, settings)
+    refuse_for_a_forest(ours, usual)
     if ours.dimensions != 2 or ours.downsample_zyx != (1, 1, 1) or ours.patch_zyx[0] != 1:
         raise InvalidInput(
             "A random forest sees sections at full resolution: leave out dimensions, downsample_zyx and "
@@ -276,18 +279,6 @@ def _forest_plan(
         "It takes seconds, whatever the budget; a network that has some minutes is better.",
     )
     return Plan(ours, forest, preprocessing, None, 1, (*label_sentences, *told))
-
-
-def _refuse_without_effect(settings: Mapping[str, str]) -> None:
-    """Refuse choices that only a network knows, where somebody would believe that they were made."""
-    usual = {choice.name: str(choice.default) for choice in fields(Choices) if choice.name in _OF_NETWORKS}
-    chosen = read_settings({name: text for name, text in settings.items() if name in usual})
-    told = [f"{name}={written(value)}" for name, value in chosen.items() if str(value) != usual[name]]
-    if told:
-        raise InvalidInput(
-            f"A random forest has no use for {', '.join(told)}: that is for networks. Leave it out, or "
-            "choose learner=network."
-        )
 
 
 def _network(ours: Choices, anisotropy: float, inputs: int, outputs: int) -> UNetConfig | AddedConfig:

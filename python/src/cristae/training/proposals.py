@@ -81,8 +81,9 @@ def reduction_for(found: Fingerprint, dimensions: int, target: str) -> tuple[Tri
 def _thinnest(found: Fingerprint) -> tuple[float, str]:
     """Return how thick the thinnest objects are, in voxels, and what is known of it."""
     if found.thickness_voxels:
-        thinnest = min(found.thickness_voxels.values())
-        return thinnest, f"The objects are about {voxels_told(thinnest)} thick"
+        number, thinnest = min(found.thickness_voxels.items(), key=lambda measured: measured[1])
+        whose = f" of {found.names[number - 1]!r}" if len(found.names) > 1 else ""
+        return thinnest, f"The objects{whose} are about {voxels_told(thinnest)} thick"
     unknown, width = "How thick the objects are is not known from such labels", found.stroke_width_voxels
     if width == 0:
         return 0, unknown

@@ -92,6 +92,7 @@ def reading_of(
             z=request.labelled_z if number == 0 else None,
             voxel_size=size,
             masks=masks,
+            may_lack_labels=number > 0 and request.looks_at_unlabelled,
         )
 
 

@@ -49,7 +49,8 @@ class Region:
     image, labels
         Of equal z, y, x.
     reading
-        What the label values mean.
+        What the label values mean. Of an image without labels the sections count as annotated, and all of
+        their voxels are unknown.
     held_out
         The box that serves for validation.
     gap_zyx
@@ -132,7 +133,7 @@ class Region:
     ) -> NDArray[Number]:
         """Return what is read of a box, unknown where that must not be seen."""
         result = np.full(box_zyx.shape, UNKNOWN, dtype)
-        inside = box_zyx.intersection(self.annotated_box)
+        inside = box_zyx.intersection(self.annotated_box) if self.reading.is_labelled else None
         if inside is not None and validation and self.held_out is not None:
             inside = inside.intersection(self.held_out)
         if inside is None:
@@ -163,8 +164,8 @@ class Region:
         return result
 
     def slabs(self, *, validation: bool = False) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
-        """Yield the targets of the annotated sections, some sections at a time."""
-        for slab in self._slabs():
+        """Yield the targets of the annotated sections, some sections at a time; none without labels."""
+        for slab in self._slabs() if self.reading.is_labelled else ():
             yield slab, self.targets(slab, validation=validation)
 
     def _read(self, box_zyx: Box) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cristae.labels.reading import EmptySections, Target
 from cristae.training.budget import Budget
+from cristae.training.choices import read_settings
 from cristae.volumes import Image, LabelClass, VoxelSize
 
 
@@ -34,7 +35,8 @@ class TrainingRequest:
     Parameters
     ----------
     pairs
-        Images with their labels, of equal z, y, x.
+        Images with their labels, of equal z, y, x. Of further images every voxel may be unknown, if the
+        settings look at such: see :attr:`looks_at_unlabelled`.
     model_name
         The name of the model to make.
     target
@@ -79,6 +81,13 @@ class TrainingRequest:
     seed: int = 0
     digests: Sequence[tuple[str, ...]] = ()
     job_id: str = ""
+
+    @property
+    def looks_at_unlabelled(self) -> bool:
+        """Whether stacks of which nothing is labelled are of use: for pseudo-labels or a pre-training."""
+        said = {name: text for name, text in self.settings.items() if name in ("pseudo", "pretrain")}
+        chosen = read_settings(said)
+        return bool(chosen.get("pseudo") == "on" or chosen.get("pretrain", 0) > 0)
 
     @property
     def labelled_z(self) -> tuple[int, int] | None:

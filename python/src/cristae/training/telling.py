@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from cristae.training.regions import Region
     from cristae.training.schedule import Ending, Schedule
 
+_FOREST_INSTEAD = (
+    'choose a random forest, which takes seconds: the setting learner=forest, in Fiji the time "seconds".'
+)
+
+_UNLABELLED = (
+    "It carries no labels: it is looked at by what learns without them (pseudo-labels, pre-training), and "
+    "neither trained on with labels nor scored on."
+)
+
 _BY_HAND = ("levels", "features", "blocks", "kernel")
 
 
@@ -43,19 +52,30 @@ def _about(count: int) -> str:
     return f"{count / 1000:.0f} thousand" if count < 999_500 else f"{count / 1e6:.1f} million"
 
 
-def steps_told(ours: Choices, budget: Budget, found: Fingerprint) -> tuple[str, ...]:
-    """Say what a step sees and what it makes small, and how long the training takes."""
+def steps_told(ours: Choices, budget: Budget, found: Fingerprint, chosen_sections: bool) -> tuple[str, ...]:
+    """Say what a step sees and what it makes small, and how long the training takes.
+
+    Whether a part can be held out is not known yet, unless a person chose sections for that.
+    """
     size = " x ".join(str(n) for n in ours.patch_zyx)
     seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
     rare = f", {ours.rare_share:.0%} of them around labelled objects" if ours.rare_share else ""
-    hard = f", {ours.error_share:.0%} where it errs most" if ours.error_share else ""
+    left = min(ours.error_share, 1 - ours.rare_share)
+    fewer = f" (not {ours.error_share:.0%}: the others go first)" if left < ours.error_share else ""
+    hard = f", {left:.0%} where it errs most{fewer}" if ours.error_share else ""
     minutes = (budget.seconds or 0) / 60
     limit = (
         f"{budget.steps} step{'' if budget.steps == 1 else 's'}"
         if budget.steps is not None
         else f"{minutes:g} minute{'' if minutes == 1 else 's'}"
     )
-    early = " at most, and ends when nothing improves any more" if ours.patience < 1 else ""
+    early = (
+        ""
+        if ours.patience == 1 or (ours.validation == 0 and not chosen_sections)
+        else " at most, and ends when nothing improves any more"
+        if chosen_sections
+        else " at most: if a part can be held out, it ends when nothing improves there any more"
+    )
     length = f"The training takes {limit}{early}."
     jumps = (
         ("Brightness jumps between sections: each is normalised by itself.",)
@@ -112,6 +132,9 @@ def labels_told(request: TrainingRequest, regions: Sequence["Region"]) -> list[s
     """Say what was understood of the labels, and of several images where the next one begins."""
     told = []
     for number, (region, (_, labels)) in enumerate(zip(regions, request.pairs, strict=True), 1):
+        if not region.reading.is_labelled:
+            told.append(image_told(number, len(regions), region.image.name) + _UNLABELLED)
+            continue
         vote = [labels.sentence] if isinstance(labels, MajorityVote) else []
         said = [*vote, *region.reading.sentences]
         begin = image_told(number, len(regions), region.image.name)
@@ -220,12 +243,28 @@ def too_few_told(steps: int, minutes: float) -> str:
     >>> print(too_few_told(11, 13.2))  # doctest: +NORMALIZE_WHITESPACE
     About 11 steps teach a network little. Give it 14 minutes here, or choose a random forest, which takes
     seconds: the setting learner=forest, in Fiji the time "seconds".
+    >>> too_few_told(1, 0.2)[:61]
+    'About 1 step teaches a network little. Give it 1 minute here,'
     """
-    taught = "1 step teaches" if steps == 1 else f"{steps} steps teach"
-    return (
-        f"About {taught} a network little. Give it {math.ceil(minutes)} minutes here, or choose a random "
-        'forest, which takes seconds: the setting learner=forest, in Fiji the time "seconds".'
-    )
+    whole = math.ceil(minutes)
+    given = f"{whole} minute{'' if whole == 1 else 's'} here"
+    return f"About {_taught(steps)} a network little. Give it {given}, or {_FOREST_INSTEAD}"
+
+
+def too_few_steps_told(steps: int, enough: int) -> str:
+    """Say that a person asked for so few steps that they make no good model, and how many are better.
+
+    Examples
+    --------
+    >>> print(too_few_steps_told(1, 150))  # doctest: +NORMALIZE_WHITESPACE
+    1 step teaches a network little. Give it 150 steps or more, or choose a random forest, which takes
+    seconds: the setting learner=forest, in Fiji the time "seconds".
+    """
+    return f"{_taught(steps)} a network little. Give it {enough} steps or more, or {_FOREST_INSTEAD}"
+
+
+def _taught(steps: int) -> str:
+    return "1 step teaches" if steps == 1 else f"{steps} steps teach"
 
 
 def _duration(seconds: float) -> str:

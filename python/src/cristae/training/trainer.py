@@ -18,6 +18,7 @@ from cristae.training.data import training_batches
 from cristae.training.divergence import TrainingDivergedError, advice, check_weights, checked_loss
 from cristae.training.fitting import TOO_LITTLE, fitting_batch
 from cristae.training.pace import (
+    ENOUGH_STEPS,
     FEWEST_PATCHES,
     Measured,
     Pace,
@@ -35,7 +36,7 @@ from cristae.training.schedule import FEW_STEPS, Ending, Schedule, learning_rate
 from cristae.training.selection import Selection
 from cristae.training.stepper import Stepper
 from cristae.training.team import ALONE, Team
-from cristae.training.telling import ending_told, pace_told, too_few_told
+from cristae.training.telling import ending_told, pace_told, too_few_steps_told, too_few_told
 from cristae.training.validation import steps_between
 from cristae.training.wishes import Wish, Wishes
 
@@ -217,12 +218,8 @@ class Trainer:
         self.batch = batch_with_enough_steps(planned, measured, schedule)
         if self.batch == planned:
             return False
-        self.on_event(
-            Note(
-                f"Steps are slow here: each sees {self.batch} patch{'es' if self.batch > 1 else ''}, so that "
-                "there are more of them."
-            )
-        )
+        seen = f"each sees {self.batch} patch{'es' if self.batch > 1 else ''} instead of the {planned}"
+        self.on_event(Note(f"Steps are slow here: {seen} that were planned, so that there are more of them."))
         return True
 
     def _new_pace(self) -> Pace:
@@ -237,11 +234,16 @@ class Trainer:
         self._told_pace_of = self.batch
 
     def _warn_of_few_steps(self, steps: int, seconds_a_step: float) -> None:
-        """Warn of a budget of time in which hardly anything can be learned here."""
-        if self.schedule.seconds is not None and self.schedule.ending is None and steps < FEW_STEPS:
-            seconds_a_step *= min(1.0, FEWEST_PATCHES / self.batch)  # with more time it would be made smaller
-            told = too_few_told(steps, minutes_for_enough_steps(seconds_a_step))
-            self.on_event(Note(told, is_warning=True))
+        """Warn of a budget with which hardly anything can be learned here."""
+        if self.schedule.ending is not None or steps >= FEW_STEPS:
+            return
+        seconds_a_step *= min(1.0, FEWEST_PATCHES / self.batch)  # with more time it would be made smaller
+        told = (
+            too_few_steps_told(steps, ENOUGH_STEPS)
+            if self.schedule.seconds is None
+            else too_few_told(steps, minutes_for_enough_steps(seconds_a_step))
+        )
+        self.on_event(Note(told, is_warning=True))
 
     def _tell(self) -> None:
         now = self.team.now()

@@ -14,6 +14,7 @@ from cristae.labels import UNKNOWN, LabelReading
 from cristae.labels.merging import MergeLimit, limit_by_hand
 from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe, is_slow
+from cristae.training.choices import read_settings
 from cristae.training.data import validation_batches
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
@@ -30,7 +31,7 @@ from cristae.training.starting import refuse_unfit, start_told
 from cristae.training.team import ALONE, Team
 from cristae.training.telling import labels_told, ranges_told, unvalidated_told, without_figures_told
 from cristae.training.trainer import Trainer
-from cristae.training.unlabelled import nothing_is_unlabelled
+from cristae.training.unlabelled import refuse_without_unlabelled
 from cristae.training.validation import validate
 from cristae.training.voxel_sizes import voxel_size_of
 from cristae.training.wishes import Wishes
@@ -65,6 +66,8 @@ def inspect_and_plan(
     on_event(Progress("Reading the labels", 0.0))
     regions = read_pairs(request)
     refuse_unlabelled_validation(regions[0], request)
+    if read_settings(request.settings).get("pseudo") == "on":
+        refuse_without_unlabelled(regions)
     on_event(Progress("Looking at the images", 0.0))
     found = take_fingerprint(regions, voxel_size_of(request))
     start, size = request.start_from, voxel_size_of(request)
@@ -89,6 +92,7 @@ def inspect_and_plan(
         label_sentences=(*labels_told(request, regions), *ranges_told(request)),
         start_from=start,
         voxel_size=size,
+        chosen_sections=request.validation_z is not None,
     )
     goes_on: tuple[str, ...] = ()
     if start is not None:
@@ -153,8 +157,6 @@ def train(
     _refuse_unfit_team(plan, team)
     on_event(Progress("Finding places for patches", 0.0))
     patches = prepare_patches(request, plan, on_event)
-    if plan.choices.pseudo == "on" and nothing_is_unlabelled(patches):
-        raise InvalidInput("Every voxel has a label: pseudo=on finds nothing to learn from. Leave it out.")
     regions, first = patches.regions, patches.reading
     down = plan.choices.downsample_zyx
     step = tuple(s * d for s, d in zip(total_stride(plan.network), down, strict=True))

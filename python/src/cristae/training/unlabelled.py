@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN
 from cristae.networks import AddedNetwork, UNet
@@ -219,7 +220,14 @@ def unlabelled_loss(answers: Compared) -> Tensor:
     return _PSEUDO_WEIGHT * sure + _ENTROPY_WEIGHT * entropy
 
 
-def nothing_is_unlabelled(patches: Patches) -> bool:
-    """Tell whether every voxel has a label, also where it is held out or in the gap around that."""
-    labelled = sum(sum(region.reading.voxel_counts.values()) for region in patches.regions)
-    return labelled >= sum(int(np.prod(region.shape_zyx)) for region in patches.regions)
+def refuse_without_unlabelled(regions: Sequence[Region]) -> None:
+    """Refuse pseudo-labels where every voxel has a label, also where it will be held out or kept apart.
+
+    Raises
+    ------
+    InvalidInput
+        There is nothing that the network could teach itself.
+    """
+    labelled = sum(sum(region.reading.voxel_counts.values()) for region in regions)
+    if labelled >= sum(int(np.prod(region.shape_zyx)) for region in regions):
+        raise InvalidInput("Every voxel has a label: pseudo=on finds nothing to learn from. Leave it out.")

@@ -116,8 +116,8 @@ class SeveralIT {
     List<String> plan = new org.cristae.fiji.client.Jobs(client()).model("both").getPlanList();
     // 145 of 3 x 40 x 48 voxels are drawn by one only
     assertEquals(
-        "Image 1 of 2, a.tif: 2 annotators: they all agree on 97.5 % of the voxels; 2.5 % are ties"
-            + " or without a vote, and unknown.",
+        "Image 1 of 2, a.tif: 2 annotators: they all agree on 97.5 % of the voxels that more than"
+            + " one of them labelled; 2.5 % of all are ties or without a vote, and unknown.",
         plan.get(0));
     assertTrue(
         plan.contains("Image 2 of 2, " + SECOND + ".tif: All 4 sections carry labels."),
