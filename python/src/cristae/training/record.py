@@ -135,7 +135,9 @@ def fewest_steps(learned: Learned, regions: Sequence[Region]) -> int:
     if isinstance(learned.network, ForestConfig):
         return 1
     annotated = sum(
-        len(region.reading.annotated_sections) * math.prod(region.shape_zyx[1:]) for region in regions
+        len(region.reading.annotated_sections) * math.prod(region.shape_zyx[1:])
+        for region in regions
+        if region.reading.is_labelled
     )
     seen = learned.choices.batch * math.prod(learned.choices.patch_zyx)
     return min(FEW_STEPS, math.ceil(annotated / seen))
