@@ -68,18 +68,17 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     opacity.setName("opacity");
     opacity.setToolTipText("How much of the image the preview covers");
     opacity.addChangeListener(event -> showOpacity());
-    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
-    content.add(message, BorderLayout.NORTH);
     JPanel slider = new JPanel(new BorderLayout(Look.GAP, 0));
     JLabel opacityName = new JLabel("Opacity");
     opacityName.setLabelFor(opacity);
     slider.add(opacityName, BorderLayout.WEST);
     slider.add(opacity, BorderLayout.CENTER);
-    content.add(slider, BorderLayout.CENTER);
-    content.add(
+    JPanel foot = new JPanel(new BorderLayout(0, Look.GAP));
+    foot.add(slider, BorderLayout.CENTER);
+    foot.add(
         Look.buttons(Look.button("Look Again", this::again), Look.button("Close", this::close)),
         BorderLayout.SOUTH);
-    frame.setContentPane(content);
+    frame.setContentPane(new FieldsAboveFoot(message, foot));
     Look.onEsc(frame.getRootPane(), this::close);
   }
 
@@ -223,7 +222,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
 
   private void say(Html text) {
     message.setText(text.wrapped(FormDialog.WIDTH));
-    frame.pack();
+    Look.fit(frame);
   }
 
   // Showing

@@ -62,12 +62,10 @@ public final class ServerWindow {
     if (!Connection.local().home().remoteToken().isEmpty()) {
       row(form, 5, "", Look.hint("One is kept already; fill this in for another."));
     }
-    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
-    content.add(form, BorderLayout.NORTH);
-    content.add(answer, BorderLayout.CENTER);
-    content.add(
-        Look.buttons(stop, connect, Look.button("Close", frame::dispose)), BorderLayout.SOUTH);
-    frame.setContentPane(content);
+    JPanel foot = new JPanel(new BorderLayout(0, Look.GAP));
+    foot.add(answer, BorderLayout.CENTER);
+    foot.add(Look.buttons(stop, connect, Look.button("Close", frame::dispose)), BorderLayout.SOUTH);
+    frame.setContentPane(new FieldsAboveFoot(form, foot));
     frame.getRootPane().setDefaultButton(connect);
     Look.onEsc(frame.getRootPane(), frame::dispose);
     choiceChanged();
@@ -243,7 +241,7 @@ public final class ServerWindow {
     SwingUtilities.invokeLater(
         () -> {
           answer.setText(text.wrapped(WIDTH));
-          frame.pack();
+          Look.fit(frame);
         });
   }
 }
