@@ -120,6 +120,7 @@ abstract class Command implements PlugIn {
         IJ.error("Cristae", wrapped(e.getMessage()));
         continue; // the dialog remembers what was chosen
       }
+      choices.accept();
       choices.record();
       if (IJ.isMacro()) {
         runToEnd(work);

@@ -6,6 +6,8 @@ import java.awt.Dialog;
 import java.awt.GridBagConstraints;
 import java.awt.GridBagLayout;
 import java.awt.Insets;
+import java.awt.event.WindowAdapter;
+import java.awt.event.WindowEvent;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -155,6 +157,9 @@ final class FormDialog {
     at.insets = new Insets(3, 0, 3, 0);
     JLabel name = new JLabel(label);
     name.setLabelFor(field);
+    if (field instanceof JCheckBox) {
+      Look.tickByName(name, (JCheckBox) field);
+    }
     place(isMore, name, at);
     at.gridx = 1;
     at.weightx = 1;
@@ -218,6 +223,16 @@ final class FormDialog {
     foot.add(toggle, BorderLayout.WEST);
     foot.add(Look.buttons(cancel, ok), BorderLayout.EAST);
     dialog.setContentPane(new FieldsAboveFoot(rows, foot));
+    JComponent refused = fields.get(before.takeRefused());
+    if (refused != null) {
+      dialog.addWindowListener(
+          new WindowAdapter() {
+            @Override
+            public void windowOpened(WindowEvent event) {
+              refused.requestFocusInWindow();
+            }
+          });
+    }
     Look.ask(dialog, ok);
     return accepted;
   }

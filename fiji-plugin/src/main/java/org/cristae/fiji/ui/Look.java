@@ -7,9 +7,12 @@ import java.awt.Insets;
 import java.awt.Rectangle;
 import java.awt.Window;
 import java.awt.event.KeyEvent;
+import java.awt.event.MouseAdapter;
+import java.awt.event.MouseEvent;
 import java.lang.reflect.InvocationTargetException;
 import javax.swing.BorderFactory;
 import javax.swing.JButton;
+import javax.swing.JCheckBox;
 import javax.swing.JComponent;
 import javax.swing.JDialog;
 import javax.swing.JLabel;
@@ -100,6 +103,17 @@ final class Look {
   /** A text that a label breaks into lines. */
   static String wrapped(String text, int width) {
     return new Html().text(text).wrapped(width);
+  }
+
+  /** Has a click on the name beside a box tick it, as a click into the box does. */
+  static void tickByName(JLabel name, JCheckBox box) {
+    name.addMouseListener(
+        new MouseAdapter() {
+          @Override
+          public void mouseClicked(MouseEvent click) {
+            box.doClick();
+          }
+        });
   }
 
   /** Has what draws the cells of a list or a table show each text as it is, HTML or not. */

@@ -44,7 +44,7 @@ public final class PreviewDialog {
     if (!accepted[0]) {
       return null;
     }
-    choices.remember(REMEMBERED);
+    choices.rememberIfAccepted(REMEMBERED);
     LAST.keep(choices, active.getTitle(), choices.get("image", ""));
     ImagePlus image = OpenImages.image(choices);
     int section = PlaneOrder.of(image).currentSection(image);

@@ -135,7 +135,8 @@ public final class ServerWindow {
               .put("command", chosenAddress.isEmpty() ? chosenCommand : "")
               .recordLine(); // without the token: it is kept, and macros are passed around
           return describe(client);
-        });
+        },
+        remote.isSelected() ? address : command);
   }
 
   /** Tells who answers, without starting anything. */
@@ -216,16 +217,31 @@ public final class ServerWindow {
   }
 
   private void inBackground(Question question) {
+    inBackground(question, null);
+  }
+
+  /** Asks, and tells the answer; if there is none the person is led to what may be wrong. */
+  private void inBackground(Question question, JComponent doubtful) {
     connect.setEnabled(false);
     say("...");
     Thread thread =
         new Thread(
             () -> {
-              say(told(question));
+              boolean[] isAnswered = new boolean[1];
+              Question noted =
+                  () -> {
+                    Html told = question.answer();
+                    isAnswered[0] = true;
+                    return told;
+                  };
+              say(told(noted));
               SwingUtilities.invokeLater(
                   () -> {
                     connect.setEnabled(true);
                     choiceChanged();
+                    if (doubtful != null && !isAnswered[0]) {
+                      doubtful.requestFocusInWindow();
+                    }
                   });
             },
             "Cristae asks the server");
