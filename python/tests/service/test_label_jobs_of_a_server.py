@@ -221,6 +221,16 @@ def test_cleaning_gives_the_labels_of_the_command_line(client):
     assert job.cleaning.splits[0].points[1].y == 18
 
 
+def test_a_job_that_only_splits_is_called_so(client):
+    labels = np.zeros((1, 4, 9), np.uint8)
+    labels[0, 1, 1:8] = 1
+    ends = [jobs_pb2.Voxel(z=0, y=1, x=x) for x in (1, 7)]
+    spec = jobs_pb2.CleaningSpec(
+        labels=named(client, labels, "cells.tif"), splits=[jobs_pb2.SplitObject(id=1, points=ends)]
+    )
+    assert done(client, client.submit_cleaning(spec)).title == "splitting objects of cells.tif"
+
+
 def test_the_result_of_cleaning_has_the_smallest_type(client):
     labels = np.zeros((1, 4, 6), np.uint32)
     labels[0, 0, :3], labels[0, 2, 0] = 70_000, 200

@@ -71,7 +71,7 @@ def _check_cleaning(spec: CleaningSpec, images: dict[NamedVolume, Image]) -> str
     from cristae.labels.cleaning.steps import Steps
 
     labels = images[spec.labels]
-    Steps(
+    steps = Steps(
         merge=spec.merges,
         split=dict(spec.splits),
         fill_holes=spec.fill_holes,
@@ -79,5 +79,7 @@ def _check_cleaning(spec: CleaningSpec, images: dict[NamedVolume, Image]) -> str
         minimum_nm3=spec.minimum_nm3,
         minimum_voxels=spec.minimum_voxels,
         at_border=spec.remove_border,
-    ).check_for(labels)
-    return f"cleaning {labels.name or 'labels'}"
+    )
+    steps.check_for(labels)
+    only_splits = bool(spec.splits) and steps == Steps(split=dict(spec.splits))
+    return f"{'splitting objects of' if only_splits else 'cleaning'} {labels.name or 'labels'}"

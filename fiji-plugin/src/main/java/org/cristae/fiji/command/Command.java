@@ -29,6 +29,7 @@ import org.cristae.v1.ErrorCode;
 abstract class Command implements PlugIn {
   private static final int LINE_LENGTH = 80;
   private static final int POLL_MS = 100;
+  private static final int POLLS_OF_STATUS = 10;
 
   /** Does the command with the options of a macro; blocks until it is done. */
   abstract void scripted(String options) throws CristaeException;
@@ -119,6 +120,7 @@ abstract class Command implements PlugIn {
         IJ.error("Cristae", wrapped(e.getMessage()));
         continue; // the dialog remembers what was chosen
       }
+      choices.accept();
       choices.record();
       if (IJ.isMacro()) {
         runToEnd(work);
@@ -136,7 +138,7 @@ abstract class Command implements PlugIn {
   static void now(Choices choices, Preparation<Work> preparation) throws CristaeException {
     Work work = preparation.prepare(choices);
     choices.record();
-    runToEnd(work);
+    runToEnd(work, new StatusBar(work.title()));
   }
 
   /** What a dialog that was cancelled is: nothing is recorded, and a macro that opened it ends. */
@@ -158,14 +160,19 @@ abstract class Command implements PlugIn {
 
   /** Does the work on this thread; Esc cancels it, on the server too. Shows the result. */
   static void runToEnd(Work work) throws CristaeException {
+    runToEnd(work, new StatusBar());
+  }
+
+  private static void runToEnd(Work work, StatusBar status) throws CristaeException {
     IJ.resetEscape(); // of something before
     Cancellation cancellation = new Cancellation();
     Cancellation end = new Cancellation();
-    Thread watch = new Thread(() -> watchEscape(cancellation, end), "Cristae watches Esc");
+    Thread watch = new Thread(() -> watch(status, cancellation, end), "Cristae watches Esc");
     watch.setDaemon(true);
     watch.start();
     try {
-      ImagePlus result = done(work, cancellation);
+      ImagePlus result = done(work, status, cancellation);
+      status.end();
       StatusBar.clear(work.lastWords());
       if (result != null) {
         Results.show(result);
@@ -179,6 +186,7 @@ abstract class Command implements PlugIn {
       }
       throw e;
     } finally {
+      status.end();
       end.cancel();
     }
   }
@@ -187,14 +195,15 @@ abstract class Command implements PlugIn {
    * Does the work. On the event thread, where ImageJ runs what is tried out in the recorder,
    * another thread does it, so that windows live on meanwhile.
    */
-  private static ImagePlus done(Work work, Cancellation cancellation) throws CristaeException {
+  private static ImagePlus done(Work work, StatusBar status, Cancellation cancellation)
+      throws CristaeException {
     if (!EventQueue.isDispatchThread()) {
-      return work.run(new StatusBar(), cancellation, new Cancellation());
+      return work.run(status, cancellation, new Cancellation());
     }
     SecondaryLoop meanwhile =
         Toolkit.getDefaultToolkit().getSystemEventQueue().createSecondaryLoop();
     FutureTask<ImagePlus> task =
-        new FutureTask<>(() -> work.run(new StatusBar(), cancellation, new Cancellation()));
+        new FutureTask<>(() -> work.run(status, cancellation, new Cancellation()));
     Thread thread =
         new Thread(
             () -> {
@@ -219,11 +228,15 @@ abstract class Command implements PlugIn {
     }
   }
 
-  private static void watchEscape(Cancellation cancellation, Cancellation end) {
-    while (!end.isCancelled()) {
+  /** Cancels on Esc; keeps the status where it is seen, unless a macro says something there. */
+  private static void watch(StatusBar status, Cancellation cancellation, Cancellation end) {
+    for (int polls = 1; !end.isCancelled(); polls++) {
       if (IJ.escapePressed()) {
         cancellation.cancel();
         return;
+      }
+      if (polls % POLLS_OF_STATUS == 0 && !IJ.isMacro()) {
+        status.again();
       }
       IJ.wait(POLL_MS);
     }

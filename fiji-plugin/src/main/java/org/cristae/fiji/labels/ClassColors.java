@@ -70,14 +70,17 @@ public final class ClassColors {
   }
 
   /**
-   * Widens the display range of an image of labels if it ends below the greatest one; its colour
-   * table stays.
+   * Widens the display range of an image of labels if it ends below the greatest one, and no
+   * further than is needed, so that the others look as before; its colour table stays.
    *
    * @param maximum the greatest label in the image
    */
   public static void cover(ImagePlus labels, long maximum) {
-    if (labels.getDisplayRangeMax() < maximum) {
+    double max = labels.getDisplayRangeMax();
+    if (max < maximum && max >= 255) {
       setRange(labels, maximum);
+    } else if (max < maximum) { // chosen by ImageJ or a person, not here: fit for few labels
+      labels.setDisplayRange(Math.min(0, labels.getDisplayRangeMin()), maximum);
     }
   }
 

@@ -39,6 +39,17 @@ public final class PickedObjects {
     return voxels;
   }
 
+  /** The points of a selection that lie in the background. */
+  public static List<Voxel> besideObjects(ObjectImage objects) throws CristaeException {
+    List<Voxel> beside = new ArrayList<>();
+    for (Voxel voxel : points(objects)) {
+      if (objects.idAt((int) voxel.getZ(), (int) voxel.getY(), (int) voxel.getX()) <= 0) {
+        beside.add(voxel);
+      }
+    }
+    return beside;
+  }
+
   /** The ids of the objects below a selection: under its points, on its line, in its area. */
   public static SortedSet<Integer> ids(ObjectImage objects) throws CristaeException {
     SortedSet<Integer> ids = new TreeSet<>();

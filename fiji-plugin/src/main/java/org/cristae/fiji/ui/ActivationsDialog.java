@@ -80,7 +80,7 @@ public final class ActivationsDialog {
     if (!accepted[0]) {
       return null;
     }
-    choices.remember(REMEMBERED);
+    choices.rememberIfAccepted(REMEMBERED);
     LAST.keep(choices, active.getTitle(), choices.get("image", ""));
     IJ.showStatus("");
     return choices;

@@ -23,6 +23,8 @@ public final class Choices {
   private final Map<String, String> labels = new HashMap<>();
 
   private boolean isOfMacro;
+  private String refused;
+  private String[] unkept = {};
 
   /**
    * No choices yet.
@@ -164,7 +166,7 @@ public final class Choices {
     } catch (NumberFormatException e) {
       // told below
     }
-    throw wrong(key, "a number greater than 0");
+    throw wrongNumber(key, "a number greater than 0");
   }
 
   /** What was chosen, as a whole number from {@code least} on. */
@@ -177,7 +179,7 @@ public final class Choices {
     } catch (NumberFormatException e) {
       // told below
     }
-    throw wrong(key, "a whole number, at least " + least);
+    throw wrongNumber(key, "a whole number, at least " + least);
   }
 
   /** Says what a dialog calls a key. */
@@ -185,8 +187,24 @@ public final class Choices {
     labels.put(key, label);
   }
 
+  /** The same for what should be a number: many write 1,5 where a point is needed. */
+  CristaeException wrongNumber(String key, String expected) {
+    String value = get(key, "");
+    boolean hasComma = value.matches("\\d+,\\d+");
+    String advice = ": write " + value.replace(',', '.') + ", with a point";
+    return wrong(key, hasComma ? expected + advice : expected);
+  }
+
+  /** The key that was refused last; null if none was since it was asked for. */
+  String takeRefused() {
+    String key = refused;
+    refused = null;
+    return key;
+  }
+
   /** The sentence for a choice that cannot be. */
   CristaeException wrong(String key, String expected) {
+    refused = key;
     if (labels.containsKey(key)) {
       String found = has(key) ? "\"" + get(key, "") + "\"" : "it is empty, and";
       return new CristaeException(
@@ -235,6 +253,16 @@ public final class Choices {
   static String quoted(String value) {
     boolean looksQuoted = value.startsWith("[") || value.startsWith("'");
     return looksQuoted && value.indexOf(' ') < 0 ? "[" + value + "]" : value;
+  }
+
+  /** Keeps the choices of these keys for the next time if they are accepted. */
+  void rememberIfAccepted(String... kept) {
+    unkept = kept;
+  }
+
+  /** They can be: what was to be remembered then is. */
+  public void accept() {
+    remember(unkept);
   }
 
   /** Keeps the choices of these keys for the next time. */

@@ -3,12 +3,14 @@ package org.cristae.fiji.ui;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.Undo;
+import ij.text.TextWindow;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
 import java.util.WeakHashMap;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectEdit;
+import org.cristae.fiji.labels.ObjectMark;
 import org.cristae.v1.ErrorCode;
 
 /** Changes of open label images, the last ones kept so that they can be taken back. */
@@ -61,7 +63,18 @@ final class Edits {
     }
     push(image, edit);
     image.changes = true;
-    IJ.log("Cristae: " + sentence);
+    IJ.log("Cristae: " + sentence + outdated(image));
+  }
+
+  /**
+   * Takes away the outline of an object, which may be another one by now, and says which table of
+   * the objects is older than they are; empty if none is open.
+   */
+  static String outdated(ImagePlus image) {
+    ObjectMark.remove(image);
+    ObjectLink.unmark(image);
+    TextWindow table = ObjectTables.window(image);
+    return table == null ? "" : ObjectTables.isOlder(table.getTitle());
   }
 
   private static synchronized void push(ImagePlus image, ObjectEdit edit) {

@@ -6,6 +6,8 @@ import java.awt.Dialog;
 import java.awt.GridBagConstraints;
 import java.awt.GridBagLayout;
 import java.awt.Insets;
+import java.awt.event.WindowAdapter;
+import java.awt.event.WindowEvent;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -155,6 +157,9 @@ final class FormDialog {
     at.insets = new Insets(3, 0, 3, 0);
     JLabel name = new JLabel(label);
     name.setLabelFor(field);
+    if (field instanceof JCheckBox) {
+      Look.tickByName(name, (JCheckBox) field);
+    }
     place(isMore, name, at);
     at.gridx = 1;
     at.weightx = 1;
@@ -186,7 +191,7 @@ final class FormDialog {
     message.setText(text.isEmpty() ? " " : shown.wrapped(Math.max(WIDTH, rows.getWidth() * 3 / 4)));
     ok.setEnabled(isPossible);
     if (dialog.isShowing()) {
-      dialog.pack();
+      Look.fit(dialog);
     }
   }
 
@@ -206,23 +211,28 @@ final class FormDialog {
           boolean show = toggle.getText().equals("More...");
           hidden.forEach(part -> part.setVisible(show));
           toggle.setText(show ? "Less" : "More...");
-          dialog.pack();
+          Look.fit(dialog);
           rows.requestFocusInWindow(); // Enter presses OK again, not this button
         });
     if (startsOpen) {
       toggle.doClick(); // what is remembered from the last time must be seen
     }
 
-    JPanel north = new JPanel(new BorderLayout());
-    north.add(rows, BorderLayout.CENTER);
-    north.add(message, BorderLayout.SOUTH);
-    JPanel south = new JPanel(new BorderLayout());
-    south.add(toggle, BorderLayout.WEST);
-    south.add(Look.buttons(cancel, ok), BorderLayout.EAST);
-    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
-    content.add(north, BorderLayout.NORTH);
-    content.add(south, BorderLayout.SOUTH);
-    dialog.setContentPane(content);
+    JPanel foot = new JPanel(new BorderLayout(0, Look.GAP));
+    foot.add(message, BorderLayout.NORTH);
+    foot.add(toggle, BorderLayout.WEST);
+    foot.add(Look.buttons(cancel, ok), BorderLayout.EAST);
+    dialog.setContentPane(new FieldsAboveFoot(rows, foot));
+    JComponent refused = fields.get(before.takeRefused());
+    if (refused != null) {
+      dialog.addWindowListener(
+          new WindowAdapter() {
+            @Override
+            public void windowOpened(WindowEvent event) {
+              refused.requestFocusInWindow();
+            }
+          });
+    }
     Look.ask(dialog, ok);
     return accepted;
   }

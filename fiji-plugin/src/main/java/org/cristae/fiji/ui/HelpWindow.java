@@ -27,6 +27,7 @@ public final class HelpWindow {
           JFrame frame = new JFrame("Cristae: help");
           frame.setDefaultCloseOperation(WindowConstants.DISPOSE_ON_CLOSE);
           frame.setContentPane(scroll);
+          Look.onEsc(frame.getRootPane(), frame::dispose);
           Look.show(frame);
         });
   }

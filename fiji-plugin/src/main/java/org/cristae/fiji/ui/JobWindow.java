@@ -105,12 +105,11 @@ public final class JobWindow implements JobListener {
       top.add(part);
       top.add(javax.swing.Box.createVerticalStrut(4));
     }
-    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
-    content.add(top, BorderLayout.NORTH);
-    content.add(new JScrollPane(log), BorderLayout.CENTER);
+    JPanel all = new JPanel(new BorderLayout(0, Look.GAP));
+    all.add(top, BorderLayout.NORTH);
+    all.add(new JScrollPane(log), BorderLayout.CENTER);
     buttons = Look.buttons(curves, change, keep, cancel, close);
-    content.add(buttons, BorderLayout.SOUTH);
-    frame.setContentPane(content);
+    frame.setContentPane(new FieldsAboveFoot(all, buttons));
     // While the job runs, Esc could mean its end.
     Look.onEsc(frame.getRootPane(), this::closeIfEnded);
   }
@@ -207,7 +206,7 @@ public final class JobWindow implements JobListener {
           if (isDone) {
             work.afterwards().forEach(this::offer);
           }
-          frame.pack();
+          Look.fit(frame);
         });
   }
 
@@ -252,7 +251,7 @@ public final class JobWindow implements JobListener {
             keep.setToolTipText("This server is older and cannot: update it");
           }
           if (frame.isDisplayable()) {
-            frame.pack();
+            Look.fit(frame);
           }
         });
   }
@@ -350,7 +349,7 @@ public final class JobWindow implements JobListener {
           if (!curve.isVisible()) {
             curve.setVisible(true);
             curves.setVisible(true);
-            frame.pack();
+            Look.fit(frame);
           }
           curve.add(step, values);
           figures.add(step, values);
@@ -368,7 +367,7 @@ public final class JobWindow implements JobListener {
         () -> {
           curve.color(classes);
           if (frame.isDisplayable() && preview.show(picture, classes)) {
-            frame.pack();
+            Look.fit(frame);
           }
         });
   }

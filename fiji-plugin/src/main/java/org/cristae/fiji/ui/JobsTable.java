@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import javax.swing.table.AbstractTableModel;
+import org.cristae.v1.CleaningSpec;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobState;
 
@@ -92,10 +93,16 @@ final class JobsTable extends AbstractTableModel {
       case JOB_KIND_MEASUREMENT:
         return "measurement";
       case JOB_KIND_CLEANING:
-        return "cleaning";
+        return isSplit(job.getCleaning()) ? "split" : "cleaning";
       default:
         return ActivationMaps.isOf(job) ? "activations" : "segmentation";
     }
+  }
+
+  /** True if objects are split, as Split Object does, and nothing else is done. */
+  private static boolean isSplit(CleaningSpec spec) {
+    CleaningSpec rest = spec.toBuilder().clearSplits().clearLabels().build();
+    return spec.getSplitsCount() > 0 && rest.equals(CleaningSpec.getDefaultInstance());
   }
 
   /** The state as people say it. */

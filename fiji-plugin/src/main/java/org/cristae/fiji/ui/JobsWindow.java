@@ -45,7 +45,7 @@ public final class JobsWindow {
   private final JFrame frame = new JFrame("Cristae: jobs");
   private final JobsTable model = new JobsTable();
   private final JTable table = new JTable(model);
-  private final JLabel status = Look.hint("Asking the server ...");
+  private final JLabel status = Look.hint(" ");
   private final JButton follow = Look.button("Follow", this::followSelected);
   private final JButton result = Look.button("Open Result", this::followSelected);
   private final JButton cancel = Look.button("Cancel Job", this::cancelSelected);
@@ -241,7 +241,12 @@ public final class JobsWindow {
             && job.getState() == JobState.JOB_STATE_DONE
             && job.getKind() != JobKind.JOB_KIND_TRAINING);
     delete.setEnabled(!JobDeletion.ended(allSelected()).isEmpty());
-    tell(job == null ? "" : words(job));
+    tell(job == null ? withoutJob(listed) : words(job));
+  }
+
+  /** What is said while no job is selected: that there may be jobs, as long as no list came. */
+  static String withoutJob(LocalTime listed) {
+    return listed == null ? "Asking the server ..." : "";
   }
 
   /** What is to be said of a job below the list. */

@@ -2,16 +2,23 @@ package org.cristae.fiji.ui;
 
 import java.awt.Color;
 import java.awt.FlowLayout;
+import java.awt.GraphicsConfiguration;
+import java.awt.Insets;
+import java.awt.Rectangle;
 import java.awt.Window;
 import java.awt.event.KeyEvent;
+import java.awt.event.MouseAdapter;
+import java.awt.event.MouseEvent;
 import java.lang.reflect.InvocationTargetException;
 import javax.swing.BorderFactory;
 import javax.swing.JButton;
+import javax.swing.JCheckBox;
 import javax.swing.JComponent;
 import javax.swing.JDialog;
 import javax.swing.JLabel;
 import javax.swing.JPanel;
 import javax.swing.JRootPane;
+import javax.swing.JScrollBar;
 import javax.swing.KeyStroke;
 import javax.swing.SwingUtilities;
 import javax.swing.UIManager;
@@ -98,6 +105,17 @@ final class Look {
     return new Html().text(text).wrapped(width);
   }
 
+  /** Has a click on the name beside a box tick it, as a click into the box does. */
+  static void tickByName(JLabel name, JCheckBox box) {
+    name.addMouseListener(
+        new MouseAdapter() {
+          @Override
+          public void mouseClicked(MouseEvent click) {
+            box.doClick();
+          }
+        });
+  }
+
   /** Has what draws the cells of a list or a table show each text as it is, HTML or not. */
   static void showAsItIs(Object renderer) {
     if (renderer instanceof JComponent) { // as those of all looks are up to now
@@ -124,6 +142,34 @@ final class Look {
   static void show(Window window) {
     window.pack();
     window.setLocationRelativeTo(null);
+    fit(window);
     window.setVisible(true);
+  }
+
+  /** Makes a window as large as what it shows, but never larger than the screen leaves room for. */
+  static void fit(Window window) {
+    window.pack();
+    GraphicsConfiguration screen = window.getGraphicsConfiguration();
+    Insets taken = window.getToolkit().getScreenInsets(screen); // by a task bar, a menu
+    Rectangle usable = screen.getBounds();
+    usable.x += taken.left;
+    usable.y += taken.top;
+    usable.width -= taken.left + taken.right;
+    usable.height -= taken.top + taken.bottom;
+    Rectangle wanted = window.getBounds();
+    if (wanted.height > usable.height) {
+      wanted.width += new JScrollBar().getPreferredSize().width; // which it has then
+    }
+    window.setBounds(within(wanted, usable));
+    window.validate();
+  }
+
+  /** The place of a window that is to lie within another one: smaller if need be, and moved. */
+  static Rectangle within(Rectangle window, Rectangle usable) {
+    int width = Math.min(window.width, usable.width);
+    int height = Math.min(window.height, usable.height);
+    int x = Math.max(usable.x, Math.min(window.x, usable.x + usable.width - width));
+    int y = Math.max(usable.y, Math.min(window.y, usable.y + usable.height - height));
+    return new Rectangle(x, y, width, height);
   }
 }

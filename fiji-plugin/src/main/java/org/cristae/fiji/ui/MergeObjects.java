@@ -1,6 +1,8 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import java.util.Collections;
+import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -10,6 +12,7 @@ import org.cristae.fiji.image.ObjectEdit;
 import org.cristae.fiji.image.ObjectImage;
 import org.cristae.fiji.labels.PickedObjects;
 import org.cristae.v1.ErrorCode;
+import org.cristae.v1.Voxel;
 
 /** Objects that become one, which gets the lowest of their ids; in place, without a server. */
 public final class MergeObjects implements Work {
@@ -21,11 +24,14 @@ public final class MergeObjects implements Work {
   private final ObjectImage objects;
   private final SortedSet<Integer> ids;
   private final boolean isPicked;
+  private final List<Voxel> beside;
 
-  private MergeObjects(ObjectImage objects, SortedSet<Integer> ids, boolean isPicked) {
+  private MergeObjects(
+      ObjectImage objects, SortedSet<Integer> ids, boolean isPicked, List<Voxel> beside) {
     this.objects = objects;
     this.ids = ids;
     this.isPicked = isPicked;
+    this.beside = beside;
   }
 
   /** No choices yet. */
@@ -55,11 +61,12 @@ public final class MergeObjects implements Work {
           (ids.isEmpty() ? "No object is" : "Only the object " + ids.first() + " is")
               + " picked in \""
               + objects.image().getTitle()
-              + "\". Click with the multi-point tool into each object that is to become one with the"
-              + " others, or draw a selection across them, and begin again.");
+              + "\". Click with the multi-point tool into each object that is to become one with"
+              + " the others, or draw a selection across them, and begin again.");
     }
     choices.put(IDS, ids.stream().map(String::valueOf).collect(Collectors.joining(",")));
-    return new MergeObjects(objects, ids, isPicked);
+    List<Voxel> beside = isPicked ? PickedObjects.besideObjects(objects) : Collections.emptyList();
+    return new MergeObjects(objects, ids, isPicked, beside);
   }
 
   private static SortedSet<Integer> named(Choices choices) throws CristaeException {
@@ -84,6 +91,21 @@ public final class MergeObjects implements Work {
             ? ids.size() + " objects"
             : ids.stream().map(String::valueOf).collect(Collectors.joining(", "));
     return named + " into " + ids.first();
+  }
+
+  /** Says which points picked nothing. */
+  static String leftOut(List<Voxel> points) {
+    String places =
+        points.stream()
+            .limit(MOST_NAMED)
+            .map(
+                one ->
+                    String.format("x %d, y %d, slice %d", one.getX(), one.getY(), one.getZ() + 1))
+            .collect(Collectors.joining("; "));
+    String more = points.size() > MOST_NAMED ? "; ..." : "";
+    return points.size() == 1
+        ? "1 point lies on no object (" + places + ") and was left out."
+        : points.size() + " points lie on no object (" + places + more + ") and were left out.";
   }
 
   @Override
@@ -122,12 +144,16 @@ public final class MergeObjects implements Work {
           if (isPicked) {
             image.deleteRoi(); // the next ones are picked anew
           }
+          if (!beside.isEmpty()) {
+            listener.note(leftOut(beside), true);
+          }
         });
     return null;
   }
 
   @Override
   public String lastWords() {
-    return "Merged " + words() + ". Cristae Undo Edit takes it back.";
+    String left = beside.isEmpty() ? "" : " " + leftOut(beside);
+    return "Merged " + words() + "." + left + " Cristae Undo Edit takes it back.";
   }
 }

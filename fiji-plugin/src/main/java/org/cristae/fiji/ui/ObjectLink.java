@@ -57,7 +57,7 @@ final class ObjectLink {
         && event.getSource() instanceof TextWindow) {
       ImagePlus labels = ObjectTables.labels((TextWindow) event.getSource());
       if (labels != null) {
-        SwingUtilities.invokeLater(() -> shown(labels).forEach(ObjectMark::remove));
+        SwingUtilities.invokeLater(() -> unmark(labels));
       }
     }
   }
@@ -88,6 +88,11 @@ final class ObjectLink {
         SwingUtilities.invokeLater(() -> inTable(window)); // when the row is selected
       }
     }
+  }
+
+  /** Takes the outline of an object of a label image away, wherever it is shown. */
+  static void unmark(ImagePlus labels) {
+    shown(labels).forEach(ObjectMark::remove);
   }
 
   /** The label image, and those that its objects lie over. */

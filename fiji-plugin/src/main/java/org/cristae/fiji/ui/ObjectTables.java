@@ -78,6 +78,13 @@ final class ObjectTables {
     return null;
   }
 
+  /** Says of a table, after a change of the objects, that it is not of these any more. */
+  static String isOlder(String title) {
+    return " The table \""
+        + title
+        + "\" is older than this change: Cristae Measure Objects makes a new one.";
+  }
+
   /** The table in a window; null if that holds none of objects. */
   static ResultsTable table(TextWindow window) {
     ResultsTable table = window.getResultsTable();

@@ -11,6 +11,7 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.PlaneOrder;
+import org.cristae.fiji.labels.ProbabilityChannels;
 import org.cristae.v1.LabelClass;
 import org.cristae.v1.Model;
 
@@ -43,7 +44,7 @@ public final class PreviewDialog {
     if (!accepted[0]) {
       return null;
     }
-    choices.remember(REMEMBERED);
+    choices.rememberIfAccepted(REMEMBERED);
     LAST.keep(choices, active.getTitle(), choices.get("image", ""));
     ImagePlus image = OpenImages.image(choices);
     int section = PlaneOrder.of(image).currentSection(image);
@@ -76,7 +77,8 @@ public final class PreviewDialog {
           one.setEnabled(isOfClass && one.getItemCount() > 0);
           form.say(
               SegmentDialog.about(chosen)
-                  + ". Shown over the slice, or over the rectangle around a selection, as you move.");
+                  + ". Shown over the slice, or over the rectangle around a selection, as you"
+                  + " move.");
         };
     tell.run();
     model.addActionListener(event -> tell.run());
@@ -93,7 +95,7 @@ public final class PreviewDialog {
 
   private static List<String> classes(Model model) {
     List<String> names = new ArrayList<>();
-    for (LabelClass label : SlicePreview.classes(model)) {
+    for (LabelClass label : ProbabilityChannels.classes(model)) {
       names.add(label.getName());
     }
     return names;

@@ -13,6 +13,7 @@ import javax.swing.JLabel;
 import javax.swing.JPanel;
 import javax.swing.JSlider;
 import javax.swing.SwingUtilities;
+import javax.swing.Timer;
 import javax.swing.WindowConstants;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
@@ -38,6 +39,9 @@ public final class PreviewWindow implements ImageListener, RoiListener {
 
   private static final int HALF = 50;
 
+  /** Whoever waits longer is told that it still goes on. */
+  private static final long LATE_MS = 4000;
+
   private final SlicePreview preview;
   private final ImagePlus image;
   private final JFrame frame;
@@ -51,6 +55,13 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   private Cancellation running = new Cancellation();
   private ImageRoi shown;
   private boolean isClosed;
+
+  /** When the look began that has no answer yet; 0 if there is none. */
+  private long begunNs;
+
+  private boolean hasSeen;
+  private CristaeException lastFailure;
+  private final Timer late = new Timer(1000, event -> tellIfLate());
 
   private PreviewWindow(SlicePreview preview) {
     this.preview = preview;
@@ -68,18 +79,17 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     opacity.setName("opacity");
     opacity.setToolTipText("How much of the image the preview covers");
     opacity.addChangeListener(event -> showOpacity());
-    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
-    content.add(message, BorderLayout.NORTH);
     JPanel slider = new JPanel(new BorderLayout(Look.GAP, 0));
     JLabel opacityName = new JLabel("Opacity");
     opacityName.setLabelFor(opacity);
     slider.add(opacityName, BorderLayout.WEST);
     slider.add(opacity, BorderLayout.CENTER);
-    content.add(slider, BorderLayout.CENTER);
-    content.add(
+    JPanel foot = new JPanel(new BorderLayout(0, Look.GAP));
+    foot.add(slider, BorderLayout.CENTER);
+    foot.add(
         Look.buttons(Look.button("Look Again", this::again), Look.button("Close", this::close)),
         BorderLayout.SOUTH);
-    frame.setContentPane(content);
+    frame.setContentPane(new FieldsAboveFoot(message, foot));
     Look.onEsc(frame.getRootPane(), this::close);
   }
 
@@ -88,7 +98,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     Look.onEventThread(
         () -> {
           PreviewWindow window = new PreviewWindow(preview);
-          window.say(new Html().text("Looking ..."));
+          window.say(waiting(0, true, null));
           Look.show(window.frame);
           ImagePlus.addImageListener(window);
           Roi.addRoiListener(window);
@@ -127,6 +137,8 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   private void again() {
     preview.forget();
     wanted = null;
+    lastFailure = null;
+    say(waiting(0, true, null));
     follow();
   }
 
@@ -149,6 +161,8 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     running.cancel();
     Cancellation cancellation = new Cancellation();
     running = cancellation;
+    begunNs = System.nanoTime();
+    late.start();
     Thread thread = new Thread(() -> look(now, cancellation), "Cristae preview");
     thread.setDaemon(true);
     thread.start();
@@ -165,6 +179,9 @@ public final class PreviewWindow implements ImageListener, RoiListener {
       SwingUtilities.invokeLater(
           () -> {
             if (!isClosed && !cancellation.isCancelled()) {
+              ended();
+              hasSeen = true;
+              lastFailure = null;
               lay(picture, region);
               say(told(part, region, seconds));
             }
@@ -190,12 +207,66 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   }
 
   private void failed(CristaeException failure, Cancellation cancellation) {
-    boolean isOvertaken =
-        cancellation.isCancelled() || failure.code() == ErrorCode.ERROR_CODE_CANCELLED;
     client = failure.isPassing() ? null : client;
-    if (!isClosed && !isOvertaken) {
+    if (isClosed || !isTold(failure, cancellation.isCancelled(), begunNs != 0)) {
+      return;
+    }
+    lastFailure = failure;
+    if (cancellation.isCancelled()) {
+      takeAway();
+      tellWaiting();
+    } else {
+      ended();
       refuse(failure);
     }
+  }
+
+  /**
+   * True if a failure concerns the person: also that of a look at another slice than is shown by
+   * now, unless a newer look has been answered.
+   */
+  static boolean isTold(CristaeException failure, boolean isOvertaken, boolean isLooking) {
+    boolean isCancelled = failure.code() == ErrorCode.ERROR_CODE_CANCELLED; // by a newer look
+    return !isOvertaken || isLooking && !isCancelled;
+  }
+
+  private void ended() {
+    begunNs = 0;
+    late.stop();
+  }
+
+  private long waitedMs() {
+    return (System.nanoTime() - begunNs) / 1_000_000;
+  }
+
+  private void tellIfLate() {
+    if (begunNs != 0 && waitedMs() >= LATE_MS) {
+      tellWaiting();
+    }
+  }
+
+  private void tellWaiting() {
+    say(waiting(waitedMs(), !hasSeen, lastFailure));
+  }
+
+  /**
+   * What is said while a look has no answer yet.
+   *
+   * @param failure why the look before, at another slice, had none; null if it had one
+   */
+  static Html waiting(long waitedMs, boolean isFirst, CristaeException failure) {
+    Html text = new Html();
+    if (failure != null) {
+      text.red(failure.getMessage()).line();
+    }
+    text.text("Looking ...");
+    if (waitedMs >= LATE_MS) {
+      text.text(
+          isFirst
+              ? " (loading the model; the first look takes longest)"
+              : " (since " + waitedMs / 1000 + " s)");
+    }
+    return text;
   }
 
   /** Says why there is no preview, and takes away the one of before. */
@@ -223,7 +294,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
 
   private void say(Html text) {
     message.setText(text.wrapped(FormDialog.WIDTH));
-    frame.pack();
+    Look.fit(frame);
   }
 
   // Showing
@@ -267,6 +338,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   private void close() {
     isClosed = true;
     running.cancel();
+    ended();
     ImagePlus.removeImageListener(this);
     Roi.removeRoiListener(this);
     takeAway();

@@ -3,6 +3,7 @@ package org.cristae.fiji.ui;
 import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -16,6 +17,7 @@ import org.cristae.fiji.image.ServedStack;
 import org.cristae.fiji.image.VoxelSizes;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.fiji.labels.MaskChannels;
+import org.cristae.fiji.labels.ProbabilityChannels;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Job;
 import org.cristae.v1.LabelClass;
@@ -73,12 +75,18 @@ public final class Results {
     List<LabelClass> classes = volume.getSpec().getClassesList();
     boolean isObjects = output.getOutput().equals("instances");
     boolean isLabels = isObjects || output.getOutput().equals("labels");
-    List<LabelClass> masks = masks(client, model, image.getNChannels());
+    Optional<Model> made = new Jobs(client).findModel(model); // its result is seen without, too
+    List<LabelClass> masks = masks(made, image.getNChannels());
     if (!masks.isEmpty()) {
       image = MaskChannels.show(image, masks);
       classes = masks;
     } else if (isLabels && image.getNChannels() == 1) {
       ClassColors.apply(image, isObjects ? new ArrayList<>() : classes, maximum);
+    } else if (output.getOutput().equals("probabilities") && made.isPresent()) {
+      // The volume has no classes: its channels are those of the model.
+      List<String> names = ProbabilityChannels.names(made.get(), image.getNChannels());
+      ProbabilityChannels.show(image, names);
+      classes = names.isEmpty() ? classes : made.get().getClassesList();
     } // else how sure: grey from 0 to 255
     describe(image, model, output.getOutput(), classes);
     image.setProp("cristae.job", job.getJobId());
@@ -125,11 +133,8 @@ public final class Results {
   }
 
   /** The masks that the channels hold, which only the model can name; empty for other results. */
-  private static List<LabelClass> masks(Client client, String name, int channels)
-      throws CristaeException {
-    return new Jobs(client)
-        .findModel(name) // none if it was deleted by now: its result can be seen all the same
-        .filter(model -> model.getTarget().equals("masks"))
+  private static List<LabelClass> masks(Optional<Model> made, int channels) {
+    return made.filter(model -> model.getTarget().equals("masks"))
         .map(Model::getClassesList)
         .filter(masks -> masks.size() == channels) // or it is another one of that name by now
         .orElseGet(ArrayList::new);

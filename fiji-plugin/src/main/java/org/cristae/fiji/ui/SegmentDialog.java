@@ -71,7 +71,7 @@ public final class SegmentDialog {
     if (!accepted[0]) {
       return null;
     }
-    choices.remember(REMEMBERED);
+    choices.rememberIfAccepted(REMEMBERED);
     LAST.keep(choices, active, choices.get("image", ""));
     IJ.showStatus("");
     return choices;

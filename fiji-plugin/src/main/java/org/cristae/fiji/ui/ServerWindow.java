@@ -62,12 +62,10 @@ public final class ServerWindow {
     if (!Connection.local().home().remoteToken().isEmpty()) {
       row(form, 5, "", Look.hint("One is kept already; fill this in for another."));
     }
-    JPanel content = Look.padded(new JPanel(new BorderLayout(0, Look.GAP)));
-    content.add(form, BorderLayout.NORTH);
-    content.add(answer, BorderLayout.CENTER);
-    content.add(
-        Look.buttons(stop, connect, Look.button("Close", frame::dispose)), BorderLayout.SOUTH);
-    frame.setContentPane(content);
+    JPanel foot = new JPanel(new BorderLayout(0, Look.GAP));
+    foot.add(answer, BorderLayout.CENTER);
+    foot.add(Look.buttons(stop, connect, Look.button("Close", frame::dispose)), BorderLayout.SOUTH);
+    frame.setContentPane(new FieldsAboveFoot(form, foot));
     frame.getRootPane().setDefaultButton(connect);
     Look.onEsc(frame.getRootPane(), frame::dispose);
     choiceChanged();
@@ -137,7 +135,8 @@ public final class ServerWindow {
               .put("command", chosenAddress.isEmpty() ? chosenCommand : "")
               .recordLine(); // without the token: it is kept, and macros are passed around
           return describe(client);
-        });
+        },
+        remote.isSelected() ? address : command);
   }
 
   /** Tells who answers, without starting anything. */
@@ -218,16 +217,31 @@ public final class ServerWindow {
   }
 
   private void inBackground(Question question) {
+    inBackground(question, null);
+  }
+
+  /** Asks, and tells the answer; if there is none the person is led to what may be wrong. */
+  private void inBackground(Question question, JComponent doubtful) {
     connect.setEnabled(false);
     say("...");
     Thread thread =
         new Thread(
             () -> {
-              say(told(question));
+              boolean[] isAnswered = new boolean[1];
+              Question noted =
+                  () -> {
+                    Html told = question.answer();
+                    isAnswered[0] = true;
+                    return told;
+                  };
+              say(told(noted));
               SwingUtilities.invokeLater(
                   () -> {
                     connect.setEnabled(true);
                     choiceChanged();
+                    if (doubtful != null && !isAnswered[0]) {
+                      doubtful.requestFocusInWindow();
+                    }
                   });
             },
             "Cristae asks the server");
@@ -243,7 +257,7 @@ public final class ServerWindow {
     SwingUtilities.invokeLater(
         () -> {
           answer.setText(text.wrapped(WIDTH));
-          frame.pack();
+          Look.fit(frame);
         });
   }
 }

@@ -5,7 +5,6 @@ import ij.ImagePlus;
 import ij.measure.Calibration;
 import java.awt.image.BufferedImage;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import org.cristae.fiji.client.BlockGrid;
@@ -21,6 +20,7 @@ import org.cristae.fiji.image.VoxelSizes;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.fiji.labels.MaskChannels;
 import org.cristae.fiji.labels.PreviewColors;
+import org.cristae.fiji.labels.ProbabilityChannels;
 import org.cristae.v1.Box;
 import org.cristae.v1.DataType;
 import org.cristae.v1.ErrorCode;
@@ -202,16 +202,6 @@ public final class SlicePreview implements Work {
     return subject.build();
   }
 
-  /** What a model tells apart; of one for objects, their inside and the boundaries between them. */
-  static List<LabelClass> classes(Model model) {
-    if (model.getTarget().equals("instances")) {
-      LabelClass.Builder one = LabelClass.newBuilder();
-      return Arrays.asList(
-          one.setValue(1).setName("inside").build(), one.setValue(2).setName("boundary").build());
-    }
-    return model.getClassesList();
-  }
-
   /** The class whose probabilities are asked for, by its name or value: the first if none was. */
   private int chosenClass(Model model) throws CristaeException {
     String text = choices.get("class", "");
@@ -220,7 +210,7 @@ public final class SlicePreview implements Work {
       return 0;
     }
     List<String> names = new ArrayList<>();
-    for (LabelClass label : classes(model)) {
+    for (LabelClass label : ProbabilityChannels.classes(model)) {
       String value = String.valueOf(label.getValue());
       if (text.isEmpty() || text.equals(label.getName()) || text.equals(value)) {
         return label.getValue();

@@ -81,7 +81,7 @@ public final class TrainDialog {
       if (!accepted[0]) {
         return null;
       }
-      choices.remember(REMEMBERED);
+      choices.rememberIfAccepted(REMEMBERED);
       LAST.keep(choices, titles(active, choices));
       replaced = models.all().get(choices.get("name", ""));
     } while (replaced != null && !mayReplace(replaced));

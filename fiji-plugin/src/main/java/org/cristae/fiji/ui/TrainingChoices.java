@@ -141,7 +141,8 @@ public final class TrainingChoices {
         return budget.setPreset("quick").build();
       default:
         if (!value.matches("[0-9.]+")) {
-          throw choices.wrong("budget", "seconds, quick, standard, best or a number of minutes");
+          throw choices.wrongNumber(
+              "budget", "seconds, quick, standard, best or a number of minutes");
         }
         return budget.setMinutes(choices.positive("budget")).build();
     }
@@ -235,6 +236,8 @@ public final class TrainingChoices {
     } catch (NumberFormatException e) {
       // told below
     }
-    throw choices.wrong("voxel-size", "three numbers z,y,x in nanometres, such as 50,4.6,4.6");
+    String advice = parts.length > 3 ? ": points within the numbers, commas between them" : "";
+    throw choices.wrong(
+        "voxel-size", "three numbers z,y,x in nanometres, such as 50,4.6,4.6" + advice);
   }
 }

@@ -72,7 +72,7 @@ public final class UndoEdit implements Work {
               changedSince == 0
                   ? ""
                   : " " + changedSince + " of its voxels were changed since, and stay.";
-          IJ.log("Cristae: took back " + edit.words() + "." + left);
+          IJ.log("Cristae: took back " + edit.words() + "." + left + Edits.outdated(image));
         });
     return null;
   }

@@ -5,6 +5,7 @@ import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -47,7 +48,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(240)
 class MacroIT {
   private static final String TRAIN =
-      "run(\"Cristae Train\", \"image=%s labels=%s task=semantic name=%s steps=%d classes=square\");";
+      "run(\"Cristae Train\", \"image=%s labels=%s task=semantic name=%s steps=%d"
+          + " classes=square\");";
   private static final String SEGMENT = "run(\"Cristae Segment\", \"image=%s model=tiny\");";
 
   private static final Roi SQUARE = new Roi(10, 10, 12, 12);
@@ -134,6 +136,9 @@ class MacroIT {
     ImagePlus sure = IJ.getImage();
     assertEquals("stack-tiny-probabilities.tif", sure.getTitle());
     assertEquals(255, sure.getDisplayRangeMax());
+    assertEquals("background", sure.getStack().getSliceLabel(1));
+    assertNotEquals("background", sure.getStack().getSliceLabel(2));
+    assertEquals(2, sure.getC(), "the background is shown, which is black over objects");
     macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny output=uncertainty\");");
     ImagePlus unsure = IJ.getImage();
     assertEquals("stack-tiny-uncertainty.tif", unsure.getTitle());
@@ -192,7 +197,8 @@ class MacroIT {
     RealImageJ.labels("stack-labels.tif", 4);
     macro(String.format(TRAIN, "stack.tif", "stack-labels.tif", "tiny-2", 3));
     macro(
-        "run(\"Cristae Segment\", \"image=stack.tif model=tiny more-models=tiny-2 combine=vote\");");
+        "run(\"Cristae Segment\", \"image=stack.tif model=tiny more-models=tiny-2"
+            + " combine=vote\");");
     PredictionSpec spec = jobs().list(1).get(0).getPrediction();
     assertEquals(Collections.singletonList("tiny-2"), spec.getMoreModelsList());
     assertEquals("vote", spec.getCombine());

@@ -204,6 +204,12 @@ class ObjectLinkIT {
     clickRow(table(), 1);
     assertEquals(3, image.getCurrentSlice());
     assertFalse(isMarked(image));
+    clickRow(table(), 0);
+    assertTrue(isMarked(image));
+    macro("run(\"Cristae Merge Objects\", \"image=cells.tif ids=3,5\");");
+    assertFalse(isMarked(image), "the outline of what is another object now");
+    String older = "The table \"cells-objects\" is older than this change";
+    assertTrue(IJ.getLog().contains(older), IJ.getLog());
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.ImagePlus;
+import ij.process.ByteProcessor;
 import ij.process.FloatProcessor;
 import ij.process.ImageProcessor;
 import ij.process.ShortProcessor;
@@ -62,6 +63,36 @@ class ClassColorsTest {
     ip.setf(2, 2);
     ip.setf(3, maximum);
     assertOnlyZeroIsBlack(ip, maximum);
+  }
+
+  @Test
+  void aRangeThatFitsFewLabelsIsWidenedForANewOneAndNoFurther() {
+    for (ImageProcessor ip :
+        new ImageProcessor[] {
+          new ByteProcessor(4, 1), new ShortProcessor(4, 1), new FloatProcessor(4, 1)
+        }) {
+      ImagePlus image = new ImagePlus("labels", ip);
+      image.setDisplayRange(0, 57);
+      ClassColors.cover(image, 57);
+      assertEquals(57, image.getDisplayRangeMax());
+      ClassColors.cover(image, 58);
+      assertEquals(58, image.getDisplayRangeMax());
+      assertEquals(0, image.getDisplayRangeMin());
+      image.setDisplayRange(5, 40);
+      ClassColors.cover(image, 58);
+      assertEquals(0, image.getDisplayRangeMin(), "the lowest label would be black");
+    }
+  }
+
+  @Test
+  void aRangeOfAResultIsThatOfAResultForTheNewLabel() {
+    ImagePlus image = new ImagePlus("labels", new ShortProcessor(4, 1));
+    ClassColors.apply(image, Collections.emptyList(), 300);
+    ClassColors.cover(image, 1000);
+    ImagePlus fresh = new ImagePlus("fresh", new ShortProcessor(4, 1));
+    ClassColors.apply(fresh, Collections.emptyList(), 1000);
+    assertEquals(fresh.getDisplayRangeMin(), image.getDisplayRangeMin());
+    assertEquals(fresh.getDisplayRangeMax(), image.getDisplayRangeMax());
   }
 
   private static void assertOnlyZeroIsBlack(ImageProcessor ip, int maximum) {

@@ -224,6 +224,46 @@ class ChoicesTest {
   }
 
   @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "budget=1,5; write 1.5, with a point",
+        "minutes=0,5; write 0.5, with a point",
+        "steps=2,5; write 2.5, with a point"
+      })
+  void aNumberWithACommaIsRefusedWithWhatToWrite(String option, String advice) {
+    CristaeException failure = assertThrows(CristaeException.class, () -> spec("name=m " + option));
+    assertTrue(failure.getMessage().endsWith(": " + advice + "."), failure.getMessage());
+  }
+
+  @Test
+  void aVoxelSizeWithCommasInItsNumbersIsRefusedWithWhereTheyStand() throws Exception {
+    Choices choices = TrainingChoices.none().parse("voxel-size=50,4,6,4,6");
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> TrainingChoices.voxelSize(choices));
+    assertTrue(failure.getMessage().contains("points within the numbers"), failure.getMessage());
+  }
+
+  @Test
+  void whatWasRefusedIsNotProposedTheNextTimeAndWhatWasAcceptedIs() {
+    String[] key = {"kept"};
+    Choices choices = new Choices("Cristae Test", key).put("kept", "abc");
+    choices.rememberIfAccepted(key);
+    assertEquals("", new Choices("Cristae Test", key).recall(key).get("kept", ""));
+    choices.put("kept", "5").accept();
+    assertEquals("5", new Choices("Cristae Test", key).recall(key).get("kept", ""));
+    choices.put("kept", "").accept();
+  }
+
+  @Test
+  void theFieldThatWasRefusedIsKnownOnce() {
+    Choices choices = TrainingChoices.none().put("seed", "x");
+    assertThrows(CristaeException.class, () -> choices.whole("seed", 0));
+    assertEquals("seed", choices.takeRefused());
+    assertNull(choices.takeRefused());
+  }
+
+  @ParameterizedTest
   @CsvSource({
     "stack.tif, labels, stack-mito.tif",
     "stack.ome.tif, instances, stack-mito.tif",

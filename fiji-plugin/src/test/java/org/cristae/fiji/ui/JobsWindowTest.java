@@ -9,6 +9,12 @@ import org.junit.jupiter.api.Test;
 /** What the window Jobs says below its list. */
 class JobsWindowTest {
   @Test
+  void asLongAsNoListCameTheServerIsSaidToBeAsked() {
+    assertEquals("Asking the server ...", JobsWindow.withoutJob(null));
+    assertEquals("", JobsWindow.withoutJob(LocalTime.NOON));
+  }
+
+  @Test
   void aListThatIsOldBecauseTheServerDoesNotAnswerSaysSinceWhen() {
     LocalTime listed = LocalTime.of(14, 3, 12, 999);
     assertEquals("", JobsWindow.late(4999, listed));

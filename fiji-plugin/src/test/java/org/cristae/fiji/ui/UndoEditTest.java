@@ -1,6 +1,7 @@
 package org.cristae.fiji.ui;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -8,10 +9,13 @@ import ij.ImagePlus;
 import ij.ImageStack;
 import ij.VirtualStack;
 import ij.WindowManager;
+import ij.gui.Overlay;
+import ij.gui.Roi;
 import ij.process.ByteProcessor;
 import ij.process.ImageProcessor;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.labels.ObjectMark;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -74,6 +78,27 @@ class UndoEditTest {
     assertPlane(1, 1, 3, 0);
     run(UndoEdit.prepare(UndoEdit.choices()));
     assertPlane(1, 2, 3, 0);
+  }
+
+  @Test
+  void theOutlineOfAnObjectGoesWithEachChangeAndWhatElseLiesThereStays() throws Exception {
+    run(merge("1,2"));
+    Work[] changes = {merge("1,3"), null};
+    for (Work change : changes) {
+      image.setOverlay(new Overlay(new Roi(0, 0, 1, 1)));
+      ObjectMark.put(image, new Roi(0, 0, 2, 1), 1);
+      assertEquals(2, image.getOverlay().size());
+      run(change == null ? UndoEdit.prepare(UndoEdit.choices()) : change);
+      assertEquals(1, image.getOverlay().size());
+    }
+  }
+
+  @Test
+  void aTableIsSaidToBeOlder() {
+    assertEquals(
+        " The table \"cells-objects\" is older than this change: Cristae Measure Objects makes a"
+            + " new one.",
+        ObjectTables.isOlder("cells-objects"));
   }
 
   @Test
