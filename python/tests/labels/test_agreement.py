@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cristae.errors import InvalidInput
-from cristae.labels import read_labels, share_classes
+from cristae.labels import UNKNOWN, read_labels, share_classes
 from cristae.volumes import ArrayImage, LabelClass
 
 
@@ -46,3 +46,15 @@ def test_objects_and_classes_do_not_mix():
 def test_instances_pass_as_they_are():
     readings = [reading(0, 1, target="instances"), reading(0, 7, target="instances")]
     assert share_classes(readings) == readings
+
+
+def test_an_image_of_which_nothing_is_known_agrees_with_all_others() -> None:
+    drawn = np.array([[[0, 10, 20]]], np.uint8)
+    readings = [
+        read_labels(ArrayImage(labels), (1, 1, 1, 3), unknown=9, may_lack_labels=True)
+        for labels in (drawn, np.full_like(drawn, 9))
+    ]
+    assert [reading.is_labelled for reading in readings] == [True, False]
+    first, second = share_classes(readings)
+    assert second.classes == first.classes
+    assert (second.to_classes(np.full((1, 1, 3), 9, np.uint8), 0) == UNKNOWN).all()

@@ -72,6 +72,15 @@ def test_images_of_other_voxel_sizes_are_refused_before_the_job_is_queued(client
         client.submit_training(spec)
 
 
+def test_a_stack_without_labels_is_taken_for_pseudo_labels_and_refused_without(client):
+    without = ArrayImage(np.full((3, 40, 50), 9, np.uint8))
+    spec = add_pair(client, training(client, model="more", unknown_value=9), image((3, 40, 50), 1), without)
+    with pytest.raises(InvalidInput, match=r"^Image 2 of 2, stack\.tif: The labels are empty"):
+        client.submit_training(spec)
+    spec.settings["pseudo"] = "on"
+    assert client.submit_training(spec).job_id
+
+
 @pytest.mark.parametrize(
     ("other", "more", "words"),
     [
