@@ -11,6 +11,8 @@ import psutil
 
 _GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
+_WORDS_OF_TORCH = ("can't allocate memory", "DefaultCPUAllocator")
+
 
 class _Names(NamedTuple):
     limit: str
@@ -31,6 +33,21 @@ def available_bytes() -> int:
     True
     """
     return max(0, min([psutil.virtual_memory().available, *left_in_groups(_GROUPS, _OWN)]))
+
+
+def ran_out(error: BaseException) -> bool:
+    """Tell whether something failed for want of memory, of this machine or of its GPU.
+
+    torch, which raises errors of its own, is not loaded for that: on a CPU they are plain RuntimeErrors.
+
+    Examples
+    --------
+    >>> ran_out(MemoryError()), ran_out(ValueError())
+    (True, False)
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS_OF_TORCH)
 
 
 def left_in_groups(groups: Path, own: Path) -> Iterator[int]:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from cristae import cli
 from cristae.commands import stopping
@@ -87,6 +88,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.Capt
         (tmp_path / "secret").read_text()
     assert ended(refused.value, tmp_path) == 1
     assert "secret: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("failure", "whose"),
+    [
+        (MemoryError(), "this machine"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "the device"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "the device"),
+    ],
+)
+def test_too_little_memory_is_said_in_a_sentence_without_a_log(
+    failure: Exception, whose: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(failure, tmp_path) == 1
+    assert f"The memory of {whose} did not suffice. Close other programs" in capsys.readouterr().err
+    assert not (tmp_path / "logs").exists()
 
 
 def test_the_unexpected_leaves_a_log_and_no_stack_trace_on_the_screen(

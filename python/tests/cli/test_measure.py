@@ -143,3 +143,11 @@ def test_a_wrong_argument_is_refused_in_a_sentence(given):
     with pytest.raises(InvalidInput) as caught:
         cristae.measure(np.ones((1, 2, 2), np.uint8), **given)
     assert caught.value.sentence.endswith(".")
+
+
+def test_chunks_that_the_labels_lack_are_a_warning(tmp_path, capsys):
+    array = zarr.create_array(tmp_path / "a.zarr", shape=(4, 6, 8), chunks=(2, 6, 8), dtype="uint16")
+    array[2:, 1:3, 1:3] = 5
+    assert cli.main(["measure", str(tmp_path / "a.zarr"), "--voxel-size", "50,4,4"]) == 0
+    told = capsys.readouterr().err
+    assert "1 of 2 chunks of a.zarr is not there (it is the box [0:2, 0:6, 0:8], z, y, x, in voxels)" in told

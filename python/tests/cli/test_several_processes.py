@@ -327,7 +327,38 @@ def test_jobs_of_slurm_are_asked_for_and_predict_the_same(
     out = tmp_path / "out.zarr"
     cristae.predict(large, out, model="mito", workers=SlurmWorkers(2))
     assert np.array_equal(labels_in(out), whole)
-    assert "distributed.cli.dask_worker" in made[0].job_script()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_the_script_of_a_job_of_slurm_asks_for_what_the_documentation_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The script is that of dask-jobqueue's real class; only to submit it would take a SLURM."""
+    dask_jobqueue, dask = pytest.importorskip("dask_jobqueue"), pytest.importorskip("dask")
+    yaml = pytest.importorskip("yaml")
+    document = (Path(__file__).parents[3] / "docs" / "remote.md").read_text(encoding="utf-8")
+    written = yaml.safe_load(document.partition("```yaml\n")[2].partition("```")[0])
+    scripts = []
+
+    class Described(dask_jobqueue.SLURMCluster):
+        def __init__(self) -> None:
+            super().__init__(scheduler_options={"dashboard": False, "host": "127.0.0.1"})
+
+        def scale(self, jobs: int) -> None:
+            scripts.extend([self.job_script()] * jobs)
+
+    monkeypatch.setattr(dask_jobqueue, "SLURMCluster", Described)
+    own = {f"jobqueue.slurm.{name}": value for name, value in written["jobqueue"]["slurm"].items()}
+    with dask.config.set(own), SlurmWorkers(1).open():
+        pass
+    (script,) = scripts
+    asked = {line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH")}
+    assert {"-n 1", "--cpus-per-task=8", "--mem=30G", "-t 08:00:00", "--gres=gpu:1"} <= asked
+    (command,) = [line for line in script.splitlines() if "distributed.cli.dask_worker" in line]
+    # Of this environment, in which Cristae is installed; one process with all of the cores and the memory.
+    assert command.startswith(f"{sys.executable} -m distributed.cli.dask_worker tcp://127.0.0.1:")
+    assert "--nthreads 8" in command
+    assert "--memory-limit 29.80GiB" in command
 
 
 def test_what_several_processes_cannot_do_is_refused(home: Path, large: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from cristae.errors import Cancelled, InvalidInput
+from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box
 from cristae.networks import Frame, build
@@ -20,6 +20,7 @@ from cristae.prediction import (
     output_kinds,
     predict,
     predict_objects,
+    smaller,
 )
 from cristae.prediction.devices import MOST_VOXELS_ON_CPU
 from cristae.prediction.instances import InMemory
@@ -271,7 +272,7 @@ def test_a_tile_is_noted_only_after_its_voxels_are_safe_against_a_power_cut(
     assert noted_at_sync == [(number + 1, number) for number in range(written[0])]
 
 
-def test_tiles_that_no_longer_fit_the_memory_are_begun_anew_with_smaller_ones(
+def test_tiles_that_no_longer_fit_the_memory_are_gone_on_with_in_parts(
     tissue: NDArray[np.uint8], random_model: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor = load_predictor(random_model("volume"), "cpu")
@@ -285,16 +286,15 @@ def test_tiles_that_no_longer_fit_the_memory_are_begun_anew_with_smaller_ones(
         with pytest.raises(Cancelled):
             predict(predictor, image, output, should_stop=lambda: next(asked) >= 1, **choices)
 
-    def tiling_that_fits(*arguments: Any, **more: Any) -> Any:
-        cut = tiling(*arguments, **more)
-        if np.prod(cut.tile_zyx) > 20_000:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return cut
+    def too_little(*_: Any) -> Any:
+        raise OutOfMemory("The device's memory does not suffice.")
 
-    monkeypatch.setattr(fitting, "tiling", tiling_that_fits)
+    monkeypatch.setattr(smaller, "fitting_tiling", too_little)
     told: list[Event] = []
     predict(predictor, image, output, on_event=told.append, **choices)
-    assert any("begins anew" in event.sentence for event in told if isinstance(event, Note))
+    sentences = [event.sentence for event in told if isinstance(event, Note)]
+    assert any("from here on they are computed in parts of" in sentence for sentence in sentences)
+    assert any(sentence.startswith("1 of ") for sentence in sentences)  # what was done counts
     assert np.array_equal(output.voxels, unbroken)
 
 

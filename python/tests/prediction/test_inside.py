@@ -11,7 +11,7 @@ from cristae.geometry import Box
 from cristae.prediction import load_predictor, predict
 from cristae.prediction.inside import Inside
 from cristae.prediction.instances import InMemory
-from cristae.volumes import ArrayImage
+from cristae.volumes import ArrayImage, VoxelSize
 from cristae.volumes.mask import check_mask
 
 TILE = (5, 48, 48)
@@ -122,3 +122,30 @@ def test_a_mask_that_is_0_everywhere_is_told(random_model, tissue):
 def test_a_mask_of_something_else_is_refused(shape, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         Inside(ArrayImage(np.zeros(shape, np.uint8)), (3, 4, 6))
+
+
+@pytest.mark.parametrize(("mask", "image"), [((3, 5, 7), (50, 100, 200)), ((4, 10, 40), (4, 40, 80))])
+def test_a_mask_of_another_image_is_refused_though_some_numbers_fit(mask, image):
+    with pytest.raises(InvalidInput, match=r"it would be \d+ times as coarse along y and \d+ times along x"):
+        Inside(ArrayImage(np.zeros(mask, np.uint8)), image)
+    size, coarse = VoxelSize(10, 4, 4), VoxelSize(40, 16, 16)
+    with pytest.raises(InvalidInput, match=r"The mask covers .* nm \(z, y, x\), the image"):
+        Inside(ArrayImage(np.zeros(mask, np.uint8), coarse), image, size)
+
+
+def test_a_coarser_mask_covers_what_its_image_covers_to_within_one_of_its_voxels():
+    image, size = (10, 103, 210), VoxelSize(50, 5, 5)
+    coarse = VoxelSize(50, 20, 10)
+    for rows in (25, 26):  # cut off, filled up
+        assert check_mask((1, 10, rows, 105), image, coarse, size) == (1, 4, 2)
+    with pytest.raises(
+        InvalidInput, match=r"covers 500 x 520 x 2100 nm \(z, y, x\), the image 500 x 515 x 1050 nm"
+    ):
+        check_mask((1, 10, 26, 105), image, VoxelSize(50, 20, 20), size)
+    # What is as large as the image lies on its grid, whatever it says.
+    assert check_mask((1, *image), image, VoxelSize(1, 1, 1), size) == (1, 1, 1)
+    assert check_mask((1, 10, 25, 52), image, None, size) == (1, 4, 4)
+
+
+def test_a_short_axis_that_fits_two_numbers_takes_that_of_the_long_one():
+    assert check_mask((1, 1, 3, 100), (1, 14, 600)) == (1, 6, 6)

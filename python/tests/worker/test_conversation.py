@@ -145,8 +145,10 @@ def test_whatever_goes_wrong_becomes_a_sentence_without_paths(error, code):
     assert told.sentence.endswith(".")
 
 
-def test_without_memory_a_job_needs_smaller_patches_and_a_preview_a_smaller_part():
-    assert "use a smaller patch" in explain(MemoryError()).sentence
+def test_without_memory_a_training_needs_smaller_patches_and_a_preview_a_smaller_part():
+    assert "use a smaller patch" in explain(MemoryError(), "training").sentence
+    for what in ("job", "prediction"):
+        assert "patch" not in explain(MemoryError(), what).sentence
     told = explain(MemoryError(), "preview").sentence
     assert "select a smaller part of the slice" in told
     assert "patch" not in told

@@ -79,12 +79,11 @@ def run(arguments: argparse.Namespace) -> int:
     """List the layers, or write the maps of one."""
     from cristae.door.sources import as_image
     from cristae.door.targets import check_target
-    from cristae.events import Note
     from cristae.extensions import use_extensions
     from cristae.geometry import Box
     from cristae.models import ModelLibrary
     from cristae.prediction.activations import Activations
-    from cristae.volumes import create_output
+    from cristae.volumes import create_output, told_of
 
     if (arguments.layer is None) != (arguments.out is None):
         raise InvalidInput("--layer and --out go together: which maps to write, and where to.")
@@ -93,8 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     prepare_to_compute()
     with reporter() as show, polite_stop() as stopped:
         image = as_image(arguments.raw, arguments.voxel_size)
-        for sentence in image.notes:
-            show(Note(sentence))
+        for note in told_of([image]):
+            show(note)
         home = home_of(arguments)
         use_extensions(home.extensions)
         model = ModelLibrary(home.models).find(arguments.model)

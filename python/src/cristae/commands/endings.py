@@ -21,6 +21,7 @@ from cristae.errors import (
     NotFound,
     Unsupported,
 )
+from cristae.memory import ran_out
 
 DONE = 0
 FAILED = 1
@@ -64,10 +65,10 @@ def ending(failure: BaseException, arguments: argparse.Namespace) -> int:
         )
     if isinstance(failure, OSError) and failure.filename is not None:
         return _say(f"{failure.filename}: {failure.strerror or failure}.", FAILED)
-    if isinstance(failure, MemoryError):
+    if ran_out(failure):
+        whose = "this machine" if isinstance(failure, MemoryError) else "the device"
         return _say(
-            "The memory of this machine did not suffice. Close other programs, or use a smaller image.",
-            FAILED,
+            f"The memory of {whose} did not suffice. Close other programs, or use a smaller image.", FAILED
         )
     log = write_log(failure, arguments)
     kind = type(failure).__name__

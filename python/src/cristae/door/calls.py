@@ -289,15 +289,15 @@ def predict(
     from cristae.door import arguments as kinds
     from cristae.door.results import Run
     from cristae.door.resume import fingerprint
-    from cristae.door.sources import as_image
+    from cristae.door.sources import as_image, as_mask_of
     from cristae.door.targets import check_target
     from cristae.door.unit_work import order_of
-    from cristae.events import Note
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
     from cristae.models.alike import combination_of
     from cristae.prediction import load_models, output_kinds, refuse_to_split
     from cristae.settings import Home
+    from cristae.volumes import told_of
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
@@ -327,8 +327,8 @@ def predict(
     packages = [library.find(str(one)) if isinstance(one, str | Path) else one for one in named]
     record = packages[0].record
     image = as_image(raw, voxel_size_nm)
-    for sentence in image.notes:
-        on_event(Note(sentence))
+    for note in told_of([image]):
+        on_event(note)
     wanted = kind or output_kinds(record)[0]
     if split_touching:
         refuse_to_split(record, wanted)
@@ -336,7 +336,9 @@ def predict(
     # The others compute: this process may have no GPU, and needs none.
     own = device if workers is None else "cpu"
     predictor = load_models(packages, own, flips=flips, combine=combination, engine=engine)
-    mask = None if inside is None else as_image(inside, None)
+    mask = None if inside is None else as_mask_of(inside, voxel_size_nm)
+    for note in told_of([mask]):
+        on_event(note)
     source = fingerprint(raw, *([] if inside is None else [inside]))
     shared = None
     if workers is not None:

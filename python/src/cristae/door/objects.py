@@ -90,6 +90,7 @@ def measure(
     from cristae.measuring import Beside, check_form, files_of, write_tables
     from cristae.measuring import measure as measured
     from cristae.measuring.doubts import earlier_contacts, other_sizes_told, raw_image_told
+    from cristae.volumes import told_of
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
@@ -120,8 +121,8 @@ def measure(
         None if other is None else as_exact_labels(other),
     )
     images = (image, beside.raw, beside.classes, beside.other)
-    for sentence in dict.fromkeys(note for one in images if one is not None for note in one.notes):
-        on_event(Note(sentence))
+    for note in told_of(images):
+        on_event(note)
     for sentence in other_sizes_told(image, beside):
         on_event(Note(sentence, is_warning=True))
     found = measured(
@@ -224,7 +225,7 @@ def clean(
     from cristae.door.sources import as_exact_labels
     from cristae.door.targets import check_target
     from cristae.labels.cleaning.steps import Steps, Work, mended
-    from cristae.volumes import create_output
+    from cristae.volumes import create_output, told_of
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
@@ -253,8 +254,8 @@ def clean(
     if out is not None:
         check_target(out, labels, overwrite=overwrite)
     image = as_exact_labels(labels, kinds.plain(voxel_size_nm))
-    for sentence in image.notes:
-        on_event(Note(sentence))
+    for note in told_of([image]):
+        on_event(note)
     steps.check_for(image)
     if out is not None:  # what type the ids need is known at the end; that the place can be written, now
         create_output(out, (1, *image.shape_czyx[1:]), "uint8", overwrite=overwrite).discard()

@@ -12,7 +12,7 @@ from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.geometry import Box
 from cristae.labels import about_image, check_same_shape, voted
-from cristae.volumes import Image, LabelClass, VoxelSize, open_image
+from cristae.volumes import Image, LabelClass, VoxelSize, open_image, told_of
 from cristae.volumes.channels import ImagesAsChannels
 from cristae.volumes.conversion import as_image as converted
 from cristae.volumes.import_hdf5 import Hdf5Image, split_key
@@ -87,6 +87,21 @@ def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = Non
     else:
         raise InvalidInput(f"{type(source).__name__} is not an image. Give a path, or a NumPy or Zarr array.")
     return image if voxel_size_nm is None else Recalibrated(image, voxel_size_nm)
+
+
+def as_mask_of(source: Any, voxel_size_nm: tuple[float, float, float] | None) -> Image:
+    """Return where an image is to be predicted, as an image.
+
+    Parameters
+    ----------
+    source
+        As for :func:`as_image`.
+    voxel_size_nm
+        What was given instead of what the image says. Then nothing is known of the size of the mask's voxels
+        either: it comes from the same program.
+    """
+    mask = as_image(source)
+    return mask if voxel_size_nm is None else Recalibrated(mask, None)
 
 
 def as_exact_labels(source: Any, voxel_size_nm: tuple[float, float, float] | None = None) -> Image:
@@ -260,8 +275,8 @@ def opened_pairs(
                 _tell_of_masks(image, labels, truth, on_event)
         read.append((image, labels, named))
     opened = [(image, truth) for image, truth, _ in read]
-    for note in dict.fromkeys(note for pair in opened for image in pair for note in image.notes):
-        on_event(Note(note))
+    for note in told_of(image for pair in opened for image in pair):
+        on_event(note)
     return opened, read[0][2]
 
 
@@ -355,13 +370,13 @@ class ArraySource:
 
 
 class Recalibrated:
-    """An image with another voxel size."""
+    """An image with another voxel size, or with none."""
 
-    def __init__(self, image: Image, voxel_size_nm: tuple[float, float, float]) -> None:
+    def __init__(self, image: Image, voxel_size_nm: tuple[float, float, float] | None) -> None:
         self._image = image
         self.shape_czyx = image.shape_czyx
         self.dtype = image.dtype
-        self.voxel_size: VoxelSize | None = voxel_size(voxel_size_nm)
+        self.voxel_size: VoxelSize | None = None if voxel_size_nm is None else voxel_size(voxel_size_nm)
         self.name = image.name
         self.notes = image.notes
 

@@ -191,7 +191,7 @@ def _predict_unit(order: Order, unit: Box) -> int:
 @lru_cache(maxsize=1)
 def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
     """Open what all units of an order need, once in each process."""
-    from cristae.door.sources import as_image
+    from cristae.door.sources import as_image, as_mask_of
     from cristae.extensions import use_extensions
     from cristae.models import read_package
     from cristae.prediction import load_models
@@ -199,7 +199,7 @@ def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
 
     use_extensions(Path(order.extensions))
     image = as_image(Path(order.raw), order.voxel_size_nm)
-    inside = None if order.inside is None else as_image(Path(order.inside))
+    inside = None if order.inside is None else as_mask_of(Path(order.inside), order.voxel_size_nm)
     packages = [read_package(Path(one)) for one in order.models]
     if tuple(one.digest for one in packages) != order.digests:
         raise InvalidInput(

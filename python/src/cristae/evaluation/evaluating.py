@@ -21,7 +21,7 @@ from cristae.evaluation.several import Compare, distinct, evaluate_pairs, evalua
 from cristae.events import Event, Note
 from cristae.labels import about_image, check_same_shape
 from cristae.labels.reading import EmptySections
-from cristae.volumes import Image, LabelClass, VoxelSize
+from cristae.volumes import Image, LabelClass, VoxelSize, told_of
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,8 @@ def evaluate_images(
     >>> evaluation.scores["mean"]["iou"], evaluation.names
     (0.5, ['a.tif', 'a.tif (2)'])
     """
-    for sentence in dict.fromkeys(note for image in (*predictions, truth) for note in image.notes):
-        on_event(Note(sentence))
+    for note in told_of((*predictions, truth, raw)):
+        on_event(note)
     check_images(predictions, truth, names, choices, raw)
     stated = [image.voxel_size for image in (truth, *predictions) if image.voxel_size is not None]
     used = choices.voxel_size or (stated[0] if stated else None)

@@ -5,7 +5,6 @@ from cristae.prediction.ensemble import Answering, Ensemble, load_models
 from cristae.prediction.instances import predict_objects, predicted_objects
 from cristae.prediction.predicting import (
     Form,
-    Output,
     OutputKind,
     form_of,
     output_kinds,
@@ -14,6 +13,7 @@ from cristae.prediction.predicting import (
     refuse_to_split,
 )
 from cristae.prediction.predictor import Predictor, load_predictor
+from cristae.prediction.running import Output
 
 __all__ = [
     "Answering",

@@ -18,9 +18,9 @@ from cristae.geometry import Box
 from cristae.models.layers import Layer, find_layer
 from cristae.networks import Frame, broken_in, broken_told
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
-from cristae.prediction.predicting import Output
 from cristae.prediction.predictor import Model, Predictor, Triple, load_predictor
 from cristae.prediction.resampling import box_of_image
+from cristae.prediction.running import Output
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image, VoxelSize
 

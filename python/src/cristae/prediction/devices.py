@@ -62,6 +62,12 @@ def voxels_at_once(config: NetworkConfig, device: torch.device, most_on_cpu: int
     return max(1, min(most, int(share * free_bytes(device) / (BYTES_OF_A_FLOAT * config.numbers_a_voxel))))
 
 
+def give_back_memory() -> None:
+    """Return to the device what torch keeps of its memory for later."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def reading_of(preprocessing: Preprocessing, device: torch.device) -> Reading:
     """Say what reading a tile takes beside computing it."""
     share = READING_SHARE_ON_GPU if device.type == "cuda" else READING_SHARE_ON_CPU
@@ -96,8 +102,7 @@ def smaller_until_it_fits[Result](
             if not ran_out_of_memory(error):
                 raise
         # Behind the handler, so that the traceback no longer holds the tensors of the failed attempt.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_back_memory()
         if voxels // 2 < least:
             raise OutOfMemory(
                 "The device's memory does not suffice for the smallest tile of this model. "

@@ -27,7 +27,7 @@ def tell_doubts(
     """
     if not is_part:
         _refuse_without_numbers(image)
-    within = None if inside is None else Inside(inside, image.shape_czyx[1:])
+    within = None if inside is None else Inside(inside, image.shape_czyx[1:], image.voxel_size)
     if within is not None and within.note is not None:
         on_event(Note(within.note))
     if within is not None and not is_part and within.is_empty():

@@ -58,16 +58,7 @@ def fitting_tiling(
     device, downsample = predictor.device, prod(frame.preprocessing.downsample_zyx)
 
     def cut(most_voxels: int) -> Tiling:
-        return tiling(
-            frame.shape_zyx,
-            frame.step_zyx,
-            frame.halo_zyx(predictor.halo_zyx),
-            most_voxels=most_voxels,
-            tile_shape_zyx=tile_shape_zyx,
-            grid_offset_zyx=grid_offset_zyx,
-            part_zyx=part,
-            reading=reading_of(frame.preprocessing, device),
-        )
+        return tiles_of(predictor, frame, tile_shape_zyx, part, most_voxels, grid_offset_zyx)
 
     def attempt(most_voxels: int) -> Tiling:
         made = cut(most_voxels)
@@ -89,6 +80,35 @@ def fitting_tiling(
         on_smaller=lambda voxels: on_event(
             Note(f"The memory of {device} did not suffice; trying tiles of at most {voxels} voxels.")
         ),
+    )
+
+
+def tiles_of(
+    predictor: Answering,
+    frame: Seen,
+    tile_shape_zyx: Triple | None,
+    part: Box | None,
+    most_voxels: int = 0,
+    grid_offset_zyx: Triple = (0, 0, 0),
+) -> Tiling:
+    """Cut a volume, or a part of it, into tiles without trying one; see :func:`fitting_tiling`.
+
+    Parameters
+    ----------
+    predictor, frame, tile_shape_zyx, part, grid_offset_zyx
+        As there.
+    most_voxels
+        Of a tile that is chosen here.
+    """
+    return tiling(
+        frame.shape_zyx,
+        frame.step_zyx,
+        frame.halo_zyx(predictor.halo_zyx),
+        most_voxels=most_voxels,
+        tile_shape_zyx=tile_shape_zyx,
+        grid_offset_zyx=grid_offset_zyx,
+        part_zyx=part,
+        reading=reading_of(frame.preprocessing, predictor.device),
     )
 
 

@@ -9,7 +9,7 @@ from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import slabs
 from cristae.prediction.tiling import Triple
-from cristae.volumes import Image
+from cristae.volumes import Image, VoxelSize
 from cristae.volumes.mask import check_mask
 
 
@@ -21,8 +21,8 @@ class Inside:
     mask
         With one channel. Along each axis it has as many voxels as the image, or one for every whole number of
         them, as in a mask that was drawn on a coarse level of a pyramid.
-    shape_zyx
-        The image.
+    shape_zyx, voxel_size
+        Of the image.
 
     Raises
     ------
@@ -39,8 +39,8 @@ class Inside:
     True
     """
 
-    def __init__(self, mask: Image, shape_zyx: Triple) -> None:
-        self._times = check_mask(mask.shape_czyx, shape_zyx)
+    def __init__(self, mask: Image, shape_zyx: Triple, voxel_size: VoxelSize | None = None) -> None:
+        self._times = check_mask(mask.shape_czyx, shape_zyx, mask.voxel_size, voxel_size)
         self._mask = mask
         coarser = " x ".join(map(str, self._times))
         self.note = (

@@ -34,8 +34,9 @@ from cristae.prediction.decoding import (
 from cristae.prediction.ensemble import Answering
 from cristae.prediction.fragments import Desk, DeskOnDisk, NumbersInMemory, check_memory
 from cristae.prediction.ledger import forget_other
-from cristae.prediction.predicting import Output, form_of, predict_tiles, refuse_to_split
+from cristae.prediction.predicting import form_of, predict_tiles, refuse_to_split
 from cristae.prediction.predictor import Kind
+from cristae.prediction.running import Output
 from cristae.prediction.tiling import Triple
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import ArrayImage, Image, VolumeSpec, VolumeWriter

@@ -1,12 +1,13 @@
 """The ledger: which tiles are written already, so that a prediction that was killed goes on where it was.
 
 A file of JSON lines. The first says what is being predicted, and how; every further one names a tile that is
-in the output, and how many of its voxels were no numbers. A line that a crash cut in half does not count.
+in the output, and how many of its voxels were no numbers, or to which shape tiles had to be cut when the
+memory did not suffice for them. A line that a crash cut in half does not count.
 """
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +30,13 @@ class How:
         The shape of a tile; the numbers of tiles mean something for this shape only.
     engine
         What computes the network.
+    cut_to_zyx
+        The shape in which tiles are computed since the memory did not suffice for them; None if it did.
     """
 
     tile_zyx: Triple
     engine: str = "torch"
+    cut_to_zyx: Triple | None = None
 
 
 class Ledger:
@@ -53,6 +57,8 @@ class Ledger:
         The numbers of the tiles that earlier attempts have finished.
     bad_voxels
         How many voxels of those tiles were no numbers in the image.
+    cut_to_zyx
+        See :class:`How`.
 
     Examples
     --------
@@ -71,7 +77,7 @@ class Ledger:
         self._path = path
         self._header = _header(work, how)
         self._file: int | None = None
-        self._bad_of = self._read()
+        self._bad_of, self.cut_to_zyx = self._read()
         self.done = frozenset(self._bad_of)
         self.bad_voxels = sum(self._bad_of.values())
 
@@ -80,16 +86,15 @@ class Ledger:
         """Whether there is a file."""
         return self._path is not None
 
-    def _read(self) -> dict[int, int]:
-        """Return the finished tiles, and how many voxels of each were no numbers."""
+    def _read(self) -> tuple[dict[int, int], Triple | None]:
+        """Return the finished tiles, how many voxels of each were no numbers, and what tiles are cut to."""
         lines = _lines(self._path)
         try:
             if not lines or json.loads(lines[0]) != self._header:
-                return {}
-            notes = [json.loads(line) for line in lines[1:]]
-            return {int(note["done"]): int(note.get("bad", 0)) for note in notes}
+                return {}, None
+            return _notes(lines[1:])
         except (ValueError, KeyError, TypeError, AttributeError):
-            return {}
+            return {}, None
 
     @staticmethod
     def begun(path: Path | None, work: Mapping[str, Any]) -> How | None:
@@ -98,10 +103,10 @@ class Ledger:
         The free memory may be another one now, and with another tile nothing that is done could be told.
         """
         try:
-            header = json.loads(_lines(path)[0])
-            z, y, x = (int(side) for side in header["tile_zyx"])
-            how = How((z, y, x), str(header.get("engine", "torch")))
-        except (IndexError, KeyError, TypeError, ValueError, AttributeError):
+            first, *others = _lines(path)
+            header = json.loads(first)
+            how = How(_triple(header["tile_zyx"]), str(header.get("engine", "torch")), _notes(others)[1])
+        except (KeyError, TypeError, ValueError, AttributeError):
             return None
         return how if header == _header(work, how) else None
 
@@ -109,7 +114,10 @@ class Ledger:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Written anew, so that half a line at the end can never run into the next one.
-            lines = [self._header, *(_note(number, bad) for number, bad in sorted(self._bad_of.items()))]
+            lines: list[Mapping[str, Any]] = [self._header]
+            if self.cut_to_zyx is not None:
+                lines.append({"cut_to_zyx": self.cut_to_zyx})
+            lines += [_note(number, bad) for number, bad in sorted(self._bad_of.items())]
             fresh = self._path.with_name(self._path.name + ".new")
             with fresh.open("wb") as file:
                 file.write(b"".join(_line(line) for line in lines))
@@ -121,8 +129,16 @@ class Ledger:
 
     def note(self, number: int, bad_voxels: int = 0) -> None:
         """Note that this tile is in the output, safe against a power cut; on disk when this returns."""
+        self._append(_note(number, bad_voxels))
+
+    def note_cut(self, cut_to_zyx: Triple) -> None:
+        """Note that the memory did not suffice for the tiles, and in which shape they are computed now."""
+        self.cut_to_zyx = cut_to_zyx
+        self._append({"cut_to_zyx": cut_to_zyx})
+
+    def _append(self, note: Mapping[str, Any]) -> None:
         if self._file is not None:
-            os.write(self._file, _line(_note(number, bad_voxels)))
+            os.write(self._file, _line(note))
             os.fsync(self._file)
 
     def __exit__(
@@ -141,7 +157,7 @@ def finished_tiles(path: Path) -> int:
     >>> finished_tiles(Path("nowhere.jsonl"))
     0
     """
-    return max(0, len(_lines(path)) - 1)  # the first line says what is being predicted
+    return sum(b'"done"' in line for line in _lines(path)[1:])  # the first says what is being predicted
 
 
 def forget_other(other: Path, on_event: Callable[[Event], None]) -> None:
@@ -173,6 +189,23 @@ def _header(work: Mapping[str, Any], how: How) -> dict[str, Any]:
 
 def _note(number: int, bad_voxels: int) -> dict[str, int]:
     return {"done": number} | ({"bad": bad_voxels} if bad_voxels else {})
+
+
+def _notes(lines: Sequence[bytes]) -> tuple[dict[int, int], Triple | None]:
+    """Return what the lines behind the first one say; raise ValueError or its like if that is nothing."""
+    bad_of: dict[int, int] = {}
+    cut_to_zyx = None
+    for note in map(json.loads, lines):
+        if "cut_to_zyx" in note:
+            cut_to_zyx = _triple(note["cut_to_zyx"])
+        else:
+            bad_of[int(note["done"])] = int(note.get("bad", 0))
+    return bad_of, cut_to_zyx
+
+
+def _triple(sides: Sequence[Any]) -> Triple:
+    z, y, x = (int(side) for side in sides)
+    return z, y, x
 
 
 def _lines(path: Path | None) -> list[bytes]:

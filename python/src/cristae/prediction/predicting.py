@@ -1,50 +1,29 @@
 """From an image and a model to a result: the one entry of prediction."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cristae.errors import InvalidInput, OutOfMemory
-from cristae.events import Event, Note, Progress
-from cristae.geometry import Box, Tile
+from cristae.errors import InvalidInput
+from cristae.events import Event, Note
+from cristae.geometry import Box
 from cristae.models.alike import Combine
 from cristae.models.answers import offsets_of
-from cristae.networks import broken_in, broken_told
+from cristae.networks import broken_told
 from cristae.networks.devices import describe, reading_threads
 from cristae.prediction.doubts import tell_doubts
-from cristae.prediction.empty import EmptyTiles
 from cristae.prediction.engines import can_go_on
-from cristae.prediction.ensemble import Answering, Ensemble, Seen, load_models
-from cristae.prediction.fitting import fitting_tiling
-from cristae.prediction.inside import Inside
+from cristae.prediction.ensemble import Answering, Ensemble, load_models
 from cristae.prediction.ledger import How, Ledger
-from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind, Model, Predictor
-from cristae.prediction.resampling import box_of_image, box_on_grid, write_back
+from cristae.prediction.resampling import box_on_grid
+from cristae.prediction.running import Output, Run, compute_tiles
+from cristae.prediction.smaller import tiles_to_compute
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, LabelClass
 
 type OutputKind = Literal["labels", "probabilities", "instances", "uncertainty"]
-TELL_EVERY_S = 0.25
-
-
-class Output(Protocol):
-    """Where a result goes; every :class:`cristae.volumes.Output` is one."""
-
-    @property
-    def resumed(self) -> bool:
-        """Whether it still holds what an earlier attempt wrote."""
-
-    def write(self, box_zyx: Box, voxels: NDArray[Any]) -> None:
-        """Write the voxels (c, z, y, x) of a box."""
-
-    def sync(self) -> None:
-        """Wait until what was written is safe against a power cut."""
 
 
 @dataclass(frozen=True)
@@ -271,146 +250,32 @@ def predict_tiles(
         told = f"It was begun with {begun.engine}, which does not compute it now: the prediction begins anew."
         on_event(Note(told))
         begun = None
-    begun_with = None if begun is None else begun.tile_zyx
     within_grid = None if part is None else box_on_grid(part, image.shape_czyx[1:], frame.shape_zyx)
-    try:
-        cut = fitting_tiling(
-            predictor, frame, tile_shape_zyx or begun_with, grid_offset_zyx, within_grid, on_event
-        )
-    except OutOfMemory:
-        if tile_shape_zyx is not None or begun_with is None:
-            raise
-        on_event(
-            Note(
-                "The memory no longer suffices for the tiles that the prediction was begun with: it begins "
-                "anew, with smaller ones."
-            )
-        )
-        cut = fitting_tiling(predictor, frame, None, grid_offset_zyx, within_grid, on_event)
-    size = " x ".join(map(str, cut.tile_zyx))
-    tiles = "1 tile" if len(cut.tiles) == 1 else f"{len(cut.tiles)} tiles"
-    first: Callable[[], Any] = lambda: frame.read(cut.tiles[0].read_box)  # noqa: E731
-    engine = predictor.settle(first, len(cut.tiles), None if begun is None else begun.engine)
+    tiles = tiles_to_compute(predictor, frame, tile_shape_zyx, begun, grid_offset_zyx, within_grid, on_event)
+    engine = tiles.settled(None if begun is None else begun.engine)
     by = " by OpenVINO" if engine == "openvino" else ""
-    on_event(Note(f"Predicting on {describe(predictor.device)}{by}, {tiles} of {size} voxels (z, y, x)."))
-    with Ledger(ledger, work, How(cut.tile_zyx, engine)) as notes:
-        run = _Run(predictor, frame, image, within, output, kind, notes, len(cut.tiles), on_event, part)
-        todo = [(number, tile) for number, tile in enumerate(cut.tiles) if number not in notes.done]
-        if len(todo) < len(cut.tiles):
-            on_event(
-                Note(
-                    f"{len(cut.tiles) - len(todo)} of {len(cut.tiles)} tiles were finished before the "
-                    f"interruption."
-                )
-            )
-        run_pipeline(
-            todo,
-            read=run.read,
-            compute=run.compute,
-            write=run.write,
-            should_stop=should_stop,
-            readers=reading_threads(predictor.device),
-        )
+    size = " x ".join(map(str, tiles.cut.tile_zyx))
+    count = "1 tile" if tiles.count == 1 else f"{tiles.count} tiles"
+    on_event(Note(f"Predicting on {describe(predictor.device)}{by}, {count} of {size} voxels (z, y, x)."))
+    if begun is not None and begun.cut_to_zyx is not None and tiles.cut_to_zyx is not None:
+        parts = " x ".join(map(str, tiles.cut_to_zyx))
+        on_event(Note(f"They are computed in parts of {parts}: the memory did not suffice for them before."))
+    with Ledger(ledger, work, How(tiles.cut.tile_zyx, engine)) as notes:
+        channels = form_of(predictor.record, kind).channels
+        run = Run(predictor, frame, image, within, output, kind, notes, tiles.count, channels, on_event, part)
+        done_before = len(notes.done)
+        if done_before:
+            on_event(Note(f"{done_before} of {tiles.count} tiles were finished before the interruption."))
+        compute_tiles(run, tiles, notes, should_stop, reading_threads(predictor.device))
     if run.outside:
-        on_event(Note(f"{run.outside} of {len(cut.tiles)} tiles lie outside of the mask: not computed."))
+        on_event(Note(f"{run.outside} of {tiles.count} tiles lie outside of the mask: not computed."))
     if run.empty.spared:
         told = "1 tile holds" if run.empty.spared == 1 else f"{run.empty.spared} tiles hold"
         on_event(Note(f"{told} one grey value only: the answer of another such tile was taken."))
-    is_whole = part is None and not run.outside and len(todo) == len(cut.tiles)
+    is_whole = part is None and not run.outside and not done_before
     if is_whole and not run.empty.filled and len(run.empty.values) == 1:
         told = "All voxels of the image look alike to the network: what it finds in them means nothing."
         on_event(Note(told, is_warning=True))
     if run.bad_voxels and part is None:
         on_event(Note(broken_told(run.bad_voxels), is_warning=True))
     return run.bad_voxels
-
-
-class _Run:
-    """The three stages of one prediction, and what they tell."""
-
-    def __init__(
-        self,
-        predictor: Answering,
-        frame: Seen,
-        image: Image,
-        inside: Inside | None,
-        output: Output,
-        kind: Kind,
-        ledger: Ledger,
-        tile_count: int,
-        on_event: Callable[[Event], None],
-        part: Box | None,
-    ) -> None:
-        self._part = part
-        self._predictor, self._frame, self._image, self._output = predictor, frame, image, output
-        self._inside, self._kind, self._ledger, self._on_event = inside, kind, ledger, on_event
-        self._count, self._written, self._before = tile_count, 0, len(ledger.done)
-        self._started_s = self._told_s = time.monotonic()
-        self._may_be_bad = image.dtype.kind == "f"
-        self._bad_of: dict[int, int] = {}
-        self.empty = EmptyTiles()
-        self.outside = 0
-        self._channels = form_of(predictor.record, kind).channels
-
-    @property
-    def bad_voxels(self) -> int:
-        """How many voxels of the image are no numbers, with those of tiles that earlier attempts finished."""
-        return self._ledger.bad_voxels + sum(self._bad_of.values())
-
-    def _box(self, tile: Tile) -> Box | None:
-        """Return the voxels of the image that a tile decides; None if there are none."""
-        box = box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
-        return box if box is None or self._part is None else box.intersection(self._part)
-
-    def read(self, unit: tuple[int, Tile]) -> Any:
-        """Return the input of a tile; None if no voxel of it lies inside."""
-        number, tile = unit
-        box = self._box(tile)
-        if self._inside is not None and (box is None or self._inside.of(box) is None):
-            return None
-        if self._may_be_bad and box is not None:
-            bad = broken_in(self._image.read(box))
-            if bad:
-                self._bad_of[number] = bad
-        return self._frame.read(tile.read_box)
-
-    def compute(self, unit: tuple[int, Tile], prepared: Any) -> NDArray[np.uint8] | None:
-        if prepared is None:
-            return None
-        whole, wanted = Box.of_shape(unit[1].read_box.shape), unit[1].write_in_read
-        return self.empty.answer(
-            prepared, whole, wanted, lambda part: self._predictor.predict(prepared, self._kind, part)
-        )
-
-    def write(self, unit: tuple[int, Tile], result: NDArray[np.uint8] | None) -> None:
-        number, tile = unit
-        if result is None:
-            self.outside += 1
-            box = self._box(tile)
-            if box is not None:
-                self._output.write(box, np.zeros((self._channels, *box.shape), np.uint8))
-        else:
-            self._write_result(tile, result)
-        if self._ledger.is_kept:
-            self._output.sync()  # before the note: after a power cut it must not vouch for what is not there
-            self._ledger.note(number, self._bad_of.get(number, 0))
-        self._written += 1
-        self._tell()
-
-    def _write_result(self, tile: Tile, result: NDArray[np.uint8]) -> None:
-        back = write_back(result, tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
-        if back is None:
-            return
-        box, voxels = back
-        if self._inside is not None:
-            inside = self._inside.of(box)
-            voxels = np.zeros_like(voxels) if inside is None else voxels * inside
-        self._output.write(box, voxels)
-
-    def _tell(self) -> None:
-        done, now_s = self._before + self._written, time.monotonic()
-        if done < self._count and now_s - self._told_s < TELL_EVERY_S:
-            return
-        self._told_s = now_s
-        left_s = (now_s - self._started_s) / self._written * (self._count - done)
-        self._on_event(Progress("Predicting", done / self._count, left_s, f"tile {done} of {self._count}"))

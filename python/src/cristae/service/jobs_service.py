@@ -241,7 +241,8 @@ def _check_prediction(house: House, spec: PredictionSpec) -> str:
     with house.volumes_of(spec) as volumes:
         image = volumes.glance(spec.image_volume_id, spec.image_name)
         if spec.inside_volume_id:
-            check_mask(volumes.glance(spec.inside_volume_id).shape_czyx, image.shape_czyx[1:])
+            mask = volumes.glance(spec.inside_volume_id)
+            check_mask(mask.shape_czyx, image.shape_czyx[1:], mask.voxel_size, image.voxel_size)
     if spec.output != "activations" and spec.output not in model.record["outputs"]:
         able = ", ".join(model.record["outputs"])
         raise InvalidInput(f"The model '{model.name}' cannot return {spec.output}; it can return {able}.")

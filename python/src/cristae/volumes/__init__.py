@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cristae.volumes.blocks import BlockGrid, block_shape_for
 from cristae.volumes.classes import LabelClass
 from cristae.volumes.digest import array_digest, block_digest, volume_digest
-from cristae.volumes.image import ArrayImage, Image
+from cristae.volumes.image import ArrayImage, Image, told_of
 from cristae.volumes.spec import DTYPES, VolumeSpec, VoxelSize
 from cristae.volumes.store import VolumeStore, sealed_volumes
 from cristae.volumes.stored import StoredVolume
@@ -42,6 +42,7 @@ __all__ = [
     "create_output",
     "open_image",
     "sealed_volumes",
+    "told_of",
     "volume_digest",
 ]
 

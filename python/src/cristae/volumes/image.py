@@ -1,15 +1,23 @@
 """What can be read box by box: the one face of files, stores and arrays."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
+from cristae.events import Note
 from cristae.geometry import Box
 from cristae.volumes.spec import DTYPES, VoxelSize, check_shape
 
 type Voxels = NDArray[Any]
+
+
+class Doubt(str):
+    """A note of an image that is a warning: a result may be worse than hoped."""
+
+    __slots__ = ()
 
 
 @runtime_checkable
@@ -38,12 +46,25 @@ class Image(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the reader assumed or changed, a sentence each; show them to the person."""
+        """What the reader assumed or changed, a sentence each; show them to the person (:func:`told_of`)."""
         ...
 
     def read(self, box_zyx: Box) -> Voxels:
         """Return the voxels (c, z, y, x) of a box of all channels, a fresh array."""
         ...
+
+
+def told_of(images: Iterable[Image | None]) -> Iterator[Note]:
+    """Yield what the readers of some images have to say, each sentence once; a :class:`Doubt` as a warning.
+
+    Examples
+    --------
+    >>> image = ArrayImage(np.zeros((3, 4), np.uint8), notes=("Two.", Doubt("Bad.")))
+    >>> list(told_of([image, None, image]))
+    [Note(sentence='Two.', is_warning=False), Note(sentence='Bad.', is_warning=True)]
+    """
+    for note in dict.fromkeys(note for image in images if image is not None for note in image.notes):
+        yield Note(str(note), is_warning=isinstance(note, Doubt))
 
 
 class ArrayImage:

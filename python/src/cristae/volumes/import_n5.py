@@ -7,6 +7,7 @@ from typing import Any
 import tensorstore
 
 from cristae.errors import InvalidInput
+from cristae.volumes.gaps import Stored
 from cristae.volumes.kinds import N5_MARK
 from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
@@ -22,7 +23,7 @@ def is_n5(path: Path) -> bool:
     return (path / N5_MARK).is_file()
 
 
-def open_n5(path: Path, key: str | None) -> SlicedImage:
+def open_n5(path: Path, key: str | None, *, find_gaps: bool = True) -> SlicedImage:
     """Open an array of an N5 folder. A block that is not stored is 0, as the format says.
 
     Parameters
@@ -31,6 +32,8 @@ def open_n5(path: Path, key: str | None) -> SlicedImage:
         The container, or a group or an array in it.
     key
         The array below it; by default the only one, or the finest level (``s0``) of the only image.
+    find_gaps
+        Note which blocks are missing.
 
     Raises
     ------
@@ -51,7 +54,11 @@ def open_n5(path: Path, key: str | None) -> SlicedImage:
     letters = "".join(str(axis)[:1].upper() for axis in attributes.get("axes", ()))
     if len(letters) != store.ndim:
         letters = "XYZCT"[: store.ndim]
-    return SlicedImage(name, _Read(store), letters, _voxel_size(attributes, letters))
+    read = _Read(store)
+    image = SlicedImage(name, read, letters, _voxel_size(attributes, letters))
+    if find_gaps:
+        image.note_gaps(Stored(array, read.shape, read.chunks, "", "/", 0))
+    return image
 
 
 def arrays_of_n5(path: Path) -> list[str]:
@@ -66,6 +73,7 @@ class _Read:
 
     def __init__(self, store: Any) -> None:
         self._store, self.shape, self.dtype = store, store.shape, store.dtype.numpy_dtype
+        self.chunks: tuple[int, ...] = store.chunk_layout.read_chunk.shape
 
     def __getitem__(self, index: Any) -> Any:
         return self._store[index].read().result()

@@ -7,6 +7,7 @@ import numpy as np
 import zarr
 
 from cristae.errors import CorruptData, InvalidInput
+from cristae.volumes.gaps import Shards, Stored
 from cristae.volumes.kinds import ZARR_MARKS
 from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
@@ -21,7 +22,7 @@ def is_zarr(path: Path) -> bool:
     return any((path / mark).is_file() for mark in ZARR_MARKS)
 
 
-def open_zarr(path: Path, key: str | None) -> "ZarrImage | StoredVolume":
+def open_zarr(path: Path, key: str | None, *, find_gaps: bool = True) -> "ZarrImage | StoredVolume":
     """Open a Zarr folder.
 
     Parameters
@@ -30,6 +31,8 @@ def open_zarr(path: Path, key: str | None) -> "ZarrImage | StoredVolume":
         The folder of a group or an array.
     key
         The array inside a group; by default the full resolution of an OME-Zarr image, or the only array.
+    find_gaps
+        Note which chunks are missing.
     """
     node = _opened(path)
     notes: tuple[str, ...] = ()
@@ -41,7 +44,12 @@ def open_zarr(path: Path, key: str | None) -> "ZarrImage | StoredVolume":
             # Another program added to its metadata; its chunks still carry their checksums.
             notes = (f"The metadata of {path.name} was changed after Cristae wrote it.",)
             strict = True
-    return ZarrImage(path.name, node, key, notes, strict=strict)
+    image = ZarrImage(path.name, node, key, notes, strict=strict)
+    if find_gaps and not strict:
+        stored = _stored(path, image.array)
+        if stored is not None:
+            image.note_gaps(stored)
+    return image
 
 
 def arrays_of_zarr(path: Path) -> list[str]:
@@ -67,6 +75,11 @@ class ZarrImage(SlicedImage):
     """An array of a foreign Zarr folder, with its number type.
 
     A chunk that is not stored means the fill value, as the format says; with `strict` it is an error.
+
+    Attributes
+    ----------
+    array
+        In Zarr.
     """
 
     def __init__(
@@ -86,12 +99,39 @@ class ZarrImage(SlicedImage):
             if not isinstance(found, zarr.Array):
                 raise InvalidInput(f"{name} has no array {key!r}. It has: {_arrays(node)}.")
             node = found
+        self.array = node
         array = node.with_config({"read_missing_chunks": False}) if strict else node
         letters, lengths, units = _axes(multiscale, key, len(node.shape), node)
         super().__init__(name, array, letters, _voxel_size(letters, lengths, units), notes)
         chunk = int(np.prod([int(length) for length in node.chunks], dtype=object)) * self.dtype.itemsize
         if chunk > _MAX_CHUNK_BYTES:
             raise InvalidInput(f"{name} has chunks of {chunk} bytes; save it with chunks below 2 GiB.")
+
+
+def _stored(path: Path, array: zarr.Array[Any]) -> Stored | None:
+    """Return how an array lies on the disk; None if that is told in a way that is not known here."""
+    metadata = array.metadata
+    fill_value = 0 if metadata.fill_value is None else metadata.fill_value
+    folder, shape, chunk = path / array.path, array.shape, array.chunks
+    if metadata.zarr_format == 2:
+        return Stored(folder, shape, chunk, "", metadata.dimension_separator, fill_value)
+    told = metadata.to_dict()
+    naming, chunk_grid, codecs = (_named(told[one]) for one in ("chunk_key_encoding", "chunk_grid", "codecs"))
+    if naming[0] not in ("default", "v2") or chunk_grid[0] != "regular":
+        return None
+    separator = str(naming[1].get("separator", "/" if naming[0] == "default" else "."))
+    shards = None
+    if array.shards is not None:
+        at, index = str(codecs[1].get("index_location", "end")), codecs[1].get("index_codecs", ())
+        is_plain = [_named(codec)[0] for codec in index] == ["bytes", "crc32c"]
+        shards = Shards(array.shards, at if codecs[0] == "sharding_indexed" and is_plain else "")
+    return Stored(folder, shape, chunk, "c" if naming[0] == "default" else "", separator, fill_value, shards)
+
+
+def _named(told: Any) -> tuple[str, dict[str, Any]]:
+    """Return name and configuration of something in the metadata; of several, the first."""
+    one = told[0] if isinstance(told, list | tuple) else told
+    return str(one["name"]), one.get("configuration", {})
 
 
 def _multiscale(group: zarr.Group) -> dict[str, Any]:

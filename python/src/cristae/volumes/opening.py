@@ -41,16 +41,19 @@ def open_image(path: Path | str, *, key: str | None = None) -> Image:
     return as_image(open_source(place, key or inside))
 
 
-def open_source(place: Path, key: str | None) -> Source:
-    """Open a file or folder as `open_image` does, with the number type that it has."""
+def open_source(place: Path, key: str | None, *, find_gaps: bool = True) -> Source:
+    """Open a file or folder as `open_image` does, with the number type that it has.
+
+    Without `find_gaps` it is not looked which chunks of a store are missing, which takes time.
+    """
     suffix = place.suffix.lower()
     if not place.exists():
         raise InvalidInput(f"There is no file or folder {place}. Check the name.")
     if place.is_dir():
         if is_zarr(place):
-            return open_zarr(place, key)
+            return open_zarr(place, key, find_gaps=find_gaps)
         if is_n5(place):
-            return open_n5(place, key)
+            return open_n5(place, key, find_gaps=find_gaps)
         if suffix == ".zarr":
             raise InvalidInput(f"{place.name} holds no Zarr metadata; the copy may be incomplete.")
         return SliceFolder(place)

@@ -5,13 +5,14 @@ of bounded memory (:mod:`cristae.volumes.reader_process`), and an answer is wait
 """
 
 import contextlib
+import itertools
 import json
 import logging
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, Self
@@ -22,7 +23,7 @@ from cristae.errors import CorruptData, CristaeError, InvalidInput, LimitExceede
 from cristae.geometry import Box, grid
 from cristae.settings import GIB, MIB
 from cristae.volumes.data_root import DataRoot
-from cristae.volumes.image import Voxels, check_box
+from cristae.volumes.image import Doubt, Voxels, check_box
 from cristae.volumes.reader_process import MAY_PASS
 from cristae.volumes.spec import VoxelSize, check_shape
 
@@ -308,10 +309,16 @@ def _looked(about: dict[str, Any]) -> Looked:
             shape_czyx=check_shape(tuple(map(int, about["shape_czyx"]))),
             dtype=dtype.name,
             voxel_size=None if size is None else _voxel_size(size, about["display_unit"]),
-            notes=tuple(map(str, about["notes"])),
+            notes=tuple(_noted(about)),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ReadingEnded("What the process that read it told of it makes no sense.") from error
+
+
+def _noted(about: dict[str, Any]) -> Iterator[str]:
+    """Yield the notes; listings have further ones, of the listing, behind those of the image."""
+    for note, is_doubt in itertools.zip_longest(map(str, about["notes"]), about["doubts"]):
+        yield Doubt(note) if is_doubt else note
 
 
 def _voxel_size(zyx_nm: Any, display_unit: Any) -> VoxelSize:

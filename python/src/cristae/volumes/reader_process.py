@@ -31,6 +31,7 @@ from cristae.errors import CristaeError, InvalidInput
 from cristae.geometry import Box
 from cristae.settings import size
 from cristae.volumes.data_root import LISTED_FILES, DataRoot, can_be_said
+from cristae.volumes.image import Doubt
 from cristae.volumes.states import state_of
 
 MAY_PASS = "MAY_PASS"  # noqa: S105 - a code
@@ -168,20 +169,20 @@ class _Reading:
         if "open" in wish:
             # The state first: what changes later is noticed at the end.
             state = state_of(self._root.place(wish["open"]))
-            source = self._opened(wish["open"], wish["key"])
+            source = self._opened(wish["open"], wish["key"], find_gaps=True)
             self._open.append(source)
             return {"number": len(self._open) - 1, "image": _about(source), "state": state}, b""
         box = Box(tuple(wish["start"]), tuple(wish["stop"]))
         voxels = self._open[wish["read"]].read(box)
         return {"bytes": voxels.nbytes}, memoryview(voxels).cast("B")
 
-    def _opened(self, name: str, key: str) -> Any:
+    def _opened(self, name: str, key: str, *, find_gaps: bool = False) -> Any:
         from cristae.volumes.import_hdf5 import Hdf5Image
         from cristae.volumes.import_tiff import TiffImage
         from cristae.volumes.opening import open_source
 
         place = self._root.place(name)
-        source = open_source(place, key or None)
+        source = open_source(place, key or None, find_gaps=find_gaps)
         if isinstance(source, TiffImage | Hdf5Image) and source.lies_in_several_files:
             raise _elsewhere(place)
         if source.dtype.kind not in "biuf":
@@ -253,6 +254,7 @@ def _about(source: Any) -> dict[str, Any]:
         "voxel_size_nm": None if size_of_voxel is None else list(size_of_voxel.zyx_nm),
         "display_unit": "" if size_of_voxel is None else size_of_voxel.display_unit,
         "notes": [note[:_LONGEST_NOTE] for note in source.notes[:_MOST_NOTES]],
+        "doubts": [isinstance(note, Doubt) for note in source.notes[:_MOST_NOTES]],
     }
 
 

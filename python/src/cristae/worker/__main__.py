@@ -34,6 +34,8 @@ from cristae.volumes.data_root import DataRoot
 from cristae.worker.failures import explain
 from cristae.worker.line import LONGEST_GOODBYE_S, Line, standard_output_alone
 
+_KINDS: dict[type, str] = {TrainingSpec: "training", PredictionSpec: "prediction"}
+
 _log = logging.getLogger("cristae.worker")
 
 
@@ -119,7 +121,7 @@ def do(home: Home, order: Order, line: Line, data_root: Path | None = None) -> E
         return JobError(error.code, error.sentence)
     except Exception as error:
         _log.exception("The job failed")
-        return explain(error)
+        return explain(error, _KINDS.get(type(order.spec), "job"))
 
 
 def layers_told(home: Home, model: str) -> dict[str, Any]:

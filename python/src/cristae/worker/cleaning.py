@@ -2,13 +2,12 @@
 
 import logging
 
-from cristae.events import Note
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import CleaningSpec, staging_id
 from cristae.labels.cleaning.steps import Steps, Work, mended, stored_type, write_objects
 from cristae.settings import Home, Limits
-from cristae.volumes import StoredVolume, VolumeSpec, VolumeStore
+from cristae.volumes import StoredVolume, VolumeSpec, VolumeStore, told_of
 from cristae.volumes.data_root import DataRoot
 from cristae.volumes.found import JobVolumes
 from cristae.worker.line import Line
@@ -51,8 +50,8 @@ def _cleaned(
 ) -> StoredVolume:
     # As it is in its file, so that ids of 64 bits stay what they are.
     image = Watched(volumes.glance(spec.labels.volume_id, spec.labels.name), line.should_stop)
-    for sentence in image.notes:
-        line.tell(Note(sentence))
+    for note in told_of([image]):
+        line.tell(note)
     steps, work = steps_of(spec), Work(line.tell, line.should_stop)
     steps.check_for(image)
     objects = mended(image, steps, work)

@@ -1,7 +1,15 @@
 """What an exception that nobody raised on purpose means for a person."""
 
 from cristae.jobs.records import JobError
+from cristae.memory import ran_out
 from cristae.volumes.durable import disk_failure
+
+_LESS = {
+    "training": "use a smaller patch",
+    "prediction": "choose another device",
+    "preview": "select a smaller part of the slice",
+}
+"""What needs less memory."""
 
 
 def explain(error: Exception, what: str = "job") -> JobError:
@@ -12,7 +20,7 @@ def explain(error: Exception, what: str = "job") -> JobError:
     error
         Of the work.
     what
-        "job" or "preview".
+        "job", or "training", "prediction" or "preview", which have advice of their own.
 
     Examples
     --------
@@ -24,13 +32,8 @@ def explain(error: Exception, what: str = "job") -> JobError:
     full = disk_failure(error) if isinstance(error, OSError) else None
     if full is not None:
         return JobError(full.code, full.sentence)
-    # torch is not imported here for the name's sake; on a CPU it raises a plain RuntimeError of these words.
-    if (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    ):
-        less = "select a smaller part of the slice" if what == "preview" else "use a smaller patch"
+    if ran_out(error):
+        less = _LESS.get(what, "use a smaller image")
         return JobError(
             "OUT_OF_MEMORY", f"The memory of the device did not suffice. Close other programs, or {less}."
         )

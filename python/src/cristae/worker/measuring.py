@@ -9,7 +9,7 @@ from cristae.jobs.specs import MeasurementSpec, NamedVolume
 from cristae.measuring import Beside, measure, summary_csv, write_tables
 from cristae.measuring.doubts import other_sizes_told, raw_image_told
 from cristae.settings import Home, Limits
-from cristae.volumes import Image, VolumeStore
+from cristae.volumes import Image, VolumeStore, told_of
 from cristae.volumes.data_root import DataRoot
 from cristae.volumes.durable import replace_file
 from cristae.volumes.found import JobVolumes
@@ -67,8 +67,8 @@ def _measure(spec: MeasurementSpec, volumes: JobVolumes, files: JobFiles, line: 
         None if spec.other is None else watched(spec.other),
     )
     images = (labels, beside.raw, beside.classes, beside.other)
-    for sentence in dict.fromkeys(note for image in images if image is not None for note in image.notes):
-        line.tell(Note(sentence))
+    for note in told_of(images):
+        line.tell(note)
     for sentence in other_sizes_told(labels, beside):
         line.tell(Note(sentence, is_warning=True))
     found = measure(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cristae.errors import InvalidInput
-from cristae.events import Note
 from cristae.geometry import Box
 from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
@@ -13,7 +12,7 @@ from cristae.jobs.specs import PredictionSpec, staging_id
 from cristae.models import ModelLibrary, ModelPackage
 from cristae.prediction import form_of, predict
 from cristae.settings import Home, Limits
-from cristae.volumes import Image, VolumeSpec, VolumeStore, VolumeWriter
+from cristae.volumes import Image, VolumeSpec, VolumeStore, VolumeWriter, told_of
 from cristae.volumes.data_root import DataRoot
 from cristae.volumes.found import JobVolumes
 from cristae.worker.line import Line
@@ -52,16 +51,16 @@ def _predicted(
 ) -> JobResult:
     folder = home.jobs / order.job_id
     image = volumes.open(spec.image_volume_id, spec.image_name)
+    mask = volumes.open(spec.inside_volume_id) if spec.inside_volume_id else None
     if order.attempt <= 1:
-        for note in image.notes:
-            line.tell(Note(note))
+        for note in told_of([image, mask]):
+            line.tell(note)
     library = ModelLibrary(home.models)
     models = [library.get(name) for name in (spec.model_name, *spec.more_models)]
     if spec.output == "activations":
         wanted, write = _maps(models[0], image, spec, order, line)
     else:
-        inside = volumes.open(spec.inside_volume_id) if spec.inside_volume_id else None
-        wanted, write = _answers(models, image, inside, spec, order, folder / "tiles.jsonl", line)
+        wanted, write = _answers(models, image, mask, spec, order, folder / "tiles.jsonl", line)
     writer = _writer(store, wanted, staging_id(order.job_id))
     try:
         write(writer)

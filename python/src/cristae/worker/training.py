@@ -14,7 +14,7 @@ from cristae.labels import unknown_of, voted
 from cristae.models import ModelLibrary
 from cristae.settings import Home
 from cristae.training import Budget, TrainingRequest, inspect_and_plan, train
-from cristae.volumes import VolumeStore
+from cristae.volumes import VolumeStore, told_of
 from cristae.volumes.data_root import DataRoot
 from cristae.volumes.found import JobVolumes
 from cristae.worker.line import Line
@@ -64,6 +64,9 @@ def _trained(
         )
         for pair in spec.volumes
     ]
+    if order.attempt <= 1:
+        for note in told_of(image for pair in pairs for image in pair):
+            line.tell(note)
     request = TrainingRequest(
         pairs=pairs,
         model_name=spec.model_name,
