@@ -133,6 +133,11 @@ def test_a_report_never_replaces_what_is_compared(files, place):
     assert image.read_bytes() == (files / "one.tif").read_bytes()
 
 
+def test_overwriting_without_a_report_is_refused(files, capsys):
+    words = [files / "one.tif", files / "truth.tif", "--overwrite"]
+    assert "no report is named" in refused(capsys, *words)
+
+
 def test_a_report_that_cannot_be_written_is_refused_before_anything_is_read(files):
     longest = "s" * 246 + ".csv"  # it is written beside its place first, under a longer name
     with pytest.raises(InvalidInput, match="cannot be written there"):

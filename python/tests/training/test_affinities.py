@@ -163,6 +163,17 @@ def request(ids, settings, steps=4, **more):
     )
 
 
+def touching_share(ids):
+    """Return the share of the surface that touches another object, by every pair of neighbours."""
+    touching = every = 0
+    for axis in range(3):
+        one, other = np.moveaxis(ids, axis, 0)[:-1], np.moveaxis(ids, axis, 0)[1:]
+        both = ((one != other) & (one > 0) & (other > 0)).sum()
+        touching += 2 * both
+        every += (one != other).sum() + both
+    return touching / every
+
+
 def test_the_plan_names_affinities_for_objects_without_an_interior_and_a_person_chooses_them():
     plan = inspect_and_plan(request(vesicles(), IN_3D), "cpu")
     assert (plan.choices.objects, plan.offsets_zyx, plan.network.out_channels) == ("boundaries", (), 3)
@@ -176,6 +187,9 @@ def test_the_plan_names_affinities_for_objects_without_an_interior_and_a_person_
     plan = inspect_and_plan(request(large, IN_3D), "cpu")
     assert (plan.choices.objects, plan.offsets_zyx, plan.network.out_channels) == ("boundaries", (), 3)
     assert not any("affinities" in sentence for sentence in plan.sentences)
+    (told,) = (s for s in plan.sentences if "touches another object" in s)
+    assert told.startswith("The network learns the interior of objects and their boundary")
+    assert f"{touching_share(large):.0%} touches" in told
     chosen = inspect_and_plan(request(large, IN_3D | {"objects": "affinities"}), "cpu")
     assert any(sentence.startswith("As you chose, the network learns which") for sentence in chosen.sentences)
 

@@ -1,18 +1,23 @@
 """What is measured of the annotated data."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from cristae.labels import read_labels
+from cristae.training import regions
 from cristae.training.fingerprint import Fingerprint, estimate_anisotropy, take_fingerprint
 from cristae.training.regions import Region
 from cristae.volumes import ArrayImage, VoxelSize
 
 
-def measured(image: np.ndarray, labels: np.ndarray, size: VoxelSize | None = None) -> Fingerprint:  # type: ignore[type-arg]
+def measured(
+    image: np.ndarray, labels: np.ndarray, size: VoxelSize | None = None, **more: Any
+) -> Fingerprint:  # type: ignore[type-arg]
     held, given = ArrayImage(image), ArrayImage(labels)
-    reading = read_labels(given, held.shape_czyx)
+    reading = read_labels(given, held.shape_czyx, **more)
     return take_fingerprint([Region(held, given, reading)], size)
 
 
@@ -64,3 +69,17 @@ def test_brightness_that_jumps_between_sections_is_noticed() -> None:
 def test_the_distance_of_flat_sections_is_estimated_too() -> None:
     flat = np.random.default_rng(0).normal(size=(12, 3, 64)).astype(np.float32)
     assert estimate_anisotropy(ArrayImage(flat), range(12)) >= 1
+
+
+@pytest.mark.parametrize("slab_voxels", [2**24, 1])
+@pytest.mark.parametrize(("size", "share"), [(None, 12 / 21), (VoxelSize(50, 5, 5), 8 / 16)])
+def test_the_share_of_the_surface_that_touches_another_object(
+    slab_voxels: int, size: VoxelSize | None, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In-plane 4 faces lie between objects and 8 at the background, across z 2 and 1; 9 is unknown."""
+    monkeypatch.setattr(regions, "_SLAB_VOXELS", slab_voxels)
+    labels = np.array([[[0, 1, 2, 0], [0, 1, 2, 0]], [[0, 1, 3, 0], [9, 2, 0, 0]]], np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, labels.shape, dtype=np.uint8)
+    found = measured(image, labels, size, target="instances", unknown=9)
+    assert found.touching == pytest.approx(share)
+    assert found.drawn_in_sections == (size is not None)

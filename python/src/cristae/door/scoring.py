@@ -134,6 +134,8 @@ def evaluate(
         raise InvalidInput(
             "The raw image is shown in a report that ends in .html; name one, or leave it out."
         )
+    if overwrite and not files:
+        raise InvalidInput("overwrite replaces reports, and no report is named. Name one, or leave it out.")
     sources = [prediction, *also, truth]
     for file in files:
         check_report(file)

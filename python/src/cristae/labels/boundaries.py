@@ -105,6 +105,39 @@ def touching(there: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> npt.
     return found
 
 
+def surface_faces(
+    ids: npt.NDArray[np.generic], known: npt.NDArray[np.bool_], voxel_size: VoxelSize | None
+) -> npt.NDArray[np.int64]:
+    """Count the faces of voxels on the surface of objects: those to another object, and all.
+
+    A face between two objects lies on the surface of both and counts twice. Only faces count across which a
+    boundary would be drawn, none at an unknown voxel.
+
+    Parameters
+    ----------
+    ids, known
+        (z, y, x), and False where nobody knows the id; 0 is background.
+    voxel_size
+        Decides between six and four neighbours; None means isotropic.
+
+    Returns
+    -------
+    ndarray of int64
+        (2,): faces to another object, and all.
+
+    Examples
+    --------
+    >>> surface_faces(np.array([[[1, 1, 2, 0]]]), np.ones((1, 1, 4), bool), None).tolist()
+    [2, 3]
+    """
+    faces = np.zeros(2, np.int64)
+    for low, high in _neighbours(voxel_size):
+        differs = (ids[low] != ids[high]) & known[low] & known[high]
+        both = int(np.count_nonzero(differs & (ids[low] != 0) & (ids[high] != 0)))
+        faces += 2 * both, int(np.count_nonzero(differs)) + both
+    return faces
+
+
 def _neighbours(voxel_size: VoxelSize | None) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
     """Return for each axis that counts where voxels and their next ones lie."""
     axes = range(1 if is_flat(voxel_size) else 0, 3)

@@ -119,7 +119,10 @@ def signed(labels: npt.NDArray[np.generic], what: str = "labels") -> npt.NDArray
     if labels.dtype.kind != "u" or labels.dtype.itemsize < 8:
         return labels
     if labels.size and int(labels.max()) > LARGEST_ID:
-        raise InvalidInput(f"The {what} contain ids above 2^63 - 1. Number the objects anew.")
+        raise InvalidInput(
+            f"The {what} contain ids above 2^63 - 1. Number the objects anew from 1 with the program that "
+            "wrote them, or in Python with skimage.segmentation.relabel_sequential."
+        )
     return labels.astype(np.int64)
 
 

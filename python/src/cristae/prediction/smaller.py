@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
+from typing import Any
 
 from cristae.errors import OutOfMemory
 from cristae.events import Event, Note
@@ -131,7 +132,8 @@ class Tiles:
         )
 
     def _settle(self, box: Box, begun_with: str | None) -> str:
-        return self._predictor.settle(lambda: self._frame.read(box), self.count, begun_with)
+        first: Callable[[], Any] = lambda: self._frame.read(box)  # noqa: E731 - of whichever it is
+        return self._predictor.settle(first, self.count, begun_with)
 
 
 def tiles_to_compute(

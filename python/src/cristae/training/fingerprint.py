@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
 from cristae.labels import BOUNDARY_CLASSES, UNKNOWN, LabelReading, as_integers
+from cristae.labels.boundaries import is_flat, surface_faces
 from cristae.labels.thickness import spread
 from cristae.networks import Statistics
 from cristae.networks.statistics import gathered_statistics, section_statistics
@@ -57,6 +58,11 @@ class Fingerprint:
         Of the classes or masks 1...n; none for instances.
     without_interior
         For instances, share of their voxels that belong to objects which are boundary all through.
+    touching
+        For instances, share of their surface that touches another object; see
+        :func:`cristae.labels.boundaries.surface_faces`.
+    drawn_in_sections
+        Whether boundaries are drawn within sections only.
     """
 
     shapes_zyx: tuple[tuple[int, int, int], ...]
@@ -74,6 +80,8 @@ class Fingerprint:
     stroke_width_voxels: float = 0.0
     without_interior: float = 0.0
     names: tuple[str, ...] = ()
+    touching: float = 0.0
+    drawn_in_sections: bool = False
 
 
 def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) -> Fingerprint:
@@ -102,6 +110,8 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         anisotropy = voxel_size.z_nm / (voxel_size.y_nm * voxel_size.x_nm) ** 0.5
     else:
         anisotropy = estimate_anisotropy(deepest.image, deepest.reading.annotated_sections)
+    objects = regions[0].reading.target == "instances"
+    without_interior, touching = _objects(regions, voxel_size) if objects else (0.0, 0.0)
     return Fingerprint(
         shapes_zyx=tuple(region.shape_zyx for region in regions),
         channels=regions[0].image.shape_czyx[0],
@@ -116,21 +126,31 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         section_jump=jump,
         alike=alike,
         stroke_width_voxels=min(region.reading.stroke_width_voxels for region in regions),
-        without_interior=_without_interior(regions) if regions[0].reading.target == "instances" else 0.0,
         names=()
         if regions[0].reading.target == "instances"
         else tuple(entry.name for entry in regions[0].reading.answers),
+        without_interior=without_interior,
+        touching=touching,
+        drawn_in_sections=is_flat(voxel_size),
     )
 
 
-def _without_interior(regions: Sequence[Region]) -> float:
-    """Return the share of the objects' voxels that belong to objects without a voxel of interior."""
+def _objects(regions: Sequence[Region], voxel_size: VoxelSize | None) -> tuple[float, float]:
+    """Return which share of the objects' voxels has no interior, and of their surface touches another one."""
     lost = total = 0.0
+    faces = np.zeros(2, np.int64)
     for region in regions:
         found, counts, kept = [], [], []
+        last: tuple[NDArray[np.generic], NDArray[np.bool_]] | None = None
         for slab, targets in region.slabs():
-            ids = as_integers(region.labels.read(slab)[0])
-            values, count = fastremap.unique(ids[(targets != UNKNOWN) & (ids != 0)], return_counts=True)
+            ids, known = as_integers(region.labels.read(slab)[0]), targets != UNKNOWN
+            faces += surface_faces(ids, known, voxel_size)
+            if last is not None:  # the faces between this slab and the one before
+                two = np.concatenate([last[0], ids[:1]]), np.concatenate([last[1], known[:1]])
+                faces += surface_faces(*two, voxel_size)
+                faces -= surface_faces(*last, voxel_size) + surface_faces(ids[:1], known[:1], voxel_size)
+            last = ids[-1:], known[-1:]
+            values, count = fastremap.unique(ids[known & (ids != 0)], return_counts=True)
             found.append(values)
             counts.append(count)
             kept.append(fastremap.unique(ids[targets == _INTERIOR]))
@@ -138,7 +158,7 @@ def _without_interior(regions: Sequence[Region]) -> float:
         sizes = np.bincount(place, weights=np.concatenate(counts), minlength=objects.size)
         total += float(sizes.sum())
         lost += float(sizes[~np.isin(objects, np.concatenate(kept))].sum())
-    return lost / max(1.0, total)
+    return lost / max(1.0, total), float(faces[0] / max(1, faces[1]))
 
 
 def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, bool]:

@@ -47,12 +47,22 @@ def offsets_of(ours: Choices, found: Fingerprint, target: str) -> tuple[Offset, 
     return offsets_for(found.anisotropy, in_depth=ours.dimensions == 3, sections=depth)
 
 
-def objects_told(ours: Choices, found: Fingerprint, preset: Choices, is_new: bool) -> tuple[str, ...]:
-    """Say how objects are learned, and why, where that is not by their boundaries as usual."""
-    share = f"{found.without_interior:.0%} of what is labelled lies in objects without an interior"
+def objects_told(
+    ours: Choices, found: Fingerprint, target: str, preset: Choices, is_new: bool
+) -> tuple[str, ...]:
+    """Say how objects are learned and found, and why so."""
     learned = "the network learns which voxels belong to the same object (affinities)"
     if ours.objects != preset.objects and ours.objects == "affinities":
         return (f"As you chose, {learned}.",)
-    if ours.objects == "boundaries" and is_new and found.without_interior > MOSTLY:
-        return (f"{share}, which boundaries hardly tell apart. Try objects=affinities, too: {learned}.",)
-    return ()
+    if target != "instances" or ours.objects == "affinities":
+        return ()
+    where = " (within sections only, as these are coarse)" if found.drawn_in_sections else ""
+    told = (
+        f"The network learns the interior of objects and their boundary{where}. Pieces of interior are "
+        "joined where hardly any boundary lies between them. Of the surface of the objects, "
+        f"{found.touching:.0%} touches another object."
+    )
+    if is_new and found.without_interior > MOSTLY:
+        share = f"{found.without_interior:.0%} of what is labelled lies in objects without an interior"
+        return (told, f"{share}, which boundaries hardly tell apart. Try objects=affinities, too: {learned}.")
+    return (told,)

@@ -225,7 +225,7 @@ def make_plan(
     _refuse_too_wide(ours, network, tuple(p // s for p, s in zip(rounded, step, strict=True)))
     built = network_told(ours, preset, network)
     own = (*seen_told(ours, proposed), *scaled_told(ours, downsample, scaled)) if start_from is None else ()
-    own = (*own, *objects_told(ours, found, preset, is_new=start_from is None))
+    own = (*own, *objects_told(ours, found, target, preset, is_new=start_from is None))
     timed = steps_told(ours, budget, found, chosen_sections)
     why_small = (_SHORT_TOLD,) if is_short else ()
     sentences = (*label_sentences, *own, built, *why_small, *enlarged, *timed)

@@ -50,8 +50,8 @@ def _cleaned(
 ) -> StoredVolume:
     # As it is in its file, so that ids of 64 bits stay what they are.
     image = Watched(volumes.glance(spec.labels.volume_id, spec.labels.name), line.should_stop)
-    for note in told_of([image]):
-        line.tell(note)
+    for told in told_of([image]):
+        line.tell(told)
     steps, work = steps_of(spec), Work(line.tell, line.should_stop)
     steps.check_for(image)
     objects = mended(image, steps, work)

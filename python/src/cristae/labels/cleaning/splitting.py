@@ -77,7 +77,10 @@ def split(
     check_there(objects, object_id)
     largest = int(objects.ids.max())
     if largest + len(points) - 1 > LARGEST_ID:
-        raise InvalidInput("There is no number left for the new objects. Number the objects anew.")
+        raise InvalidInput(
+            "There is no number left for the new objects. Number the objects anew from 1, with the program "
+            "that wrote them or in Python with skimage.segmentation.relabel_sequential."
+        )
     box = box or boxes_of(objects, [object_id])[object_id]
     check_memory(box.shape, BYTES_A_VOXEL, f"Splitting the object {object_id}")
     inside = [tuple(p - s for p, s in zip(point, box.start, strict=True)) for point in points]

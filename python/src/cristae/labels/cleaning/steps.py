@@ -170,7 +170,8 @@ def stored_type(objects: Objects) -> np.dtype[Any]:
     if dtype.name not in DTYPES:
         raise InvalidInput(
             f"The ids go up to {int(objects.ids.max())}, and files hold ids up to {LARGEST_ID_IN_A_FILE}. "
-            "Number the objects anew, or take the result as an array in Python."
+            "Take the result as an array in Python, or number the objects anew from 1 before, with the "
+            "program that wrote them or skimage.segmentation.relabel_sequential."
         )
     return dtype
 

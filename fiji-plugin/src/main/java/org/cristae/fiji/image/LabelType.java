@@ -24,7 +24,7 @@ public final class LabelType {
           "\""
               + image.getTitle()
               + "\" has no number left for a new object: ImageJ holds ids up to 16,777,216 exactly."
-              + " Number the objects anew, with `cristae clean` or another program.");
+              + " Number the objects anew, with MorphoLibJ > Label Images > Remap Labels.");
     }
   }
 
