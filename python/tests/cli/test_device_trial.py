@@ -10,6 +10,7 @@ import pytest
 import cristae
 from cristae import cli
 from cristae.commands import device_trial
+from cristae.prediction import Predictor
 
 
 @pytest.fixture
@@ -23,13 +24,17 @@ def small(monkeypatch):
     monkeypatch.setattr(device_trial, "STEPS", 4)
 
 
-def test_the_doctor_tries_a_device_and_writes_a_report(small, tmp_path: Path, capsys):
+def test_the_doctor_tries_a_device_and_writes_a_report(small, tmp_path: Path, capsys, caplog):
     assert cli.main(["doctor", "--device", "cpu", "--home", str(tmp_path), "--json"]) == 0
     told = capsys.readouterr()
     assert "Training on serial sections" in told.err
+    assert "no figures" not in told.err + caplog.text
     found = {one["subject"]: one for one in json.loads(told.out)["findings"]}
     assert {one["state"] for one in found.values()} <= {"ok", "note"}
-    assert "100.000 % of the labels" in found["predicting serial sections"]["sentence"]
+    for subject in ("serial sections", "an isotropic volume"):
+        sentence = found[f"predicting {subject}"]["sentence"]
+        assert "100.000 % of the labels" in sentence
+        assert int(sentence.removeprefix("In ").partition(" tiles")[0]) >= 4
     assert found["speed on an isotropic volume"]["sentence"].count("million voxels a second") == 3
     report = (tmp_path / "device-cpu.md").read_text()
     assert all(one["sentence"] in report for subject, one in found.items() if subject != "report")
@@ -64,15 +69,39 @@ def test_a_training_that_ends_elsewhere_than_on_the_cpu_is_a_problem(losses, sta
 
 
 @pytest.mark.parametrize(("wrong", "state"), [(0, "ok"), (40, "ok"), (41, "problem")])
-def test_labels_unlike_those_of_the_cpu_are_a_problem(monkeypatch, wrong, state):
-    def predict(image, *, kind, device, **_):
-        answer = np.zeros(image.shape, np.uint8)
-        if device != "cpu" and kind == "labels":
-            answer.flat[:wrong] = 1
-        return answer
-
-    monkeypatch.setattr(cristae, "predict", predict)
-    image = np.zeros((10, 64, 64), np.uint8)
+def test_labels_unlike_those_of_the_cpu_are_a_problem(wrong, state):
+    own = np.zeros((1, 10, 64, 64), np.uint8)
+    other = own.copy()
+    other.flat[:wrong] = 1
     subject = device_trial._SUBJECTS[0]
-    found = device_trial._prediction_found(subject, image, object(), "cuda:0", "")
-    assert found.state == state
+    assert device_trial._compared(subject, 4, (other, own), (own, own)).state == state
+
+
+@pytest.mark.parametrize(("wrong", "state"), [(1, "ok"), (2, "problem")])
+def test_probabilities_unlike_those_of_the_cpu_are_a_problem(wrong, state):
+    own = np.full((2, 10, 64, 64), 9, np.uint8)
+    other = own.copy()
+    other[0, 0, 0, 0] -= wrong
+    assert device_trial._compared(device_trial._SUBJECTS[0], 4, (own, own), (other, own)).state == state
+
+
+def test_a_device_that_is_wrong_at_the_seams_of_tiles_is_found(small, tmp_path: Path, capsys, monkeypatch):
+    """As one would be that computed a tile without what lies around it."""
+    real = Predictor.halo_zyx.fget
+    in_tiles = device_trial._in_tiles
+
+    def without_halo(subject, image, predictor):
+        image, cut = in_tiles(subject, image, predictor)
+        monkeypatch.setattr(Predictor, "halo_zyx", property(lambda self: (0, 0, 0)))
+        return image, cut
+
+    def trained(*arguments, **more):
+        monkeypatch.setattr(Predictor, "halo_zyx", property(real))
+        return train(*arguments, **more)
+
+    train = cristae.train
+    monkeypatch.setattr(cristae, "train", trained)
+    monkeypatch.setattr(device_trial, "_in_tiles", without_halo)
+    assert cli.main(["doctor", "--device", "cpu", "--home", str(tmp_path), "--json"]) == 1
+    found = {one["subject"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert found["predicting an isotropic volume"]["state"] == "problem"
