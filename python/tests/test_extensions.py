@@ -98,7 +98,7 @@ def stack() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def train(home: Path, **settings: str) -> ModelPackage:
     image, mask = stack()
     return cristae.train(
-        image, mask, model="m", steps=3, voxel_size_nm=(50, 5, 5), home=home, device="cpu",
+        image, mask, model="m", steps=6, voxel_size_nm=(50, 5, 5), home=home, device="cpu",
         settings={**SMALL, **settings},
     )  # fmt: skip
 

@@ -507,12 +507,13 @@ def test_a_job_reads_what_it_was_submitted_with_and_nothing_that_changed_since(r
         {"shape_czyx": ["x"] * 4},
         {"voxel_size_nm": [1]},
         {"notes": 3},
+        {"doubts": 3},
     ],
 )
 def test_an_answer_that_makes_no_sense_gets_a_sentence(change):
     told = {
         "key": "", "shape_czyx": [1, 2, 3, 4], "dtype": "uint8", "voxel_size_nm": None, "display_unit": "nm",
-        "notes": [],
+        "notes": [], "doubts": [],
     }  # fmt: skip
     assert reader_module._looked(told).shape_czyx == (1, 2, 3, 4)
     with pytest.raises(ReadingEnded, match="makes no sense"):
