@@ -196,7 +196,7 @@ def test_several_annotators_are_one_label_image_of_what_most_of_them_say(
     told = capsys.readouterr().err
     assert "3 annotators: they all agree on " in told
     assert "2 annotators: they all agree on " in told
-    assert "% are ties or without a vote, and unknown" in told
+    assert "% of all are ties or without a vote, and unknown" in told
     package = ModelLibrary(tmp_path / "home" / "models").get("both")
     assert package.record["plan"]["sentences"][0].startswith("2 annotators")
     assert cli.main(["models", "show", "both"]) == 0

