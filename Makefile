@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .PHONY: demo test setup check bench run jar docs clean
 
 PYTHON := .venv/bin/python
-BENCHMARKS := transfer prediction objects engines preview large workers kills neighbours step demo vnc gpu
+BENCHMARKS := transfer prediction objects engines preview large workers kills neighbours step demo vnc urocell gpu
 JAR := fiji-plugin/target/.built
 MAVEN := mvn --batch-mode --no-transfer-progress --file fiji-plugin/pom.xml
 # The serial sections that benchmarks/vnc.py needs may not be copied here; it skips itself without them.
