@@ -5,7 +5,7 @@ import pytest
 
 from cristae.errors import InvalidInput
 from cristae.events import Note
-from cristae.prediction import load_models, load_predictor, predict, predicting
+from cristae.prediction import load_models, load_predictor, predict, running
 from cristae.prediction.empty import EmptyTiles, constants
 from cristae.prediction.instances import InMemory
 from cristae.volumes import ArrayImage
@@ -44,7 +44,7 @@ def test_the_result_is_the_same_to_the_last_bit(random_model, tissue, kind, mode
     predictor = load_models(given, "cpu", engine="torch")
     voxels = framed(tissue)
     quick, told = predicted(predictor, voxels, kind)
-    monkeypatch.setattr(predicting, "EmptyTiles", Never)
+    monkeypatch.setattr(running, "EmptyTiles", Never)
     whole, told_without = predicted(predictor, voxels, kind)
     assert np.array_equal(quick, whole)
     assert any("one grey value only: the answer of another" in sentence for sentence in told)
@@ -72,7 +72,7 @@ def test_an_image_of_one_grey_value_is_computed_once_wherever_its_tiles_lie(rand
     assert len(computed) == 1
     assert any("tiles hold one grey value only" in sentence for sentence in told)
     assert any("look alike to the network" in sentence for sentence in told)
-    monkeypatch.setattr(predicting, "EmptyTiles", Never)
+    monkeypatch.setattr(running, "EmptyTiles", Never)
     whole, _ = predicted(predictor, np.full((13, 200, 200), 77, np.uint8), "labels")
     assert len(computed) > 1 + 27
     assert np.array_equal(found, whole)
