@@ -70,7 +70,7 @@ class Ledger:
     >>> again.done, again.bad_voxels
     (frozenset({3}), 7)
     >>> Ledger.begun(path, {"model": "m"})
-    How(tile_zyx=(8, 64, 64), engine='torch')
+    How(tile_zyx=(8, 64, 64), engine='torch', cut_to_zyx=None)
     """
 
     def __init__(self, path: Path | None, work: Mapping[str, Any], how: How) -> None:
