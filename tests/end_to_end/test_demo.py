@@ -27,7 +27,7 @@ def check_scores(told: str) -> None:
 def test_a_macro_in_imagej_trains_on_one_part_and_gets_the_labels_of_the_other(tmp_path: Path) -> None:
     macro = tmp_path / "short.ijm"
     text = (ROOT / "examples" / "demo.ijm").read_text(encoding="utf-8")
-    macro.write_text(text.replace("minutes=3", "minutes=0.2"), encoding="utf-8")
+    macro.write_text(text.replace("minutes=3", "minutes=0.6"), encoding="utf-8")
     out = tmp_path / "with a space"
     hidden = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
 
