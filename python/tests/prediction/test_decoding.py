@@ -98,7 +98,7 @@ def test_eight_ways_to_cut_a_volume_give_nearly_the_same_objects(noise, size):
     ]
     least = 1000 if size.z_nm == 10 else 100
     # With much noise a link may be as strong as the limit: then a few voxels decide on one body of eighty.
-    most = 0.05 if noise == 0.5 else 0.005
+    most, most_on_cuts = (0.05, 1.05) if noise == 0.5 else (0.005, 1.02)
     on_cuts = np.zeros(2)  # faces between objects on the cuts, and in the same places of the whole
     for block in ways:
         found = decoded(said, Boundaries(size), block)
@@ -108,7 +108,7 @@ def test_eight_ways_to_cut_a_volume_give_nearly_the_same_objects(noise, size):
             edges = [np.diff(ids.astype(np.int64), axis=axis).take(cuts, axis=axis) for ids in (found, whole)]
             on_cuts += [np.count_nonzero(edge) for edge in edges]
     assert on_cuts[1] > least
-    assert on_cuts[0] <= 1.02 * on_cuts[1]
+    assert on_cuts[0] <= most_on_cuts * on_cuts[1]
 
 
 def touching_blobs(shape=(48, 90, 100), seed=5):
