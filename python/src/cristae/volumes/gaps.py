@@ -14,18 +14,17 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from cristae.geometry import Box
+from cristae.volumes.chunks import CRC_BYTES, crc32c, crc_bytes
 from cristae.volumes.image import Doubt
 
 MOST_CHUNKS = 4_000_000
 """Of a store of more chunks it is not looked which are there."""
 LONGEST_S = 10.0
 """Nor any longer than this: a disk of a network may take long to list a folder."""
-_CRC_BYTES = 4
 _ENTRY_BYTES = 16
 _NO_CHUNK = 2**64 - 1
 """What the index of a shard says of a chunk that it does not hold, as offset and as length."""
@@ -188,18 +187,16 @@ def _in_shard(file: str, counts: _Lengths, index_at: str) -> NDArray[np.bool_]:
     whole = np.ones(counts, np.bool_)
     if not index_at:
         return whole
-    length = prod(counts) * _ENTRY_BYTES + _CRC_BYTES
+    length = prod(counts) * _ENTRY_BYTES + CRC_BYTES
     with Path(file).open("rb") as shard:
         if index_at == "end":
             if os.fstat(shard.fileno()).st_size < length:
                 return whole
             shard.seek(-length, os.SEEK_END)
         index = shard.read(length)
-    if len(index) < length or google_crc32c.value(index[:-_CRC_BYTES]) != int.from_bytes(
-        index[-_CRC_BYTES:], "little"
-    ):
+    if len(index) < length or index[-CRC_BYTES:] != crc_bytes(crc32c(index[:-CRC_BYTES])):
         return whole
-    entries = np.frombuffer(index[:-_CRC_BYTES], "<u8").reshape(*counts, 2)
+    entries = np.frombuffer(index[:-CRC_BYTES], "<u8").reshape(*counts, 2)
     held: NDArray[np.bool_] = ~(entries == _NO_CHUNK).all(axis=-1)
     return held
 
