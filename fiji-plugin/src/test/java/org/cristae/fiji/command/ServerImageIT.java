@@ -44,7 +44,7 @@ class ServerImageIT {
     RealImageJ.stack("first.tif", 3, 1);
     RealImageJ.labels("first-labels.tif", 3);
     macro(
-        "run(\"Cristae Train\", \"image=first.tif labels=first-labels.tif name=served steps=1\");");
+        "run(\"Cristae Train\", \"image=first.tif labels=first-labels.tif name=first steps=1\");");
     RealImageJ.closeAll();
     ImagePlus there = RealImageJ.stack("raw.tif", 4, 2);
     IJ.saveAsTiff(there, folder.resolve("data/monday/raw.tif").toString());
@@ -60,17 +60,17 @@ class ServerImageIT {
 
   @Test
   void anImageOnTheServerGetsTheLabelsThatItGetsWhenItIsOpenedAndSent() {
-    macro("run(\"Cristae Segment\", \"server-image=monday/raw.tif model=served\");");
+    macro("run(\"Cristae Segment\", \"server-image=monday/raw.tif model=first\");");
     ImagePlus there = IJ.getImage();
-    assertEquals("raw-served.tif", there.getTitle());
+    assertEquals("raw-first.tif", there.getTitle());
     assertEquals("micron", there.getCalibration().getUnit());
     assertEquals(0.008, there.getCalibration().pixelWidth, 1e-9);
     assertEquals(0.04, there.getCalibration().pixelDepth, 1e-9);
 
     IJ.open(folder.resolve("data/monday/raw.tif").toString());
-    macro("run(\"Cristae Segment\", \"image=raw.tif model=served\");");
+    macro("run(\"Cristae Segment\", \"image=raw.tif model=first\");");
     ImagePlus here = IJ.getImage();
-    assertEquals("raw-served-1.tif", here.getTitle());
+    assertEquals("raw-first-1.tif", here.getTitle());
     assertEquals(4, there.getStackSize());
     assertTrue(Arrays.equals(here.getDimensions(), there.getDimensions()));
     for (int z = 1; z <= 4; z++) {
@@ -81,11 +81,11 @@ class ServerImageIT {
 
   @Test
   void whatCannotBeIsRefusedWithASentence() {
-    String none = failingMacro("run(\"Cristae Segment\", \"server-image=raw.tif model=served\");");
+    String none = failingMacro("run(\"Cristae Segment\", \"server-image=raw.tif model=first\");");
     assertTrue(none.contains("offers no image \"raw.tif\". It offers monday/raw.tif."), none);
     String both =
         failingMacro(
-            "run(\"Cristae Segment\", \"image=a.tif server-image=monday/raw.tif model=served\");");
+            "run(\"Cristae Segment\", \"image=a.tif server-image=monday/raw.tif model=first\");");
     assertTrue(both.contains("image=a.tif should be left out"), both);
   }
 }
