@@ -43,8 +43,25 @@ public final class Download {
   public static void run(
       Client client, Volume volume, BlockSink sink, Progress progress, Cancellation cancellation)
       throws CristaeException {
+    run(client, volume, 0, sink, progress, cancellation);
+  }
+
+  /**
+   * The same for somebody who wants to see a part first.
+   *
+   * @param first the number of the block that comes first; behind the last one come those before it
+   * @throws CristaeException if it cannot be fetched or kept, or was cancelled
+   */
+  public static void run(
+      Client client,
+      Volume volume,
+      long first,
+      BlockSink sink,
+      Progress progress,
+      Cancellation cancellation)
+      throws CristaeException {
     long count = BlockGrid.of(volume.getSpec()).blockCount();
-    blocks(client, volume, 0, count, client.patience(), sink, progress, cancellation);
+    blocks(client, volume, first, count, client.patience(), sink, progress, cancellation);
   }
 
   /**
@@ -56,25 +73,26 @@ public final class Download {
   public static void slab(
       Client client, Volume volume, BlockGrid.Slab slab, BlockSink sink, Cancellation cancellation)
       throws CristaeException {
-    long stop = slab.firstBlock + slab.blocks;
-    blocks(client, volume, slab.firstBlock, stop, SOON, sink, Progress.NONE, cancellation);
+    blocks(client, volume, slab.firstBlock, slab.blocks, SOON, sink, Progress.NONE, cancellation);
   }
 
   private static void blocks(
       Client client,
       Volume volume,
       long first,
-      long stop,
+      long count,
       Patience patience,
       BlockSink sink,
       Progress progress,
       Cancellation cancellation)
       throws CristaeException {
     BlockGrid grid = BlockGrid.of(volume.getSpec());
-    long next = first;
+    long all = grid.blockCount();
+    long done = 0;
     Patience.Wait wait = patience.start();
     Contact contact = new Contact(client, progress);
-    while (next < stop) {
+    while (done < count) {
+      long next = (first + done) % all;
       Context.CancellableContext context = Context.current().withCancellation();
       Context before = context.attach();
       Runnable abort = cancellation.onCancel(() -> context.cancel(null));
@@ -87,19 +105,19 @@ public final class Download {
                         .setVolumeId(volume.getVolumeId())
                         .setFirstBlock(next)
                         .build());
-        while (next < stop && blocks.hasNext()) {
+        while (done < count && next < all && blocks.hasNext()) {
           cancellation.check();
           Block message = blocks.next();
           byte[] voxels = message.getVoxels().toByteArray();
           check(grid, next, message, voxels);
           sink.write(grid.block(next), voxels);
           next++;
+          done++;
           wait.reset();
           contact.found();
-          double done = (double) (next - first) / (stop - first);
-          contact.update("Receiving " + volume.getSpec().getName(), done, "");
+          contact.update("Receiving " + volume.getSpec().getName(), (double) done / count, "");
         }
-        if (next < stop && !wait.pause()) {
+        if (done < count && next < all && !wait.pause()) {
           throw damaged();
         }
       } catch (StatusRuntimeException e) {

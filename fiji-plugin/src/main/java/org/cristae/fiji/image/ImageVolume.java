@@ -268,7 +268,7 @@ public final class ImageVolume implements BlockSource {
     if (!nanAllowed && values instanceof float[]) {
       checkWhole((float[]) values, number);
     }
-    if (stack instanceof ServedStack && ((ServedStack) stack).isOfLabels32()) {
+    if (stack instanceof DistantStack && ((DistantStack) stack).isOfLabels32()) {
       checkExact((float[]) values, number);
     }
     return values;
@@ -300,8 +300,8 @@ public final class ImageVolume implements BlockSource {
   /** Closing an image empties its stack, which may be while it is sent. */
   private ImageProcessor processor(int number) throws CristaeException {
     try {
-      return stack instanceof ServedStack
-          ? ((ServedStack) stack).planeOrFail(number)
+      return stack instanceof DistantStack
+          ? ((DistantStack) stack).planeOrFail(number)
           : stack.getProcessor(number);
     } catch (IllegalArgumentException e) {
       if (e.getCause() instanceof CristaeException) {

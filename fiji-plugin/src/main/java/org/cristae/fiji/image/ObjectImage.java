@@ -82,6 +82,14 @@ public final class ObjectImage {
    */
   public void checkEditable() throws CristaeException {
     ImageStack stack = image.getStack();
+    if (stack instanceof ArrivingVolume.Arrived) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_UNSUPPORTED,
+          "\""
+              + image.getTitle()
+              + "\" is still arriving from the server. Wait until its title says no more that it is"
+              + " arriving, and change it then.");
+    }
     if (stack.isVirtual()) {
       String where = stack instanceof ServedStack ? "come from the server" : "are read from files";
       throw new CristaeException(
@@ -131,8 +139,8 @@ public final class ObjectImage {
       ImageStack stack = image.getStack();
       int number = order.plane(0, section);
       Object pixels =
-          stack instanceof ServedStack
-              ? ((ServedStack) stack).planeOrFail(number).getPixels()
+          stack instanceof DistantStack
+              ? ((DistantStack) stack).planeOrFail(number).getPixels()
               : stack.getPixels(number);
       if (pixels != null) {
         return pixels;

@@ -2,6 +2,10 @@ package org.cristae.fiji.image;
 
 import ij.ImagePlus;
 import ij.ImageStack;
+import ij.process.ByteProcessor;
+import ij.process.FloatProcessor;
+import ij.process.ImageProcessor;
+import ij.process.ShortProcessor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.cristae.fiji.client.BlockGrid;
@@ -178,6 +182,11 @@ public final class ReceivedVolume implements BlockSink {
    *     it gets; null if that is not open any more: then the volume's own voxel size is taken
    */
   public ImagePlus toImage(String title, ImagePlus source) throws CristaeException {
+    return shaped(spec, toStack(), title, source);
+  }
+
+  /** The planes as a stack, which takes over the pixels. */
+  ImageStack toStack() {
     int channels = (int) spec.getShape().getC();
     ImageStack stack = new ImageStack(width, height);
     for (int z = 0; z < sections; z++) {
@@ -185,7 +194,17 @@ public final class ReceivedVolume implements BlockSink {
         stack.addSlice(null, planes[c * sections + z]);
       }
     }
-    return shaped(spec, stack, title, source);
+    return stack;
+  }
+
+  /** A copy of the voxels of a section of the first channel, from 0; it must have arrived. */
+  ImageProcessor copy(int section) {
+    Object plane = planes[section];
+    return plane instanceof byte[]
+        ? new ByteProcessor(width, height, ((byte[]) plane).clone())
+        : plane instanceof short[]
+            ? new ShortProcessor(width, height, ((short[]) plane).clone(), null)
+            : new FloatProcessor(width, height, ((float[]) plane).clone());
   }
 
   /**

@@ -2,12 +2,7 @@ package org.cristae.fiji.image;
 
 import ij.IJ;
 import ij.ImagePlus;
-import ij.Macro;
-import ij.VirtualStack;
-import ij.process.ByteProcessor;
-import ij.process.FloatProcessor;
 import ij.process.ImageProcessor;
-import ij.process.ShortProcessor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Iterator;
@@ -25,11 +20,8 @@ import org.cristae.v1.Volume;
  * A volume that is larger than ImageJ's memory: planes come from the server when they are looked
  * at, a slab of neighbouring ones at a time. The planes looked at last are kept.
  */
-public final class ServedStack extends VirtualStack {
+public final class ServedStack extends DistantStack {
   private static final int MOST_PARTS_OF_MEMORY = 8;
-
-  /** How ImageJ names the threads of its commands. */
-  private static final String COMMANDS = "Run$_";
 
   private final Client client;
   private final Volume volume;
@@ -41,7 +33,6 @@ public final class ServedStack extends VirtualStack {
   private final Map<Long, byte[]> slabs = new LinkedHashMap<>(16, 0.75f, true);
 
   private final long mostBytes;
-  private final String[] labels;
   private String lastFailure = "";
 
   /** A stack of the planes of {@code volume}; nothing is fetched yet. */
@@ -53,15 +44,14 @@ public final class ServedStack extends VirtualStack {
     super(
         (int) volume.getSpec().getShape().getX(),
         (int) volume.getSpec().getShape().getY(),
-        (int) (volume.getSpec().getShape().getC() * volume.getSpec().getShape().getZ()));
+        (int) (volume.getSpec().getShape().getC() * volume.getSpec().getShape().getZ()),
+        8 * BlockGrid.itemBytes(volume.getSpec().getDataType()));
     this.client = client;
     this.volume = volume;
     this.mostBytes = mostBytes;
     grid = BlockGrid.of(volume.getSpec());
     channels = (int) volume.getSpec().getShape().getC();
     type = volume.getSpec().getDataType();
-    labels = new String[getSize()];
-    setBitDepth(8 * BlockGrid.itemBytes(type));
   }
 
   /**
@@ -74,12 +64,12 @@ public final class ServedStack extends VirtualStack {
     return ReceivedVolume.shaped(volume.getSpec(), this, title, source);
   }
 
-  /** True if its voxels can be nothing but labels: grey values of 16 or 32 bits are no result. */
+  @Override
   boolean isOfLabels() {
     return type == DataType.DATA_TYPE_UINT16 || type == DataType.DATA_TYPE_UINT32;
   }
 
-  /** True if its voxels are labels that may be greater than ImageJ holds exactly. */
+  @Override
   boolean isOfLabels32() {
     return type == DataType.DATA_TYPE_UINT32;
   }
@@ -89,72 +79,23 @@ public final class ServedStack extends VirtualStack {
     return volume.getVolumeId();
   }
 
-  /** A plane for whoever looks at it: where it could not be fetched, a text stands in its place. */
   @Override
-  public ImageProcessor getProcessor(int number) {
-    ImageProcessor plane;
-    try {
-      plane = planeOrFail(number);
-      lastFailure = "";
-    } catch (CristaeException e) {
-      tell(e.getMessage());
-      plane = empty();
-      plane.setColor(255);
-      plane.drawString("This slice could not be fetched: see the Log window", 10, 30);
-    }
-    if (getColorModel() != null) {
-      plane.setColorModel(getColorModel());
-    }
-    return plane;
+  String missing() {
+    return "This slice could not be fetched: see the Log window";
   }
 
-  /**
-   * A plane for whoever uses its voxels: nothing ever stands in the place of one that is missing.
-   *
-   * @param number from 1
-   * @throws CristaeException if it could not be fetched
-   */
+  @Override
   public ImageProcessor planeOrFail(int number) throws CristaeException {
     int section = (number - 1) / channels;
     BlockGrid.Slab slab = grid.slab((number - 1) % channels, section);
-    return plane(voxels(slab), section - slab.z);
+    ImageProcessor plane = plane(voxels(slab), section - slab.z);
+    lastFailure = "";
+    return plane;
   }
 
+  /** Says in the log why a slice is missing, once. */
   @Override
-  public Object getPixels(int number) {
-    return getProcessor(number).getPixels();
-  }
-
-  @Override
-  public String getSliceLabel(int number) {
-    return labels[number - 1];
-  }
-
-  @Override
-  public void setSliceLabel(String label, int number) {
-    labels[number - 1] = label;
-  }
-
-  private ImageProcessor empty() {
-    switch (getBitDepth()) {
-      case 8:
-        return new ByteProcessor(getWidth(), getHeight());
-      case 16:
-        return new ShortProcessor(getWidth(), getHeight());
-      default:
-        return new FloatProcessor(getWidth(), getHeight());
-    }
-  }
-
-  /**
-   * Says why a slice is missing: a person who looks reads it in the log, once. A command that works
-   * on the slices, such as Save As, ends: it must not take for data what stands in place of them.
-   */
-  private void tell(String sentence) {
-    if (IJ.isMacro() || Thread.currentThread().getName().startsWith(COMMANDS)) {
-      IJ.error("Cristae", sentence);
-      throw new RuntimeException(Macro.MACRO_CANCELED); // so ImageJ ends commands, without a trace
-    }
+  void isMissed(String sentence) {
     if (!sentence.equals(lastFailure)) {
       IJ.log("Cristae: " + sentence);
       lastFailure = sentence;

@@ -41,8 +41,8 @@ public final class ValueSample {
    */
   public static ValueSample of(ImagePlus image) {
     ImageStack stack = image.getStack();
-    if (stack instanceof ServedStack) {
-      return ofServed(image);
+    if (stack instanceof DistantStack) {
+      return ofDistant(image);
     }
     ValueSample sample = new ValueSample();
     Set<Integer> planes = new TreeSet<>();
@@ -60,12 +60,12 @@ public final class ValueSample {
   }
 
   /** A server may be long in sending planes, and what kind of result it is, is known. */
-  private static ValueSample ofServed(ImagePlus image) {
+  private static ValueSample ofDistant(ImagePlus image) {
     ValueSample sample = new ValueSample();
     String output = image.getProp(OUTPUT);
     sample.isWhole =
         output == null
-            ? ((ServedStack) image.getStack()).isOfLabels()
+            ? ((DistantStack) image.getStack()).isOfLabels()
             : output.equals("labels") || output.equals("instances");
     return sample;
   }

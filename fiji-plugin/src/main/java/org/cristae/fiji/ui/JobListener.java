@@ -29,6 +29,13 @@ public interface JobListener extends Progress {
    */
   default void figures(long step, Map<String, Double> values) {}
 
+  /**
+   * True if a result may be looked at while it still arrives; a macro finds it whole or not at all.
+   */
+  default boolean opensEarly() {
+    return false;
+  }
+
   /** True if pictures of a training are wanted; they are not fetched for nobody. */
   default boolean showsPreviews() {
     return false;

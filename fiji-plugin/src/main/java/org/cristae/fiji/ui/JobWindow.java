@@ -2,6 +2,7 @@ package org.cristae.fiji.ui;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.macro.Interpreter;
 import java.awt.BorderLayout;
 import java.awt.Dimension;
 import java.awt.image.BufferedImage;
@@ -354,6 +355,11 @@ public final class JobWindow implements JobListener {
           curve.add(step, values);
           figures.add(step, values);
         });
+  }
+
+  @Override
+  public boolean opensEarly() {
+    return !Interpreter.isBatchMode(); // of a macro that runs meanwhile: there are no windows
   }
 
   @Override

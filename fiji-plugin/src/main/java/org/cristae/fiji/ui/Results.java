@@ -10,6 +10,7 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Download;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Progress;
+import org.cristae.fiji.image.ArrivingVolume;
 import org.cristae.fiji.image.LayerMaps;
 import org.cristae.fiji.image.ReceivedVolume;
 import org.cristae.fiji.image.ResultRoom;
@@ -39,7 +40,7 @@ public final class Results {
    * Fetches what a prediction made, coloured, with calibration, title and properties.
    *
    * @param source the image that was segmented; null: an open image of its name is looked for
-   * @return the image, not shown yet
+   * @return the image; not shown yet, unless the listener let it be looked at while it arrived
    * @throws CristaeException if there is none or it cannot be fetched
    */
   public static ImagePlus fetch(
@@ -58,10 +59,31 @@ public final class Results {
     String name = source == null ? sourceName(client, job) : source.getTitle();
     String model = job.getPrediction().getModelName();
     String title = OpenImages.resultTitle(name, model, output.getOutput());
+    List<LabelClass> classes = volume.getSpec().getClassesList();
+    boolean isObjects = output.getOutput().equals("instances");
+    boolean isLabels = isObjects || output.getOutput().equals("labels");
+    List<LabelClass> colored = isObjects ? new ArrayList<>() : classes;
+    Optional<Model> made = new Jobs(client).findModel(model); // its result is seen without, too
+    List<LabelClass> masks = masks(made, (int) volume.getSpec().getShape().getC());
+    boolean isSeenEarly =
+        listener.opensEarly()
+            && isLabels
+            && masks.isEmpty()
+            && ArrivingVolume.isOfSeveralSlabs(volume.getSpec());
     long maximum = MOST_LABELS;
     ImagePlus image;
     try {
       ResultRoom.check(volume.getSpec().getShape());
+      if (isSeenEarly) {
+        image =
+            ArrivingWindow.fetch(client, volume, title, origin, colored, listener, cancellation);
+        describe(image, model, output.getOutput(), classes);
+        image.setProp("cristae.job", job.getJobId());
+        // Last, since from now on it is the result. Another one may have got the title meanwhile.
+        image.setTitle(OpenImages.resultTitle(name, model, output.getOutput()));
+        image.updateAndDraw();
+        return image;
+      }
       ReceivedVolume received = received(client, volume, listener, cancellation);
       maximum = received.maximum();
       image = received.toImage(title, origin);
@@ -72,16 +94,11 @@ public final class Results {
       image = new ServedStack(client, volume).toImage(title, origin);
       listener.note(ResultRoom.isServed(volume.getSpec().getShape()), true);
     }
-    List<LabelClass> classes = volume.getSpec().getClassesList();
-    boolean isObjects = output.getOutput().equals("instances");
-    boolean isLabels = isObjects || output.getOutput().equals("labels");
-    Optional<Model> made = new Jobs(client).findModel(model); // its result is seen without, too
-    List<LabelClass> masks = masks(made, image.getNChannels());
     if (!masks.isEmpty()) {
       image = MaskChannels.show(image, masks);
       classes = masks;
     } else if (isLabels && image.getNChannels() == 1) {
-      ClassColors.apply(image, isObjects ? new ArrayList<>() : classes, maximum);
+      ClassColors.apply(image, colored, maximum);
     } else if (output.getOutput().equals("probabilities") && made.isPresent()) {
       // The volume has no classes: its channels are those of the model.
       List<String> names = ProbabilityChannels.names(made.get(), image.getNChannels());

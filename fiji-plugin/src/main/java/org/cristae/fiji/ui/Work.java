@@ -16,7 +16,7 @@ public interface Work {
    *
    * @param cancellation ends it, on the server too
    * @param detach leaves it to the server and returns early with a failure
-   * @return an image that was made and is not shown yet; null if none was
+   * @return an image that was made, to be shown if it is not yet; null if none was
    * @throws CristaeException if it failed or was cancelled
    */
   ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)

@@ -156,6 +156,34 @@ class ClientTest {
   }
 
   @Test
+  void aDownloadBeginsWithTheBlockThatIsWantedAndGoesRound() throws Exception {
+    BlockSource source = volume();
+    long all = BlockGrid.of(source.spec()).blockCount();
+    java.util.List<Long> expected = new java.util.ArrayList<>();
+    for (long i = 0; i < all; i++) {
+      expected.add((all - 2 + i) % all);
+    }
+    java.util.List<Long> arrived = new java.util.ArrayList<>();
+    java.util.List<Double> fractions = new java.util.ArrayList<>();
+    byte[] bytes = new byte[(int) BlockGrid.of(source.spec()).totalBytes()];
+    try (Client client = server.client()) {
+      Upload.run(client, source, Progress.NONE, new Cancellation());
+      server.breakAfter = 5; // also while it goes round
+      BlockSink sink =
+          (block, voxels) -> {
+            arrived.add(block.index);
+            System.arraycopy(voxels, 0, bytes, (int) block.offset(), voxels.length);
+          };
+      Progress progress = (stage, fraction, detail) -> fractions.add(fraction);
+      Download.run(client, server.volume(), all - 2, sink, progress, new Cancellation());
+    }
+    assertEquals(expected, arrived);
+    assertArrayEquals(bytes(source), bytes);
+    assertEquals(1.0 / all, fractions.get(0), 1e-12);
+    assertEquals(1.0, fractions.get(fractions.size() - 1), 1e-12);
+  }
+
+  @Test
   void aByteThatChangedOnTheWayIsNoticed() throws Exception {
     try (Client client = server.client()) {
       Upload.run(client, volume(), Progress.NONE, new Cancellation());
