@@ -59,6 +59,7 @@ public final class RealImageJ {
         !GraphicsEnvironment.isHeadless(), "these tests need a display: xvfb-run mvn verify");
     installJar();
     if (IJ.getInstance() == null) {
+      forgetModels();
       new ImageJ(ImageJ.NO_SHOW);
     }
     assertTrue(Menus.getCommands().containsKey("Cristae Train"), "the jar is not in the menu");
@@ -66,7 +67,10 @@ public final class RealImageJ {
     Prefs.set("cristae.address", "");
   }
 
-  /** Deletes the models of earlier runs, which a dialog would ask about; while no server runs. */
+  /**
+   * Deletes the models of earlier runs, which a dialog would ask about and which one step does not
+   * replace; while no server runs.
+   */
   static void forgetModels() throws IOException {
     Path models = Paths.get(System.getenv("CRISTAE_HOME"), "models");
     if (Files.exists(models)) {
