@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -89,3 +90,37 @@ def test_an_offset_moves_the_cuts():
 def test_a_tile_that_is_all_halo_is_refused_with_the_size_that_would_do():
     with pytest.raises(InvalidInput, match="more than 16 voxels"):
         tiles((100,), (16,), (8,), (0,))
+
+
+@settings(deadline=None)
+@given(cuts())
+def test_a_tile_by_its_number_is_the_one_that_comes_so_far_behind_the_first(cut):
+    found = tiles(*cut)
+    every = list(found)
+    assert [found[number] for number in range(len(found))] == every
+    assert [found[number - len(found)] for number in range(len(found))] == every
+    for number in (len(found), -len(found) - 1):
+        with pytest.raises(IndexError, match="no tile"):
+            found[number]
+
+
+def test_tiles_of_cells_in_voxels_write_of_a_part_what_lies_in_it():
+    # Cells 0-2 and 3-5 are written; the first cell is the third of 10 voxels, and begins at 20.
+    found = tiles((6,), (4,), (1,), (0,)).scaled((2,), (10,))
+    assert [(str(tile.read_box), str(tile.write_box)) for tile in found] == [
+        ("[20:60]", "[20:50]"),
+        ("[40:80]", "[50:80]"),
+    ]
+    assert [str(tile.write_box) for tile in found.writing(Box((35,), (51,)))] == ["[35:50]", "[50:51]"]
+    assert [str(tile.write_box) for tile in found.writing(Box((50,), (90,)))] == ["[50:80]"]
+
+
+def test_what_a_tiling_takes_does_not_grow_with_the_number_of_tiles():
+    tracemalloc.start()
+    try:
+        found = tiles((5000, 5000, 5000), (20, 20, 20), (5, 5, 5))
+        taken, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 499**3  # as each axis: (5000 - 10) / 10
+    assert max(taken, most) < 2**20

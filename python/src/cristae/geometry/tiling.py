@@ -1,8 +1,9 @@
 """How a volume is cut into tiles that a network reads, and the parts of them that it may write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from math import prod
 
 from cristae.errors import InvalidInput
 from cristae.geometry.box import Box
@@ -30,12 +31,80 @@ class Tile:
         return self.write_box.relative_to(self.read_box)
 
 
+type _Interval = tuple[int, int]
+type _Cut = tuple[_Interval, _Interval]
+"""What is read and what is written of one axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Tiles in C order, each made when it is asked for: a volume of a terabyte has hundreds of thousands.
+
+    Parameters
+    ----------
+    axes
+        Of each axis what a tile reads and what it writes of it, as (start, stop).
+    """
+
+    axes: tuple[tuple[_Cut, ...], ...]
+
+    def __len__(self) -> int:
+        return prod(map(len, self.axes))
+
+    def __getitem__(self, number: int) -> Tile:
+        left = number + len(self) if number < 0 else number
+        if not 0 <= left < len(self):
+            raise IndexError(f"There are {len(self)} tiles, and no tile {number}.")
+        cuts = []
+        for axis in reversed(self.axes):
+            left, place = divmod(left, len(axis))
+            cuts.append(axis[place])
+        return _tile(cuts[::-1])
+
+    def __iter__(self) -> Iterator[Tile]:
+        return map(_tile, product(*self.axes))
+
+    def scaled(self, first: Sequence[int], cell: Sequence[int]) -> "Tiles":
+        """Return the same tiles in voxels, if these are in cells of so many and begin with cell `first`."""
+        return Tiles(
+            tuple(
+                tuple((_scaled(read, start, size), _scaled(write, start, size)) for read, write in axis)
+                for axis, start, size in zip(self.axes, first, cell, strict=True)
+            )
+        )
+
+    def writing(self, part: Box) -> "Tiles":
+        """Return those that write something of a part, and of what they write only that."""
+        return Tiles(
+            tuple(
+                tuple(
+                    (read, (max(write[0], start), min(write[1], stop)))
+                    for read, write in axis
+                    if max(write[0], start) < min(write[1], stop)
+                )
+                for axis, start, stop in zip(self.axes, part.start, part.stop, strict=True)
+            )
+        )
+
+
+def _tile(cuts: Sequence[_Cut]) -> Tile:
+    return Tile(
+        Box(tuple(read[0] for read, _ in cuts), tuple(read[1] for read, _ in cuts)),
+        Box(tuple(write[0] for _, write in cuts), tuple(write[1] for _, write in cuts)),
+    )
+
+
+def _scaled(interval: _Interval, first: int, cell: int) -> _Interval:
+    start, stop = interval
+    return (start + first) * cell, (stop + first) * cell
+
+
 def tiles(
     shape_zyx: Sequence[int],
     tile_shape_zyx: Sequence[int],
     halo_zyx: Sequence[int],
     offset_zyx: Sequence[int] = (0, 0, 0),
-) -> list[Tile]:
+) -> Tiles:
     """Cut a volume into the fewest tiles whose write boxes partition it.
 
     A voxel near a face that the tile shares with the volume loses nothing: the network would see the same
@@ -63,7 +132,7 @@ def tiles(
 
     Returns
     -------
-    list of Tile
+    Tiles
         In C order of their write boxes.
 
     Raises
@@ -83,23 +152,17 @@ def tiles(
     >>> [(str(t.read_box), str(t.write_box)) for t in tiles((24,), (10,), (2,), (0,))]
     [('[0:10]', '[0:8]'), ('[6:16]', '[8:14]'), ('[12:22]', '[14:20]'), ('[14:24]', '[20:24]')]
     """
-    axes = [
-        _cut_axis(length, tile, halo, offset)
-        for length, tile, halo, offset in zip(shape_zyx, tile_shape_zyx, halo_zyx, offset_zyx, strict=True)
-    ]
-    return [
-        Tile(
-            Box(tuple(read[0] for read, _ in intervals), tuple(read[1] for read, _ in intervals)),
-            Box(tuple(write[0] for _, write in intervals), tuple(write[1] for _, write in intervals)),
+    return Tiles(
+        tuple(
+            tuple(_cut_axis(length, tile, halo, offset))
+            for length, tile, halo, offset in zip(
+                shape_zyx, tile_shape_zyx, halo_zyx, offset_zyx, strict=True
+            )
         )
-        for intervals in product(*axes)
-    ]
+    )
 
 
-type _Interval = tuple[int, int]
-
-
-def _cut_axis(length: int, tile: int, halo: int, offset: int) -> list[tuple[_Interval, _Interval]]:
+def _cut_axis(length: int, tile: int, halo: int, offset: int) -> list[_Cut]:
     """Return the (read, write) intervals of one axis."""
     if length < 1 or tile < 1 or halo < 0:
         raise InvalidInput(

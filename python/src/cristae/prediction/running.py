@@ -152,6 +152,7 @@ class Run:
             bad = sum(self._bad_of.get((number, place), 0) for place in range(last.count))
             self._ledger.note(number, bad)
         self.finished.add(number)
+        self._inside_of.discard(number)  # a large volume has very many
         self._written = float(len(self.finished) - self._before)
 
     def _write_result(self, tile: Tile, result: NDArray[np.uint8]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
-from cristae.geometry import Box, Tile, tiles
+from cristae.geometry import Box, Tiles, tiles
 
 Triple = tuple[int, int, int]
 _BESIDE = 4
@@ -60,7 +60,7 @@ class Tiling:
     shape_zyx: Triple
     padded_zyx: Triple
     tile_zyx: Triple
-    tiles: tuple[Tile, ...]
+    tiles: Tiles
 
 
 def tiling(
@@ -119,16 +119,11 @@ def tiling(
         wanted = zip(_cells(tile_shape_zyx, cell_zyx), halo, length, strict=True)
         tile = _triple(min(max(side, 2 * margin + 1), whole) for side, margin, whole in wanted)
     offset = [voxels // cell for voxels, cell in zip(grid_offset_zyx, cell_zyx, strict=True)]
-    cut = []
-    for one in tiles(length, tile, halo, offset):
-        written = _in_voxels(one.write_box.shifted(first), cell_zyx).intersection(part)
-        if written is not None:
-            cut.append(Tile(_in_voxels(one.read_box.shifted(first), cell_zyx), written))
     return Tiling(
         shape_zyx=_triple(shape_zyx),
         padded_zyx=padded,
         tile_zyx=_times(tile, cell_zyx),
-        tiles=tuple(cut),
+        tiles=tiles(length, tile, halo, offset).scaled(first, cell_zyx).writing(part),
     )
 
 
@@ -198,10 +193,6 @@ def _cells(voxels: Sequence[int], cell: Sequence[int]) -> Triple:
 
 def _times(cells: Sequence[int], cell: Sequence[int]) -> Triple:
     return _triple(count * size for count, size in zip(cells, cell, strict=True))
-
-
-def _in_voxels(box: Box, cell: Sequence[int]) -> Box:
-    return Box(_times(box.start, cell), _times(box.stop, cell))
 
 
 def _triple(values: Iterable[int]) -> Triple:
