@@ -219,8 +219,9 @@ public final class TrainDialog {
 
   /** A name that no model has, unless the person typed one by now. */
   private void proposeFreeName(String proposed) {
-    if (name.isShowing() && form.value("name").equals(proposed)) {
-      name.setText(ModelName.free(proposed, models.soFar().keySet()));
+    String free = ModelName.free(proposed, models.soFar().keySet());
+    if (name.isShowing() && form.value("name").equals(proposed) && !free.equals(proposed)) {
+      name.setText(free);
       name.selectAll();
     }
     tell();

@@ -68,7 +68,7 @@ class DialogIT {
   @AfterEach
   void close() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
   }
 
   /** What titles may hold: spaces, brackets, quotes, a backslash, an umlaut. */

@@ -58,7 +58,7 @@ class EvaluateIT {
   @BeforeEach
   void tidy() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
     closeTables();
   }
 

@@ -54,7 +54,7 @@ class JobsIT {
   @BeforeEach
   void tidy() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
   }
 
   @AfterEach

@@ -65,7 +65,7 @@ class MeasureIT {
   @BeforeEach
   void tidy() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
     closeTables();
   }
 

@@ -67,7 +67,7 @@ class MendIT {
   @BeforeEach
   void tidy() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
   }
 
   @AfterAll

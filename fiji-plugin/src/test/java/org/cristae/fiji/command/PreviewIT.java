@@ -58,7 +58,7 @@ class PreviewIT {
   @BeforeEach
   void tidy() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
   }
 
   @AfterAll

@@ -22,6 +22,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.Random;
 import java.util.stream.Stream;
+import javax.swing.JDialog;
 import javax.swing.JFrame;
 
 /** ImageJ as a user has it: with the built jar in its plugins folder, and the real server. */
@@ -91,10 +92,13 @@ public final class RealImageJ {
     }
   }
 
-  /** Closes the windows of jobs and lists; what they follow goes on. */
-  static void disposeFrames() {
+  /**
+   * Closes the windows of jobs and lists, what they follow goes on, and dialogs that a test which
+   * failed left open: the next tests would take them for theirs.
+   */
+  static void disposeWindows() {
     for (Window window : Window.getWindows()) {
-      if (window instanceof JFrame) {
+      if (window instanceof JFrame || window instanceof JDialog) {
         window.dispose();
       }
     }

@@ -55,7 +55,7 @@ class ResultIT {
   @BeforeEach
   void tidy() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
   }
 
   @AfterAll

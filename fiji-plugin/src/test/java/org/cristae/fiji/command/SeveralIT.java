@@ -78,7 +78,7 @@ class SeveralIT {
   @AfterEach
   void close() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
   }
 
   private static Client client() throws Exception {

@@ -45,7 +45,7 @@ class TrainIT {
   @AfterEach
   void close() {
     RealImageJ.closeAll();
-    RealImageJ.disposeFrames();
+    RealImageJ.disposeWindows();
   }
 
   @Test

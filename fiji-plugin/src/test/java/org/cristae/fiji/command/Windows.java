@@ -116,8 +116,10 @@ public final class Windows {
   }
 
   /** What stands in a field. */
-  static String text(Window window, String key) {
-    return field(window, key).getText();
+  static String text(Window window, String key) throws Exception {
+    String[] text = new String[1]; // not read while it is being set
+    SwingUtilities.invokeAndWait(() -> text[0] = field(window, key).getText());
+    return text[0];
   }
 
   /** Types into the editor of a box, without leaving it. */
