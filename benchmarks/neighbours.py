@@ -11,7 +11,8 @@ turns in one process, with one thread each:
 
 The others get the image normalised beforehand, and untimed. Each round gives ratios of what ran right after
 each other, and the median of the rounds counts. All labels are compared with those of the network on the
-whole image at once.
+whole image at once. How far anything in 32 bits can get on the machine is told by matrix products: the time
+of as many operations as the network does for each voxel once.
 
 MONAI and nnU-Net are installed from the net into build/neighbours, an environment over this one, with the
 same torch; only when that is asked for, so that ``make bench`` skips it before:
@@ -42,6 +43,7 @@ prepare_to_compute()  # as commands and workers do, before torch is loaded
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
 
 import cristae
 from cristae.geometry import Box
@@ -56,6 +58,9 @@ ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "benchmarks" / "neighbours.md"
 NEEDED = ("monai==1.6.1", "nnunetv2==2.8.1")
 MONAI, NNUNET = "MONAI, overlap 0.5, Gaussian", "nnU-Net at its defaults"
+PRODUCTS = "(as many operations in matrix products)"
+SIDE = 2048
+"""Rows and columns of the matrices that are multiplied."""
 OURS = {"torch": "Cristae, torch", "openvino": "Cristae, OpenVINO"}
 MOST_OF_MONAI = {OURS["torch"]: 0.40, OURS["openvino"]: 0.15}
 MOST_OF_NNUNET = 0.07
@@ -159,6 +164,14 @@ def nnunet(network: torch.nn.Module, prepared: torch.Tensor, patch: tuple[int, .
     return work
 
 
+def products_s(operations: int) -> float:
+    """Return how long so many operations take in matrix products, from one product of a second or less."""
+    left, right = torch.rand(2, SIDE, SIDE)
+    start_s = time.perf_counter()
+    torch.mm(left, right)
+    return (time.perf_counter() - start_s) * operations / (2 * SIDE**3)
+
+
 def spatial(labels: torch.Tensor) -> Labels:
     """Return (1, z, y, x) or (z, y, x) as (z, y, x)."""
     voxels: Labels = labels.numpy()
@@ -180,12 +193,12 @@ def measure(subject: Subject, rounds: int, steps: int, home: Path) -> Measured:
         MONAI: monai(network, prepared, patch),
         NNUNET: nnunet(network, prepared, patch),
     }
-    with torch.inference_mode():
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         # Sections one by one: all at once would need the memory of a large machine.
         whole = spatial(torch.cat([network(one[None]).argmax(dim=1).to(torch.uint8) for one in prepared]))
     for name in OURS.values():
         ways[name]()  # OpenVINO compiles the network for the tile that is chosen
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in (*ways, PRODUCTS)}
     agreement = {}
     for number in range(rounds):
         for name, work in ways.items():
@@ -194,6 +207,8 @@ def measure(subject: Subject, rounds: int, steps: int, home: Path) -> Measured:
             seconds[name].append(time.perf_counter() - start_s)
             agreement[name] = float(np.mean(labels == whole))
             print(f"{subject.name}, round {number + 1}: {name} {seconds[name][-1]:.2f} s", flush=True)
+            if name == MONAI:  # right after what it is compared with
+                seconds[PRODUCTS].append(median(products_s(counter.get_total_flops()) for _ in range(5)))
     features = ", ".join(map(str, network.config.features))
     shape, window = (" x ".join(map(str, sides)) for sides in (PREDICTED[subject.name], patch))
     share = float(np.mean(whole > 0))
@@ -205,7 +220,7 @@ def table(measured: Measured) -> str:
     """Return what was measured of one network."""
     rows = "\n".join(
         f"| {way} | {median(took):.2f} s | {measured.ratio(way, MONAI):.3f} "
-        f"| {measured.ratio(way, NNUNET):.3f} | {measured.agreement[way]:.4%} |"
+        f"| {measured.ratio(way, NNUNET):.3f} | {agreement(measured, way)} |"
         for way, took in measured.seconds.items()
     )
     return f"""**{measured.subject.name.capitalize()}** ({measured.told}).
@@ -214,6 +229,11 @@ def table(measured: Measured) -> str:
 |---|---|---|---|---|
 {rows}
 """
+
+
+def agreement(measured: Measured, way: str) -> str:
+    """Return the share of voxels with the label of the whole image, if the way finds labels."""
+    return f"{measured.agreement[way]:.4%}" if way in measured.agreement else ""
 
 
 def page(measured: list[Measured], rounds: int, steps: int) -> str:
@@ -231,7 +251,9 @@ objects in noise. Cristae goes from grey values to labels; the others get the im
 ends with the most likely class, too. Their window is the patch of the training. By turns in one process;
 medians of {rounds} rounds, and a ratio is that of the two of a round. The last column: how many voxels get
 the label that the network gives them when it sees the whole image at once; nnU-Net's mean over mirror images
-finds others by intention.
+finds others by intention. The last row: the time of matrix products of {SIDE} rows and columns with as many
+operations as the network does on the whole image; whoever computes each voxel once, in 32 bits, on this
+machine is hardly quicker.
 
 The goals: of MONAI's time at most {MOST_OF_MONAI[OURS["torch"]]:.2f} by torch and \
 {MOST_OF_MONAI[OURS["openvino"]]:.2f} by OpenVINO, of nnU-Net's at most {MOST_OF_NNUNET}, and
