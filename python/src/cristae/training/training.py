@@ -24,7 +24,7 @@ from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
 from cristae.training.pretraining import Pretraining, split_plan
 from cristae.training.preview import Preview, preview_of
-from cristae.training.record import Learned, identity_of, record_of
+from cristae.training.record import Learned, fewest_steps, identity_of, record_of
 from cristae.training.regions import Region
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.starting import refuse_unfit, start_told
@@ -105,7 +105,11 @@ def inspect_and_plan(
             f"It runs in {processes} processes, the first on {describe(chosen)}: a step sees {processes} "
             "times as many patches."
         )
-    return replace(plan, sentences=(*goes_on, *plan.sentences, where))
+    return replace(
+        plan,
+        sentences=(*goes_on, *plan.sentences, where),
+        fewest_steps=fewest_steps(plan.network, plan.choices, regions),
+    )
 
 
 def train(
