@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import cristae
 from cristae import extensions
 from cristae.cli import main
 from cristae.errors import Cancelled, InvalidInput
-from cristae.events import Event, Note
+from cristae.events import Event, Note, logged
 from cristae.models import ModelLibrary, ModelPackage
 from cristae.prediction import fitting
 from cristae.training.choices import read_settings
@@ -95,11 +96,11 @@ def stack() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return (100 + 80 * mask + random.integers(0, 20, mask.shape)).astype(np.uint8), mask
 
 
-def train(home: Path, **settings: str) -> ModelPackage:
+def train(home: Path, on_event: Callable[[Event], None] = logged, **settings: str) -> ModelPackage:
     image, mask = stack()
     return cristae.train(
         image, mask, model="m", steps=6, voxel_size_nm=(50, 5, 5), home=home, device="cpu",
-        settings={**SMALL, **settings},
+        settings={**SMALL, **settings}, on_event=on_event,
     )  # fmt: skip
 
 
@@ -346,6 +347,15 @@ def test_deep_supervision_of_an_added_network_is_refused(home: Path) -> None:
     write(home, "mine.py", NETWORK)
     with pytest.raises(InvalidInput, match="not for 'plain'"):
         train(home, learner="plain", deep_supervision="on")
+
+
+def test_a_pre_training_of_an_added_network_is_refused_before_the_labels_are_read(home: Path) -> None:
+    write(home, "mine.py", NETWORK)
+    told: list[Event] = []
+    with pytest.raises(InvalidInput, match=r"^pretrain=0\.25 is for Cristae's own network, not for 'plain'"):
+        train(home, on_event=told.append, learner="plain", pretrain="0.25")
+    assert told == []
+    train(home, learner="plain", pretrain="0")
 
 
 @pytest.mark.parametrize("choice", ["blocks=2", "kernel=5"])

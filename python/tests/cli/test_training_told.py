@@ -61,21 +61,39 @@ def test_that_a_model_of_this_name_will_be_replaced_is_told_before_the_training(
         assert (told in capsys.readouterr().err.splitlines()) == is_told
 
 
-def test_a_budget_too_short_for_the_labels_leaves_the_model_as_it_was(
+# 12 sections of 48 x 48 pixels, and 2 patches of 32 x 32 in a step: 13.5 steps see as many.
+
+
+def test_steps_too_few_for_the_labels_are_refused_before_the_first_if_they_would_replace_a_model(
     stack: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # 12 sections of 48 x 48 pixels, and 2 patches of 32 x 32 in a step: 13.5 steps see as many.
     words = ["train", str(stack / "raw.tif"), str(stack / "labels.tif"), *WORDS]
     assert cli.main([*words, "--steps", "14"]) == 0
-    model = stack / "home" / "models" / "m"
-    before = (model / "model.json").read_bytes(), (model / "weights.safetensors").read_bytes()
     capsys.readouterr()
-    assert cli.main([*words, "--steps", "13"]) != 0
-    told = capsys.readouterr().err
-    assert (
-        "The training took 13 steps, and a model of these labels takes 14 at least: 'm' stays as it" in told
-    )
-    assert before == ((model / "model.json").read_bytes(), (model / "weights.safetensors").read_bytes())
+    # Of 27 steps, a pre-training of half of them, 14, leaves 13.
+    for chosen in (["--steps", "13"], ["--steps", "27", "--set", "pretrain=0.5"]):
+        assert cli.main([*words, *chosen]) == 1
+        told = capsys.readouterr().err
+        would = "The training would take 13 steps, and a model of these labels takes 14 at least: 'm' stays"
+        assert would in told
+        assert "The plan:" not in told
+        assert not any((stack / "home" / "work").glob("train-*/*"))
+    assert cli.main([*words, "--steps", "28", "--set", "pretrain=0.5"]) == 0
+    assert cli.main([*words, "--steps", "13", "--model", "other"]) == 0  # which replaces none
+
+
+def test_a_model_that_came_during_a_training_too_short_stays_as_it_was(stack: Path) -> None:
+    raw, labels, models = stack / "raw.tif", stack / "labels.tif", stack / "home" / "models"
+    cristae.train(raw, labels, model="m", steps=14, settings=TINY)
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "Training" and not (models / "late").exists():
+            shutil.copytree(models / "m", models / "late")
+
+    with pytest.raises(InvalidInput, match="took 13 steps, and a model of these labels takes 14 at least"):
+        cristae.train(raw, labels, model="late", steps=13, settings=TINY, on_event=tell)
+    for name in ("model.json", "weights.safetensors"):
+        assert (models / "late" / name).read_bytes() == (models / "m" / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,10 @@ def test_a_model_is_not_replaced_by_one_that_has_hardly_been_trained(library):
     before = library.add(record(training={"steps": 1, "fewest_steps": 4}), WEIGHTS)  # the first one is there
     with pytest.raises(InvalidInput, match="took 3 steps, and a model of these labels takes 4 at least"):
         library.add(record(training={"steps": 3, "fewest_steps": 4}), WEIGHTS)
+    with pytest.raises(InvalidInput, match="would take 1 step, and a model of these labels takes 4 at least"):
+        library.refuse_to_replace("mito", 1, 4, is_planned=True)
+    library.refuse_to_replace("mito", None, 4, is_planned=True)  # in a given time nobody knows
+    library.refuse_to_replace("other", 1, 4, is_planned=True)
     assert library.get("mito").record == before.record
     assert library.add(record(training={"steps": 4, "fewest_steps": 4}), WEIGHTS).record != before.record
 

@@ -24,6 +24,7 @@ from cristae.volumes import LabelClass
 from cristae.volumes.durable import replace_file, write_file_durably
 
 STEP_S = 0.01
+FEWEST_STEPS = 2
 
 
 @dataclass
@@ -55,6 +56,8 @@ class TrainingRequest:
 class Plan:
     sentences: tuple
     settings: dict
+    labelled_steps: int
+    fewest_steps: int
 
 
 @dataclass
@@ -66,7 +69,8 @@ class TrainedModel:
 
 def inspect_and_plan(request, device="auto", *, on_event):
     on_event(Progress("Reading the labels", 0.0))
-    return Plan((f"It takes {request.budget.steps} steps.",), dict(request.settings))
+    steps = request.budget.steps
+    return Plan((f"It takes {steps} steps.",), dict(request.settings), steps, FEWEST_STEPS)
 
 
 def train(request, plan, *, folder, on_event, should_stop, should_finish, device):

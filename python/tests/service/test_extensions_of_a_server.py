@@ -56,6 +56,16 @@ def test_a_loss_that_is_added_mended_or_taken_away_while_a_server_runs_is_known_
             client.submit_training(training(client, settings={"loss": "own"}))
 
 
+def test_a_pre_training_of_an_added_network_is_refused_before_it_is_queued(tmp_path):
+    register = 'import cristae\nimport torch\n\ncristae.register_network("plain", torch.nn.Identity)\n'
+    with RunningServer(with_file(tmp_path / "home", register)) as server, server.client() as client:
+        with pytest.raises(
+            InvalidInput, match=r"pretrain=0\.5 is for .* not for 'plain'"
+        ):
+            client.submit_training(training(client, settings={"learner": "plain", "pretrain": "0.5"}))
+        assert client.jobs() == []
+
+
 def test_a_server_runs_without_a_file_that_has_an_error_and_says_so_to_who_needs_it(tmp_path):
     home = with_file(tmp_path / "home", "import cristae\n\ncristae.register_loss(own)\n")
     with RunningServer(home) as server, server.client() as client:

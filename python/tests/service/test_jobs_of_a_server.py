@@ -570,6 +570,19 @@ def test_a_failed_job_says_why_without_the_servers_secrets(server, client, how, 
     assert "Traceback" in log
 
 
+def test_a_training_too_short_to_replace_a_model_fails_before_its_first_step(client):
+    assert client.wait(client.submit_training(training(client, model="old", steps=1)).job_id).state == DONE
+    job = client.wait(client.submit_training(training(client, model="old", steps=1, seed=1)).job_id)
+    assert job.state == FAILED
+    assert job.error.sentence.startswith(
+        "The training would take 1 step, and a model of these labels takes 2 at least: 'old' stays as it was."
+    )
+    told = {event.WhichOneof("event") for event in client.watch(job.job_id)}
+    assert not told & {"plan", "metrics"}
+    job = client.wait(client.submit_training(training(client, model="old", steps=2, seed=1)).job_id)
+    assert job.state == DONE
+
+
 def test_a_worker_that_dies_once_is_replaced_and_goes_on_from_its_checkpoint(client):
     job = client.wait(client.submit_training(training(client, model="die once")).job_id)
     assert job.state == DONE

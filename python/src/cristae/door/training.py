@@ -12,7 +12,7 @@ from cristae.events import Event, Note
 from cristae.labels import annotators_of
 from cristae.models import ModelLibrary, ModelPackage
 from cristae.models.previews import PREVIEW_FILE
-from cristae.training import TrainingRequest, inspect_and_plan
+from cristae.training import Plan, TrainingRequest, inspect_and_plan
 from cristae.training import train as train_network
 from cristae.training.readings import refuse_twice
 from cristae.training.team import Team, joined
@@ -53,6 +53,7 @@ def trained_model(
             team.meet()
             return made
         plan = inspect_and_plan(request, own_device, team.share.parts)
+        _refuse_too_short(request.model_name, plan, library, team)
         _digests(request, team, should_stop)
         train_network(
             request,
@@ -77,6 +78,7 @@ def _trained_in(
     team: Team,
 ) -> ModelPackage:
     plan = inspect_and_plan(request, device, team.share.parts, on_event=on_event)
+    _refuse_too_short(request.model_name, plan, library, team)
     if request.model_name in library.names():
         name = request.model_name
         on_event(Note(f"There is a model '{name}' already: it is replaced when the training ends well."))
@@ -98,6 +100,20 @@ def _trained_in(
     if trained.preview:
         on_event(Note(f"What it makes of the part held out is in {made.path / PREVIEW_FILE}."))
     return made
+
+
+def _refuse_too_short(name: str, plan: Plan, library: ModelLibrary, team: Team) -> None:
+    """Refuse what the library would refuse when the training is done: here in all processes alike."""
+
+    def refusal() -> str:
+        try:
+            library.refuse_to_replace(name, plan.labelled_steps, plan.fewest_steps, is_planned=True)
+        except InvalidInput as refused:
+            return refused.sentence
+        return ""
+
+    if refused := team.agree(refusal):
+        raise InvalidInput(refused)
 
 
 def _digests(request: TrainingRequest, team: Team, should_stop: Callable[[], bool]) -> list[tuple[str, ...]]:

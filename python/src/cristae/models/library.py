@@ -173,7 +173,8 @@ class ModelLibrary:
             place of another one.
         """
         name = self.check_new_name(str(record.get("name", "")))
-        self._refuse_to_replace(name, record)
+        training = record.get("training", {})
+        self.refuse_to_replace(name, training.get("steps"), training.get("fewest_steps", 0))
         for folder in (self.root, self._ready, self._replaced, self._staging):
             folder.mkdir(parents=True, exist_ok=True)
         self._remove_stale()
@@ -192,16 +193,34 @@ class ModelLibrary:
             shutil.rmtree(staged, ignore_errors=True)
         return self.get(name)
 
-    def _refuse_to_replace(self, name: str, record: Mapping[str, Any]) -> None:
-        """Keep a model from one that has hardly been trained."""
-        training = record.get("training", {})
-        steps, fewest = training.get("steps", 0), training.get("fewest_steps", 0)
-        if steps < fewest and name in self.names():
-            took = f"{steps} step{'' if steps == 1 else 's'}"
-            raise InvalidInput(
-                f"The training took {took}, and a model of these labels takes {fewest} at least: '{name}' "
-                "stays as it was. Give the training more time, or its model another name."
-            )
+    def refuse_to_replace(
+        self, name: str, steps: int | None, fewest_steps: int, *, is_planned: bool = False
+    ) -> None:
+        """Keep a model from one that has hardly been trained.
+
+        Parameters
+        ----------
+        name
+            Of both models.
+        steps
+            That the training took, or is to take; None if nobody knows.
+        fewest_steps
+            That a model of these labels takes at least.
+        is_planned
+            Whether the training is still to come.
+
+        Raises
+        ------
+        InvalidInput
+            There is a model of this name, and the training is too short.
+        """
+        if steps is None or steps >= fewest_steps or name not in self.names():
+            return
+        took = f"{'would take' if is_planned else 'took'} {steps} step{'' if steps == 1 else 's'}"
+        raise InvalidInput(
+            f"The training {took}, and a model of these labels takes {fewest_steps} at least: '{name}' stays "
+            "as it was. Give the training more time, or its model another name."
+        )
 
     def delete(self, name: str) -> bool:
         """Delete a model and its predecessors; return whether it was there."""

@@ -21,7 +21,7 @@ from cristae.service.messages import (
 )
 from cristae.settings import Limits
 from cristae.training.budget import check_budget
-from cristae.training.choices import read_settings
+from cristae.training.effects import settings_that_fit
 from cristae.v1 import common_pb2, jobs_pb2, models_pb2
 
 OUTPUTS: tuple[Output, ...] = get_args(Output)
@@ -47,7 +47,7 @@ def training_spec(message: jobs_pb2.TrainingSpec, limits: Limits) -> TrainingSpe
             f"{len(message.settings)} settings were given; at most {limits.max_settings} are taken."
         )
     settings = dict(message.settings)
-    read_settings(settings)  # an unknown name or value is refused here, not by the worker hours later
+    settings_that_fit(settings)  # or else it is refused by the worker, hours later
     asked = message.target or "classes"
     target = next((known for known in TARGETS if known == asked), None)
     if target is None:

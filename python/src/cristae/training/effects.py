@@ -1,10 +1,12 @@
 """Choices that would do nothing are refused, or somebody would believe that they had been made."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import fields
+from typing import Any
 
 from cristae.errors import InvalidInput
-from cristae.training.choices import Choices, written
+from cristae.extensions import OWN_NAMES
+from cristae.training.choices import Choices, read_settings, written
 
 _EVERY = frozenset(choice.name for choice in fields(Choices))
 
@@ -16,6 +18,30 @@ _READ_BY_A_FOREST = {
 
 _OF_CRISTAES_OWN = {"blocks", "kernel"}
 """What an added network is not told; its features, which follow from the size, and its levels it is."""
+
+
+def settings_that_fit(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return a person's choices as values, if they can be made together whatever the images are.
+
+    Raises
+    ------
+    InvalidInput
+        For names that are not known, values that cannot be, and a pre-training of a network that the owner of
+        the home added.
+
+    Examples
+    --------
+    >>> settings_that_fit({"pretrain": "0.25", "learner": "network"})
+    {'pretrain': 0.25, 'learner': 'network'}
+    """
+    chosen = read_settings(settings)
+    learner = chosen.get("learner", "network")
+    if chosen.get("pretrain", 0) > 0 and learner not in OWN_NAMES["network"]:
+        raise InvalidInput(
+            f"pretrain={written(chosen['pretrain'])} is for Cristae's own network, not for {learner!r}, "
+            "which was added on this machine. Leave it out, or choose learner=network."
+        )
+    return chosen
 
 
 def refuse_for_a_forest(ours: Choices, usual: Choices) -> None:

@@ -71,6 +71,8 @@ class Plan:
         What was found and chosen, and why, for people.
     offsets_zyx
         Of the pairs of voxels that are learned of objects; none for boundaries, classes and masks.
+    fewest_steps
+        With fewer it makes no model that may replace another one, however much fits into a step here.
     """
 
     choices: Choices
@@ -80,6 +82,15 @@ class Plan:
     steps: int | None
     sentences: tuple[str, ...]
     offsets_zyx: tuple[Triple, ...] = ()
+    fewest_steps: int = 0
+
+    @property
+    def labelled_steps(self) -> int | None:
+        """Steps that learn the labels, behind those of a pre-training; None where the budget is a time."""
+        share, steps = self.choices.pretrain, self.steps
+        if steps is None or share == 0:
+            return steps
+        return max(1, steps - max(1, round(share * steps)))
 
     @property
     def settings(self) -> dict[str, str]:

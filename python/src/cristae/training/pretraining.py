@@ -88,9 +88,9 @@ def restoration_loss(restored: Tensor, x: Tensor, hidden: Tensor, team: Team = A
 def split_plan(plan: Plan) -> tuple[Plan, Plan]:
     """Return the plan with the budget of the pre-training, and the one with the rest."""
     share = plan.choices.pretrain
-    if plan.steps is not None:
-        first = min(max(1, round(share * plan.steps)), max(1, plan.steps - 1))
-        return replace(plan, steps=first), replace(plan, steps=max(1, plan.steps - first))
+    if plan.steps is not None and plan.labelled_steps is not None:
+        rest = plan.labelled_steps
+        return replace(plan, steps=max(1, plan.steps - rest)), replace(plan, steps=rest)
     seconds = plan.seconds or 0.0
     return replace(plan, seconds=share * seconds), replace(plan, seconds=(1 - share) * seconds)
 

@@ -105,7 +105,7 @@ def record_of(
         "history": [dict(values) for values in learned.history],
         "training": {
             "steps": learned.steps,
-            "fewest_steps": fewest_steps(learned, regions),
+            "fewest_steps": fewest_steps(learned.network, learned.choices, regions),
             "asked_to_end_at_step": None if learned.ending is None else learned.ending.step,
             "seconds": round(learned.seconds, 1),
             "seed": request.seed,
@@ -127,19 +127,20 @@ def record_of(
     }
 
 
-def fewest_steps(learned: Learned, regions: Sequence[Region]) -> int:
+def fewest_steps(network: NetworkConfig, choices: Choices, regions: Sequence[Region]) -> int:
     """Return how many steps make a model: one epoch, or a few dozen where that is long.
 
-    An epoch has seen as many voxels as the annotated sections have, in its patches.
+    An epoch has seen as many voxels as the annotated sections have, in its patches. Where a step turns out to
+    see fewer patches than these choices say, it takes more steps.
     """
-    if isinstance(learned.network, ForestConfig):
+    if isinstance(network, ForestConfig):
         return 1
     annotated = sum(
         len(region.reading.annotated_sections) * math.prod(region.shape_zyx[1:])
         for region in regions
         if region.reading.is_labelled
     )
-    seen = learned.choices.batch * math.prod(learned.choices.patch_zyx)
+    seen = choices.batch * math.prod(choices.patch_zyx)
     return min(FEW_STEPS, math.ceil(annotated / seen))
 
 

@@ -14,8 +14,8 @@ from cristae.labels import UNKNOWN, LabelReading
 from cristae.labels.merging import MergeLimit, limit_by_hand
 from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe, is_slow
-from cristae.training.choices import read_settings
 from cristae.training.data import validation_batches
+from cristae.training.effects import settings_that_fit
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
 from cristae.training.merging import searched_limit
@@ -24,7 +24,7 @@ from cristae.training.patches import Patches, prepare_patches
 from cristae.training.plan import Plan, make_plan
 from cristae.training.pretraining import Pretraining, split_plan
 from cristae.training.preview import Preview, preview_of
-from cristae.training.record import Learned, identity_of, record_of
+from cristae.training.record import Learned, fewest_steps, identity_of, record_of
 from cristae.training.regions import Region
 from cristae.training.request import TrainedModel, TrainingRequest
 from cristae.training.starting import refuse_unfit, start_told
@@ -63,10 +63,11 @@ def inspect_and_plan(
         The labels cannot be learned from, or a setting is not known.
     """
     chosen = choose_device(device)
+    settings = settings_that_fit(request.settings)
     on_event(Progress("Reading the labels", 0.0))
     regions = read_pairs(request)
     refuse_unlabelled_validation(regions[0], request)
-    if read_settings(request.settings).get("pseudo") == "on":
+    if settings.get("pseudo") == "on":
         refuse_without_unlabelled(regions)
     on_event(Progress("Looking at the images", 0.0))
     found = take_fingerprint(regions, voxel_size_of(request))
@@ -105,7 +106,11 @@ def inspect_and_plan(
             f"It runs in {processes} processes, the first on {describe(chosen)}: a step sees {processes} "
             "times as many patches."
         )
-    return replace(plan, sentences=(*goes_on, *plan.sentences, where))
+    return replace(
+        plan,
+        sentences=(*goes_on, *plan.sentences, where),
+        fewest_steps=fewest_steps(plan.network, plan.choices, regions),
+    )
 
 
 def train(

@@ -84,6 +84,7 @@ def _trained(
         job_id=order.job_id,
     )
     plan = inspect_and_plan(request, order.device, on_event=line.tell)
+    library.refuse_to_replace(spec.model_name, plan.labelled_steps, plan.fewest_steps, is_planned=True)
     asked_before = (home.jobs / order.job_id / FINISH_FILE).exists()
     trained = train(
         request,
