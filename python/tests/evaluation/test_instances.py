@@ -98,7 +98,8 @@ def test_a_perfect_prediction_is_perfect(truth):
         "adapted_rand_error": 0, "vi": 0, "vi_split": 0, "vi_merge": 0, "f1_50": 1, "f1_75": 1, "ap": 1, "pq": 1,
         "boundary_dice": 1, "precision_50": 1, "recall_50": 1, "matched_iou": 1, "sq": 1, "rq": 1, "aji": 1,
         "rand_index": 1, "rand_error": 0, "v_rand": 1, "v_info": 1, "v_rand_split": 1, "v_info_merge": 1,
-        "v_rand_without_borders": 1, "v_info_without_borders": 1, "count_error": 0,
+        "v_rand_without_borders": 1, "v_info_without_borders": 1, "v_rand_thinned": 1, "v_info_thinned": 1,
+        "count_error": 0,
     }  # fmt: skip
     for name, value in perfect.items():
         assert scores[name] in (None, pytest.approx(value)), name
@@ -247,6 +248,16 @@ def test_tables_of_two_counters_add_up():
     counted = dict(zip(table.truth.tolist(), table.voxels.tolist(), strict=True))
     assert counted == {1: 1, 2**40: 2, 2**50: 1}
     assert inside.table().voxels.tolist() == [1, 1]
+
+
+def test_pairs_that_are_taken_away_are_in_no_table_of_both():
+    counted, moved = (one := ContingencyCounter()), ContingencyCounter(one)
+    counted.add(np.array([1, 1, 2]), np.array([0, 5, 0]))
+    moved.add(np.array([1, 2]), np.array([5, 6]))
+    moved.add(np.array([1, 2]), np.array([0, 0]), times=-1)
+    table = counted.table(moved)
+    columns = (table.truth.tolist(), table.prediction.tolist(), table.voxels.tolist())
+    assert sorted(zip(*columns, strict=True)) == [(1, 5, 2), (2, 6, 1)]
 
 
 def test_ids_above_32_bits_and_floats_that_are_whole_are_taken():

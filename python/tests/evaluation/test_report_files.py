@@ -147,7 +147,7 @@ def test_the_page_has_every_score(tmp_path):
     assert f"{scores['classes']['1']['iou']:.4f}" in page.words
     assert "conformity" in page.words
     objects = Page(written(tmp_path, evaluate_instances(GUESS, TRUTH)))
-    for name in ("adapted_rand_error", "aji", "v_rand_without_borders", "ap_0.95"):
+    for name in ("adapted_rand_error", "aji", "v_rand_without_borders", "v_rand_thinned", "ap_0.95"):
         assert name in objects.words
 
 

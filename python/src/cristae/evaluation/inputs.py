@@ -58,7 +58,7 @@ def check_pair(prediction: Image, truth: Image, z: Sequence[int] | None) -> tupl
 
 
 def parts(
-    prediction: Image, truth: Image, z: tuple[int, int], margin: int = 0
+    prediction: Image, truth: Image, z: tuple[int, int], margin_zyx: Sequence[int] = (0, 0, 0)
 ) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any], Box, Box]]:
     """Yield predicted and true labels (z, y, x), part by part, in constant memory.
 
@@ -68,7 +68,7 @@ def parts(
         Of the same shape.
     z
         The sections, half-open.
-    margin
+    margin_zyx
         So many voxels more are read on each side, but none beyond the volume or the range of sections.
 
     Yields
@@ -80,6 +80,6 @@ def parts(
     shape_zyx = truth.shape_czyx[1:]
     everything = Box((z[0], 0, 0), (z[1], *shape_zyx[1:]))
     for core in slabs(shape_zyx, z):
-        read = core.grown((margin,) * 3).clipped(everything) if margin else core
+        read = core.grown(margin_zyx).clipped(everything)
         predicted = as_integers(prediction.read(read)[0], PREDICTION)
         yield predicted, as_integers(truth.read(read)[0], TRUTH), read, core

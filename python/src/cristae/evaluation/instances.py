@@ -11,6 +11,7 @@ from cristae.evaluation.objects import Matching, Overlaps, aggregated_jaccard, m
 from cristae.evaluation.partition import partition_metrics, v_scores
 from cristae.evaluation.scores import Scores, ratio
 from cristae.evaluation.table import ContingencyCounter
+from cristae.evaluation.thinning import MARGIN, thinned
 from cristae.geometry import Box
 from cristae.labels import LabelReading, as_integers, boundary_classes, checked_ids, read_labels
 from cristae.labels.reading import EmptySections
@@ -32,6 +33,8 @@ def evaluate_instances(
     :mod:`cristae.evaluation.partition`. ``v_rand_without_borders`` and ``v_info_without_borders`` are the V
     scores of the voxels that are not on the boundary of a true object, which is two voxels thick, one on each
     side (see :func:`cristae.labels.boundary_classes`): how wide borders are drawn hardly counts.
+    ``v_rand_thinned`` and ``v_info_thinned`` are those after the borders of the prediction were thinned, as
+    the challenge ISBI 2012 has them (see :mod:`cristae.evaluation.thinning`).
     ``boundary_dice`` compares the boundaries of both voxel by voxel. Ids need not be dense, nor every object
     be one piece. Memory grows with the objects, not with the volume.
 
@@ -79,9 +82,9 @@ def evaluate_instances(
         what=TRUTH,
     )
     inside = ContingencyCounter()
-    border = ContingencyCounter(inside)
+    border, closed = ContingencyCounter(inside), ContingencyCounter(inside)
     both = in_truth = in_prediction = voxels = known_voxels = 0
-    for predicted, true, read, core in parts(prediction, truth, z, margin=1):
+    for predicted, true, read, core in parts(prediction, truth, z, (1, MARGIN, 1)):
         predicted = checked_ids(predicted, PREDICTION)
         known = reading.known(true, read.start[0])
         # The same voxels are unknown on both sides, so neither has a boundary there.
@@ -89,6 +92,8 @@ def evaluate_instances(
         boundary_predicted = boundary_classes(predicted, voxel_size, known) == 2
         inner = core.shifted([-start for start in read.start]).slices
         boundary_true, boundary_predicted = boundary_true[inner], boundary_predicted[inner]
+        sections = inner[0]
+        thin = thinned(predicted[sections], known[sections])[:, *inner[1:]]
         true, predicted, known = true[inner], predicted[inner], known[inner]
         both += int(np.count_nonzero(boundary_true & boundary_predicted))
         in_truth += int(np.count_nonzero(boundary_true))
@@ -97,15 +102,19 @@ def evaluate_instances(
         known_voxels += int(np.count_nonzero(known))
         for counter, counts in ((border, known & boundary_true), (inside, known & ~boundary_true)):
             counter.add(true[counts], predicted[counts])
+        gained = known & (true != 0) & (predicted == 0) & (thin != 0)
+        closed.add(true[gained], thin[gained])
+        closed.add(true[gained], predicted[gained], times=-1)
     table = inside.table(border)
     overlaps = Overlaps.of(table)
     matching = match(overlaps)
-    without_borders = v_scores(inside.table())
+    without_borders, with_thin_ones = v_scores(inside.table()), v_scores(inside.table(border, closed))
     scores = Scores(
         {
             **partition_metrics(table),
             **v_scores(table),
             **{f"{name}_without_borders": without_borders[name] for name in ("v_rand", "v_info")},
+            **{f"{name}_thinned": with_thin_ones[name] for name in ("v_rand", "v_info")},
             **matching_metrics(matching),
             "aji": aggregated_jaccard(overlaps),
             "boundary_dice": ratio(2 * both, in_truth + in_prediction),

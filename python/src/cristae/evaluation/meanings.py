@@ -52,6 +52,8 @@ MEANINGS = {
     "v_info_merge": "low when objects were merged; 1 is perfect",
     "v_rand_without_borders": "v_rand without the voxels at the edges of true objects",
     "v_info_without_borders": "v_info without the voxels at the edges of true objects",
+    "v_rand_thinned": "v_rand with the found borders thinned to one pixel, as the challenge ISBI 2012 has it",
+    "v_info_thinned": "v_info with the found borders thinned to one pixel, as the challenge ISBI 2012 has it",
     # What was compared.
     "voxels": "voxels compared",
     "unknown_voxels": "voxels left out, because nobody knows what they are",

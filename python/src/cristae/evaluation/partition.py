@@ -87,7 +87,7 @@ def v_scores(table: Contingency) -> dict[str, float | None]:
     Parameters
     ----------
     table
-        Of all known voxels, or of those that are not on a border.
+        Of all known voxels, of those that are not on a border, or of a prediction with thinned borders.
 
     Examples
     --------

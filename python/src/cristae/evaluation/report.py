@@ -12,6 +12,7 @@ _LINES = (
     ("  by split objects", "vi_split", "bits"),
     ("  by merged objects", "vi_merge", "bits"),
     ("Pairs of voxels kept together", "v_rand", "1 is perfect"),
+    ("  with thinned borders", "v_rand_thinned", "as in ISBI 2012"),
     ("Objects found, F1 at IoU 0.5", "f1_50", "1 is perfect"),
     ("Objects found, F1 at IoU 0.75", "f1_75", "1 is perfect"),
     ("Average precision, IoU 0.5-0.95", "ap", "1 is perfect"),

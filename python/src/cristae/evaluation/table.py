@@ -55,8 +55,11 @@ class ContingencyCounter:
         self._large_truth: dict[int, int] = {} if beside is None else beside._large_truth
         self._large_prediction: dict[int, int] = {} if beside is None else beside._large_prediction
 
-    def add(self, truth: npt.NDArray[Any], prediction: npt.NDArray[Any]) -> None:
-        """Count the pairs of two arrays of the same shape, of ids from 0 to 2^63 - 1."""
+    def add(self, truth: npt.NDArray[Any], prediction: npt.NDArray[Any], times: int = 1) -> None:
+        """Count the pairs of two arrays of the same shape, of ids from 0 to 2^63 - 1.
+
+        With -1 `times` pairs are taken away that another counter has, in a table of both.
+        """
         if truth.size == 0:
             return
         true = _small(truth.reshape(-1), self._large_truth)
@@ -66,10 +69,10 @@ class ContingencyCounter:
             cells = np.bincount(true * columns + predicted)
             filled = np.flatnonzero(cells)
             keys = (filled // columns) << _BITS | filled % columns
-            self._pairs.add(keys.astype(np.int64), cells[filled].astype(np.int64))
+            self._pairs.add(keys.astype(np.int64), times * cells[filled].astype(np.int64))
             return
         keys, counts = fastremap.unique(true << _BITS | predicted, return_counts=True)
-        self._pairs.add(keys.astype(np.int64), counts.astype(np.int64))
+        self._pairs.add(keys.astype(np.int64), times * counts.astype(np.int64))
 
     def table(self, *beside: "ContingencyCounter") -> Contingency:
         """Return what was counted so far, here and in counters that were made `beside` this one."""
@@ -77,6 +80,7 @@ class ContingencyCounter:
         for counter in (self, *beside):
             everything.add(*counter._pairs.arrays())
         keys, voxels = everything.arrays()
+        keys, voxels = keys[voxels != 0], voxels[voxels != 0]
         return Contingency(
             _as_stored(keys >> _BITS, self._large_truth),
             _as_stored(keys & ((1 << _BITS) - 1), self._large_prediction),

@@ -16,8 +16,8 @@ PERFECT_AT_ONE = frozenset(
         *("best_iou", "best_dice"),
         *("f1_50", "f1_75", "precision_50", "recall_50", "ap", "pq", "sq", "rq", "aji", "matched_iou"),
         *("rand_index", "adapted_rand_precision", "adapted_rand_recall", "adapted_rand_f1", "boundary_dice"),
-        *("v_rand", "v_rand_split", "v_rand_merge", "v_rand_without_borders"),
-        *("v_info", "v_info_split", "v_info_merge", "v_info_without_borders"),
+        *("v_rand", "v_rand_split", "v_rand_merge", "v_rand_without_borders", "v_rand_thinned"),
+        *("v_info", "v_info_split", "v_info_merge", "v_info_without_borders", "v_info_thinned"),
         *(f"ap_{percent / 100:.2f}" for percent in THRESHOLDS_PERCENT),
     )
 )
