@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from cristae import memory
 from cristae.memory import available_bytes, left_in_groups
@@ -62,3 +63,17 @@ def test_less_than_the_machine_has_is_left_in_a_group_with_a_limit(
     assert available_bytes() == 600
     group(tmp_path, SECOND, "1000", 1400, 0)
     assert available_bytes() == 0
+
+
+def test_every_way_to_say_that_the_memory_did_not_suffice_is_known() -> None:
+    failures = [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp] . can't allocate memory: you tried to allocate 9 bytes"
+        ),
+        RuntimeError("The size of tensor a (4) must match the size of tensor b (5)"),
+        ValueError("can't allocate memory"),
+    ]
+    assert [memory.ran_out(failure) for failure in failures] == [True] * 4 + [False] * 2

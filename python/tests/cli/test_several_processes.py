@@ -308,6 +308,26 @@ def test_the_workers_of_a_dask_scheduler_predict_the_same_though_one_is_killed(
     assert np.array_equal(labels_in(out), whole)
 
 
+def test_a_worker_of_dask_loads_only_what_it_needs_and_computes_with_its_threads(
+    home: Path, large: Path, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    raw, out = tmp_path / "raw.zarr", tmp_path / "out.zarr"
+    zarr.create_array(raw, data=tifffile.imread(large), chunks=(20, 100, 100))
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=3, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        cristae.predict(raw, out, model="mito", workers=DaskWorkers(cluster.scheduler_address))
+        loaded = client.run(lambda: sorted(sys.modules))
+        (threads,) = client.run(lambda: sys.modules["torch"].get_num_threads()).values()
+    (names,) = loaded.values()
+    assert {"scipy", "skimage", "tifffile", "h5py", "nibabel", "mrcfile", "tensorstore"} & set(names) == set()
+    assert threads == 3  # OMP_NUM_THREADS is 1 there
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_jobs_of_slurm_are_asked_for_and_predict_the_same(
     home: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

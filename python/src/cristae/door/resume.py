@@ -13,7 +13,7 @@ from cristae.errors import Busy
 from cristae.events import Event, Metrics, Note
 from cristae.jobs.locks import FileLock
 from cristae.models.previews import PREVIEW_FILE
-from cristae.volumes.import_hdf5 import split_key
+from cristae.volumes.kinds import split_key
 
 _ON_ARRAYS = "arrays-"
 

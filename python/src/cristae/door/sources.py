@@ -15,9 +15,7 @@ from cristae.labels import about_image, check_same_shape, voted
 from cristae.volumes import Image, LabelClass, VoxelSize, open_image, told_of
 from cristae.volumes.channels import ImagesAsChannels
 from cristae.volumes.conversion import as_image as converted
-from cristae.volumes.import_hdf5 import Hdf5Image, split_key
-from cristae.volumes.import_zarr import is_zarr
-from cristae.volumes.kinds import HDF5, SLICES, natural
+from cristae.volumes.kinds import HDF5, SLICES, is_zarr, natural, split_key
 from cristae.volumes.opening import open_source
 
 type Classes = Iterable[LabelClass | str] | Mapping[int, str]
@@ -57,7 +55,9 @@ def voxel_size(zyx_nm: tuple[float, float, float]) -> VoxelSize:
     return VoxelSize(*zyx_nm)
 
 
-def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = None) -> Image:
+def as_image(
+    source: Any, voxel_size_nm: tuple[float, float, float] | None = None, *, find_gaps: bool = True
+) -> Image:
     """Return a path, an array or an image as an image.
 
     Parameters
@@ -67,6 +67,8 @@ def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = Non
         slices such as a Zarr array (it stays on disk), or an image.
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the source says.
+    find_gaps
+        Note which chunks of a store are missing, which takes time.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = Non
     (50.0, 4.0, 4.0)
     """
     if isinstance(source, str | Path):
-        image = open_image(source if isinstance(source, Path) else Path(source))
+        image = open_image(source if isinstance(source, Path) else Path(source), find_gaps=find_gaps)
     elif isinstance(source, Image):
         image = source
     elif all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
@@ -89,18 +91,20 @@ def as_image(source: Any, voxel_size_nm: tuple[float, float, float] | None = Non
     return image if voxel_size_nm is None else Recalibrated(image, voxel_size_nm)
 
 
-def as_mask_of(source: Any, voxel_size_nm: tuple[float, float, float] | None) -> Image:
+def as_mask_of(
+    source: Any, voxel_size_nm: tuple[float, float, float] | None, *, find_gaps: bool = True
+) -> Image:
     """Return where an image is to be predicted, as an image.
 
     Parameters
     ----------
-    source
+    source, find_gaps
         As for :func:`as_image`.
     voxel_size_nm
         What was given instead of what the image says. Then nothing is known of the size of the mask's voxels
         either: it comes from the same program.
     """
-    mask = as_image(source)
+    mask = as_image(source, find_gaps=find_gaps)
     return mask if voxel_size_nm is None else Recalibrated(mask, None)
 
 
@@ -337,6 +341,8 @@ def _are_one(source: Any, other: Any) -> bool:
 
 
 def _dataset(file: Path, key: str | None) -> str:
+    from cristae.volumes.import_hdf5 import Hdf5Image
+
     image = Hdf5Image(file, key)
     try:
         return image.key

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from cristae.errors import AlreadyExists, InvalidInput
-from cristae.volumes.import_hdf5 import split_key
-from cristae.volumes.kinds import SLICES
+from cristae.volumes.kinds import SLICES, split_key
 from cristae.volumes.staging import is_taken
 
 

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import parent_process
@@ -165,6 +167,7 @@ def predict_unit(order: Order, unit: Box) -> int:
 
 
 def _predict_unit(order: Order, unit: Box) -> int:
+    prepare_to_compute()  # before torch is loaded: a worker of Dask has not been prepared by anybody
     from cristae.prediction import predict_tiles
     from cristae.prediction.units import PartInMemory
     from cristae.volumes.records import spec_from_json
@@ -188,6 +191,16 @@ def _predict_unit(order: Order, unit: Box) -> int:
     return bad_voxels
 
 
+def _use_threads_of_dask() -> None:
+    """Compute with the threads of this worker, if it is one of Dask, which sets OMP_NUM_THREADS to 1."""
+    from cristae.prediction.devices import use_threads
+
+    distributed = sys.modules.get("distributed")
+    if distributed is not None:
+        with suppress(ValueError):  # no worker
+            use_threads(distributed.get_worker().state.nthreads)
+
+
 @lru_cache(maxsize=1)
 def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
     """Open what all units of an order need, once in each process."""
@@ -197,9 +210,13 @@ def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
     from cristae.prediction import load_models
     from cristae.prediction.devices import device_in_turn
 
+    _use_threads_of_dask()
     use_extensions(Path(order.extensions))
-    image = as_image(Path(order.raw), order.voxel_size_nm)
-    inside = None if order.inside is None else as_mask_of(Path(order.inside), order.voxel_size_nm)
+    # Which chunks are missing, the process that hands out the units has told.
+    image = as_image(Path(order.raw), order.voxel_size_nm, find_gaps=False)
+    inside = (
+        None if order.inside is None else as_mask_of(Path(order.inside), order.voxel_size_nm, find_gaps=False)
+    )
     packages = [read_package(Path(one)) for one in order.models]
     if tuple(one.digest for one in packages) != order.digests:
         raise InvalidInput(

@@ -8,8 +8,6 @@ import cc3d
 import edt
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from skimage import morphology
 
 from cristae.labels.flooding import flooded
 from cristae.labels.objects import steps_zyx
@@ -27,9 +25,6 @@ SURELY = 1.0
 _BLUR = 1.0
 _BITS = 32
 _LOW = (1 << _BITS) - 1
-
-# scikit-image has no type hints.
-_local_maxima: Any = morphology.local_maxima
 
 type Ids = npt.NDArray[np.integer[Any]]
 type Depths = npt.NDArray[np.float32]
@@ -60,6 +55,8 @@ def blobs_from(
     >>> fragments
     array([[[1, 1, 1, 0, 2, 2]]])
     """
+    from skimage.morphology import local_maxima  # not above: it takes a second, and few need it
+
     depth = depth_inside(classes, voxel_size)
     fragments, seeds = np.zeros(classes.shape, np.int64), np.zeros(classes.shape, np.int64)
     found = 0
@@ -68,7 +65,7 @@ def blobs_from(
         own = np.where(inside, depth[wide], np.float32(0))
         # The moat makes a top also of what is flat: one object all over has no local maximum otherwise.
         moated = np.pad(np.where(inside, own, np.float32(-1)), 1, constant_values=-1)
-        tops = _components(_local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1] & inside)
+        tops = _components(local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1] & inside)
         grown = flooded(1 - own / DEEPEST, own, DEEPEST, tops, inside)
         missed = inside & (grown == 0)
         islands = _components(missed)
@@ -112,7 +109,9 @@ def _places(
     classes: npt.NDArray[np.uint8], reach_zyx: Sequence[int]
 ) -> Iterator[tuple[int, tuple[slice, ...]]]:
     """Yield each class that is there, and where, with some context."""
-    for number, place in enumerate(ndimage.find_objects(classes), 1):
+    from scipy.ndimage import find_objects  # not above: it takes a second, and few need it
+
+    for number, place in enumerate(find_objects(classes), 1):
         if place is not None:
             yield (
                 number,
@@ -236,7 +235,9 @@ class Necks:
 
 def _blurred(depth: Depths, steps: Sequence[float]) -> Depths:
     """Return depths without the bumps that a ragged surface makes."""
-    return np.asarray(ndimage.gaussian_filter(depth, [_BLUR / step for step in steps]), dtype=np.float32)
+    from scipy.ndimage import gaussian_filter  # not above: it takes a second, and few need it
+
+    return np.asarray(gaussian_filter(depth, [_BLUR / step for step in steps]), dtype=np.float32)
 
 
 def _components(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

@@ -7,8 +7,6 @@ import edt
 import fastremap
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from skimage import morphology
 
 from cristae.labels.agglomeration import agglomerated
 from cristae.labels.boundaries import sum_beside, touching
@@ -25,9 +23,6 @@ mends a split faster than a merge."""
 
 DEEPEST = 16.0
 """Voxels along x; deeper inside than this, all places are alike."""
-
-# scikit-image has no type hints.
-_local_maxima: Any = morphology.local_maxima
 
 type Ids = npt.NDArray[np.int64]
 type Depths = npt.NDArray[np.float32]
@@ -173,18 +168,22 @@ def _is_like_background(
 
 def _depth(interior: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> Depths:
     """Return the distance of each voxel to what is not interior, in voxels along x, a little smoothed."""
+    from scipy.ndimage import gaussian_filter  # not above: it takes a second, and few need it
+
     sampling = steps_zyx(voxel_size)
     depth = edt.edt(np.ascontiguousarray(interior), anisotropy=sampling, black_border=False, parallel=1)
     depth = np.minimum(depth, np.float32(DEEPEST))
     # The ridge of a ragged tube has a top at every bump; a voxel of blur leaves those that matter.
-    return np.asarray(ndimage.gaussian_filter(depth, [1 / step for step in sampling]), dtype=np.float32)
+    return np.asarray(gaussian_filter(depth, [1 / step for step in sampling]), dtype=np.float32)
 
 
 def _seeds(interior: npt.NDArray[np.bool_], depth: Depths) -> Ids:
     """Return one number for each place that lies deeper than all around it."""
+    from skimage.morphology import local_maxima  # not above: it takes a second, and few need it
+
     # The moat makes a top also of what is flat: a block that is one object has no local maximum otherwise.
     moated = np.pad(np.where(interior, depth, np.float32(-1)), 1, constant_values=-1)
-    tops = _local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1]
+    tops = local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1]
     return _components(tops, 26)
 
 

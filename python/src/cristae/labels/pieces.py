@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 import cc3d
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cristae.geometry import Box
 from cristae.labels.scan import as_integers
@@ -90,6 +88,9 @@ def _joined(
     last: Numbers, shown_before: npt.NDArray[np.bool_], numbers: Numbers, shown: npt.NDArray[np.bool_]
 ) -> tuple[Numbers, npt.NDArray[np.bool_]]:
     """Give what hangs together over the shared section one number, and pieces that ended none."""
+    from scipy.sparse import coo_array  # not above: it takes a second, and few need it
+    from scipy.sparse.csgraph import connected_components
+
     before, now = shown_before.size, shown.size
     there = last > 0
     pairs = np.unique(np.stack([last[there], numbers[0][there] + before]), axis=1)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from cristae import extensions
 from cristae.errors import InvalidInput
-from cristae.networks.devices import ran_out_of_memory
+from cristae.memory import ran_out
 from cristae.networks.unet import Triple, last_layer, spread
 
 _TOLERANCE = 1e-4
@@ -118,7 +118,7 @@ class AddedNetwork(nn.Module):
         try:
             features = self.body(x)
         except Exception as error:
-            if ran_out_of_memory(error):  # whoever computes knows what to do
+            if ran_out(error):  # whoever computes knows what to do
                 raise
             raise _failed(self.config.name, error, type(self.body).forward) from error
         wanted = (len(x), self._maps, *x.shape[2:])

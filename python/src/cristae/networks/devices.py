@@ -93,13 +93,6 @@ def reading_threads(device: torch.device) -> int:
     return max(1, min(4, (os.cpu_count() or 1) // 2)) if device.type == "cuda" else 1
 
 
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Tell whether the device's memory did not suffice (CUDA), or the allocator refused (CPU)."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-
-
 @functools.cache
 def bfloat16_pays(dims: int, device: torch.device) -> bool:
     """Tell by a short trial whether mixed precision is quicker here.

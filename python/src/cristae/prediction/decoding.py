@@ -18,8 +18,6 @@ from typing import Any, Protocol
 import fastremap
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cristae.errors import Cancelled, LimitExceeded
 from cristae.geometry import Box
@@ -268,6 +266,9 @@ def refuse_to_go_on(should_stop: Callable[[], bool]) -> None:
 
 def _united(count: int, pairs: NDArray[np.int64]) -> Ids:
     """Return a number for each fragment, the same for those that pairs say are one; 0 stays 0."""
+    from scipy.sparse import coo_array  # not above: it takes a second, and few need it
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     numbers = connected_components(graph, directed=False)[1].astype(np.int64)
     return _in_order(numbers).astype(np.int64)

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import torch
 
 from cristae.errors import OutOfMemory
-from cristae.memory import available_bytes
+from cristae.memory import available_bytes, ran_out
 from cristae.networks import NetworkConfig, Preprocessing
-from cristae.networks.devices import ran_out_of_memory
 from cristae.prediction.tiling import Reading
 
 # Larger tiles waste less on the halo, but memory and a person's patience with Cancel end the gain. A CPU
@@ -99,7 +98,7 @@ def smaller_until_it_fits[Result](
         try:
             return attempt(voxels)
         except (RuntimeError, torch.OutOfMemoryError) as error:
-            if not ran_out_of_memory(error):
+            if not ran_out(error):
                 raise
         # Behind the handler, so that the traceback no longer holds the tensors of the failed attempt.
         give_back_memory()

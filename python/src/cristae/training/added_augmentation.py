@@ -8,7 +8,7 @@ from torch import Tensor
 from cristae import extensions
 from cristae.errors import InvalidInput
 from cristae.labels import UNKNOWN
-from cristae.networks.devices import ran_out_of_memory
+from cristae.memory import ran_out
 
 type Variants = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
@@ -35,7 +35,7 @@ def added_variants(name: str, classes: int) -> Variants:
             images, labels = function(x, targets, generator)
             same = (images.shape, images.dtype, labels.shape, labels.dtype)
         except Exception as error:
-            if ran_out_of_memory(error):  # the training knows what to do
+            if ran_out(error):  # the training knows what to do
                 raise
             told = extensions.failure_told(error, function)
             raise InvalidInput(f"The augmentation {name!r} failed: {told}") from error

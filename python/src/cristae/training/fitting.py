@@ -7,7 +7,7 @@ before.
 from collections.abc import Callable
 
 from cristae.errors import OutOfMemory
-from cristae.networks.devices import ran_out_of_memory
+from cristae.memory import ran_out
 from cristae.training.pace import give_freed_back
 from cristae.training.team import Team
 
@@ -55,7 +55,7 @@ def _has_memory(batch: int, try_step: Callable[[int], None]) -> bool:
     try:
         try_step(batch)
     except RuntimeError as error:
-        if not ran_out_of_memory(error):
+        if not ran_out(error):
             raise
         return False
     finally:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from cristae import extensions
 from cristae.errors import InvalidInput
 from cristae.labels import UNKNOWN
-from cristae.networks.devices import ran_out_of_memory
+from cristae.memory import ran_out
 from cristae.training.affinities import Pairs
 from cristae.training.team import ALONE, Team
 
@@ -199,7 +199,7 @@ def _watched(name: str, function: Loss) -> Loss:
         try:
             loss = function(answers)
         except Exception as error:
-            if ran_out_of_memory(error):  # the training knows what to do
+            if ran_out(error):  # the training knows what to do
                 raise
             told = extensions.failure_told(error, function)
             raise InvalidInput(f"The loss {name!r} failed: {told}") from error

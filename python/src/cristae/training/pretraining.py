@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.labels import UNKNOWN
+from cristae.memory import ran_out
 from cristae.networks import AddedNetwork, UNet
-from cristae.networks.devices import memory_format, ran_out_of_memory
+from cristae.networks.devices import memory_format
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.data import training_batches
 from cristae.training.divergence import TrainingDivergedError
@@ -142,7 +143,7 @@ class Pretraining:
                 self._learn()
                 break
             except RuntimeError as error:
-                if not ran_out_of_memory(error):
+                if not ran_out(error):
                     raise
             # Behind the handler, so that no traceback holds the tensors of the failed step any longer.
             self._optimiser.clear()

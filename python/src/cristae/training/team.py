@@ -18,7 +18,8 @@ from torch import Tensor, distributed
 
 from cristae.computing import Launch
 from cristae.errors import CristaeError, InvalidInput
-from cristae.networks.devices import choose_device, ran_out_of_memory
+from cristae.memory import ran_out
+from cristae.networks.devices import choose_device
 from cristae.training.checkpoint import Checkpoint
 from cristae.training.share import WHOLE, Share
 from cristae.training.wishes import Wish
@@ -271,7 +272,7 @@ def _others() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if ran_out_of_memory(error):
+        if ran_out(error):
             raise
         raise TeamBrokenError(
             "Another process of this training has ended, and this one ends with it. Unless that one said "

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from cristae.errors import Cancelled, OutOfMemory
 from cristae.events import Event, Note, Progress
+from cristae.memory import ran_out
 from cristae.networks import AddedNetwork, UNet
-from cristae.networks.devices import ran_out_of_memory
 from cristae.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cristae.training.choices import Choices
 from cristae.training.data import training_batches
@@ -126,7 +126,7 @@ class Trainer:
             except TrainingDivergedError as error:
                 astray = str(error)
             except RuntimeError as error:
-                if not ran_out_of_memory(error):
+                if not ran_out(error):
                     raise
             # Behind the handlers, so that no traceback holds the tensors of the failed step any longer.
             if astray:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skimage.io import imread
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
@@ -117,6 +116,8 @@ class _Slice:
 
 def read_picture(path: Path) -> Voxels:
     """Return a PNG, JPEG or BMP picture (y, x); colours are refused, three equal channels count as grey."""
+    from skimage.io import imread  # not above: a folder of TIFF slices needs none of it
+
     try:
         picture: Voxels = np.asarray(imread(path))
     except FileNotFoundError as error:

@@ -8,32 +8,11 @@ import h5py
 import numpy as np
 
 from cristae.errors import InvalidInput
-from cristae.volumes.kinds import HDF5
 from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
 from cristae.volumes.units import voxel_size_in
 
-_MARKS = dict.fromkeys(HDF5, ":/") | {".n5": ":", ".zarr": ":"}  # folders have paths of their own
 _WELL_KNOWN = ("data", "raw", "label", "labels", "exported_data", "volumes/raw", "t00000/s00/0/cells")
-
-
-def split_key(path: Path) -> tuple[Path, str | None]:
-    """Split ``file.h5:dataset``, ``file.h5/dataset`` and ``folder.n5:array`` into the file and what is in it.
-
-    Examples
-    --------
-    >>> split_key(Path("cells.h5:volumes/raw"))[1]
-    'volumes/raw'
-    >>> split_key(Path("cells.h5"))[1] is None
-    True
-    """
-    text = str(path)
-    for suffix, marks in _MARKS.items():
-        for mark in marks:
-            head, found, key = text.partition(suffix + mark)
-            if found and key:
-                return Path(head + suffix), key.replace("\\", "/")
-    return path, None
 
 
 class Hdf5Image(SlicedImage):

@@ -18,11 +18,6 @@ _DEEPEST = 6
 _FINEST = "s0"
 
 
-def is_n5(path: Path) -> bool:
-    """Tell whether a folder is an N5 container, or a group or an array in one."""
-    return (path / N5_MARK).is_file()
-
-
 def open_n5(path: Path, key: str | None, *, find_gaps: bool = True) -> SlicedImage:
     """Open an array of an N5 folder. A block that is not stored is 0, as the format says.
 

@@ -8,18 +8,12 @@ import zarr
 
 from cristae.errors import CorruptData, InvalidInput
 from cristae.volumes.gaps import Shards, Stored
-from cristae.volumes.kinds import ZARR_MARKS
 from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
 from cristae.volumes.stored import StoredVolume
 from cristae.volumes.units import nm_per_unit, plain_unit, voxel_size_in
 
 _MAX_CHUNK_BYTES = 2 * 1024**3
-
-
-def is_zarr(path: Path) -> bool:
-    """Tell whether a folder is a Zarr group or array."""
-    return any((path / mark).is_file() for mark in ZARR_MARKS)
 
 
 def open_zarr(path: Path, key: str | None, *, find_gaps: bool = True) -> "ZarrImage | StoredVolume":

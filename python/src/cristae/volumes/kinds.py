@@ -1,4 +1,4 @@
-"""Kinds of files that Cristae reads, told by their names alone: nothing is opened here."""
+"""Kinds of files that Cristae reads, told by names alone: no file is opened and no library for it loaded."""
 
 import re
 from collections.abc import Sequence
@@ -14,6 +14,37 @@ NIFTI = (".nii", ".nii.gz")
 ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray")
 N5_MARK = "attributes.json"
 STORES = (".zarr", ".n5")
+
+_MARKS = dict.fromkeys(HDF5, ":/") | {".n5": ":", ".zarr": ":"}  # folders have paths of their own
+
+
+def split_key(path: Path) -> tuple[Path, str | None]:
+    """Split ``file.h5:dataset``, ``file.h5/dataset`` and ``folder.n5:array`` into the file and what is in it.
+
+    Examples
+    --------
+    >>> split_key(Path("cells.h5:volumes/raw"))[1]
+    'volumes/raw'
+    >>> split_key(Path("cells.h5"))[1] is None
+    True
+    """
+    text = str(path)
+    for suffix, marks in _MARKS.items():
+        for mark in marks:
+            head, found, key = text.partition(suffix + mark)
+            if found and key:
+                return Path(head + suffix), key.replace("\\", "/")
+    return path, None
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is a Zarr group or array."""
+    return any((path / mark).is_file() for mark in ZARR_MARKS)
+
+
+def is_n5(path: Path) -> bool:
+    """Tell whether a folder is an N5 container, or a group or an array in one."""
+    return (path / N5_MARK).is_file()
 
 
 def store_around(path: Path) -> Path | None:
