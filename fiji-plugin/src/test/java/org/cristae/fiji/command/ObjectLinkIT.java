@@ -1,9 +1,10 @@
 package org.cristae.fiji.command;
 
-import static org.cristae.fiji.command.EvaluateIT.closeTables;
 import static org.cristae.fiji.command.MendIT.cells;
+import static org.cristae.fiji.command.RealImageJ.closeTables;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
+import static org.cristae.fiji.command.Windows.seen;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -49,17 +50,14 @@ class ObjectLinkIT {
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
-    closeTables();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
     IJ.log("\\Clear");
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    closeTables();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static void mouse(Component part, int x, int y) throws Exception {
@@ -77,20 +75,20 @@ class ObjectLinkIT {
 
   /** Where on the screen a row lies: the heights of rows are the panel's own, once it is drawn. */
   private static int rowY(TextWindow table, int row) throws Exception {
-    return await(
-        "row " + row,
-        () -> {
-          try {
-            for (int y = 0; y < 200; y++) {
-              if (table.getTextPanel().rowIndex(y) == row) {
-                return y + 2;
-              }
-            }
-          } catch (ArithmeticException e) {
-            // it is not drawn yet
-          }
-          return null;
-        });
+    return await("row " + row, () -> seen(() -> drawnAt(table, row)));
+  }
+
+  private static Integer drawnAt(TextWindow table, int row) {
+    try {
+      for (int y = 0; y < 200; y++) {
+        if (table.getTextPanel().rowIndex(y) == row) {
+          return y + 2;
+        }
+      }
+    } catch (ArithmeticException e) {
+      // it is not drawn yet
+    }
+    return null;
   }
 
   private static TextWindow table() {
@@ -109,8 +107,8 @@ class ObjectLinkIT {
     mouse(table.getTextPanel().getComponent(0), 20, rowY(table, row));
   }
 
-  private static boolean isMarked(ImagePlus image) {
-    return image.getOverlay() != null && image.getOverlay().size() == 1;
+  private static boolean isMarked(ImagePlus image) throws Exception {
+    return seen(() -> image.getOverlay() != null && image.getOverlay().size() == 1);
   }
 
   @Test
@@ -133,11 +131,8 @@ class ObjectLinkIT {
     assertNull(image.getOverlay());
 
     image.setSlice(1);
-    Component lines = table.getTextPanel().getComponent(0);
     int other = 1 - row;
-    SwingUtilities.invokeAndWait(() -> table.getTextPanel().setSelection(other, other));
-    table.getTextPanel().setSelection(other, other);
-    mouse(lines, 20, rowY(table, other));
+    clickRow(table, other);
     assertEquals(other, table.getTextPanel().getSelectionStart());
     assertEquals(7, image.getCurrentSlice());
     assertEquals(46, image.getOverlay().get(0).getBounds().x);
