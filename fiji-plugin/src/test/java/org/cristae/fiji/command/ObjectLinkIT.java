@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.ImageStack;
 import ij.VirtualStack;
 import ij.WindowManager;
 import ij.gui.ImageCanvas;
@@ -207,10 +208,9 @@ class ObjectLinkIT {
     assertTrue(IJ.getLog().contains(older), IJ.getLog());
   }
 
-  @Test
-  void slicesOfAVirtualStackAreNotReadOnTheEventThread() throws Exception {
-    ImagePlus memory = cells("8-bit", 5, 3);
-    AtomicInteger onEventThread = new AtomicInteger();
+  /** The slices of an image as a disk would give them, and how often on the event thread. */
+  private static VirtualStack virtual(ImagePlus memory, AtomicInteger onEventThread) {
+    ImageStack kept = memory.getStack();
     VirtualStack slices =
         new VirtualStack(memory.getWidth(), memory.getHeight(), memory.getStackSize()) {
           @Override
@@ -218,7 +218,7 @@ class ObjectLinkIT {
             if (EventQueue.isDispatchThread()) {
               onEventThread.incrementAndGet();
             }
-            return memory.getStack().getProcessor(number).duplicate();
+            return kept.getProcessor(number).duplicate();
           }
 
           @Override
@@ -232,6 +232,70 @@ class ObjectLinkIT {
           }
         };
     slices.setBitDepth(8);
+    return slices;
+  }
+
+  @Test
+  void aTableGoesWithItsImageThatWasClosedAndOpenedAgainIfItHasTheSameObjects() throws Exception {
+    close(cells("8-bit", 5, 3), true);
+    ImagePlus changed = cells("8-bit", 5, 3);
+    changed.getStack().getProcessor(7).set(57, 20, 5); // it was of the object 3
+    changed.setSlice(7);
+    clickImage(changed, 14, 20);
+    String others = "The table \"cells-objects\" does not fit \"cells.tif\"";
+    await("a sentence", () -> String.valueOf(IJ.getLog()).contains(others) ? this : null);
+    clickRow(table(), 0);
+    assertFalse(isMarked(changed));
+    close(changed, false);
+    ImagePlus again = cells("8-bit", 5, 3);
+    again.setSlice(7);
+    clickImage(again, 14, 20);
+    await("the mark", () -> isMarked(again) ? this : null);
+    int row = table().getTextPanel().getSelectionStart();
+    assertEquals(5, table().getResultsTable().getValue("id", row));
+    again.setSlice(1);
+    clickRow(table(), 1 - row); // at once: the image is known
+    assertEquals(7, again.getCurrentSlice());
+    assertEquals(46, again.getOverlay().get(0).getBounds().x);
+    close(again, false);
+    ImagePlus third = cells("8-bit", 5, 3);
+    clickRow(table(), row); // the table finds it, too
+    await("the mark", () -> isMarked(third) ? this : null);
+    assertEquals(7, third.getCurrentSlice());
+  }
+
+  @Test
+  void anImageThatIsNotKeptInMemoryIsKnownAgainByItsJob() throws Exception {
+    ImagePlus memory = cells("8-bit", 5, 3);
+    memory.setProp("cristae.job", "one");
+    VirtualStack slices = virtual(memory.duplicate(), new AtomicInteger());
+    close(memory, true);
+    ImagePlus other = new ImagePlus("cells.tif", slices);
+    other.show();
+    clickRow(table(), 0);
+    String others = "The table \"cells-objects\" does not fit \"cells.tif\"";
+    await("a sentence", () -> String.valueOf(IJ.getLog()).contains(others) ? this : null);
+    close(other, false);
+    ImagePlus same = new ImagePlus("cells.tif", slices);
+    same.setProp("cristae.job", "one");
+    same.show();
+    clickRow(table(), 0);
+    await("the mark", () -> isMarked(same) ? this : null);
+  }
+
+  private static void close(ImagePlus image, boolean isMeasured) {
+    if (isMeasured) {
+      macro(String.format(MEASURE, "cells.tif"));
+    }
+    image.changes = false;
+    image.close();
+  }
+
+  @Test
+  void slicesOfAVirtualStackAreNotReadOnTheEventThread() throws Exception {
+    ImagePlus memory = cells("8-bit", 5, 3);
+    AtomicInteger onEventThread = new AtomicInteger();
+    VirtualStack slices = virtual(memory, onEventThread);
     memory.setTitle("memory.tif");
     ImagePlus image = new ImagePlus("cells.tif", slices);
     image.show();
