@@ -2,6 +2,8 @@ package org.cristae.fiji.image;
 
 import ij.ImagePlus;
 import ij.ImageStack;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.cristae.fiji.client.Cancellation;
@@ -39,8 +41,8 @@ public final class ObjectImage {
       throw invalid(
           "\""
               + image.getTitle()
-              + "\" is an RGB colour image. Objects are in a label image of 8, 16 or 32 bits, with one"
-              + " number for each.");
+              + "\" is an RGB colour image. Objects are in a label image of 8, 16 or 32 bits, with"
+              + " one number for each.");
     }
     if (order.channels() > 1) {
       throw invalid(
@@ -48,8 +50,8 @@ public final class ObjectImage {
               + image.getTitle()
               + "\" has "
               + order.channels()
-              + " channels; a label image of objects has one. Choose one with Image > Duplicate, or,"
-              + " if these are slices, correct the dimensions in Image > Properties.");
+              + " channels; a label image of objects has one. Choose one with Image > Duplicate,"
+              + " or, if these are slices, correct the dimensions in Image > Properties.");
     }
     if (image.getBitDepth() == 16 && image.getCalibration().isSigned16Bit()) {
       throw invalid(
@@ -98,8 +100,8 @@ public final class ObjectImage {
               + image.getTitle()
               + "\" is a virtual stack: its slices "
               + where
-              + " when they are looked at, and cannot be changed. Make a copy with Image > Duplicate"
-              + " (or of the slices in question), and change that.");
+              + " when they are looked at, and cannot be changed. Make a copy with Image >"
+              + " Duplicate (or of the slices in question), and change that.");
     }
   }
 
@@ -232,6 +234,21 @@ public final class ObjectImage {
             + " in slice "
             + (section + 1)
             + "; ids of objects are whole numbers from 0 to 16,777,216.");
+  }
+
+  /** How many voxels each object has. */
+  public Map<Integer, Long> voxels() throws CristaeException {
+    Map<Integer, Long> voxels = new HashMap<>();
+    scan(
+        "Counting voxels",
+        Progress.NONE,
+        new Cancellation(),
+        (section, plane, start, stop, id) -> {
+          if (id > 0) {
+            voxels.merge(id, (long) stop - start, Long::sum);
+          }
+        });
+    return voxels;
   }
 
   /** Those of some ids that are in the image. */

@@ -67,6 +67,7 @@ public final class ValueSample {
         output == null
             ? ((DistantStack) image.getStack()).isOfLabels()
             : output.equals("labels") || output.equals("instances");
+    sample.equal = sample.isWhole ? 1 : 0;
     return sample;
   }
 
@@ -106,6 +107,11 @@ public final class ValueSample {
   public boolean looksLikeLabels() {
     boolean inPatches = equal >= EQUAL_IN_LABELS * (equal + different);
     return isWhole && (inPatches || values.size() <= FEW_VALUES);
+  }
+
+  /** True if these are labels also where few values say nothing, as on a plane of one voxel. */
+  public boolean isInPatches() {
+    return equal > 0 && looksLikeLabels() && equal >= EQUAL_IN_LABELS * (equal + different);
   }
 
   /** True if these can be no labels: many values, and neighbours that are seldom equal. */

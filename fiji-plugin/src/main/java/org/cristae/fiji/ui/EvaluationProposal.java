@@ -13,22 +13,30 @@ final class EvaluationProposal {
   /** How Cristae marks the images that it made. */
   private static final String OUTPUT = "cristae.output";
 
+  private static final String FOUND = ".*(pred|found|seg|result).*";
+  private static final String TRUE = ".*(truth|\\bgt\\b|label|annot|manual|expert).*";
+
   private final ImagePairs pairs;
   private ImagePlus prediction;
   private ImagePlus truth;
 
   /** Looks at the open images; not on the event thread. */
   EvaluationProposal(ImagePairs pairs, ImagePlus active) {
+    this(pairs, active, OpenImages.all());
+  }
+
+  /** Looks at some images, in the order in which they were opened. */
+  EvaluationProposal(ImagePairs pairs, ImagePlus active, List<ImagePlus> open) {
     this.pairs = pairs;
     List<ImagePlus> labels = new ArrayList<>();
-    for (ImagePlus image : OpenImages.all()) {
+    for (ImagePlus image : open) {
       boolean isPart = image == active || ImagePairs.isAlike(active, image);
-      if (image.getBitDepth() != 24 && isPart && (isMade(image) || pairs.looksLikeLabels(image))) {
+      if (image.getBitDepth() != 24 && isPart && isOfLabels(image)) {
         labels.add(image);
       }
     }
     prediction = active;
-    int most = Integer.MIN_VALUE;
+    int most = -1; // what is called the truth is not the prediction
     for (ImagePlus image : labels) {
       int score = score(image) + (image == active ? 1 : 0);
       if (score > most) {
@@ -49,15 +57,31 @@ final class EvaluationProposal {
     }
   }
 
+  /**
+   * True if something tells that an image holds labels: its origin, its values, or its title. That
+   * it has few values alone does not: small and dark micrographs have few, too.
+   */
+  private boolean isOfLabels(ImagePlus image) {
+    String title = title(image);
+    return isMade(image)
+        || pairs.isInPatches(image)
+        || pairs.looksLikeLabels(image) && (title.matches(FOUND) || title.matches(TRUE));
+  }
+
+  /** Its title in small letters, with spaces between its words. */
+  private static String title(ImagePlus image) {
+    return image.getTitle().toLowerCase(Locale.ROOT).replace('_', ' ');
+  }
+
   private static boolean isMade(ImagePlus image) {
     return image.getProp(OUTPUT) != null;
   }
 
   /** How likely an image is a prediction and not the truth. */
   private static int score(ImagePlus image) {
-    String title = image.getTitle().toLowerCase(Locale.ROOT);
-    int made = isMade(image) ? 4 : title.matches(".*(pred|found|seg|result).*") ? 2 : 0;
-    return made - (title.matches(".*(truth|gt|label|annot|manual|expert).*") ? 4 : 0);
+    String title = title(image);
+    int made = isMade(image) ? 4 : title.matches(FOUND) ? 2 : 0;
+    return made - (title.matches(TRUE) ? 4 : 0);
   }
 
   /** The image that is likely the prediction; the active one if nothing tells. */

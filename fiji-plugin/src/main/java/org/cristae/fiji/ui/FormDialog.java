@@ -222,7 +222,7 @@ final class FormDialog {
     foot.add(message, BorderLayout.NORTH);
     foot.add(toggle, BorderLayout.WEST);
     foot.add(Look.buttons(cancel, ok), BorderLayout.EAST);
-    dialog.setContentPane(new FieldsAboveFoot(rows, foot));
+    dialog.setContentPane(new FieldsAboveFoot(Look.onTop(rows), foot));
     JComponent refused = fields.get(before.takeRefused());
     if (refused != null) {
       dialog.addWindowListener(

@@ -58,6 +58,11 @@ final class ImagePairs {
     return sample(image).looksLikeLabels();
   }
 
+  /** True if values say so of themselves: also a small or dark image may have few of them. */
+  boolean isInPatches(ImagePlus image) {
+    return sample(image).isInPatches();
+  }
+
   /** True for stack1-labels.tif and "labels of stack1" for stack1.tif; not for stack12. */
   private static boolean isNamedAfter(ImagePlus labels, ImagePlus image) {
     String stem = OpenImages.stem(image.getTitle()).toLowerCase(Locale.ROOT);

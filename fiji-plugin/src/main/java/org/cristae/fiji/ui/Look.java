@@ -1,5 +1,6 @@
 package org.cristae.fiji.ui;
 
+import java.awt.BorderLayout;
 import java.awt.Color;
 import java.awt.FlowLayout;
 import java.awt.GraphicsConfiguration;
@@ -74,6 +75,13 @@ final class Look {
   static <T extends JComponent> T padded(T panel) {
     panel.setBorder(BorderFactory.createEmptyBorder(GAP + 4, GAP + 4, GAP + 4, GAP + 4));
     return panel;
+  }
+
+  /** Rows that stay at the top where there is more room than they need. */
+  static JPanel onTop(JComponent rows) {
+    JPanel top = new JPanel(new BorderLayout());
+    top.add(rows, BorderLayout.NORTH);
+    return top;
   }
 
   /** A row of buttons at the right. */

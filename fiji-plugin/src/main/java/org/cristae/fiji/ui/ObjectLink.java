@@ -1,5 +1,6 @@
 package org.cristae.fiji.ui;
 
+import ij.IJ;
 import ij.ImagePlus;
 import ij.gui.ImageCanvas;
 import ij.gui.Roi;
@@ -116,6 +117,10 @@ final class ObjectLink {
     ImagePlus labels = overlay == null ? shown : overlay.labels();
     TextWindow window = labels == null ? null : ObjectTables.window(labels);
     if (window == null) {
+      TextWindow lost = labels == null ? null : ObjectTables.lost(labels);
+      if (lost != null) {
+        tieAgain(lost, labels, () -> inImage(shown, row, column));
+      }
       return;
     }
     ObjectMark.remove(shown);
@@ -129,6 +134,27 @@ final class ObjectLink {
           Roi outline = id > 0 ? ObjectMark.outline(objects, id, section) : null;
           return () -> select(window, id, shown, outline, section);
         });
+  }
+
+  /**
+   * Ties a table to the image that it was made from, which was closed and opened again, and goes on
+   * with a click. Where its objects are others by now, it says so.
+   */
+  private void tieAgain(TextWindow window, ImagePlus labels, Runnable click) {
+    ObjectTables.Comparison comparison = ObjectTables.comparison(window, labels);
+    reader.begin(
+        false,
+        isWanted -> {
+          boolean isSame = comparison.isSame();
+          return () -> {
+            if (!isSame) {
+              throw ObjectTables.isOfOthers(window.getTitle(), labels.getTitle());
+            }
+            ObjectTables.remember(window.getTitle(), labels);
+            click.run();
+          };
+        });
+    IJ.showStatus("Comparing \"" + labels.getTitle() + "\" with the table of its objects ...");
   }
 
   private static void select(TextWindow window, int id, ImagePlus shown, Roi outline, int section)
@@ -149,6 +175,13 @@ final class ObjectLink {
     ResultsTable table = ObjectTables.table(window);
     ImagePlus labels = ObjectTables.labels(window);
     int line = window.getTextPanel().getSelectionStart();
+    ImagePlus reopened = ObjectTables.reopened(window);
+    String closed = ObjectTables.closed(window);
+    if (reopened != null) {
+      tieAgain(window, reopened, () -> inTable(window));
+    } else if (table != null && closed != null) {
+      IJ.showStatus("\"" + closed + "\", which this table was made from, is not open.");
+    }
     if (table == null || labels == null || line < 0 || line >= table.size()) {
       return;
     }

@@ -65,7 +65,7 @@ public final class ServerWindow {
     JPanel foot = new JPanel(new BorderLayout(0, Look.GAP));
     foot.add(answer, BorderLayout.CENTER);
     foot.add(Look.buttons(stop, connect, Look.button("Close", frame::dispose)), BorderLayout.SOUTH);
-    frame.setContentPane(new FieldsAboveFoot(form, foot));
+    frame.setContentPane(new FieldsAboveFoot(Look.onTop(form), foot));
     frame.getRootPane().setDefaultButton(connect);
     Look.onEsc(frame.getRootPane(), frame::dispose);
     choiceChanged();

@@ -120,7 +120,7 @@ final class TickDialog {
         table.add(row.labels, at);
       }
     }
-    JScrollPane scroll = new JScrollPane(table);
+    JScrollPane scroll = new JScrollPane(Look.onTop(table));
     scroll.setBorder(BorderFactory.createEmptyBorder());
     Dimension size = scroll.getPreferredSize();
     int bar = scroll.getVerticalScrollBar().getPreferredSize().width;

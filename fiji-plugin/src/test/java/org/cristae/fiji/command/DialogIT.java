@@ -4,16 +4,20 @@ import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
 import static org.cristae.fiji.command.Windows.box;
 import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.choose;
+import static org.cristae.fiji.command.Windows.chosen;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.frames;
 import static org.cristae.fiji.command.Windows.hasEnded;
+import static org.cristae.fiji.command.Windows.image;
 import static org.cristae.fiji.command.Windows.isButton;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.says;
+import static org.cristae.fiji.command.Windows.selectNewest;
 import static org.cristae.fiji.command.Windows.text;
 import static org.cristae.fiji.command.Windows.type;
-import static org.cristae.fiji.command.Windows.typeInto;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -32,12 +36,10 @@ import java.awt.Window;
 import java.util.Collections;
 import javax.swing.JComboBox;
 import javax.swing.JComponent;
-import javax.swing.JLabel;
 import javax.swing.JList;
 import javax.swing.JTable;
 import javax.swing.SwingUtilities;
 import javax.swing.plaf.basic.BasicHTML;
-import javax.swing.text.JTextComponent;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Patience;
@@ -61,14 +63,14 @@ class DialogIT {
   }
 
   @AfterAll
-  static void stopServer() {
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   @AfterEach
-  void close() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
+  void close() throws Exception {
+    RealImageJ.tidy();
+    RealImageJ.cancelJobs();
   }
 
   /** What titles may hold: spaces, brackets, quotes, a backslash, an umlaut. */
@@ -76,18 +78,6 @@ class DialogIT {
 
   private static String recorded(String end) {
     return "my \\\"st\u00e4ck\\\" [2] a\\\\b" + end;
-  }
-
-  /** A test that failed half-way leaves no job for the next ones to wait behind. */
-  @AfterEach
-  void cancelJobs() throws Exception {
-    org.cristae.fiji.client.Jobs jobs =
-        new org.cristae.fiji.client.Jobs(Connection.open(Progress.NONE, new Cancellation()));
-    for (org.cristae.v1.Job job : jobs.list(20)) {
-      if (!org.cristae.fiji.client.Jobs.isEnd(job.getState())) {
-        jobs.cancel(job.getJobId());
-      }
-    }
   }
 
   @Test
@@ -100,10 +90,10 @@ class DialogIT {
     try {
       menu("Cristae Train");
       Window train = await("the dialog", () -> dialog("Cristae: train a model"));
-      assertEquals(MINE + "-labels.tif", box(train, "labels").getSelectedItem());
+      assertEquals(MINE + "-labels.tif", chosen(train, "labels"));
       type(train, "name", "clicked");
       type(train, "set", "batch=2 patch_zyx=1,32,32");
-      SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("0.02"));
+      choose(train, "budget", "0.02");
       click(train, "Train");
       await("the model", () -> hasEnded("Cristae: Training clicked") ? this : null);
       click(frame("Cristae: Training clicked"), "Curves");
@@ -111,10 +101,10 @@ class DialogIT {
       IJ.selectWindow(MINE + ".tif");
       menu("Cristae Segment");
       Window segment = await("the dialog", () -> dialog("Cristae: segment an image"));
-      SwingUtilities.invokeAndWait(() -> box(segment, "model").setSelectedItem("clicked"));
-      assertEquals("clicked", box(segment, "model").getSelectedItem());
+      choose(segment, "model", "clicked");
+      assertEquals("clicked", chosen(segment, "model"));
       click(segment, "Segment");
-      await("the labels", () -> WindowManager.getImage(MINE + "-clicked.tif"));
+      await("the labels", () -> image(MINE + "-clicked.tif"));
       String text = recorder.getText();
       assertEquals(
           "run(\"Cristae Train\", \"image=["
@@ -135,18 +125,15 @@ class DialogIT {
       assertEquals(MINE + "-clicked.tif", second.getTitle());
       assertArrayEquals(pixels, (byte[]) second.getStack().getPixels(2));
     } finally {
-      Prefs.set("cristae.train.set", ""); // the next dialog would remember it
       Recorder.record = false;
       recorder.close();
     }
     RealImageJ.closeAll();
     menu("Cristae Jobs");
     Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
-    JTable table = (JTable) child(jobs, part -> part instanceof JTable);
-    await("the list", () -> table.getRowCount() > 0 ? table : null);
-    SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
+    selectNewest(jobs, "segmentation");
     click(jobs, "Open Result");
-    ImagePlus again = await("the result", () -> WindowManager.getImage(MINE + "-clicked.tif"));
+    ImagePlus again = await("the result", () -> image(MINE + "-clicked.tif"));
     assertEquals("micron", again.getCalibration().getUnit());
     assertEquals(3, again.getNSlices());
   }
@@ -155,8 +142,6 @@ class DialogIT {
   void aDialogShowsWhatItRemembersAndRecordsNothingWhenItIsCancelled() throws Exception {
     RealImageJ.stack("stack.tif", 3, 1);
     Recorder recorder = new Recorder(false);
-    Prefs.set("cristae.train.classes", "");
-    Prefs.set("cristae.train.unknown", "");
     try {
       menu("Cristae Train");
       Window plain = await("the dialog", () -> dialog("Cristae: train a model"));
@@ -169,14 +154,12 @@ class DialogIT {
       Window more = await("the dialog", () -> dialog("Cristae: train a model"));
       assertTrue(child(more, part -> "classes".equals(part.getName())).isShowing());
       assertEquals("mito,er", text(more, "classes"));
-      assertEquals("standard", box(more, "budget").getSelectedItem());
+      assertEquals("standard", chosen(more, "budget"));
       click(more, "Cancel");
       await("the end of the dialog", () -> more.isShowing() ? null : this);
       await("the end of the command", () -> isIdle("Cristae Train") ? this : null);
       assertNull(line(recorder.getText(), "Cristae Train"), recorder.getText());
     } finally {
-      Prefs.set("cristae.train.classes", "");
-      Prefs.set("cristae.train.budget", "");
       Recorder.record = false;
       recorder.close();
     }
@@ -189,7 +172,7 @@ class DialogIT {
     IJ.selectWindow("refused.tif");
     menu("Cristae Train");
     Window first = await("the dialog", () -> dialog("Cristae: train a model"));
-    SwingUtilities.invokeAndWait(() -> box(first, "task").setSelectedItem("instances"));
+    choose(first, "task", "instances");
     String[][] typed = {
       {"name", "refused"},
       {"slices", "1-3"},
@@ -221,8 +204,8 @@ class DialogIT {
     for (String[] field : typed) {
       assertEquals(field[1], text(again, field[0]));
     }
-    assertEquals("refused-labels.tif", box(again, "labels").getSelectedItem());
-    assertEquals("instances", box(again, "task").getSelectedItem());
+    assertEquals("refused-labels.tif", chosen(again, "labels"));
+    assertEquals("instances", chosen(again, "task"));
     click(again, "Cancel");
     await("the end of the dialog", () -> again.isShowing() ? null : this);
     RealImageJ.stack("another.tif", 4, 1);
@@ -232,7 +215,6 @@ class DialogIT {
     for (String key : new String[] {"slices", "validation", "voxel-size", "start-from", "seed"}) {
       assertEquals("", text(other, key), key + " of another image");
     }
-    Prefs.set("cristae.train.task", ""); // other dialogs would remember it
     click(other, "Cancel");
     await("the end of the dialog", () -> other.isShowing() ? null : this);
   }
@@ -244,8 +226,8 @@ class DialogIT {
     menu("Cristae Train");
     Window train = await("the dialog", () -> dialog("Cristae: train a model"));
     boolean[] isHtml = new boolean[2];
-    SwingUtilities.invokeAndWait(
-        () -> isHtml[0] = isHtml(cell((JComboBox<?>) box(train, "image"), name)));
+    JComboBox<?> image = box(train, "image");
+    SwingUtilities.invokeAndWait(() -> isHtml[0] = isHtml(cell(image, name)));
     click(train, "Cancel");
     menu("Cristae Jobs");
     Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
@@ -296,7 +278,7 @@ class DialogIT {
             "Macro$");
     macro.start();
     Window segment = await("the dialog", () -> dialog("Cristae: segment an image"));
-    SwingUtilities.invokeAndWait(() -> box(segment, "model").setSelectedItem("asked"));
+    choose(segment, "model", "asked");
     click(segment, "Segment");
     macro.join(120_000);
     assertEquals("mine", title[0], "the macro that waits for its dialog");
@@ -326,7 +308,7 @@ class DialogIT {
             .getBudget()
             .getMinutes();
     assertEquals(30, minutes, "what was typed into the budget");
-    await("its plan", () -> child(window, part -> says(part, "the network works")));
+    await("its plan", () -> says(window, "the network works"));
     click(window, "Close");
     await("the end of the window", () -> window.isShowing() ? null : this);
     click(jobs, "Follow");
@@ -340,8 +322,8 @@ class DialogIT {
     await("the end of the window", () -> again.isShowing() ? null : this);
     click(jobs, "Show");
     Window ended = await("the ended training", () -> frame("Cristae: Training long"));
-    await("its last words", () -> child(ended, part -> says(part, "Cancelled.")));
-    await("its plan", () -> child(ended, part -> says(part, "the network works")));
+    await("its last words", () -> says(ended, "Cancelled."));
+    await("its plan", () -> says(ended, "the network works"));
   }
 
   @Test
@@ -353,7 +335,7 @@ class DialogIT {
     awaitFirst(table, "stopped", "running");
     assertTrue(Connection.local().isOurs(), "a server that this test cannot stop");
     Connection.stopLocal();
-    await("the words", () -> child(jobs, part -> says(part, "The server was stopped.")));
+    await("the words", () -> says(jobs, "The server was stopped."));
     Thread.sleep(4000); // two more looks
     LocalServer another = // as another ImageJ has it
         new LocalServer(
@@ -378,16 +360,9 @@ class DialogIT {
     menu("Cristae Train");
     Window train = await("the dialog", () -> dialog("Cristae: train a model"));
     type(train, "name", name);
-    SwingUtilities.invokeAndWait(() -> typeInto(box(train, "budget"), "30"));
+    type(train, "budget", "30");
     click(train, "Train");
     return await("the window", () -> frame("Cristae: Training " + name));
-  }
-
-  private static boolean says(Component part, String text) {
-    if (part instanceof JTextComponent) {
-      return ((JTextComponent) part).getText().contains(text);
-    }
-    return part instanceof JLabel && ((JLabel) part).getText().contains(text);
   }
 
   private void awaitFirst(JTable table, String job, String state) throws Exception {

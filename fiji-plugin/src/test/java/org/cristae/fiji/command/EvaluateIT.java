@@ -1,15 +1,17 @@
 package org.cristae.fiji.command;
 
+import static org.cristae.fiji.command.RealImageJ.closeTables;
 import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
-import static org.cristae.fiji.command.Windows.box;
 import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.chosen;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.selectNewest;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -20,15 +22,12 @@ import ij.ImagePlus;
 import ij.WindowManager;
 import ij.measure.ResultsTable;
 import ij.plugin.frame.Recorder;
-import ij.text.TextWindow;
-import java.awt.Frame;
 import java.awt.Window;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import javax.swing.JFileChooser;
-import javax.swing.JTable;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
@@ -56,26 +55,13 @@ class EvaluateIT {
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
-    closeTables();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    closeTables();
-    Connection.stopLocal();
-  }
-
-  /** Closes the windows of tables without a question. */
-  static void closeTables() {
-    for (Frame frame : Frame.getFrames()) {
-      if (frame instanceof TextWindow && frame.isShowing()) {
-        ((TextWindow) frame).close(false);
-      }
-    }
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   /** An image of rows of digits, each the value of a voxel; letters are larger values. */
@@ -111,7 +97,7 @@ class EvaluateIT {
   }
 
   @Test
-  void theScoresOfClassesAreThoseOfASheetOfPaperWithARowForEachClass() {
+  void theScoresOfClassesAreThoseOfASheetOfPaperWithARowForEachClass() throws Exception {
     openClasses();
     macro(String.format(EVALUATE, "prediction=found.tif truth=truth.tif"));
     ResultsTable scores = ResultsTable.getResultsTable("found-scores");
@@ -272,10 +258,10 @@ class EvaluateIT {
     try {
       menu("Cristae Evaluate");
       Window evaluate = await("the dialog", () -> dialog("Cristae: evaluate"));
-      assertEquals("found.tif", box(evaluate, "prediction").getSelectedItem());
-      assertEquals("truth.tif", box(evaluate, "truth").getSelectedItem());
-      assertEquals("classes", box(evaluate, "target").getSelectedItem());
-      assertEquals("", box(evaluate, "raw").getSelectedItem());
+      assertEquals("found.tif", chosen(evaluate, "prediction"));
+      assertEquals("truth.tif", chosen(evaluate, "truth"));
+      assertEquals("classes", chosen(evaluate, "target"));
+      assertEquals("", chosen(evaluate, "raw"));
       click(evaluate, "Evaluate");
       await("the table", () -> ResultsTable.getResultsTable("found-scores"));
       line = "run(\"Cristae Evaluate\", \"prediction=found.tif truth=truth.tif\");";
@@ -307,10 +293,7 @@ class EvaluateIT {
     RealImageJ.closeAll();
     menu("Cristae Jobs");
     Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
-    JTable table = (JTable) child(jobs, part -> part instanceof JTable);
-    await("the list", () -> table.getRowCount() > 0 ? table : null);
-    assertEquals("evaluation", table.getValueAt(0, 1));
-    SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
+    selectNewest(jobs, "evaluation");
     click(jobs, "Open Result");
     assertClasses(await("the table", () -> ResultsTable.getResultsTable("found-scores")));
     assertEquals(0, WindowManager.getImageCount());

@@ -10,8 +10,8 @@ import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.isButton;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.seen;
 import static org.cristae.fiji.command.Windows.type;
-import static org.cristae.fiji.command.Windows.typeInto;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -28,7 +28,6 @@ import java.nio.file.Paths;
 import java.util.List;
 import java.util.concurrent.FutureTask;
 import javax.swing.JTable;
-import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Progress;
@@ -52,24 +51,18 @@ class JobsIT {
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
   }
 
   @AfterEach
   void cancelJobs() throws Exception {
-    for (Job job : jobs().list(20)) {
-      if (!org.cristae.fiji.client.Jobs.isEnd(job.getState())) {
-        jobs().cancel(job.getJobId());
-      }
-    }
+    RealImageJ.cancelJobs();
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static org.cristae.fiji.client.Jobs jobs() throws Exception {
@@ -87,7 +80,7 @@ class JobsIT {
     menu("Cristae Train");
     Window train = await("the dialog", () -> dialog("Cristae: train a model"));
     type(train, "name", name);
-    SwingUtilities.invokeAndWait(() -> typeInto(Windows.box(train, "budget"), "30"));
+    type(train, "budget", "30");
     click(train, "Train");
     return await("the window", () -> frame("Cristae: Training " + name));
   }
@@ -97,33 +90,38 @@ class JobsIT {
     return await("the jobs", () -> frame("Cristae: jobs"));
   }
 
-  private static JTable table(Window list) {
+  private static JTable table(Window list) throws Exception {
     return (JTable) child(list, part -> part instanceof JTable);
   }
 
-  /** Selects jobs by their titles, which must be there. */
+  /** Selects jobs by their titles, once all are there. */
   private static void select(Window list, String... titles) throws Exception {
     JTable table = table(list);
-    for (String title : titles) {
-      await(title, () -> row(table, title) >= 0 ? table : null);
-    }
-    SwingUtilities.invokeAndWait(
-        () -> {
-          table.clearSelection();
-          for (String title : titles) {
-            int row = row(table, title);
-            table.addRowSelectionInterval(row, row);
-          }
-        });
+    await(String.join(", ", titles), () -> seen(() -> isSelected(table, titles)) ? table : null);
   }
 
-  private static int row(JTable table, String title) {
-    for (int row = 0; row < table.getRowCount(); row++) {
-      if (title.equals(table.getValueAt(row, 0))) {
-        return row;
+  private static boolean isSelected(JTable table, String... titles) throws Exception {
+    table.clearSelection();
+    for (String title : titles) {
+      int row = row(table, title);
+      if (row < 0) {
+        return false;
       }
+      table.addRowSelectionInterval(row, row);
     }
-    return -1;
+    return true;
+  }
+
+  private static int row(JTable table, String title) throws Exception {
+    return seen(
+        () -> {
+          for (int row = 0; row < table.getRowCount(); row++) {
+            if (title.equals(table.getValueAt(row, 0))) {
+              return row;
+            }
+          }
+          return -1;
+        });
   }
 
   @Test
@@ -225,7 +223,7 @@ class JobsIT {
     Window list = list();
     select(list, jobs().list(1).get(0).getTitle());
     click(list, "Open Result");
-    ImagePlus clean = await("it", () -> WindowManager.getImage(name + "-clean.tif"));
+    ImagePlus clean = await("it", () -> Windows.image(name + "-clean.tif"));
     assertEquals(3, clean.getNSlices());
     assertEquals(0, clean.getStack().getProcessor(2).get(0, 0));
     ImageStatistics whole = clean.getStack().getProcessor(2).getStatistics();

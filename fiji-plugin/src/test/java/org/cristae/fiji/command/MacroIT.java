@@ -64,14 +64,13 @@ class MacroIT {
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
     RoiManager manager = RoiManager.getInstance();
     if (manager != null) {
       manager.reset();

@@ -1,16 +1,17 @@
 package org.cristae.fiji.command;
 
-import static org.cristae.fiji.command.EvaluateIT.closeTables;
 import static org.cristae.fiji.command.EvaluateIT.image;
+import static org.cristae.fiji.command.RealImageJ.closeTables;
 import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
-import static org.cristae.fiji.command.Windows.box;
 import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.chosen;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.selectNewest;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -30,7 +31,6 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import javax.swing.AbstractButton;
-import javax.swing.JTable;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.BlockGrid;
 import org.cristae.fiji.client.BlockSource;
@@ -63,17 +63,13 @@ class MeasureIT {
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
-    closeTables();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    closeTables();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static List<Job> newest() throws Exception {
@@ -274,7 +270,7 @@ class MeasureIT {
     try {
       menu("Cristae Measure Objects");
       Window measure = await("the dialog", () -> dialog("Cristae: measure objects"));
-      assertEquals("cells.tif", box(measure, "labels").getSelectedItem());
+      assertEquals("cells.tif", chosen(measure, "labels"));
       AbstractButton contacts =
           (AbstractButton) child(measure, part -> "contacts".equals(part.getName()));
       SwingUtilities.invokeAndWait(() -> contacts.setSelected(true));
@@ -282,7 +278,8 @@ class MeasureIT {
       click(measure, "Measure");
       await("the table", () -> ResultsTable.getResultsTable("cells-objects"));
       line =
-          "run(\"Cristae Measure Objects\", \"labels=cells.tif contacts=true condition=[voxels >= 1]\");";
+          "run(\"Cristae Measure Objects\", \"labels=cells.tif contacts=true condition=[voxels >="
+              + " 1]\");";
       assertTrue(recorder.getText().contains(line), recorder.getText());
     } finally {
       Recorder.record = false;
@@ -295,10 +292,7 @@ class MeasureIT {
     RealImageJ.closeAll();
     menu("Cristae Jobs");
     Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
-    JTable table = (JTable) child(jobs, part -> part instanceof JTable);
-    await("the list", () -> table.getRowCount() > 0 ? table : null);
-    assertEquals("measurement", table.getValueAt(0, 1));
-    SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
+    selectNewest(jobs, "measurement");
     click(jobs, "Open Result");
     assertCells(await("the table", () -> ResultsTable.getResultsTable("cells-objects")));
   }

@@ -8,6 +8,7 @@ import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
+import static org.cristae.fiji.command.Windows.image;
 import static org.cristae.fiji.command.Windows.menu;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -20,7 +21,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
-import ij.WindowManager;
 import ij.gui.PointRoi;
 import ij.plugin.frame.Recorder;
 import ij.process.ImageProcessor;
@@ -65,15 +65,13 @@ class MendIT {
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static boolean inBall(int z, int y, int x, int centreX, int radius) {
@@ -341,7 +339,7 @@ class MendIT {
     click(dialog, "Clean");
     String title = "Cristae: Cleaning cells.tif";
     await("the end", () -> hasEnded(title) ? this : null);
-    ImagePlus clean = await("the window", () -> WindowManager.getImage("cells-clean.tif"));
+    ImagePlus clean = await("the window", () -> image("cells-clean.tif"));
     assertSameVoxels(expected, clean);
     assertSameVoxels(before, image);
     assertNotEquals(at(image, 52, 20, 7), at(clean, 52, 20, 7), "the hole");

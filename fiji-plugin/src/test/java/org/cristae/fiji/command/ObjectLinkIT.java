@@ -1,9 +1,10 @@
 package org.cristae.fiji.command;
 
-import static org.cristae.fiji.command.EvaluateIT.closeTables;
 import static org.cristae.fiji.command.MendIT.cells;
+import static org.cristae.fiji.command.RealImageJ.closeTables;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
+import static org.cristae.fiji.command.Windows.seen;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -12,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.ImageStack;
 import ij.VirtualStack;
 import ij.WindowManager;
 import ij.gui.ImageCanvas;
@@ -49,17 +51,14 @@ class ObjectLinkIT {
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
-    closeTables();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
     IJ.log("\\Clear");
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    closeTables();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static void mouse(Component part, int x, int y) throws Exception {
@@ -77,20 +76,20 @@ class ObjectLinkIT {
 
   /** Where on the screen a row lies: the heights of rows are the panel's own, once it is drawn. */
   private static int rowY(TextWindow table, int row) throws Exception {
-    return await(
-        "row " + row,
-        () -> {
-          try {
-            for (int y = 0; y < 200; y++) {
-              if (table.getTextPanel().rowIndex(y) == row) {
-                return y + 2;
-              }
-            }
-          } catch (ArithmeticException e) {
-            // it is not drawn yet
-          }
-          return null;
-        });
+    return await("row " + row, () -> seen(() -> drawnAt(table, row)));
+  }
+
+  private static Integer drawnAt(TextWindow table, int row) {
+    try {
+      for (int y = 0; y < 200; y++) {
+        if (table.getTextPanel().rowIndex(y) == row) {
+          return y + 2;
+        }
+      }
+    } catch (ArithmeticException e) {
+      // it is not drawn yet
+    }
+    return null;
   }
 
   private static TextWindow table() {
@@ -109,8 +108,8 @@ class ObjectLinkIT {
     mouse(table.getTextPanel().getComponent(0), 20, rowY(table, row));
   }
 
-  private static boolean isMarked(ImagePlus image) {
-    return image.getOverlay() != null && image.getOverlay().size() == 1;
+  private static boolean isMarked(ImagePlus image) throws Exception {
+    return seen(() -> image.getOverlay() != null && image.getOverlay().size() == 1);
   }
 
   @Test
@@ -133,11 +132,8 @@ class ObjectLinkIT {
     assertNull(image.getOverlay());
 
     image.setSlice(1);
-    Component lines = table.getTextPanel().getComponent(0);
     int other = 1 - row;
-    SwingUtilities.invokeAndWait(() -> table.getTextPanel().setSelection(other, other));
-    table.getTextPanel().setSelection(other, other);
-    mouse(lines, 20, rowY(table, other));
+    clickRow(table, other);
     assertEquals(other, table.getTextPanel().getSelectionStart());
     assertEquals(7, image.getCurrentSlice());
     assertEquals(46, image.getOverlay().get(0).getBounds().x);
@@ -212,10 +208,9 @@ class ObjectLinkIT {
     assertTrue(IJ.getLog().contains(older), IJ.getLog());
   }
 
-  @Test
-  void slicesOfAVirtualStackAreNotReadOnTheEventThread() throws Exception {
-    ImagePlus memory = cells("8-bit", 5, 3);
-    AtomicInteger onEventThread = new AtomicInteger();
+  /** The slices of an image as a disk would give them, and how often on the event thread. */
+  private static VirtualStack virtual(ImagePlus memory, AtomicInteger onEventThread) {
+    ImageStack kept = memory.getStack();
     VirtualStack slices =
         new VirtualStack(memory.getWidth(), memory.getHeight(), memory.getStackSize()) {
           @Override
@@ -223,7 +218,7 @@ class ObjectLinkIT {
             if (EventQueue.isDispatchThread()) {
               onEventThread.incrementAndGet();
             }
-            return memory.getStack().getProcessor(number).duplicate();
+            return kept.getProcessor(number).duplicate();
           }
 
           @Override
@@ -237,6 +232,70 @@ class ObjectLinkIT {
           }
         };
     slices.setBitDepth(8);
+    return slices;
+  }
+
+  @Test
+  void aTableGoesWithItsImageThatWasClosedAndOpenedAgainIfItHasTheSameObjects() throws Exception {
+    close(cells("8-bit", 5, 3), true);
+    ImagePlus changed = cells("8-bit", 5, 3);
+    changed.getStack().getProcessor(7).set(57, 20, 5); // it was of the object 3
+    changed.setSlice(7);
+    clickImage(changed, 14, 20);
+    String others = "The table \"cells-objects\" does not fit \"cells.tif\"";
+    await("a sentence", () -> String.valueOf(IJ.getLog()).contains(others) ? this : null);
+    clickRow(table(), 0);
+    assertFalse(isMarked(changed));
+    close(changed, false);
+    ImagePlus again = cells("8-bit", 5, 3);
+    again.setSlice(7);
+    clickImage(again, 14, 20);
+    await("the mark", () -> isMarked(again) ? this : null);
+    int row = table().getTextPanel().getSelectionStart();
+    assertEquals(5, table().getResultsTable().getValue("id", row));
+    again.setSlice(1);
+    clickRow(table(), 1 - row); // at once: the image is known
+    assertEquals(7, again.getCurrentSlice());
+    assertEquals(46, again.getOverlay().get(0).getBounds().x);
+    close(again, false);
+    ImagePlus third = cells("8-bit", 5, 3);
+    clickRow(table(), row); // the table finds it, too
+    await("the mark", () -> isMarked(third) ? this : null);
+    assertEquals(7, third.getCurrentSlice());
+  }
+
+  @Test
+  void anImageThatIsNotKeptInMemoryIsKnownAgainByItsJob() throws Exception {
+    ImagePlus memory = cells("8-bit", 5, 3);
+    memory.setProp("cristae.job", "one");
+    VirtualStack slices = virtual(memory.duplicate(), new AtomicInteger());
+    close(memory, true);
+    ImagePlus other = new ImagePlus("cells.tif", slices);
+    other.show();
+    clickRow(table(), 0);
+    String others = "The table \"cells-objects\" does not fit \"cells.tif\"";
+    await("a sentence", () -> String.valueOf(IJ.getLog()).contains(others) ? this : null);
+    close(other, false);
+    ImagePlus same = new ImagePlus("cells.tif", slices);
+    same.setProp("cristae.job", "one");
+    same.show();
+    clickRow(table(), 0);
+    await("the mark", () -> isMarked(same) ? this : null);
+  }
+
+  private static void close(ImagePlus image, boolean isMeasured) {
+    if (isMeasured) {
+      macro(String.format(MEASURE, "cells.tif"));
+    }
+    image.changes = false;
+    image.close();
+  }
+
+  @Test
+  void slicesOfAVirtualStackAreNotReadOnTheEventThread() throws Exception {
+    ImagePlus memory = cells("8-bit", 5, 3);
+    AtomicInteger onEventThread = new AtomicInteger();
+    VirtualStack slices = virtual(memory, onEventThread);
     memory.setTitle("memory.tif");
     ImagePlus image = new ImagePlus("cells.tif", slices);
     image.show();

@@ -3,12 +3,14 @@ package org.cristae.fiji.command;
 import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
-import static org.cristae.fiji.command.Windows.box;
 import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.choose;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.says;
+import static org.cristae.fiji.command.Windows.seen;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -56,15 +58,13 @@ class PreviewIT {
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static ImagePlus stack(String model) {
@@ -219,11 +219,12 @@ class PreviewIT {
     try {
       menu("Cristae Preview");
       Window dialog = await("the dialog", () -> dialog("Cristae: preview"));
-      SwingUtilities.invokeAndWait(() -> box(dialog, "model").setSelectedItem("cube"));
+      choose(dialog, "model", "cube");
       click(dialog, "Preview");
       checked(source, whole, 2, 0, 0, 48, 40);
       String line =
-          "run(\"Cristae Preview\", \"image=stack.tif model=cube output=labels slices=2 part=whole\");";
+          "run(\"Cristae Preview\", \"image=stack.tif model=cube output=labels slices=2"
+              + " part=whole\");";
       assertTrue(recorder.getText().contains(line), recorder.getText());
     } finally {
       Recorder.record = false;
@@ -231,9 +232,10 @@ class PreviewIT {
     }
     Window window = frame("Cristae: preview of stack.tif");
     JLabel message = (JLabel) child(window, part -> "message".equals(part.getName()));
-    await("the message", () -> message.getText().contains("on slice 2: ") ? message : null);
-    assertTrue(message.getText().contains("on the CPU"), message.getText());
-    assertTrue(message.getText().contains("class 1"), message.getText());
+    await("the message", () -> says(window, "on slice 2: "));
+    String told = seen(message::getText);
+    assertTrue(told.contains("on the CPU"), told);
+    assertTrue(told.contains("class 1"), told);
 
     for (int slice = 3; slice <= SECTIONS; slice++) {
       source.setSlice(slice); // as fast as somebody may scroll
@@ -296,7 +298,7 @@ class PreviewIT {
     ImagePlus source = stack("flat");
     menu("Cristae Preview");
     Window dialog = await("the dialog", () -> dialog("Cristae: preview"));
-    SwingUtilities.invokeAndWait(() -> box(dialog, "model").setSelectedItem("flat"));
+    choose(dialog, "model", "flat");
     click(dialog, "Preview");
     await("a preview", () -> preview(source));
     source.changes = false;

@@ -11,19 +11,28 @@ import ij.Prefs;
 import ij.WindowManager;
 import ij.macro.Interpreter;
 import ij.process.ImageProcessor;
+import ij.text.TextWindow;
+import java.awt.Dialog;
+import java.awt.Frame;
 import java.awt.GraphicsEnvironment;
 import java.awt.Window;
 import java.io.File;
 import java.io.IOException;
+import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
+import java.util.Properties;
 import java.util.Random;
 import java.util.stream.Stream;
-import javax.swing.JDialog;
 import javax.swing.JFrame;
+import org.cristae.fiji.client.Cancellation;
+import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.client.Progress;
+import org.cristae.fiji.ui.Connection;
+import org.cristae.v1.Job;
 
 /** ImageJ as a user has it: with the built jar in its plugins folder, and the real server. */
 public final class RealImageJ {
@@ -55,7 +64,7 @@ public final class RealImageJ {
   }
 
   /** Starts it, if no test before has: what is in its menus is settled then. */
-  public static void start() throws IOException {
+  public static void start() throws Exception {
     assertTrue(
         !GraphicsEnvironment.isHeadless(), "these tests need a display: xvfb-run mvn verify");
     installJar();
@@ -64,6 +73,7 @@ public final class RealImageJ {
       new ImageJ(ImageJ.NO_SHOW);
     }
     assertTrue(Menus.getCommands().containsKey("Cristae Train"), "the jar is not in the menu");
+    forgetChoices();
     Prefs.set("cristae.command", serverCommand());
     Prefs.set("cristae.address", "");
   }
@@ -92,16 +102,65 @@ public final class RealImageJ {
     }
   }
 
+  /** As ImageJ is when it was just started: for the next test, also where this one failed. */
+  public static void tidy() throws ReflectiveOperationException {
+    closeAll();
+    disposeWindows();
+    closeTables();
+    forgetChoices();
+  }
+
+  /**
+   * The end of a class of tests: nothing of it is open or goes on, and no job of it goes on when
+   * the next one starts the server.
+   */
+  public static void stop() throws Exception {
+    if (IJ.getInstance() == null) {
+      return; // the class did not begin
+    }
+    tidy();
+    cancelJobs();
+    Connection.stopLocal();
+  }
+
+  /** A test that failed half-way leaves no job for the next ones to wait behind. */
+  static void cancelJobs() throws Exception {
+    Jobs jobs = new Jobs(Connection.open(Progress.NONE, new Cancellation()));
+    for (Job job : jobs.list(20)) {
+      if (!Jobs.isEnd(job.getState())) {
+        jobs.cancel(job.getJobId());
+      }
+    }
+  }
+
   /**
    * Closes the windows of jobs and lists, what they follow goes on, and dialogs that a test which
    * failed left open: the next tests would take them for theirs.
    */
-  static void disposeWindows() {
+  private static void disposeWindows() {
     for (Window window : Window.getWindows()) {
-      if (window instanceof JFrame || window instanceof JDialog) {
+      if (window instanceof JFrame || window instanceof Dialog) {
         window.dispose();
       }
     }
+  }
+
+  /** Closes the windows of tables without a question. */
+  static void closeTables() {
+    for (Frame frame : Frame.getFrames()) {
+      if (frame instanceof TextWindow && frame.isShowing()) {
+        ((TextWindow) frame).close(false);
+      }
+    }
+  }
+
+  /** What dialogs remember is forgotten; which server it is, is not. */
+  private static void forgetChoices() throws ReflectiveOperationException {
+    Field kept = Prefs.class.getDeclaredField("ijPrefs"); // ImageJ lists them nowhere
+    kept.setAccessible(true);
+    ((Properties) kept.get(null))
+        .keySet()
+        .removeIf(key -> key.toString().matches("\\.cristae\\.(?!command$|address$).*"));
   }
 
   /** A stack of noise with a bright square of 12 x 12 in each section, and its labels. */

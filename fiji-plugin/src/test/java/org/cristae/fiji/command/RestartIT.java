@@ -2,9 +2,9 @@ package org.cristae.fiji.command;
 
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
-import static org.cristae.fiji.command.Windows.child;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
+import static org.cristae.fiji.command.Windows.says;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -22,7 +22,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import javax.swing.text.JTextComponent;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Patience;
@@ -57,18 +56,14 @@ class RestartIT {
   }
 
   @AfterAll
-  static void stopServer() {
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   @AfterEach
   void tidy() throws Exception {
-    RealImageJ.closeAll();
-    for (Job job : jobs().list(20)) {
-      if (!org.cristae.fiji.client.Jobs.isEnd(job.getState())) {
-        jobs().cancel(job.getJobId());
-      }
-    }
+    RealImageJ.tidy();
+    RealImageJ.cancelJobs();
   }
 
   private static org.cristae.fiji.client.Jobs jobs() throws CristaeException {
@@ -137,8 +132,7 @@ class RestartIT {
     Window window = await("the window", () -> frame("Cristae: Training watched"));
     learning("watched");
     killServer();
-    JTextComponent told = (JTextComponent) child(window, part -> part instanceof JTextComponent);
-    await("the note", () -> told.getText().contains("! " + AGAIN) ? this : null);
+    await("the note", () -> says(window, "! " + AGAIN));
     learning("watched");
     assertFalse(hasEnded("Cristae: Training watched"));
     Connection.stopLocal();

@@ -4,11 +4,14 @@ import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
 import static org.cristae.fiji.command.Windows.box;
-import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.choose;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
+import static org.cristae.fiji.command.Windows.image;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.seen;
+import static org.cristae.fiji.command.Windows.selectNewest;
 import static org.cristae.fiji.command.Windows.text;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -17,15 +20,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
-import ij.Prefs;
-import ij.WindowManager;
 import ij.gui.Roi;
 import ij.plugin.frame.Recorder;
 import java.awt.Window;
 import java.util.Arrays;
 import javax.swing.JComboBox;
-import javax.swing.JTable;
-import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Progress;
@@ -53,15 +52,13 @@ class ResultIT {
   }
 
   @BeforeEach
-  void tidy() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
+  void tidy() throws Exception {
+    RealImageJ.tidy();
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static final String SHOW = "run(\"Cristae Show Activations\", \"image=little.tif %s\");";
@@ -125,20 +122,21 @@ class ResultIT {
     ImagePlus source = RealImageJ.stack("little.tif", 3, 1);
     source.setSlice(3);
     source.setRoi(new Roi(8, 8, 16, 16));
-    Prefs.set("cristae.show.activations.layer", "");
     Recorder recorder = new Recorder(false);
     try {
       menu("Cristae Show Activations");
       Window dialog = await("the dialog", () -> dialog("Cristae: show activations"));
       JComboBox<?> layers = box(dialog, "layer");
-      SwingUtilities.invokeAndWait(() -> box(dialog, "model").setSelectedItem("little"));
+      choose(dialog, "model", "little");
       String usual =
-          await("the layers", () -> layers.isEnabled() ? (String) layers.getSelectedItem() : null);
+          await(
+              "the layers",
+              () -> seen(() -> layers.isEnabled() ? (String) layers.getSelectedItem() : null));
       assertTrue(usual.startsWith("decoder.0: "), usual);
       assertEquals("3", text(dialog, "slices"));
       assertEquals("8,8,16,16", text(dialog, "part"));
       click(dialog, "Show");
-      ImagePlus maps = await("the maps", () -> WindowManager.getImage(TITLE));
+      ImagePlus maps = await("the maps", () -> image(TITLE));
       assertTrue(maps.getStackSize() > 1);
       String line = "run(\"Cristae Show Activations\", \"image=little.tif model=little";
       line += " layer=decoder.0 slices=3 part=8,8,16,16\");";
@@ -171,11 +169,8 @@ class ResultIT {
   private static ImagePlus openedFromJobs(String kind, String title) throws Exception {
     menu("Cristae Jobs");
     Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
-    JTable table = (JTable) child(jobs, part -> part instanceof JTable);
-    await("the list", () -> table.getRowCount() > 0 ? table : null);
-    assertEquals(kind, table.getValueAt(0, 1));
-    SwingUtilities.invokeAndWait(() -> table.setRowSelectionInterval(0, 0));
+    selectNewest(jobs, kind);
     click(jobs, "Open Result");
-    return await("the result", () -> WindowManager.getImage(title));
+    return await("the result", () -> image(title));
   }
 }

@@ -52,9 +52,8 @@ class ServerImageIT {
   }
 
   @AfterAll
-  static void stop() {
-    RealImageJ.closeAll();
-    Connection.stopLocal();
+  static void stop() throws Exception {
+    RealImageJ.stop();
     Prefs.set("cristae.command", RealImageJ.serverCommand());
   }
 

@@ -3,9 +3,11 @@ package org.cristae.fiji.command;
 import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
-import static org.cristae.fiji.command.Windows.box;
 import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.choose;
+import static org.cristae.fiji.command.Windows.chosen;
 import static org.cristae.fiji.command.Windows.click;
+import static org.cristae.fiji.command.Windows.clickNamed;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.menu;
@@ -24,8 +26,6 @@ import java.awt.Window;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import javax.swing.AbstractButton;
-import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Download;
@@ -53,8 +53,8 @@ class SeveralIT {
   }
 
   @AfterAll
-  static void stopServer() {
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   /** Two stacks, the labels of the second one, and those of the first by two people. */
@@ -76,9 +76,9 @@ class SeveralIT {
   }
 
   @AfterEach
-  void close() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
+  void close() throws Exception {
+    RealImageJ.tidy();
+    RealImageJ.cancelJobs();
   }
 
   private static Client client() throws Exception {
@@ -157,27 +157,26 @@ class SeveralIT {
     try {
       menu("Cristae Train");
       Window train = await("the dialog", () -> dialog("Cristae: train a model"));
-      assertEquals("a-labels.tif", box(train, "labels").getSelectedItem());
+      assertEquals("a-labels.tif", chosen(train, "labels"));
       assertFalse(child(train, part -> "also".equals(part.getName())).isShowing());
       click(train, "More...");
       type(train, "also", "/typed/c.tif,/typed/c-labels.tif");
-      press(train, "also-button");
+      clickNamed(train, "also-button");
       Window also = await("the images", () -> dialog("Cristae: also learn from"));
-      assertEquals(
-          SECOND + "-labels.tif", box(also, "labels of " + SECOND + ".tif").getSelectedItem());
-      press(also, "tick " + SECOND + ".tif");
+      assertEquals(SECOND + "-labels.tif", chosen(also, "labels of " + SECOND + ".tif"));
+      clickNamed(also, "tick " + SECOND + ".tif");
       click(also, "OK");
       String pair = SECOND + ".tif," + SECOND + "-labels.tif";
       String withTyped = "/typed/c.tif,/typed/c-labels.tif," + pair;
       await("the titles", () -> text(train, "also").equals(withTyped) ? this : null);
       type(train, "also", pair);
-      press(train, "annotators-button");
+      clickNamed(train, "annotators-button");
       Window others = await("the labels", () -> dialog("Cristae: other annotators"));
-      press(others, "tick other.tif");
+      clickNamed(others, "tick other.tif");
       click(others, "OK");
       await("the title", () -> text(train, "annotators").equals("other.tif") ? this : null);
       type(train, "name", "ticked");
-      SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("0.02"));
+      choose(train, "budget", "0.02");
       click(train, "Train");
       await("the model", () -> hasEnded("Cristae: Training ticked") ? this : null);
       String line =
@@ -199,16 +198,10 @@ class SeveralIT {
     IJ.selectWindow("other.tif");
     menu("Cristae Train");
     Window again = await("the dialog", () -> dialog("Cristae: train a model"));
-    assertEquals("a.tif", box(again, "image").getSelectedItem());
+    assertEquals("a.tif", chosen(again, "image"));
     assertEquals(also, text(again, "also"));
     assertEquals("other.tif", text(again, "annotators"));
     click(again, "Cancel");
     await("the end of the dialog", () -> again.isShowing() ? null : again);
-  }
-
-  private static void press(Window window, String name) throws Exception {
-    AbstractButton button =
-        (AbstractButton) await(name, () -> child(window, part -> name.equals(part.getName())));
-    SwingUtilities.invokeLater(button::doClick);
   }
 }

@@ -3,13 +3,14 @@ package org.cristae.fiji.command;
 import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
-import static org.cristae.fiji.command.Windows.box;
-import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.choose;
+import static org.cristae.fiji.command.Windows.chosen;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.says;
 import static org.cristae.fiji.command.Windows.text;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -18,10 +19,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.Prefs;
-import java.awt.Component;
 import java.awt.Window;
-import javax.swing.JLabel;
-import javax.swing.SwingUtilities;
 import org.cristae.fiji.ui.Connection;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -38,14 +36,14 @@ class TrainIT {
   }
 
   @AfterAll
-  static void stopServer() {
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   @AfterEach
-  void close() {
-    RealImageJ.closeAll();
-    RealImageJ.disposeWindows();
+  void close() throws Exception {
+    RealImageJ.tidy();
+    RealImageJ.cancelJobs();
   }
 
   @Test
@@ -61,14 +59,14 @@ class TrainIT {
     try {
       menu("Cristae Train");
       Window train = await("the dialog", () -> dialog("Cristae: train a model"));
-      assertEquals("zzz.tif", box(train, "image").getSelectedItem());
+      assertEquals("zzz.tif", chosen(train, "image"));
       choose(train, "labels", "neurons.tif");
-      assertEquals("instances", box(train, "task").getSelectedItem());
+      assertEquals("instances", chosen(train, "task"));
       choose(train, "labels", "inside.tif");
-      assertEquals("semantic", box(train, "task").getSelectedItem());
+      assertEquals("semantic", chosen(train, "task"));
       choose(train, "task", "masks");
       choose(train, "labels", "neurons.tif");
-      assertEquals("masks", box(train, "task").getSelectedItem(), "chosen by the person");
+      assertEquals("masks", chosen(train, "task"), "chosen by the person");
       choose(train, "image", "neurons.tif");
       choose(train, "labels", "zzz.tif");
       String swapped = "labels \"zzz.tif\" are grey values: choose them the other way round";
@@ -78,10 +76,6 @@ class TrainIT {
     } finally {
       Prefs.set("cristae.train.task", "");
     }
-  }
-
-  private static void choose(Window window, String key, String item) throws Exception {
-    SwingUtilities.invokeAndWait(() -> box(window, key).setSelectedItem(item));
   }
 
   @Test
@@ -137,7 +131,7 @@ class TrainIT {
       await("the end of the first try", () -> isAsking() ? null : this);
       macro("run(\"Cristae Server\", \"address=local\");");
       type(train, "name", "late-" + System.nanoTime());
-      SwingUtilities.invokeAndWait(() -> box(train, "budget").setSelectedItem("0.02"));
+      choose(train, "budget", "0.02");
       click(train, "Train");
       await("the window of the job", () -> frame("Cristae: Training " + text(train, "name")));
       await("its end", () -> hasEnded("Cristae: Training " + text(train, "name")) ? this : null);
@@ -174,10 +168,5 @@ class TrainIT {
     RealImageJ.labels("pair.tif", 3);
     String select = "selectImage(" + RealImageJ.stack("pair.tif", 3, 1).getID() + ");";
     macro(select + "run(\"Cristae Train\", \"image=pair.tif labels=pair.tif name=pair steps=1\");");
-  }
-
-  private static Component says(Window window, String words) {
-    return child(
-        window, part -> part instanceof JLabel && ((JLabel) part).getText().contains(words));
   }
 }

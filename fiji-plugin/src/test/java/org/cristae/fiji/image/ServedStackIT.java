@@ -54,9 +54,8 @@ class ServedStackIT {
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static ImagePlus segmented(String options) throws Exception {

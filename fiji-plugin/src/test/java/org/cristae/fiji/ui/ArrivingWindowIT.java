@@ -55,14 +55,13 @@ class ArrivingWindowIT {
   }
 
   @AfterEach
-  void close() {
-    RealImageJ.closeAll();
+  void close() throws Exception {
+    RealImageJ.tidy();
   }
 
   @AfterAll
-  static void stopServer() {
-    RealImageJ.closeAll();
-    Connection.stopLocal();
+  static void stopServer() throws Exception {
+    RealImageJ.stop();
   }
 
   private static int label(int x, int y, int slice) {
@@ -259,8 +258,8 @@ class ArrivingWindowIT {
       assertNull(open("raw-cells.tif"));
       assertEquals(
           "Cristae: the window of \"raw-cells.tif\" was closed, since only 16 of 40 slices had"
-              + " arrived. The whole result is on the server: Plugins > Cristae > Cristae Jobs opens"
-              + " it.",
+              + " arrived. The whole result is on the server: Plugins > Cristae > Cristae Jobs"
+              + " opens it.",
           IJ.getLog().trim());
       RealImageJ.closeAll();
     }

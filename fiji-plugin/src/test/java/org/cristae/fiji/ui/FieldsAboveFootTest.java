@@ -7,11 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.awt.Component;
 import java.awt.Container;
 import java.awt.Dimension;
+import java.awt.GridBagLayout;
 import java.awt.Rectangle;
 import javax.swing.JButton;
 import javax.swing.JComponent;
+import javax.swing.JLabel;
 import javax.swing.JPanel;
 import javax.swing.JScrollPane;
+import javax.swing.SwingUtilities;
 import org.junit.jupiter.api.Test;
 
 /** Whatever the screen is, a window lies on it, and its buttons are seen. */
@@ -57,6 +60,21 @@ class FieldsAboveFootTest {
     assertFalse(scroll(content).getVerticalScrollBar().isVisible());
     assertTrue(fields.getHeight() > 900);
     assertTrue(content.getPreferredSize().height > 900 + ok.getPreferredSize().height);
+  }
+
+  @Test
+  void rowsStayOnTopOfAWindowThatWasMadeTaller() {
+    JPanel rows = new JPanel(new GridBagLayout());
+    JLabel first = new JLabel("Image");
+    rows.add(first);
+    FieldsAboveFoot content = new FieldsAboveFoot(Look.onTop(rows), ok);
+    content.setSize(330, 900);
+    layOut(content);
+    assertEquals(rows.getPreferredSize().height, rows.getHeight());
+    assertEquals(
+        scroll(content).getY(),
+        SwingUtilities.convertPoint(first, 0, 0, content).y,
+        "the first row");
   }
 
   @Test

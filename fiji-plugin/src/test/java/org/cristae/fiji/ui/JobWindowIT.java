@@ -1,24 +1,24 @@
 package org.cristae.fiji.ui;
 
+import static org.cristae.fiji.command.Windows.await;
+import static org.cristae.fiji.command.Windows.click;
+import static org.cristae.fiji.command.Windows.frame;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
-import java.awt.Component;
-import java.awt.Container;
 import java.awt.Window;
 import java.awt.event.WindowEvent;
-import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import javax.swing.AbstractButton;
 import javax.swing.JFrame;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.command.RealImageJ;
 import org.cristae.v1.ErrorCode;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -66,9 +66,14 @@ class JobWindowIT {
   }
 
   @BeforeEach
-  void startImageJ() throws IOException {
+  void startImageJ() throws Exception {
     RealImageJ.start();
     IJ.log("\\Clear");
+  }
+
+  @AfterEach
+  void tidy() throws Exception {
+    RealImageJ.tidy();
   }
 
   /** A training on the server, until it is asked to end early. */
@@ -120,39 +125,7 @@ class JobWindowIT {
 
   /** Presses a button of a window as soon as it can be pressed. */
   private static void press(String title, String text) throws Exception {
-    for (int i = 0; i < 400; i++) {
-      boolean[] isPressed = new boolean[1];
-      SwingUtilities.invokeAndWait(
-          () -> {
-            for (Window window : Window.getWindows()) {
-              boolean isIts =
-                  window instanceof JFrame && ((JFrame) window).getTitle().equals(title);
-              AbstractButton button = isIts && window.isShowing() ? button(window, text) : null;
-              if (button != null && button.isShowing() && button.isEnabled()) {
-                button.doClick();
-                isPressed[0] = true;
-              }
-            }
-          });
-      if (isPressed[0]) {
-        return;
-      }
-      Thread.sleep(50);
-    }
-    throw new AssertionError(text + " could not be pressed");
-  }
-
-  private static AbstractButton button(Container parent, String text) {
-    for (Component part : parent.getComponents()) {
-      if (part instanceof AbstractButton && text.equals(((AbstractButton) part).getText())) {
-        return (AbstractButton) part;
-      }
-      AbstractButton inside = part instanceof Container ? button((Container) part, text) : null;
-      if (inside != null) {
-        return inside;
-      }
-    }
-    return null;
+    click(await(title, () -> frame(title)), text);
   }
 
   @Test
