@@ -59,9 +59,7 @@ def test_a_loss_that_is_added_mended_or_taken_away_while_a_server_runs_is_known_
 def test_a_pre_training_of_an_added_network_is_refused_before_it_is_queued(tmp_path):
     register = 'import cristae\nimport torch\n\ncristae.register_network("plain", torch.nn.Identity)\n'
     with RunningServer(with_file(tmp_path / "home", register)) as server, server.client() as client:
-        with pytest.raises(
-            InvalidInput, match=r"pretrain=0\.5 is for .* not for 'plain'"
-        ):
+        with pytest.raises(InvalidInput, match=r"pretrain=0\.5 is for .* not for 'plain'"):
             client.submit_training(training(client, settings={"learner": "plain", "pretrain": "0.5"}))
         assert client.jobs() == []
 

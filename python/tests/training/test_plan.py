@@ -13,6 +13,7 @@ from cristae.training.choices import _EXTENSIBLE, _LIMITS, _WORDS, Choices
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.plan import Plan, make_plan
 from cristae.training.unlabelled import weight_of
+from cristae.volumes import VoxelSize
 
 SERIAL = Fingerprint(
     shapes_zyx=((12, 1024, 1024),),
@@ -354,6 +355,31 @@ def test_a_few_minutes_of_a_slow_processor_are_for_a_small_network() -> None:
     assert isinstance(by_hand.network, UNetConfig)
     assert by_hand.network.features[0] == 12
     assert plan(SERIAL, {"learner": "forest"}, budget=minutes, on_slow_cpu=True).choices.size == "medium"
+
+
+@pytest.mark.parametrize(
+    ("found", "size", "settings", "said"),
+    [
+        # Two convolutions of 3 see 2 to each side, two of 5 see 4.
+        (SERIAL, VoxelSize(50, 4.6, 4.6), {"downsample_zyx": "1,2,2"}, "pixels of 9.2 x 9.2 nm (y, x)|2 x 2"),
+        (SERIAL, None, {}, "pixels (y, x) whose size is not known|2 x 2"),
+        (BLOCK, VoxelSize(12, 4, 4), {"kernel": "5"}, "voxels of 12 x 4 x 4 nm (z, y, x)|4 x 4 x 4"),
+        (
+            BLOCK,
+            VoxelSize(10, 10, 10),
+            {"downsample_zyx": "2,4,4"},
+            "voxels of 20 x 40 x 40 nm (z, y, x)|2 x",
+        ),
+    ],
+)
+def test_the_voxels_that_the_network_works_on_and_how_far_it_looks_are_told(
+    found: Fingerprint, size: VoxelSize | None, settings: dict[str, str], said: str
+) -> None:
+    made = plan(found, {"levels": "1", **settings}, voxel_size=size)
+    large, far = said.split("|")
+    told = f"It works on {large}; an answer depends on up to {far}"
+    assert [sentence.startswith(told) for sentence in made.sentences].count(True) == 1
+    assert not any("It works on" in sentence for sentence in plan(found, {"learner": "forest"}).sentences)
 
 
 def test_what_is_chosen_by_hand_is_not_called_by_the_name_of_a_size() -> None:

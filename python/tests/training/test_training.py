@@ -545,6 +545,7 @@ def test_the_plan_can_be_read_before_the_training_and_says_where_it_runs() -> No
     image, mask = blobs(4, 40)
     plan = inspect_and_plan(request_for(image, mask, None), "cpu")
     assert plan.sentences[-1].startswith("It runs on the CPU")
+    assert plan.sentences[-1].endswith("are measured with the first ones, and told then.")
     assert any("voxel size is not known" in sentence for sentence in plan.sentences)
     assert json.loads(json.dumps(plan.settings))["features"] == "4"
 

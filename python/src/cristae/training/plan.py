@@ -33,7 +33,7 @@ from cristae.training.proposals import (
 )
 from cristae.training.request import StartingModel
 from cristae.training.starting import choices_of
-from cristae.training.telling import network_told, steps_told
+from cristae.training.telling import network_told, steps_told, working_told
 from cristae.volumes import VoxelSize
 
 _SCALES = (0.7, 1.0, 1.6, 3.5, 5.0)
@@ -234,12 +234,12 @@ def make_plan(
             "levels."
         )
     _refuse_too_wide(ours, network, tuple(p // s for p, s in zip(rounded, step, strict=True)))
-    built = network_told(ours, preset, network)
+    built = (network_told(ours, preset, network), working_told(ours, voxel_size, network))
     own = (*seen_told(ours, proposed), *scaled_told(ours, downsample, scaled)) if start_from is None else ()
     own = (*own, *objects_told(ours, found, target, preset, is_new=start_from is None))
     timed = steps_told(ours, budget, found, chosen_sections)
     why_small = (_SHORT_TOLD,) if is_short else ()
-    sentences = (*label_sentences, *own, built, *why_small, *enlarged, *timed)
+    sentences = (*label_sentences, *own, *built, *why_small, *enlarged, *timed)
     return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences, offsets)
 
 

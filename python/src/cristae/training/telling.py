@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cristae.labels import MajorityVote, image_told
-from cristae.networks import AddedConfig, ForestConfig, UNetConfig, weight_count
+from cristae.networks import AddedConfig, ForestConfig, UNetConfig, halo, weight_count
 from cristae.training.budget import Budget
 from cristae.training.choices import Choices
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.request import TrainingRequest
+from cristae.volumes import VoxelSize
 
 if TYPE_CHECKING:
     from cristae.training.pace import Measured
@@ -43,6 +44,28 @@ def network_told(ours: Choices, preset: Choices, network: UNetConfig | AddedConf
         f"The network {named}has {levels} of {maps} feature maps, {blocks} on each, kernels of {ours.kernel} "
         f"voxels, {weights}."
     )
+
+
+def working_told(ours: Choices, size: VoxelSize | None, network: UNetConfig | AddedConfig) -> str:
+    """Say how large the voxels are that the network works on, and how far from one it looks.
+
+    Examples
+    --------
+    >>> from cristae.volumes import VoxelSize
+    >>> one = UNetConfig(2, 1, 2, (4,), ((1, 3, 3),), ())
+    >>> ours = Choices(2, 0, (1, 2, 2), "section", 1, 4, (1, 64, 64), 2)
+    >>> print(working_told(ours, VoxelSize(50, 4.6, 4.6), one))
+    It works on pixels of 9.2 x 9.2 nm (y, x); an answer depends on up to 2 x 2 of them to each side.
+    """
+    what, names, shown = ("voxels", "(z, y, x)", slice(3))
+    if network.dims == 2:
+        what, names, shown = ("pixels", "(y, x)", slice(1, 3))
+    large = f"{what} {names} whose size is not known"
+    if size is not None:
+        sides = [side * factor for side, factor in zip(size.zyx_nm, ours.downsample_zyx, strict=True)]
+        large = f"{what} of {' x '.join(f'{side:.4g}' for side in sides[shown])} nm {names}"
+    seen = " x ".join(map(str, halo(network)[shown]))
+    return f"It works on {large}; an answer depends on up to {seen} of them to each side."
 
 
 def _about(count: int) -> str:

@@ -106,6 +106,8 @@ def inspect_and_plan(
             f"It runs in {processes} processes, the first on {describe(chosen)}: a step sees {processes} "
             "times as many patches."
         )
+    if not isinstance(plan.network, ForestConfig):
+        where += " The time and memory that a step takes are measured with the first ones, and told then."
     return replace(
         plan,
         sentences=(*goes_on, *plan.sentences, where),
