@@ -1,5 +1,8 @@
 """Objects of a volume that is decoded block by block are those of the whole volume."""
 
+from dataclasses import replace
+from threading import Event
+
 import cc3d
 import numpy as np
 import pytest
@@ -19,6 +22,8 @@ from cristae.prediction.fragments import Desk, NumbersInMemory, check_memory
 from cristae.volumes import ArrayImage, VoxelSize
 from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
+
+BOX = Box((0, 0, 0), (2, 8, 8))
 
 
 @settings(max_examples=60)
@@ -239,6 +244,66 @@ def test_the_work_is_cancelled_between_blocks():
             should_stop=lambda: bool(done),
         )
     assert done == ["block 1 of 2"]
+
+
+@pytest.mark.parametrize("step", ["fragments", "joined"])
+def test_a_call_that_takes_long_is_left_alone_when_the_work_is_cancelled(step):
+    """As a mutex watershed does, which asks nobody before it ends."""
+    begun, released, ended = Event(), Event(), Event()
+
+    class Slow(Pieces):
+        def fragments(self, voxels):
+            return self._held("fragments") or super().fragments(voxels)
+
+        def joined(self, links, one, on_step):
+            return self._held("joined") or super().joined(links, one, on_step)
+
+        def _held(self, which):
+            if which == step:
+                begun.set()
+                released.wait(60)
+                ended.set()
+
+    classes = np.ones((1, 2, 8, 8), np.uint8)
+    desk = Desk(ArrayImage(classes), Slow(), NumbersInMemory((2, 8, 8)))
+    try:
+        with pytest.raises(Cancelled):
+            decode(desk, (BOX,), should_stop=begun.is_set)
+        assert not ended.is_set()
+    finally:
+        released.set()
+    assert ended.wait(60), "it ends by itself, and the next block need not wait for ever"
+
+
+def test_what_fails_in_a_block_fails_the_work():
+    class Broken(Pieces):
+        def fragments(self, voxels):
+            raise LimitExceeded("Too many.")
+
+    desk = Desk(ArrayImage(np.ones((1, 2, 8, 8), np.uint8)), Broken(), NumbersInMemory((2, 8, 8)))
+    with pytest.raises(LimitExceeded, match="Too many"):
+        decode(desk, (BOX,))
+
+
+def test_a_block_that_was_left_behind_writes_nothing_after_the_run(tmp_path):
+    """It would write into what the next attempt has written by then."""
+    begun, released = Event(), Event()
+
+    class Slow(Pieces):
+        def fragments(self, voxels):
+            begun.set()
+            released.wait(60)
+            return super().fragments(voxels)
+
+    numbers, mark = NumbersInMemory((2, 8, 8)), RunMark.new(tmp_path / "decoding")
+    desk = Desk(ArrayImage(np.ones((1, 2, 8, 8), np.uint8)), Slow(), numbers, mark)
+    with mark.standing(), pytest.raises(Cancelled):
+        decode(desk, (BOX,), should_stop=begun.is_set)
+    released.set()
+    # The next attempt waits for the one that was left behind, as both take the memory of a block.
+    found = decode(replace(desk, decoder=Pieces(), numbers=NumbersInMemory((2, 8, 8)), mark=None), (BOX,))
+    assert found.count == 1
+    assert not numbers.read(BOX).any()
 
 
 def test_more_fragments_than_numbers_are_refused(monkeypatch):

@@ -260,6 +260,17 @@ def test_a_forest_takes_every_choice_that_it_reads(name: str) -> None:
     assert made.settings[name] == THEIRS[name]
 
 
+@pytest.mark.parametrize(("target", "told"), [("instances", 1), ("classes", 0), ("masks", 0)])
+def test_the_plan_of_a_forest_says_how_objects_are_told_apart(target: str, told: int) -> None:
+    touching = replace(BLOCK, touching=0.25)
+    made = plan(touching, {"learner": "forest"}, target=target)
+    said = [sentence for sentence in made.sentences if "forest learns the interior of objects" in sentence]
+    assert len(said) == told
+    assert all(
+        sentence.endswith("the surface of the objects, 25% touches another object.") for sentence in said
+    )
+
+
 def test_a_forest_refuses_all_such_choices_at_once() -> None:
     with pytest.raises(InvalidInput, match="no use for features=8, loss=focal: that"):
         plan(SERIAL, {"learner": "forest", "loss": "focal", "features": "8", "context": "0"})

@@ -10,9 +10,11 @@ the blocks that are at work, and the links between fragments; which numbers the 
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from threading import Thread
 from typing import Any, Protocol
 
 import fastremap
@@ -40,6 +42,8 @@ LARGEST_16_BIT_ID = 65_535
 MOST_FRAGMENTS = 2**32 - 1
 FOUND, TIED = 0.7, 0.9
 """Shares of the work by which the blocks have their fragments, and their ties."""
+ASKED_EVERY_S = 0.2
+"""So often a work in compiled code is asked about."""
 
 
 class Hands(Protocol):
@@ -55,7 +59,7 @@ class Hands(Protocol):
 
 
 def own_hands(should_stop: Callable[[], bool]) -> Hands:
-    """Return what does one unit after the other here, unless `should_stop` says otherwise before one.
+    """Return what does one unit after the other here, until `should_stop` says otherwise.
 
     Examples
     --------
@@ -68,9 +72,41 @@ def own_hands(should_stop: Callable[[], bool]) -> Hands:
     ) -> Iterator[tuple[int, Result]]:
         for number, unit in units:
             refuse_to_go_on(should_stop)
-            yield number, function(unit)
+            yield number, unless_stopped(partial(function, unit), should_stop)
 
     return work
+
+
+def unless_stopped[Result](work: Callable[[], Result], should_stop: Callable[[], bool]) -> Result:
+    """Return the result of some work, or leave it alone as soon as `should_stop` says so.
+
+    A mutex watershed goes through all pairs of a block in one call of compiled code, which takes minutes
+    where most of them repel each other, and cannot be ended from outside. So work is done in a thread of its
+    own. One that is left behind ends with the block or with the process; what it would write then is
+    refused, as the run is over (:class:`~cristae.volumes.run_mark.RunMark`), or nobody sees it.
+
+    Raises
+    ------
+    Cancelled
+        `should_stop` said so.
+
+    Examples
+    --------
+    >>> unless_stopped(lambda: 3, lambda: False)
+    3
+    """
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name="objects of a block", daemon=True).start()
+    while not wait([future], ASKED_EVERY_S).done:
+        refuse_to_go_on(should_stop)
+    return future.result()
 
 
 @dataclass(frozen=True)
@@ -170,7 +206,7 @@ def decode(
     on_progress
         Told which share of the work is done, and a word on it.
     should_stop
-        Asked before every block, and while fragments are joined.
+        Asked before every block and while it is at work, and while fragments are joined.
 
     Raises
     ------
@@ -204,7 +240,8 @@ def decode(
     on_progress(TIED, f"joining {int(one.max()):,} fragments")
     open_desk = desk.opened()
     links = [each.links for each in in_order]
-    ids = _in_order(open_desk.decoder.joined(links, one, lambda: refuse_to_go_on(should_stop)))
+    joined = partial(open_desk.decoder.joined, links, one, lambda: refuse_to_go_on(should_stop))
+    ids = _in_order(unless_stopped(joined, should_stop))
     on_progress(1.0, "")
     ids_of = tuple(np.split(ids[1:], befores[1:-1]))
     return Objects(int(ids.max()), open_desk.whole.shape, tuple(blocks), open_desk.numbers, ids_of)

@@ -56,13 +56,26 @@ def objects_told(
         return (f"As you chose, {learned}.",)
     if target != "instances" or ours.objects == "affinities":
         return ()
-    where = " (within sections only, as these are coarse)" if found.drawn_in_sections else ""
-    told = (
-        f"The network learns the interior of objects and their boundary{where}. Pieces of interior are "
-        "joined where hardly any boundary lies between them. Of the surface of the objects, "
-        f"{found.touching:.0%} touches another object."
-    )
+    told = boundaries_told("network", found)
     if is_new and found.without_interior > MOSTLY:
         share = f"{found.without_interior:.0%} of what is labelled lies in objects without an interior"
         return (told, f"{share}, which boundaries hardly tell apart. Try objects=affinities, too: {learned}.")
     return (told,)
+
+
+def boundaries_told(learner: str, found: Fingerprint) -> str:
+    """Say how objects are told apart by their boundaries.
+
+    Parameters
+    ----------
+    learner
+        What learns them, such as "network".
+    found
+        Of the images.
+    """
+    where = " (within sections only, as these are coarse)" if found.drawn_in_sections else ""
+    return (
+        f"The {learner} learns the interior of objects and their boundary{where}. Pieces of interior are "
+        "joined where hardly any boundary lies between them. Of the surface of the objects, "
+        f"{found.touching:.0%} touches another object."
+    )

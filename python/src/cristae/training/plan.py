@@ -21,7 +21,7 @@ from cristae.training.choices import Choices, Triple, apply_settings, read_setti
 from cristae.training.effects import refuse_for_a_forest, refuse_for_an_added_network, refuse_together
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.first_weights import network_of
-from cristae.training.object_choice import objects_told, offsets_of
+from cristae.training.object_choice import boundaries_told, objects_told, offsets_of
 from cristae.training.object_choice import proposed as proposed_objects
 from cristae.training.proposals import (
     dimensions_for,
@@ -157,7 +157,7 @@ def make_plan(
             f"as {target}. Leave it out, or choose the target instances."
         )
     if settings.get("learner") == "forest":
-        return _forest_plan(found, outputs, settings, label_sentences, start_from)
+        return _forest_plan(found, target, outputs, settings, label_sentences, start_from)
     if start_from is not None:
         settings = choices_of(start_from, settings, voxel_size) | dict(settings)
     elif read_settings(settings).get("freeze", "none") != "none":
@@ -245,6 +245,7 @@ def make_plan(
 
 def _forest_plan(
     found: Fingerprint,
+    target: str,
     outputs: int,
     settings: Mapping[str, str],
     label_sentences: tuple[str, ...],
@@ -287,6 +288,7 @@ def _forest_plan(
         f"A random forest of {_TREES} trees looks at each pixel of the sections"
         f"{' and of their neighbours' if ours.context else ''} through {forest.features} filters (smoothed, "
         "edges, ridges, texture).",
+        *((boundaries_told("forest", found),) if target == "instances" else ()),
         "It takes seconds, whatever the budget; a network that has some minutes is better.",
     )
     return Plan(ours, forest, preprocessing, None, 1, (*label_sentences, *told))
