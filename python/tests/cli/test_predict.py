@@ -196,8 +196,8 @@ def test_what_needs_no_voxel_is_refused_before_the_model_is_loaded_and_a_voxel_r
         choices = {"raw": stack, "model": "mito", **choices}
         with pytest.raises(CristaeError, match=sentence):
             cristae.predict(choices.pop("raw"), tmp_path / name, **choices)
-    with monkeypatch.context() as closed, pytest.raises(InvalidInput, match="may not be written to"):
-        closed.setattr(staging.os, "access", lambda *_: False)
+    monkeypatch.setattr(staging.os, "access", lambda *_: False)
+    with pytest.raises(InvalidInput, match="may not be written to"):
         cristae.predict(stack, tmp_path / "out.tif", model="mito")
     assert not list(tmp_path.glob(".*"))
 
