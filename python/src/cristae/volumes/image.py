@@ -73,13 +73,14 @@ def told_of(images: Iterable[Image | None]) -> Iterator[Note]:
     [Note(sentence='Two.', is_warning=False), Note(sentence='Bad.', is_warning=True)]
     """
     notes = dict.fromkeys(note for image in images if image is not None for note in image.notes)
-    first, *others = [note for note in notes if isinstance(note, Gap)] or [None]
+    gaps = [note for note in notes if isinstance(note, Gap)]
+    others = len(gaps) - 1
     for note in notes:
-        if note in others:
+        if note in gaps[1:]:
             continue
         told = str(note)
-        if note is first and others:
-            count = "1 further image lacks" if len(others) == 1 else f"{len(others)} further images lack"
+        if others > 0 and note is gaps[0]:
+            count = "1 further image lacks" if others == 1 else f"{others} further images lack"
             told = f"{told} {count} chunks, too."
         yield Note(told, is_warning=isinstance(note, Doubt))
 
