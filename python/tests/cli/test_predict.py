@@ -16,12 +16,14 @@ import cristae
 from cristae import cli
 from cristae.door import results
 from cristae.door.resume import fingerprint
+from cristae.door.workers import LocalWorkers
 from cristae.errors import Cancelled, CorruptData, CristaeError, DiskFull, InvalidInput
 from cristae.geometry import Box
 from cristae.models import ModelLibrary
 from cristae.prediction import fitting
-from cristae.volumes import open_image
+from cristae.volumes import open_image, staging
 from cristae.volumes.image import Voxels
+from cristae.volumes.import_tiff import TiffImage
 from cristae.volumes.output_tiff import TiffOutput
 
 
@@ -161,6 +163,43 @@ def test_what_cannot_be_predicted_is_one_sentence_and_leaves_nothing_behind(
     assert told in sentence
     assert sentence.splitlines()[-1].startswith("cristae: ")
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_what_needs_no_voxel_is_refused_before_the_model_is_loaded_and_a_voxel_read(
+    home: Path, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_, **__):
+        raise AssertionError("It was refused too late.")
+
+    monkeypatch.setattr(cristae.prediction, "load_models", too_late)
+    monkeypatch.setattr(TiffImage, "read", too_late)
+    add_model(home, "overlapping", target="masks")
+    (tmp_path / "there.tif").touch()
+    smaller = tmp_path / "smaller.tif"
+    tifffile.imwrite(smaller, np.ones((6, 40, 51), np.uint8))
+    wrong = [
+        ("there.tif", {}, "is there already"),
+        ("out.jpg", {}, "an ending that means no format"),
+        ("nowhere/out.tif", {}, "There is no folder"),
+        ("out.tif", {"model": "overlapping", "kind": "instances"}, "This model gives labels or"),
+        ("out.tif", {"model": "neurons", "split_touching": True}, "was trained on instances"),
+        ("out.tif", {"split_touching": True}, "Touching objects are split in the output instances"),
+        ("out.tif", {"raw": np.zeros((2, 6, 40, 52), np.uint8)}, "The image has 2 channels, the model was"),
+        ("out.tif", {"inside": smaller}, "mask"),
+        (
+            "out.tif",
+            {"raw": np.zeros((6, 40, 52), np.uint8), "workers": LocalWorkers(2)},
+            "paths, not arrays",
+        ),
+    ]
+    for name, choices, sentence in wrong:
+        choices = {"raw": stack, "model": "mito", **choices}
+        with pytest.raises(CristaeError, match=sentence):
+            cristae.predict(choices.pop("raw"), tmp_path / name, **choices)
+    monkeypatch.setattr(staging.os, "access", lambda *_: False)
+    with pytest.raises(InvalidInput, match="may not be written to"):
+        cristae.predict(stack, tmp_path / "out.tif", model="mito")
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_result_never_replaces_the_image_that_it_is_made_from(

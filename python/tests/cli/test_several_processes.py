@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -202,20 +203,46 @@ def test_what_cannot_be_sent_from_a_process_is_an_error_not_a_death() -> None:
         list(crew.results_of(unit_functions.unsendable, [(0, 7)], never))
 
 
-def test_each_process_of_this_machine_has_its_turn() -> None:
-    tasks = [(number, 1.0) for number in range(6)]
-    with Crew(LocalWorkers(2)) as crew:
-        found = [turn for _, turn in crew.results_of(unit_functions.turn_of_this_process, tasks, never)]
-    assert set(found) == {0, 1}
-
-
-def test_processes_take_the_gpus_of_the_machine_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def pretend_gpus(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let torch see these, in this order."""
     monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(devices.torch.cuda, "device_count", lambda: 2)
-    assert [devices.device_in_turn("auto", turn) for turn in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
-    assert devices.device_in_turn("cuda", 1) == "cuda:1"
-    assert devices.device_in_turn("cuda:0", 1) == "cuda:0"
-    assert devices.device_in_turn("cpu", 1) == "cpu"
+    monkeypatch.setattr(devices.torch.cuda, "device_count", lambda: len(names))
+    monkeypatch.setattr(
+        devices.torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=names[number])
+    )
+
+
+def test_processes_take_the_gpus_of_the_machine_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "_held", held := [])
+    pretend_gpus(monkeypatch, "a", "b")
+    claims = tmp_path / "claims"
+    assert [devices.own_device("auto", claims) for _ in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert devices.own_device("cuda", claims) == "cuda:1"
+    assert [devices.own_device(name, claims) for name in ("cuda:0", "cpu")] == ["cuda:0", "cpu"]
+    held[1].release()  # as the system does it when a process dies: another one takes its place
+    assert devices.own_device("auto", claims) == "cuda:1"
+    assert devices.own_device("auto", claims) == "cuda:0"
+
+
+def test_a_worker_of_dask_cuda_and_a_job_of_slurm_take_the_gpu_that_is_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "_held", [])
+    for seen in ("ba", "ab", "ba", "b", "ab"):  # as CUDA_VISIBLE_DEVICES orders them, and leaves some out
+        pretend_gpus(monkeypatch, *seen)
+        assert devices.own_device("auto", tmp_path) == "cuda:0"
+    pretend_gpus(monkeypatch, "b", "a")  # of both, b has three processes and a has two
+    assert devices.own_device("auto", tmp_path) == "cuda:1"
+
+
+def test_where_nobody_can_say_what_is_taken_the_first_gpu_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_gpus(monkeypatch, "a", "b")
+    (tmp_path / "claims").touch()
+    assert devices.own_device("auto", tmp_path / "claims") == "cuda:0"
 
 
 def test_processes_that_die_again_and_again_are_given_up() -> None:

@@ -53,11 +53,3 @@ def refusing(number):
     from cristae.errors import DiskFull
 
     raise DiskFull(f"No space for {number}.")
-
-
-def turn_of_this_process(seconds):
-    """Tell the number of the process, after a time in which the others get their units too."""
-    from cristae.door import unit_work
-
-    time.sleep(seconds)
-    return unit_work._turn

@@ -13,6 +13,7 @@ from cristae.geometry import Box
 from cristae.volumes import gaps, open_image, told_of
 from cristae.volumes.data_root import DataRoot
 from cristae.volumes.gaps import Stored, chunks_present
+from cristae.volumes.image import ArrayImage, Doubt
 from cristae.volumes.reader import Reader
 
 VOXELS = np.random.default_rng(0).integers(1, 200, (12, 20, 25)).astype(np.uint8)
@@ -154,3 +155,21 @@ def test_the_broken_chunk_is_named_and_not_what_was_being_read(tmp_path):
     ):
         open_image(tmp_path / "a.zarr").read(Box.of_shape(VOXELS.shape))
     assert json.loads((tmp_path / "a.zarr" / "zarr.json").read_text())["shape"] == [2, *VOXELS.shape]
+
+
+def test_of_several_sparse_stores_one_sentence_tells(tmp_path):
+    images = []
+    for number in range(3):
+        array = zarr.create_array(
+            tmp_path / f"{number}.zarr", shape=VOXELS.shape, dtype="uint8", chunks=CHUNKS, fill_value=0
+        )
+        array[:5] = VOXELS[:5]
+        images.append(open_image(tmp_path / f"{number}.zarr"))
+    other = ArrayImage(VOXELS, notes=(Doubt("It is dark."),))
+    told = list(told_of([images[0], other, images[0], None]))
+    assert [note.sentence for note in told] == [*doubts(images[0]), "It is dark."]
+    told = list(told_of([other, *images[:2]]))
+    assert [note.is_warning for note in told] == [True, True]
+    assert told[1].sentence == f"{doubts(images[0])[0]} 1 further image lacks chunks, too."
+    (only,) = told_of(images)
+    assert only.sentence.endswith("2 further images lack chunks, too.")

@@ -295,9 +295,13 @@ def predict(
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
     from cristae.models.alike import combination_of
-    from cristae.prediction import load_models, output_kinds, refuse_to_split
+    from cristae.networks.preprocessing import check_channels
+    from cristae.prediction import form_of, load_models, output_kinds, refuse_to_split
     from cristae.settings import Home
     from cristae.volumes import told_of
+    from cristae.volumes.mask import check_mask
+    from cristae.volumes.output import form_of as form_of_file
+    from cristae.volumes.staging import check_folder
 
     kinds.check_arguments(
         out=(out, kinds.PATH | kinds.NOTHING),
@@ -317,32 +321,37 @@ def predict(
     )
     named = [model] if isinstance(model, str | Path) or not isinstance(model, Sequence) else model
     combination = combination_of(combine, len(named))
+    # What needs no voxel is refused before the model is loaded and the image is read.
     if out is not None:
         check_target(out, raw, overwrite=overwrite)
         if inside is not None:
             check_target(out, inside, overwrite=overwrite)
+        form_of_file(out)
+        check_folder(Path(out))
     place = Home.find(home).checked()
     use_extensions(place.extensions)
     library = ModelLibrary(place.models)
     packages = [library.find(str(one)) if isinstance(one, str | Path) else one for one in named]
     record = packages[0].record
-    image = as_image(raw, voxel_size_nm)
-    for note in told_of([image]):
-        on_event(note)
     wanted = kind or output_kinds(record)[0]
+    form_of(record, wanted)
     if split_touching:
         refuse_to_split(record, wanted)
-    chosen = {"flips": flips, "combine": combination, "engine": engine, "device": device}
-    # The others compute: this process may have no GPU, and needs none.
-    own = device if workers is None else "cpu"
-    predictor = load_models(packages, own, flips=flips, combine=combination, engine=engine)
+    image = as_image(raw, voxel_size_nm)
     mask = None if inside is None else as_mask_of(inside, voxel_size_nm)
-    for note in told_of([mask]):
+    for note in told_of([image, mask]):
         on_event(note)
+    check_channels(image.shape_czyx[0], record["channels"])
+    if mask is not None:
+        check_mask(mask.shape_czyx, image.shape_czyx[1:], mask.voxel_size, image.voxel_size)
     source = fingerprint(raw, *([] if inside is None else [inside]))
+    chosen = {"flips": flips, "combine": combination, "engine": engine, "device": device}
     shared = None
     if workers is not None:
         shared = workers, order_of(raw, inside, source, voxel_size_nm, packages, place, wanted, out, chosen)
+    # The others compute: this process may have no GPU, and needs none.
+    own = device if workers is None else "cpu"
+    predictor = load_models(packages, own, flips=flips, combine=combination, engine=engine)
     run = Run(predictor, image, wanted, mask, shared, on_event, should_stop, split_touching)
     if out is None:
         voxels = run.to_array()

@@ -39,7 +39,7 @@ class Processes(Executor):
     """
 
     def __init__(self, count: int, threads: int) -> None:
-        self._every = [_Process(threads, turn) for turn in range(count)]
+        self._every = [_Process(threads) for _ in range(count)]
         self._idle: SimpleQueue[_Process] = SimpleQueue()
         for process in self._every:
             self._idle.put(process)
@@ -66,8 +66,8 @@ class Processes(Executor):
 class _Process:
     """A process, started when it gets its first task, and again when it has died."""
 
-    def __init__(self, threads: int, turn: int) -> None:
-        self._threads, self._turn = threads, turn
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
         self._pipe: Connection | None = None
 
     def call(self, task: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]) -> Any:
@@ -85,7 +85,7 @@ class _Process:
     def _start(self) -> Connection:
         pipe, theirs = _spawning.Pipe()
         # A daemon is ended with this program, even where nobody came to shut it down.
-        process = _spawning.Process(target=_serve, args=(theirs, self._threads, self._turn), daemon=True)
+        process = _spawning.Process(target=_serve, args=(theirs, self._threads), daemon=True)
         try:
             with _starting:
                 process.start()
@@ -107,9 +107,9 @@ class _Process:
                 self._process.join()
 
 
-def _serve(pipe: Connection, threads: int, turn: int) -> None:
+def _serve(pipe: Connection, threads: int) -> None:
     """Call functions until the pipe is closed."""
-    prepare_process(threads, turn)
+    prepare_process(threads)
     while True:
         try:
             function, args, kwargs = pipe.recv()

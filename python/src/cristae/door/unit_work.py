@@ -7,9 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from multiprocessing import parent_process
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 RUN = "run"
 """The mark of a run, beside the blocks that it may write."""
 
-_turn = 0
-"""The number of this process among those of this machine that work together."""
+CLAIMS = "cristae-gpus"
+"""Begins the name of a folder of this machine that tells which GPUs are taken."""
 
 _one_at_a_time = Lock()
 """A worker may have several threads, and there is one network in it."""
@@ -121,18 +122,14 @@ def _three(lengths: Sequence[float]) -> tuple[float, float, float]:
     return z, y, x
 
 
-def prepare_process(threads: int, turn: int) -> None:
+def prepare_process(threads: int) -> None:
     """Prepare a process of this machine, beside others, before it gets its first unit.
 
     Parameters
     ----------
     threads
         So many compute.
-    turn
-        Its number among them.
     """
-    global _turn
-    _turn = turn
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them; the first one ends the run
     Thread(target=_end_with_the_first, daemon=True).start()
     prepare_to_compute()
@@ -201,6 +198,15 @@ def _use_threads_of_dask() -> None:
             use_threads(distributed.get_worker().state.nthreads)
 
 
+@cache
+def _device(name: str) -> str:
+    """Return the device of this process; it stays the same for all orders."""
+    from cristae.prediction.devices import own_device
+
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    return own_device(name, Path(gettempdir()) / f"{CLAIMS}-{user}")
+
+
 @lru_cache(maxsize=1)
 def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
     """Open what all units of an order need, once in each process."""
@@ -208,7 +214,6 @@ def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
     from cristae.extensions import use_extensions
     from cristae.models import read_package
     from cristae.prediction import load_models
-    from cristae.prediction.devices import device_in_turn
 
     _use_threads_of_dask()
     use_extensions(Path(order.extensions))
@@ -224,4 +229,4 @@ def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
             "new model."
         )
     how = {"flips": order.flips, "combine": order.combine, "engine": order.engine}
-    return image, inside, load_models(packages, device_in_turn(order.device, _turn), **how)
+    return image, inside, load_models(packages, _device(order.device), **how)

@@ -55,8 +55,9 @@ def blobs_from(
     >>> fragments
     array([[[1, 1, 1, 0, 2, 2]]])
     """
-    from skimage.morphology import local_maxima  # not above: it takes a second, and few need it
+    from skimage import morphology  # not above: it takes a second, and few need it
 
+    local_maxima: Any = morphology.local_maxima  # it has no type hints
     depth = depth_inside(classes, voxel_size)
     fragments, seeds = np.zeros(classes.shape, np.int64), np.zeros(classes.shape, np.int64)
     found = 0

@@ -179,8 +179,9 @@ def _depth(interior: npt.NDArray[np.bool_], voxel_size: VoxelSize | None) -> Dep
 
 def _seeds(interior: npt.NDArray[np.bool_], depth: Depths) -> Ids:
     """Return one number for each place that lies deeper than all around it."""
-    from skimage.morphology import local_maxima  # not above: it takes a second, and few need it
+    from skimage import morphology  # not above: it takes a second, and few need it
 
+    local_maxima: Any = morphology.local_maxima  # it has no type hints
     # The moat makes a top also of what is flat: a block that is one object has no local maximum otherwise.
     moated = np.pad(np.where(interior, depth, np.float32(-1)), 1, constant_values=-1)
     tops = local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1]

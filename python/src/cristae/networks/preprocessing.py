@@ -133,6 +133,15 @@ class Preprocessing:
         return cls(dims, kind, Statistics(mean, std), (z, y, x), context)
 
 
+def check_channels(channels: int, trained_on: int) -> None:
+    """Refuse an image with more or fewer channels than the model was trained on."""
+    if channels != trained_on:
+        raise InvalidInput(
+            f"The image has {channels} channel{'' if channels == 1 else 's'}, the model was trained on "
+            f"{trained_on}. Choose an image with the same channels."
+        )
+
+
 class Frame:
     """One image as a network sees it: mirrored at its ends, normalised, reduced, with its neighbour sections.
 
@@ -162,11 +171,7 @@ class Frame:
 
     def __init__(self, image: ReadableImage, preprocessing: Preprocessing, stride_zyx: Sequence[int]) -> None:
         channels = image.shape_czyx[0]
-        if channels != len(preprocessing.statistics.mean):
-            raise InvalidInput(
-                f"The image has {channels} channel{'' if channels == 1 else 's'}, the model was trained on "
-                f"{len(preprocessing.statistics.mean)}. Choose an image with the same channels."
-            )
+        check_channels(channels, len(preprocessing.statistics.mean))
         self.image = image
         self.preprocessing = preprocessing
         self.shape_zyx: Triple = image.shape_czyx[1:]

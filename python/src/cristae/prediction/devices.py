@@ -1,13 +1,17 @@
 """How many voxels a device takes at once, and what to do when they were too many."""
 
+import itertools
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 
-from cristae.errors import OutOfMemory
+from cristae.errors import Busy, OutOfMemory
 from cristae.memory import available_bytes, ran_out
 from cristae.networks import NetworkConfig, Preprocessing
 from cristae.prediction.tiling import Reading
+from cristae.volumes.locking import FileLock
 
 # Larger tiles waste less on the halo, but memory and a person's patience with Cancel end the gain. A CPU
 # takes the greater number where it was seen to be quick enough.
@@ -36,19 +40,36 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def device_in_turn(name: str, turn: int) -> str:
-    """Return which device one of several processes of this machine takes: GPUs in turn, if none is named.
+def own_device(name: str, claims: Path) -> str:
+    """Return which device this process takes beside others of its machine: a GPU each, if none is named.
+
+    It takes the first GPU of those that it sees which the fewest others have taken, whoever started them: a
+    worker of Dask or a job of SLURM knows nothing of those beside it. What is taken is told by locked files,
+    which the system gives back when a process ends, however it ends.
 
     Parameters
     ----------
     name
         As for :func:`cristae.networks.devices.choose_device`.
-    turn
-        Of the process, from 0.
+    claims
+        The folder with these files, on the machine itself.
     """
     if name not in ("", "auto", "cuda") or not torch.cuda.is_available():
         return name
-    return f"cuda:{turn % torch.cuda.device_count()}"
+    # By what they are: ``cuda:0`` of a process that sees some of them may be another one's ``cuda:1``.
+    found = [str(torch.cuda.get_device_properties(n).uuid) for n in range(torch.cuda.device_count())]
+    with suppress(OSError):  # nothing can be written there
+        claims.mkdir(mode=0o700, exist_ok=True)
+        for others in itertools.count():
+            for number, which in enumerate(found):
+                with suppress(Busy):
+                    _held.append(FileLock(claims / f"{which}.{others}", "Another process computes there."))
+                    return f"cuda:{number}"
+    return "cuda:0"
+
+
+_held: list[FileLock] = []
+"""Until this process ends."""
 
 
 def voxels_at_once(config: NetworkConfig, device: torch.device, most_on_cpu: int = MOST_VOXELS_ON_CPU) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cristae.geometry import Box
 from cristae.volumes.chunks import CRC_BYTES, crc32c, crc_bytes
-from cristae.volumes.image import Doubt
+from cristae.volumes.image import Gap
 
 MOST_CHUNKS = 4_000_000
 """Of a store of more chunks it is not looked which are there."""
@@ -117,7 +117,7 @@ def gaps_told(name: str, stored: Stored, place: Sequence[str]) -> tuple[str, ...
     start, stop = zip(*(at.get(axis, (0, 1)) for axis in "zyx"), strict=True)
     first = "it is" if missing == 1 else "the first one is"
     return (
-        Doubt(
+        Gap(
             f"{missing:,} of {total:,} chunks of {name} {'is' if missing == 1 else 'are'} not there "
             f"({first} the box {Box(start, stop)}, z, y, x, in voxels): {stored.fill_value} is taken for "
             f"{'its' if missing == 1 else 'their'} voxels. Many programs leave out empty chunks; if this "

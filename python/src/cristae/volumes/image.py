@@ -20,6 +20,12 @@ class Doubt(str):
     __slots__ = ()
 
 
+class Gap(Doubt):
+    """A note that chunks of an image are missing."""
+
+    __slots__ = ()
+
+
 @runtime_checkable
 class Image(Protocol):
     """An image that can be read by boxes, whatever holds it."""
@@ -57,14 +63,26 @@ class Image(Protocol):
 def told_of(images: Iterable[Image | None]) -> Iterator[Note]:
     """Yield what the readers of some images have to say, each sentence once; a :class:`Doubt` as a warning.
 
+    Of gaps the first one is told, and how many further images have some: label images that other programs
+    wrote without their empty chunks have them nearly always.
+
     Examples
     --------
     >>> image = ArrayImage(np.zeros((3, 4), np.uint8), notes=("Two.", Doubt("Bad.")))
     >>> list(told_of([image, None, image]))
     [Note(sentence='Two.', is_warning=False), Note(sentence='Bad.', is_warning=True)]
     """
-    for note in dict.fromkeys(note for image in images if image is not None for note in image.notes):
-        yield Note(str(note), is_warning=isinstance(note, Doubt))
+    notes = dict.fromkeys(note for image in images if image is not None for note in image.notes)
+    gaps = [note for note in notes if isinstance(note, Gap)]
+    others = len(gaps) - 1
+    for note in notes:
+        if note in gaps[1:]:
+            continue
+        told = str(note)
+        if others > 0 and note is gaps[0]:
+            count = "1 further image lacks" if others == 1 else f"{others} further images lack"
+            told = f"{told} {count} chunks, too."
+        yield Note(told, is_warning=isinstance(note, Doubt))
 
 
 class ArrayImage:

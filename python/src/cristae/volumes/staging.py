@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,25 @@ def was_begun(target: Path) -> bool:
     return (staging_folder(target.absolute()) / _NOTE).is_file()
 
 
+def check_folder(target: Path) -> None:
+    """Refuse a file or folder that cannot be made where it should be, without making anything.
+
+    Raises
+    ------
+    InvalidInput
+        The folder around it is not there or not writable.
+    """
+    place = target.absolute().parent
+    if not place.is_dir():
+        raise InvalidInput(f"There is no folder {place} to write {target.name} into; make it first.")
+    if not os.access(place, os.W_OK):
+        raise InvalidInput(_closed_told(place))
+
+
+def _closed_told(place: Path) -> str:
+    return f"{place} may not be written to by this user, or its disk is read-only; choose another folder."
+
+
 class StagedTarget:
     """A place beside the target of an output.
 
@@ -66,10 +86,7 @@ class StagedTarget:
         self.target = target.absolute()
         self._overwrite = overwrite
         self._check_free()
-        if not self.target.parent.is_dir():
-            raise InvalidInput(
-                f"There is no folder {self.target.parent} to write {target.name} into; make it first."
-            )
+        check_folder(self.target)
         self.folder = self.target.with_name(f".{target.name}.partial")
         busy = f"Another process is writing {target.name}; wait until it has ended, or write to another name."
         with full_disk_told():
@@ -78,10 +95,7 @@ class StagedTarget:
             except OSError as error:
                 if error.errno not in NOT_WRITABLE:
                     raise
-                raise InvalidInput(
-                    f"{self.target.parent} may not be written to by this user, or its disk is read-only; "
-                    "choose another folder."
-                ) from error
+                raise InvalidInput(_closed_told(self.target.parent)) from error
             self._lock = FileLock(self.folder / "lock", busy)
             self._is_held = True
             try:
