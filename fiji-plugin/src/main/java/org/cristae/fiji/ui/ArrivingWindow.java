@@ -86,7 +86,7 @@ final class ArrivingWindow implements BlockSink {
     if (image == null) {
       image = arriving.toImage(told, source);
       ClassColors.apply(image, classes, arriving.maximum());
-      Results.showBeside(image);
+      image.show();
     } else {
       if (arriving.update(image)) {
         ClassColors.apply(image, classes, arriving.maximum());
