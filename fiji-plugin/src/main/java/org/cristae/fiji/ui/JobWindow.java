@@ -171,11 +171,12 @@ public final class JobWindow implements JobListener {
   }
 
   private void run() {
+    String lastStatus = "";
     try {
       ImagePlus result = work.run(this, cancellation, detach);
       end(new Html().text(work.lastWords()), true);
       if (result != null) {
-        Results.show(result);
+        lastStatus = Results.showBeside(result);
       }
     } catch (CristaeException e) {
       boolean isCancelled = e.code() == ErrorCode.ERROR_CODE_CANCELLED;
@@ -184,7 +185,7 @@ public final class JobWindow implements JobListener {
     } catch (RuntimeException | Error e) {
       end(new Html().red(Failures.unforeseen(e).getMessage()), false);
     } finally {
-      StatusBar.clear("");
+      StatusBar.clear(lastStatus);
     }
   }
 

@@ -1,9 +1,19 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import ij.WindowManager;
+import ij.gui.ImageWindow;
+import ij.macro.Interpreter;
+import java.awt.AWTEvent;
+import java.awt.Component;
+import java.awt.KeyboardFocusManager;
+import java.awt.Toolkit;
+import java.awt.Window;
+import java.awt.event.AWTEventListener;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -123,6 +133,53 @@ public final class Results {
     result.show();
     if (result.getProp(LAYER) != null) {
       LayerMaps.enlarge(result);
+    }
+  }
+
+  /**
+   * Shows an image that arrives by itself. Whoever works in the window of another image goes on
+   * there: that stays in front, has the keyboard and is the active image.
+   *
+   * @return what is to be said of it; empty if the result is the active image now
+   */
+  static String showBeside(ImagePlus result) {
+    Window focused = KeyboardFocusManager.getCurrentKeyboardFocusManager().getFocusedWindow();
+    boolean isUsed = focused instanceof ImageWindow && !Interpreter.isBatchMode();
+    if (result.isVisible() || !isUsed) {
+      show(result);
+    } else {
+      // ImageJ builds the window and shows it in one step, so that it is met on the way.
+      AWTEventListener met = event -> leaveFocus(event, result);
+      Toolkit.getDefaultToolkit().addAWTEventListener(met, AWTEvent.HIERARCHY_EVENT_MASK);
+      try {
+        show(result);
+      } finally {
+        Toolkit.getDefaultToolkit().removeAWTEventListener(met);
+      }
+      ImageWindow window = result.getWindow();
+      if (window != null) { // else it was closed at once
+        window.setAutoRequestFocus(true); // when it is chosen from a menu
+      }
+      if (focused.isShowing()) {
+        WindowManager.setCurrentWindow((ImageWindow) focused);
+        focused.toFront();
+      }
+    }
+    ImagePlus active = WindowManager.getCurrentImage();
+    return active == null || active == result || result.getWindow() == null
+        ? ""
+        : String.format(
+            "\"%s\" is there; \"%s\" is still the active image.",
+            result.getTitle(), active.getTitle());
+  }
+
+  /** Has the window that is built for an image not ask for the keyboard when it is shown. */
+  private static void leaveFocus(AWTEvent event, ImagePlus image) {
+    Window window = SwingUtilities.getWindowAncestor((Component) event.getSource());
+    if (window instanceof ImageWindow
+        && !window.isShowing()
+        && ((ImageWindow) window).getImagePlus() == image) {
+      window.setAutoRequestFocus(false);
     }
   }
 

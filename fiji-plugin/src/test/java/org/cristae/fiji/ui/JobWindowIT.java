@@ -3,11 +3,16 @@ package org.cristae.fiji.ui;
 import static org.cristae.fiji.command.Windows.await;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.frame;
+import static org.cristae.fiji.command.Windows.hasEnded;
+import static org.cristae.fiji.command.Windows.image;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.WindowManager;
+import java.awt.KeyboardFocusManager;
 import java.awt.Window;
 import java.awt.event.WindowEvent;
 import java.util.concurrent.CountDownLatch;
@@ -102,6 +107,94 @@ class JobWindowIT {
     public String lastWords() {
       return "It was kept.";
     }
+  }
+
+  /** Makes an image when it is told to. */
+  private static final class Making implements Work {
+    final CountDownLatch begun = new CountDownLatch(1);
+    final CountDownLatch told = new CountDownLatch(1);
+    private final String image;
+
+    Making(String image) {
+      this.image = image;
+    }
+
+    @Override
+    public String title() {
+      return "Segmenting " + image;
+    }
+
+    @Override
+    public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
+        throws CristaeException {
+      begun.countDown();
+      while (told.getCount() > 0) {
+        cancellation.check();
+        IJ.wait(20);
+      }
+      return IJ.createImage(image, "8-bit black", 48, 40, 3);
+    }
+
+    @Override
+    public String lastWords() {
+      return "It is there.";
+    }
+  }
+
+  /** As if somebody clicked into a window: now it has the keyboard. */
+  private static void use(Window window) throws Exception {
+    SwingUtilities.invokeAndWait(
+        () -> {
+          window.toFront();
+          window.requestFocus();
+        });
+    await("the keyboard in " + window.getName(), () -> focused() == window ? window : null);
+  }
+
+  private static Window focused() {
+    return KeyboardFocusManager.getCurrentKeyboardFocusManager().getFocusedWindow();
+  }
+
+  /** Has an image made, and waits until its window is there and its job has ended. */
+  private static ImagePlus made(Making work) throws Exception {
+    work.told.countDown();
+    ImagePlus made = await("the image", () -> image(work.image));
+    String end = "Cristae: " + work.title();
+    await("its end", () -> hasEnded(end) ? end : null);
+    await("the end of its thread", () -> isAtWork(end) ? null : end);
+    SwingUtilities.invokeAndWait(() -> {}); // what came with the window
+    return made;
+  }
+
+  private static boolean isAtWork(String thread) {
+    return Thread.getAllStackTraces().keySet().stream()
+        .anyMatch(each -> each.getName().equals(thread));
+  }
+
+  @Test
+  void aResultDoesNotTakeTheKeyboardFromSomebodyWhoWorksInAnotherImage() throws Exception {
+    ImagePlus used = RealImageJ.stack("used.tif", 2, 1);
+    Making work = new Making("beside.tif");
+    JobWindow.start(work);
+    assertTrue(work.begun.await(20, TimeUnit.SECONDS));
+    use(used.getWindow());
+    ImagePlus result = made(work);
+    assertSame(used, WindowManager.getCurrentImage());
+    assertSame(used.getWindow(), focused());
+    assertTrue(result.getWindow().isAutoRequestFocus(), "it can be chosen");
+    use(result.getWindow());
+    assertSame(result, WindowManager.getCurrentImage());
+  }
+
+  @Test
+  void aResultIsTheActiveImageWhereNobodyWorksInAnotherOne() throws Exception {
+    RealImageJ.stack("used.tif", 2, 1);
+    Making work = new Making("active.tif");
+    JobWindow.start(work);
+    assertTrue(work.begun.await(20, TimeUnit.SECONDS));
+    use(frame("Cristae: Segmenting active.tif"));
+    ImagePlus result = made(work);
+    assertSame(result, WindowManager.getCurrentImage());
   }
 
   /** What the server refuses at once. */
