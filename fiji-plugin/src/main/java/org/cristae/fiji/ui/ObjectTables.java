@@ -34,7 +34,7 @@ final class ObjectTables {
   private static final class Origin {
     private final WeakReference<ImagePlus> image;
     private final String title;
-    private final int[] dimensions;
+    private final int[] size;
     private final String job;
 
     /** An image that is like the one that was closed, and has other objects. */
@@ -43,12 +43,16 @@ final class ObjectTables {
     private Origin(ImagePlus image) {
       this.image = new WeakReference<>(image);
       title = image.getTitle();
-      dimensions = image.getDimensions();
+      size = sizeOf(image);
       job = image.getProp(JOB);
     }
 
     private boolean isLike(ImagePlus other) {
-      return title.equals(other.getTitle()) && Arrays.equals(dimensions, other.getDimensions());
+      return title.equals(other.getTitle()) && Arrays.equals(size, sizeOf(other));
+    }
+
+    private static int[] sizeOf(ImagePlus image) {
+      return new int[] {image.getWidth(), image.getHeight(), image.getStackSize()};
     }
   }
 
