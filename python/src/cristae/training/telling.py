@@ -64,7 +64,7 @@ def working_told(ours: Choices, size: VoxelSize | None, network: UNetConfig | Ad
     if size is not None:
         sides = [side * factor for side, factor in zip(size.zyx_nm, ours.downsample_zyx, strict=True)]
         large = f"{what} of {' x '.join(f'{side:.4g}' for side in sides[shown])} nm {names}"
-    seen = " x ".join(str(steps) for steps in list(halo(network))[shown])
+    seen = " x ".join(map(str, list(halo(network))[shown]))
     return f"It works on {large}; an answer depends on up to {seen} of them to each side."
 
 
