@@ -78,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
         importlib.import_module(f"cristae.commands.{name}").add_to(commands)
+    for own in commands.choices.values():
+        own.set_defaults(refuse=own.error)
     return whole
 
 
@@ -96,7 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         leaves with
         ``SystemExit(2)``, as argparse does.
     """
-    arguments = parser().parse_args(argv)
+    arguments, more = parser().parse_known_args(argv)
+    if more:  # said with the usage of the command, not with that of the whole program
+        options = [word for word in more if word.startswith("-")]
+        told = "it does not know" if options else "there are words too many:"
+        arguments.refuse(f"{told} {' '.join(options or more)}")
     try:
         refuse_side_by_side(arguments.command)
         code: int = arguments.run(arguments) or 0

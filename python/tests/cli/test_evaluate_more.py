@@ -269,3 +269,20 @@ def test_other_voxel_sizes_than_those_of_the_truth_are_told_and_the_page_says_wh
     ]
     assert "50 x 10 x 10 nm (z, y, x)" in page.read_text()
     assert "15 nm" in page.read_text()
+
+
+def test_what_can_hardly_be_meant_is_told(files, capsys):
+    grey = np.random.default_rng(0).integers(0, 256, (2, 64, 64), np.uint8)
+    ids = np.kron(np.arange(1, 33, dtype=np.uint8).reshape(2, 4, 4), np.ones((1, 16, 16), np.uint8))
+    for name, labels in (("grey", grey), ("ids", ids), ("classes", ids % 2), ("nothing", ids * 0)):
+        tifffile.imwrite(files / f"{name}.tif", labels)
+
+    def warned(*words):
+        assert cli.main(["evaluate", *map(str, words)]) == 0
+        return capsys.readouterr().err
+
+    objects = ("--target", "instances")
+    assert "grey.tif looks like an image" in warned(files / "grey.tif", files / "ids.tif", *objects)
+    assert "31 values of the prediction are nowhere" in warned(files / "ids.tif", files / "classes.tif")
+    assert "The truth has no object" in warned(files / "ids.tif", files / "nothing.tif", *objects)
+    assert warned(files / "ids.tif", files / "ids.tif", *objects) == ""

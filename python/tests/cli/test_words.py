@@ -54,6 +54,14 @@ def test_the_example_of_every_command_is_one_that_the_command_takes() -> None:
             assert cli.parser().parse_args(shlex.split(line)[1:]).command == command
 
 
+def test_words_too_many_are_named_with_the_usage_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    told = usage_error(capsys, "predict", "a.tif", "out.tif", "b.tif", "--model", "mito")
+    assert "usage: cristae predict" in told
+    assert "too many: b.tif" in told
+    told = usage_error(capsys, "models", "list", "--every")
+    assert "cristae models: error: it does not know --every" in told
+
+
 def test_training_takes_exactly_the_words_that_are_promised() -> None:
     words = (
         "train raw.tif labels.tif --model mito --also b.tif c.tif --also d.zarr e.zarr --target instances "

@@ -287,4 +287,4 @@ def test_the_report_tells_what_the_numbers_mean():
     lines = report(evaluate_instances(row(1, 1, 2, 2), row(3, 3, 4, 4)))
     assert lines[0].startswith("2 objects")
     assert any("Adapted Rand error" in line and "0.0000" in line for line in lines)
-    assert any("2 true objects, 2 predicted ones, 2 of them match" in line for line in lines)
+    assert any("2 true objects, 2 predicted, 2 of them match" in line for line in lines)

@@ -21,7 +21,11 @@ from cristae.evaluation.several import Compare, distinct, evaluate_pairs, evalua
 from cristae.events import Event, Note
 from cristae.labels import about_image, check_same_shape
 from cristae.labels.reading import EmptySections
+from cristae.labels.swapped import looks_grey
 from cristae.volumes import Image, LabelClass, VoxelSize, told_of
+
+_MANY_CLASSES = 10
+"""Of a prediction that the truth lacks: hardly anybody has so many by mistake."""
 
 
 @dataclass(frozen=True)
@@ -211,14 +215,34 @@ def evaluate_images(
     compare = choices.compare()
     scores: Scores
     named = _named(predictions, truth, names, pairs=choices.pairs)
+    for name, image in named.items():
+        if looks_grey(image) and not choices.probabilities:
+            told = f"{name} looks like an image, not like labels: neighbouring voxels are seldom equal."
+            on_event(Note(told, is_warning=True))
     if choices.pairs:
         scores = evaluate_pairs(named, compare, unknown=choices.unknown)
     elif len(predictions) > 1:
         scores = evaluate_several(dict(list(named.items())[:-1]), truth, compare)
     else:
         scores = compare(predictions[0], truth)
+    for told in _doubts(scores):
+        on_event(Note(told, is_warning=True))
     pixel_nm = None if used is None else used.x_nm
     return Evaluation(scores, list(named), _settings(choices, list(named), used), raw, pixel_nm)
+
+
+def _doubts(scores: Scores) -> list[str]:
+    """Return what makes the scores of one prediction worth little, in sentences."""
+    if scores.get("objects_truth") == 0:
+        return ["The truth has no object: what compares with true objects has no value."]
+    classes = scores.get("classes", {}).values()
+    made_up = [one for one in classes if one.get("voxels_truth") == 0 and one.get("voxels_prediction")]
+    if len(made_up) > _MANY_CLASSES:
+        return [
+            f"{len(made_up)} values of the prediction are nowhere in the truth. If they are the numbers of "
+            "single objects, choose the target instances, and a truth that has such numbers, too."
+        ]
+    return []
 
 
 def _named(

@@ -130,8 +130,9 @@ def _classes(scores: Mapping[str, Any]) -> list[str]:
 
 def _objects(scores: Mapping[str, Any]) -> list[str]:
     lines = [f"{title:<32} {_number(scores[name]):>6}  ({meaning})" for title, name, meaning in _LINES]
+    true = scores["objects_truth"]
     lines.append(
-        f"{scores['objects_truth']:,} true objects, {scores['objects_prediction']:,} predicted ones, "
+        f"{true:,} true object{'' if true == 1 else 's'}, {scores['objects_prediction']:,} predicted, "
         f"{scores['objects_matched_50']:,} of them match at IoU 0.5."
     )
     return lines

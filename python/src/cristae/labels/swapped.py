@@ -42,11 +42,29 @@ def check_not_swapped(image: Image, labels: Image) -> None:
     >>> drawn = np.repeat(np.arange(4, dtype=np.uint8), 512).reshape(2, 32, 32)
     >>> check_not_swapped(ArrayImage(grey), ArrayImage(drawn))
     """
-    if _is_grey(_rows_of(labels)) and _looks_like_labels(_rows_of(image)):
+    if looks_grey(labels) and _looks_like_labels(_rows_of(image)):
         raise InvalidInput(
             "Image and labels look the wrong way round: the labels are grey values, and the image has "
             "patches of one value, as labels have. Exchange the two."
         )
+
+
+def looks_grey(image: Image) -> bool:
+    """Tell whether an image can hold no labels: many values, and neighbours that are seldom equal.
+
+    A few rows tell.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> looks_grey(ArrayImage(np.random.default_rng(0).integers(0, 256, (2, 32, 32), np.uint8)))
+    True
+    >>> looks_grey(ArrayImage(np.repeat(np.arange(64, dtype=np.uint8), 32).reshape(2, 32, 32)))
+    False
+    """
+    seen = _rows_of(image)
+    equal, pairs = _neighbours(seen)
+    return equal < _EQUAL_IN_GREY_VALUES * pairs and not _has_few_values(seen)
 
 
 def _rows_of(image: Image) -> list[npt.NDArray[Any]]:
@@ -69,12 +87,6 @@ def _looks_like_labels(seen: list[npt.NDArray[Any]]) -> bool:
         return False
     equal, pairs = _neighbours(seen)
     return equal >= _EQUAL_IN_LABELS * pairs or _has_few_values(seen)
-
-
-def _is_grey(seen: list[npt.NDArray[Any]]) -> bool:
-    """Tell whether these can be no labels: many values, and neighbours that are seldom equal."""
-    equal, pairs = _neighbours(seen)
-    return equal < _EQUAL_IN_GREY_VALUES * pairs and not _has_few_values(seen)
 
 
 def _neighbours(seen: list[npt.NDArray[Any]]) -> tuple[int, int]:

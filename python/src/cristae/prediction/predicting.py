@@ -268,7 +268,8 @@ def predict_tiles(
             on_event(Note(f"{done_before} of {tiles.count} tiles were finished before the interruption."))
         compute_tiles(run, tiles, notes, should_stop, reading_threads(predictor.device))
     if run.outside:
-        on_event(Note(f"{run.outside} of {tiles.count} tiles lie outside of the mask: not computed."))
+        told = "1 tile lies" if run.outside == 1 else f"{run.outside} of {tiles.count} tiles lie"
+        on_event(Note(f"{told} outside of the mask: not computed."))
     if run.empty.spared:
         told = "1 tile holds" if run.empty.spared == 1 else f"{run.empty.spared} tiles hold"
         on_event(Note(f"{told} one grey value only: the answer of another such tile was taken."))

@@ -49,6 +49,7 @@ public final class Choices {
    */
   public Choices parse(String options) throws CristaeException {
     isOfMacro = true;
+    String before = null;
     int at = 0;
     while (at < options.length()) {
       if (options.charAt(at) == ' ') {
@@ -60,17 +61,32 @@ public final class Choices {
       boolean isFlag = equals < 0 || space < equals;
       String key = options.substring(at, isFlag ? space : equals);
       if (!keys.contains(key)) {
+        String known = " It knows: " + String.join(", ", keys) + ".";
+        String rest =
+            isFlag && before != null
+                ? " If this is still the value of \""
+                    + before
+                    + "\", write brackets around it: "
+                    + before
+                    + "=["
+                    + get(before, "")
+                    + " "
+                    + key
+                    + " ...]."
+                : "";
         throw new CristaeException(
             ErrorCode.ERROR_CODE_INVALID_INPUT,
-            command + " does not know \"" + key + "\". It knows: " + String.join(", ", keys) + ".");
+            command + " does not know \"" + key + "\"." + rest + known);
       }
       if (isFlag) {
         put(key, "true");
+        before = null;
         at = space;
       } else {
         at = equals + 1;
         int end = valueEnd(options, at);
         put(key, unquoted(options.substring(at, end)));
+        before = key;
         at = end;
       }
     }

@@ -63,6 +63,16 @@ class ChoicesTest {
   }
 
   @Test
+  void aTitleWithSpacesAndWithoutBracketsIsAnsweredWithBrackets() {
+    CristaeException failure =
+        assertThrows(CristaeException.class, () -> spec("image=my right stack.tif name=x"));
+    String told = failure.getMessage();
+    assertTrue(told.contains("brackets around it: image=[my right ...]"), told);
+    CristaeException other = assertThrows(CristaeException.class, () -> spec("name=x nam=y"));
+    assertTrue(!other.getMessage().contains("brackets"), other.getMessage());
+  }
+
+  @Test
   void aTitleThatContainsAKeyIsNotTakenForOne() throws Exception {
     Choices choices = TrainingChoices.none().parse("image=[seed=7 name=x.tif] name=mito");
     assertEquals("mito", choices.get("name", ""));
