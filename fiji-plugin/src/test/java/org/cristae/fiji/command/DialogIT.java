@@ -54,7 +54,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What a person does with the mouse: dialogs, job windows, the recorder. */
-@Timeout(300)
+@Timeout(600)
 class DialogIT {
   @BeforeAll
   static void start() throws Exception {

@@ -45,7 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Label images compared with true ones in real ImageJ: the scores are those of a sheet of paper.
  */
-@Timeout(240)
+@Timeout(480)
 class EvaluateIT {
   private static final String EVALUATE = "run(\"Cristae Evaluate\", \"%s\");";
 

@@ -69,7 +69,7 @@ class JarIT {
   }
 
   @Test
-  @Timeout(240)
+  @Timeout(480)
   void aFreshImageJTrainsAndSegmentsFromAMacro(@TempDir Path folder) throws Exception {
     RealImageJ.installJar();
     Path macro = folder.resolve("macro.ijm");

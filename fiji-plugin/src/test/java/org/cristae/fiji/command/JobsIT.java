@@ -43,7 +43,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Jobs that are ended early, opened again and deleted, in real ImageJ with the real server. */
-@Timeout(240)
+@Timeout(480)
 class JobsIT {
   @BeforeAll
   static void start() throws Exception {

@@ -45,7 +45,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Macros in real ImageJ against the real server. */
-@Timeout(240)
+@Timeout(480)
 class MacroIT {
   private static final String TRAIN =
       "run(\"Cristae Train\", \"image=%s labels=%s task=semantic name=%s steps=%d"

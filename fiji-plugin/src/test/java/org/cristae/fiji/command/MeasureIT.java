@@ -53,7 +53,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Objects measured in real ImageJ: tables called after the image, exact and calibrated. */
-@Timeout(240)
+@Timeout(480)
 class MeasureIT {
   private static final String MEASURE = "run(\"Cristae Measure Objects\", \"%s\");";
 

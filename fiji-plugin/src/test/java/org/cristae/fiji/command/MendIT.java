@@ -53,7 +53,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Objects that are merged, split, cleaned and looked at, in real ImageJ with the real server. */
-@Timeout(240)
+@Timeout(480)
 class MendIT {
   private static final int WIDTH = 60;
   private static final int HEIGHT = 40;

@@ -41,7 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Label images and the tables of their objects, linked by clicks, in real ImageJ. */
-@Timeout(240)
+@Timeout(480)
 class ObjectLinkIT {
   private static final String MEASURE = "run(\"Cristae Measure Objects\", \"labels=%s\");";
 

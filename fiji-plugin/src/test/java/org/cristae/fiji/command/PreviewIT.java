@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Previews from a macro and over an image, against the segmentation of the whole stack. */
-@Timeout(300)
+@Timeout(600)
 class PreviewIT {
   private static final int SECTIONS = 9;
 

@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Results of a model: the maps of a layer, from a macro and a dialog, and what is opened again. */
-@Timeout(240)
+@Timeout(480)
 class ResultIT {
   private static final String TITLE = "little-little-decoder.0.tif";
 

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Images under the data root of a real server are segmented without being opened here. */
-@Timeout(400)
+@Timeout(600)
 @DisabledOnOs(OS.WINDOWS)
 class ServerImageIT {
   @TempDir static Path folder;

@@ -41,7 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Training on several stacks, and on the labels of several people. */
-@Timeout(240)
+@Timeout(480)
 class SeveralIT {
   /** Of another shape than the first stack, and with a comma and spaces in its title. */
   private static final String SECOND = "b, my stack";

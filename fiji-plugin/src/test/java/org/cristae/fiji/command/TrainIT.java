@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What Train proposes, and what it refuses before anything is sent. */
-@Timeout(240)
+@Timeout(480)
 class TrainIT {
   @BeforeAll
   static void start() throws Exception {

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A result that does not fit into the memory is looked at slice by slice, on the server. */
-@Timeout(240)
+@Timeout(480)
 class ServedStackIT {
   private static final double USUAL = ResultRoom.mostOfFree;
 

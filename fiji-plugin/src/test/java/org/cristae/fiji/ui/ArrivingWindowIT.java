@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A result is looked at while it arrives from the real server, in real ImageJ. */
-@Timeout(240)
+@Timeout(480)
 class ArrivingWindowIT {
   /** Slabs of slices 1 to 16, 17 to 32 and 33 to 40; each of six blocks. */
   private static final int SLICES = 40;
