@@ -233,3 +233,19 @@ def test_a_place_that_cannot_be_written_is_told_before_the_first_step(labels, tm
         assert sentence in told
         assert "became one" not in told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.tif"]
+
+
+@pytest.mark.parametrize("count", ["1.2e1", "12", "1200e-2"])
+def test_a_count_of_voxels_may_be_written_with_an_exponent(labels, tmp_path, count):
+    assert cli.main(["clean", str(labels), str(tmp_path / "out.tif"), "--minimum-voxels", count]) == 0
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), LABELS == 1)  # 12, 4 and 3 voxels
+
+
+@pytest.mark.parametrize(
+    "count", ["1.5", "1.23e1", "0e9", "-1e9", "1e18", "1e999999999", "nan", "sNaN", "inf", "1_000", "many"]
+)
+def test_a_count_of_voxels_is_a_whole_number_above_0(labels, tmp_path, capsys, count):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["clean", str(labels), str(tmp_path / "out.tif"), f"--minimum-voxels={count}"])
+    assert ended.value.code == 2
+    assert f"'{count}' is not a whole number above 0" in capsys.readouterr().err
