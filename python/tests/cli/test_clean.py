@@ -131,10 +131,29 @@ def test_arrays_come_back_as_they_went_in():
     assert cristae.clean(large, border="remove", **quiet).dtype == np.uint8
 
 
-def test_ids_that_no_file_holds_are_told_before_anything_is_written(tmp_path):
-    with pytest.raises(InvalidInput, match="files hold ids up to 4294967295"):
-        cristae.clean(LABELS.astype(np.int64) << 40, tmp_path / "out.tif", minimum_voxels=1)
+def test_ids_that_no_file_holds_are_told_before_the_first_step(tmp_path):
+    stages = []
+    with pytest.raises(InvalidInput, match=r"go up to 329853488332800, .* holds ids up to 4294967295\."):
+        cristae.clean(
+            LABELS.astype(np.int64) << 40,
+            tmp_path / "out.tif",
+            fill_holes=True,
+            minimum_voxels=1,
+            on_event=lambda event: stages.append(getattr(event, "stage", event)),
+        )
+    assert set(stages) == {"Counting objects"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_largest_id_of_a_file_is_written_but_no_part_gets_a_larger_one(tmp_path):
+    largest = np.full((1, 1, 6), 2**32 - 1, np.uint64)
+    quiet = {"on_event": lambda event: None}
+    cristae.clean(largest, tmp_path / "out.tif", minimum_voxels=1, **quiet)
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif").ravel(), largest.ravel())
+    points = {2**32 - 1: [(0, 0, 0), (0, 0, 5)]}
+    with pytest.raises(InvalidInput, match="go up to 4294967296"):
+        cristae.clean(largest, tmp_path / "cut.tif", split=points, **quiet)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.tif"]
 
 
 def test_a_result_that_is_there_stays_and_the_labels_are_never_lost(labels, tmp_path):
@@ -214,3 +233,19 @@ def test_a_place_that_cannot_be_written_is_told_before_the_first_step(labels, tm
         assert sentence in told
         assert "became one" not in told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.tif"]
+
+
+@pytest.mark.parametrize("count", ["1.2e1", "12", "1200e-2"])
+def test_a_count_of_voxels_may_be_written_with_an_exponent(labels, tmp_path, count):
+    assert cli.main(["clean", str(labels), str(tmp_path / "out.tif"), "--minimum-voxels", count]) == 0
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), LABELS == 1)  # 12, 4 and 3 voxels
+
+
+@pytest.mark.parametrize(
+    "count", ["1.5", "1.23e1", "0e9", "-1e9", "1e18", "1e999999999", "nan", "sNaN", "inf", "1_000", "many"]
+)
+def test_a_count_of_voxels_is_a_whole_number_above_0(labels, tmp_path, capsys, count):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["clean", str(labels), str(tmp_path / "out.tif"), f"--minimum-voxels={count}"])
+    assert ended.value.code == 2
+    assert f"'{count}' is not a whole number above 0" in capsys.readouterr().err

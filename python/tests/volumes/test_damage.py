@@ -65,7 +65,10 @@ def test_a_missing_chunk_is_an_error_that_names_its_box(store, kind):
         fresh = store.open(volume.digest)
         with pytest.raises(CorruptData) as caught:
             fresh.read(Box(box.start[1:], box.stop[1:]))
-        assert str(box) in caught.value.sentence
+        assert caught.value.sentence == (
+            f"The stored voxels of the box {box} (c, z, y, x) are missing. Send the image again, or compute "
+            "the result again; nothing was invented in their place."
+        )
         with pytest.raises(CorruptData, match="missing"):
             fresh.read_block(index)
         chunk.write_bytes(whole)

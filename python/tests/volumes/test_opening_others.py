@@ -139,6 +139,32 @@ def test_a_result_of_ours_is_read_strictly_also_after_another_program_touched_it
         everything(image)
 
 
+@pytest.mark.parametrize(
+    ("harm", "told"), [("flip", "are damaged: their checksum is wrong"), ("lose", "are missing")]
+)
+def test_what_is_broken_in_a_file_of_ours_is_told_by_file_and_chunk(tmp_path, harm, told):
+    path = tmp_path / "a.zarr"
+    output = create_output(path, (1, 20, 6, 5), "uint8", VoxelSize(50, 4, 4))
+    output.write(Box.of_shape((20, 6, 5)), np.arange(600, dtype=np.uint8).reshape(20, 6, 5))
+    output.seal()
+    chunk = path / "0/c/0/1/0/0"
+    if harm == "lose":
+        chunk.unlink()
+    else:
+        data = bytearray(chunk.read_bytes())
+        data[3] ^= 1
+        chunk.write_bytes(data)
+    image = open_image(path)
+    assert np.array_equal(image.read(Box.of_shape((16, 6, 5))).ravel(), np.arange(480) % 256)
+    with pytest.raises(CorruptData) as caught:
+        everything(image)
+    assert caught.value.sentence == (
+        "The stored voxels of the box [0:1, 16:20, 0:6, 0:5] (c, z, y, x) of a.zarr "
+        f"(chunk 0/c/0/1/0/0) {told}. Copy the file again, or compute the result again; nothing was "
+        "invented in their place."
+    )
+
+
 def test_broken_zarr_is_refused(tmp_path):
     (tmp_path / "a.zarr").mkdir()
     with pytest.raises(InvalidInput, match="no Zarr metadata"):

@@ -69,7 +69,7 @@ def test_what_another_process_wrote_anew_is_read_and_what_is_lost_is_told(tmp_pa
         assert np.all(scratch.read(box) == number)
     (file,) = tmp_path.iterdir()
     file.unlink()
-    with pytest.raises(CristaeError, match=r"box \[0:1, 0:16, 0:128, 0:128\].* missing.* Start the same"):
+    with pytest.raises(CristaeError, match=r"box \[0:1, 0:16, 0:128, 0:128\].* missing\. Start the same"):
         scratch.read(box)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -216,3 +217,19 @@ def positive_count(text: str) -> int:
         shown = text if len(text) < 40 else f"{text[:40]}..."
         raise argparse.ArgumentTypeError(f"'{shown}' is not a whole number above 0")
     return int(text)
+
+
+def voxel_count(text: str) -> int:
+    """Read a whole number of voxels above 0, which may be written like ``1e9``.
+
+    Examples
+    --------
+    >>> voxel_count("500"), voxel_count("1e9"), voxel_count("2.5e3")
+    (500, 1000000000, 2500)
+    """
+    try:
+        number = Decimal(text)  # exact, where a float rounds
+    except InvalidOperation:
+        return positive_count(text)
+    is_whole = number.is_finite() and 0 < number < 10**18 and number == number.to_integral_value()
+    return int(number) if is_whole and "_" not in text else positive_count(text)

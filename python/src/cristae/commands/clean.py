@@ -10,6 +10,7 @@ from cristae.commands.arguments import (
     new_command,
     positive_count,
     positive_number,
+    voxel_count,
     voxel_size,
     wants_json,
 )
@@ -76,7 +77,7 @@ def add_to(commands: Commands) -> None:
         "--minimum-nm3", metavar="V", type=positive_number, help="remove objects of a smaller volume"
     )
     size.add_argument(
-        "--minimum-voxels", metavar="N", type=positive_count, help="remove objects of fewer voxels"
+        "--minimum-voxels", metavar="N", type=voxel_count, help="remove objects of fewer voxels"
     )
     add(
         "--border",

@@ -260,7 +260,7 @@ def clean(
     if out is not None:  # what type the ids need is known at the end; that the place can be written, now
         create_output(out, (1, *image.shape_czyx[1:]), "uint8", overwrite=overwrite).discard()
     work = Work(on_event, should_stop)
-    objects = mended(image, steps, work)
+    objects = mended(image, steps, work, is_written=out is not None)
     if out is None:
         voxels = to_array(objects, work)
         return voxels[0] if getattr(labels, "ndim", 3) == 2 else voxels

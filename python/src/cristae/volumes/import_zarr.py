@@ -33,7 +33,7 @@ def open_zarr(path: Path, key: str | None, *, find_gaps: bool = True) -> "ZarrIm
     strict = False
     if isinstance(node, zarr.Group) and "cristae" in node.attrs and key is None:
         try:
-            return StoredVolume(path)
+            return StoredVolume(path, file_name=path.name)
         except CorruptData:
             # Another program added to its metadata; its chunks still carry their checksums.
             notes = (f"The metadata of {path.name} was changed after Cristae wrote it.",)

@@ -137,6 +137,9 @@ class ScratchVolume:
         start = [place * side for place, side in zip(block.place, self.block_zyx, strict=True)]
         return Box.of_shape((1, *block.shape)).shifted((0, *start))
 
+    def _place(self, block: _Block) -> chunks.Place:
+        return chunks.Place(self._box(block), advice="")  # what to do, `read` says
+
     def _stored(self, block: _Block) -> Voxels:
         """Return the voxels of a block, in their own type."""
         path = self._path(block)
@@ -144,17 +147,14 @@ class ScratchVolume:
             file = os.stat(path)  # another process may have written it anew, or lost it  # noqa: PTH116
             return self._unpacked(path, block.shape, (file.st_ino, file.st_mtime_ns))
         except FileNotFoundError as error:
-            raise chunks.missing(self._box(block)) from error
+            raise self._place(block).missing() from error
         except OSError as error:
-            raise CorruptData(
-                f"The stored voxels of the box {self._box(block)} (c, z, y, x) cannot be read from the disk "
-                f"({error.strerror})."
-            ) from error
+            raise self._place(block).unreadable(error) from error
         except (CorruptData, RuntimeError, ValueError, KeyError) as error:
-            raise chunks.damaged(self._box(block)) from error
+            raise self._place(block).damaged() from error
 
 
 def _unpack(path: str, shape_zyx: tuple[int, ...], version: tuple[int, int]) -> Voxels:
-    body = chunks.checked_body(read_file(path), Box.of_shape(shape_zyx))
+    body = chunks.checked_body(read_file(path), chunks.Place(Box.of_shape((1, *shape_zyx))))
     voxels = imagecodecs.lz4_decode(body, header=True)
     return np.frombuffer(voxels, _TYPES[len(voxels) // math.prod(shape_zyx)]).reshape(shape_zyx)

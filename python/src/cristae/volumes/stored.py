@@ -35,48 +35,65 @@ class ChunkFiles:
         How its chunks are stored.
     array
         The array below the group; a coarser level has its own.
+    file_name
+        What a person calls the folder; empty for a volume of a store, whose folder nobody knows.
     """
 
-    def __init__(self, folder: Path, spec: VolumeSpec, chunk_format: ChunkFormat, array: str = ARRAY) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        spec: VolumeSpec,
+        chunk_format: ChunkFormat,
+        array: str = ARRAY,
+        *,
+        file_name: str = "",
+    ) -> None:
         self.folder = folder
         self.spec = spec
         self.chunk_format = chunk_format
         self.blocks = spec.blocks
         self._array = os.fspath(folder / array)
+        self._array_name, self._file_name = array, file_name
 
     def path(self, index: int) -> str:
         """Return the place of a block's chunk file."""
         # Text instead of Path: this runs for every chunk of every tile.
-        return f"{self._array}/{chunks.chunk_name(self.blocks.coordinates(index), self.chunk_format)}"
+        return f"{self._array}/{self._chunk_name(index)}"
 
     def read_file(self, index: int) -> bytes:
         """Return a chunk file as it is; a missing one is an error that names its box."""
         try:
             return read_file(self.path(index))
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise chunks.missing(self.blocks.box(index)) from error
+            raise self._place(index).missing() from error
         except OSError as error:
-            raise CorruptData(
-                f"The stored voxels of the box {self.blocks.box(index)} (c, z, y, x) cannot be read from the "
-                f"disk ({error.strerror})."
-            ) from error
+            raise self._place(index).unreadable(error) from error
 
     def read_padded(self, index: int) -> Voxels:
         """Return the checked voxels (c, z, y, x) of a whole chunk, padding included, not to be written to."""
-        return chunks.decode(self.spec, self.read_file(index), self.chunk_format, self.blocks.box(index))
+        return chunks.decode(self.spec, self.read_file(index), self.chunk_format, self._place(index))
 
     def read_block(self, index: int) -> tuple[Buffer, int]:
         """Return a block's bytes, checked and not copied, and their CRC-32C."""
         box = self.blocks.box(index)
         if not self.chunk_format.is_compressed and box.shape == self.spec.block_shape_czyx:
             data = self.read_file(index)
-            body = chunks.checked_body(data, box)
+            body = chunks.checked_body(data, self._place(index))
             if len(body) != self.blocks.full_block_bytes:
-                raise chunks.damaged(box)
+                raise self._place(index).damaged()
             return body, int.from_bytes(data[-chunks.CRC_BYTES :], "little")
         voxels = self.read_padded(index)[Box.of_shape(box.shape).slices]
         cut = np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("<")).tobytes()
         return cut, chunks.crc32c(cut)
+
+    def _chunk_name(self, index: int) -> str:
+        return chunks.chunk_name(self.blocks.coordinates(index), self.chunk_format)
+
+    def _place(self, index: int) -> chunks.Place:
+        place = chunks.Place(self.blocks.box(index))
+        if not self._file_name:
+            return place
+        return place.of_file(self._file_name, f"{self._array_name}/{self._chunk_name(index)}")
 
 
 class StoredVolume:
@@ -92,6 +109,8 @@ class StoredVolume:
         Decoded chunks that are kept for the next, neighbouring box.
     on_damage
         Called when a read meets a chunk that is missing or not what was sealed.
+    file_name
+        What a person who opened the folder calls it; empty for a volume of a store.
 
     Raises
     ------
@@ -109,13 +128,15 @@ class StoredVolume:
         name: str = "",
         cache_bytes: int = CACHE_BYTES,
         on_damage: Callable[[], None] = lambda: None,
+        *,
+        file_name: str = "",
     ) -> None:
         if not is_real_folder(folder):
             raise NotFound("There is no such volume; it may have been deleted. Send the image again.")
         self.folder = folder
         self._sealed, chunk_format = read_metadata(folder)
         self._name = name
-        self._files = ChunkFiles(folder, self.spec, chunk_format)
+        self._files = ChunkFiles(folder, self.spec, chunk_format, file_name=file_name)
         self._cache: OrderedDict[int, Voxels] = OrderedDict()
         self._most_cached = max(1, cache_bytes // self.spec.blocks.full_block_bytes)
         self._lock = threading.Lock()

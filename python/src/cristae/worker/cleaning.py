@@ -54,7 +54,7 @@ def _cleaned(
         line.tell(told)
     steps, work = steps_of(spec), Work(line.tell, line.should_stop)
     steps.check_for(image)
-    objects = mended(image, steps, work)
+    objects = mended(image, steps, work, is_written=True)
     wanted = VolumeSpec(
         shape_czyx=image.shape_czyx,
         dtype=stored_type(objects).name,

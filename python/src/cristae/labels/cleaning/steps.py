@@ -23,7 +23,7 @@ from cristae.volumes import DTYPES, Image, VoxelSize
 from cristae.volumes.blocks import block_shape_for
 from cristae.volumes.writer import Output
 
-LARGEST_ID_IN_A_FILE = 2**32 - 1
+_LARGEST_WRITTEN = 2**32 - 1
 
 _STEPS = 0.7
 """Of the whole work; the rest is the result. Only the progress bar depends on it."""
@@ -77,12 +77,31 @@ class Steps:
             check_minimum(image.voxel_size, self.minimum_nm3, self.minimum_voxels, is_flat=shape_zyx[0] == 1)
 
 
-def mended(image: Image, steps: Steps, work: "Work") -> Objects:
-    """Do the steps, and tell what each did."""
+def mended(image: Image, steps: Steps, work: "Work", *, is_written: bool) -> Objects:
+    """Do the steps, and tell what each did.
+
+    Parameters
+    ----------
+    image
+        The labels.
+    steps
+        What is to be done.
+    work
+        Is told of it.
+    is_written
+        Whether the result goes into a file or volume: ids that none holds are refused before the first step.
+
+    Raises
+    ------
+    InvalidInput
+        A step names an object that is not there, or ids are too large to be written.
+    """
     size = image.voxel_size
     todo = _by_rule(steps, size)
     parts = iter(work.parts(1 + bool(steps.split) + len(todo)))
     objects = Objects.of(image, on_progress=next(parts)("Counting objects"))
+    if is_written:
+        stored_type(objects)
     if steps.merge:
         objects, sentences = merge_groups(objects, steps.merge)
         work.note(*sentences)
@@ -159,7 +178,7 @@ class Work:
 
 
 def stored_type(objects: Objects) -> np.dtype[Any]:
-    """Return the smallest type that holds all ids, or refuse ids that no volume and no file holds.
+    """Return the smallest type that holds all ids, or refuse ids that no file and no volume holds.
 
     Raises
     ------
@@ -169,9 +188,10 @@ def stored_type(objects: Objects) -> np.dtype[Any]:
     dtype = smallest_type(objects.ids)
     if dtype.name not in DTYPES:
         raise InvalidInput(
-            f"The ids go up to {int(objects.ids.max())}, and files hold ids up to {LARGEST_ID_IN_A_FILE}. "
-            "Take the result as an array in Python, or number the objects anew from 1 before, with the "
-            "program that wrote them or skimage.segmentation.relabel_sequential."
+            f"The ids go up to {int(objects.ids.max())}, but all that Cristae writes (TIFF, OME-Zarr, HDF5, "
+            f"volumes of a server) holds ids up to {_LARGEST_WRITTEN}. Number the objects anew from 1 "
+            "before, with the program that wrote them or skimage.segmentation.relabel_sequential, or take "
+            "the result as an array in Python."
         )
     return dtype
 
