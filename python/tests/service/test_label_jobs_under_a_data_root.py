@@ -82,7 +82,7 @@ def test_cleaning_seals_ids_that_a_volume_holds_and_refuses_larger_ones_in_words
     assert voxels.dtype == np.uint8
     assert np.array_equal(voxels[0], np.where(labels() == LARGE, 1, 0))
     assert refused.state == FAILED
-    assert f"go up to {LARGE}, " in refused.error.sentence
+    assert f"go up to {LARGE + 1}, " in refused.error.sentence  # before that one, too small, is removed
     assert "holds ids up to 4294967295" in refused.error.sentence
 
 
