@@ -47,7 +47,8 @@ def test_the_dataset_that_was_taken_of_several_is_named(
     assert cli.main(["train", str(stack / "two.h5"), str(stack / "labels.tif"), *WORDS]) == 0
     assert taken in capsys.readouterr().err.splitlines()
     assert cli.main(["evaluate", str(stack / "two.h5"), str(stack / "two.h5"), "--target", "instances"]) == 0
-    assert capsys.readouterr().err.splitlines() == [taken]
+    told = capsys.readouterr().err.splitlines()  # and that the two look like images
+    assert told.count(taken) == 1
     assert cli.main(["train", f"{stack / 'two.h5'}:raw", f"{stack / 'two.h5'}:a/labels", *WORDS]) == 0
     assert "took" not in capsys.readouterr().err
 
