@@ -216,7 +216,7 @@ def evaluate_images(
     scores: Scores
     named = _named(predictions, truth, names, pairs=choices.pairs)
     for name, image in named.items():
-        if looks_grey(image) and not choices.probabilities:
+        if not choices.probabilities and looks_grey(image):
             told = f"{name} looks like an image, not like labels: neighbouring voxels are seldom equal."
             on_event(Note(told, is_warning=True))
     if choices.pairs:
