@@ -247,21 +247,6 @@ def test_an_image_that_changed_inside_its_folder_or_file_is_another_image(tmp_pa
     assert not set(before) & {fingerprint(source) for source in sources}
 
 
-def test_a_mask_says_which_part_is_predicted(home: Path, stack: Path, tmp_path: Path) -> None:
-    whole = cristae.predict(stack, model="mito")
-    inside = np.zeros((6, 40, 52), np.uint8)
-    inside[2:4, 10:30, 10:40] = 255
-    mask, out = tmp_path / "mask.tif", tmp_path / "out.tif"
-    tifffile.imwrite(mask, inside)
-    words = ["predict", str(stack), str(out), "--model", "mito", "--inside", str(mask)]
-    assert cli.main(words) == 0
-    assert np.array_equal(tifffile.imread(out), whole * (inside > 0))
-    objects = cristae.predict(stack, model="neurons", inside=inside)
-    assert not objects[inside == 0].any()
-    with pytest.raises(InvalidInput, match="is what the result is made of"):
-        cristae.predict(stack, mask, model="mito", inside=mask, overwrite=True)
-
-
 @pytest.mark.parametrize("name", ["out.tif", "out.zarr", "out/"])
 def test_an_interrupted_prediction_goes_on_when_the_same_call_comes_again(
     home: Path, stack: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

@@ -93,6 +93,27 @@ def test_what_was_interrupted_is_done_by_others_only_where_it_lacks(
     assert np.array_equal(labels_in(out), whole)
 
 
+def test_several_processes_predict_a_part(home: Path, large: Path, tmp_path: Path) -> None:
+    whole, out = cristae.predict(large, model="mito", engine="torch"), tmp_path / "out.zarr"
+    cristae.predict(large, out, model="mito", workers=LocalWorkers(2), z=(1, 3), x=(20, 90))
+    expected = np.zeros_like(whole)
+    expected[1:3, :, 20:90] = whole[1:3, :, 20:90]
+    assert expected.any()
+    assert np.array_equal(labels_in(out), expected)
+    told: list[str] = []
+    cristae.predict(
+        large,
+        out,
+        model="mito",
+        workers=LocalWorkers(2),
+        z=(0, 3),
+        overwrite=True,
+        on_event=lambda event: told.append(str(event)),
+    )
+    assert np.array_equal(labels_in(out)[:3], whole[:3])
+    assert not labels_in(out)[3:].any()
+
+
 def test_tiles_that_one_process_wrote_in_part_do_not_cover_the_units_of_several(
     home: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

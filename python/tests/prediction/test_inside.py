@@ -42,6 +42,25 @@ def test_inside_it_is_as_without_a_mask_and_outside_it_is_0(random_model, tissue
     assert any("tiles lie outside of the mask: not computed" in sentence for sentence in told)
 
 
+@pytest.mark.parametrize("network", ["volume", "sections"])
+def test_a_box_is_as_a_mask_of_its_voxels(random_model, tissue, network):
+    predictor = load_predictor(random_model(network), "cpu", engine="torch")
+    voxels, box = large(tissue), Box((2, 60, 70), (9, 130, 101))
+    mask = np.zeros(voxels.shape, np.uint8)
+    mask[box.slices] = 1
+    by_mask, _ = predicted(predictor, voxels, inside=ArrayImage(mask))
+    by_box, told = predicted(predictor, voxels, inside=box)
+    assert by_box.any()
+    assert np.array_equal(by_box, by_mask)
+    assert any("tiles lie outside of the part asked for: not computed" in sentence for sentence in told)
+
+
+def test_a_box_must_lie_in_its_image(random_model, tissue):
+    predictor = load_predictor(random_model("volume"), "cpu", engine="torch")
+    with pytest.raises(InvalidInput, match=r"x 5:49 reaches beyond the image, which has 0:48 there"):
+        predicted(predictor, tissue[:5, :40, :48], inside=Box((0, 0, 5), (5, 40, 49)))
+
+
 def test_nothing_is_computed_outside(random_model, tissue, monkeypatch):
     predictor = load_predictor(random_model("volume"), "cpu", engine="torch")
     monkeypatch.setattr(predictor, "predict", lambda *_: pytest.fail("a tile was computed"))

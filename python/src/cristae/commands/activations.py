@@ -77,10 +77,10 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the layers, or write the maps of one."""
+    from cristae.door.arguments import box_asked_for
     from cristae.door.sources import as_image
     from cristae.door.targets import check_target
     from cristae.extensions import use_extensions
-    from cristae.geometry import Box
     from cristae.models import ModelLibrary
     from cristae.prediction.activations import Activations
     from cristae.volumes import create_output, told_of
@@ -101,10 +101,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.layer is None:
             return _list(network, as_json=wants_json(arguments))
         layer = network.layer(arguments.layer)
-        depth, rows, columns = image.shape_czyx[1:]
-        z = arguments.z or (depth // 2, depth // 2 + 1)
-        y, x = arguments.y or (0, rows), arguments.x or (0, columns)
-        region = Box((z[0], y[0], x[0]), (z[1], y[1], x[1]))
+        middle = image.shape_czyx[1] // 2
+        z = arguments.z or (middle, middle + 1)
+        region = box_asked_for(image.shape_czyx[1:], z, arguments.y, arguments.x)
         box = network.box(layer, region)
         shape = (layer.maps, *box.shape)
         output = create_output(

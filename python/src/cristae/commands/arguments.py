@@ -111,10 +111,10 @@ def section_range(text: str) -> tuple[int, int]:
     try:
         start, stop = (int(part) for part in parts)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a range of sections such as 0:8") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not a range such as 0:8") from None
     if not 0 <= start < stop:
         raise argparse.ArgumentTypeError(
-            f"'{text}' has no section in it; sections count from 0 and B is behind the last"
+            f"'{text}' has nothing in it; a range A:B counts from 0, and B is behind the last"
         )
     return start, stop
 

@@ -11,6 +11,7 @@ from cristae.commands.arguments import (
     add_json,
     new_command,
     positive_count,
+    section_range,
     voxel_size,
     wants_json,
 )
@@ -104,6 +105,14 @@ def add_to(commands: Commands) -> None:
         "outside is not computed",
     )
     add(
+        "--z",
+        metavar="A:B",
+        type=section_range,
+        help="predict these sections only, from 0, B excluded; OUT is as large as RAW, and 0 elsewhere",
+    )
+    add("--y", metavar="A:B", type=section_range, help="these rows only")
+    add("--x", metavar="A:B", type=section_range, help="these columns only")
+    add(
         "--engine",
         choices=("auto", "torch", "openvino"),
         default="auto",
@@ -149,6 +158,9 @@ def run(arguments: argparse.Namespace) -> int:
             flips=arguments.flips,
             split_touching=arguments.split_touching,
             inside=arguments.inside,
+            z=arguments.z,
+            y=arguments.y,
+            x=arguments.x,
             voxel_size_nm=arguments.voxel_size,
             workers=_workers(arguments),
             overwrite=arguments.overwrite,

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from cristae.errors import InvalidInput
+from cristae.geometry import Box
 from cristae.volumes import LabelClass
 
 
@@ -138,6 +139,23 @@ def check_arguments(**given: tuple[Any, Kind]) -> None:
     for name, (value, kind) in given.items():
         if not kind.fits(value):
             raise InvalidInput(f"The argument {name} is {reprlib.repr(value)}; give {kind.told}.")
+
+
+def box_asked_for(
+    shape_zyx: Sequence[int],
+    z: tuple[int, int] | None,
+    y: tuple[int, int] | None,
+    x: tuple[int, int] | None,
+) -> Box:
+    """Return the part of an image that three half-open ranges name; None stands for all there is.
+
+    Examples
+    --------
+    >>> box_asked_for((10, 64, 64), None, (0, 32), None)
+    Box(start=(0, 0, 0), stop=(10, 32, 64))
+    """
+    ranges = [asked or (0, side) for asked, side in zip((z, y, x), shape_zyx, strict=True)]
+    return Box(tuple(start for start, _ in ranges), tuple(stop for _, stop in ranges))
 
 
 def as_text(settings: Mapping[str, Any] | None) -> dict[str, str]:

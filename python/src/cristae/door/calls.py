@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cristae.errors import InvalidInput
 from cristae.events import logged
 
 if TYPE_CHECKING:
@@ -216,6 +217,9 @@ def predict(
     flips: bool = False,
     split_touching: bool = False,
     inside: Source | None = None,
+    z: tuple[int, int] | None = None,
+    y: tuple[int, int] | None = None,
+    x: tuple[int, int] | None = None,
     voxel_size_nm: tuple[float, float, float] | None = None,
     workers: "Workers | None" = None,
     overwrite: bool = False,
@@ -256,6 +260,9 @@ def predict(
     inside
         A mask, as large as the image or coarser by whole numbers: where it is 0, so is the result, and tiles
         that lie outside are not computed.
+    z, y, x
+        Half-open ranges of sections, rows and columns, from 0: as a mask that is 0 outside of them. The
+        result has the size of the image all the same. Not together with `inside`.
     voxel_size_nm
         (z, y, x) in nanometres, instead of what the file says.
     workers
@@ -299,7 +306,7 @@ def predict(
     from cristae.prediction import form_of, load_models, output_kinds, refuse_to_split
     from cristae.settings import Home
     from cristae.volumes import told_of
-    from cristae.volumes.mask import check_mask
+    from cristae.volumes.mask import check_box, check_mask
     from cristae.volumes.output import form_of as form_of_file
     from cristae.volumes.staging import check_folder
 
@@ -312,6 +319,9 @@ def predict(
         device=(device, kinds.DEVICE),
         flips=(flips, kinds.TRUTH),
         split_touching=(split_touching, kinds.TRUTH),
+        z=(z, kinds.SECTIONS | kinds.NOTHING),
+        y=(y, kinds.SECTIONS | kinds.NOTHING),
+        x=(x, kinds.SECTIONS | kinds.NOTHING),
         voxel_size_nm=(voxel_size_nm, kinds.SIDES | kinds.NOTHING),
         workers=(workers, kinds.WORKERS | kinds.NOTHING),
         overwrite=(overwrite, kinds.TRUTH),
@@ -321,6 +331,9 @@ def predict(
     )
     named = [model] if isinstance(model, str | Path) or not isinstance(model, Sequence) else model
     combination = combination_of(combine, len(named))
+    ranges = (z, y, x)
+    if inside is not None and any(ranges):
+        raise InvalidInput("Both a mask and ranges of z, y or x are given; give one of them.")
     # What needs no voxel is refused before the model is loaded and the image is read.
     if out is not None:
         check_target(out, raw, overwrite=overwrite)
@@ -342,17 +355,22 @@ def predict(
     for note in told_of([image, mask]):
         on_event(note)
     check_channels(image.shape_czyx[0], record["channels"])
+    box = kinds.box_asked_for(image.shape_czyx[1:], *ranges) if any(ranges) else None
     if mask is not None:
         check_mask(mask.shape_czyx, image.shape_czyx[1:], mask.voxel_size, image.voxel_size)
+    if box is not None:
+        check_box(box, image.shape_czyx[1:])
+    part = mask if box is None else box
     source = fingerprint(raw, *([] if inside is None else [inside]))
     chosen = {"flips": flips, "combine": combination, "engine": engine, "device": device}
     shared = None
     if workers is not None:
-        shared = workers, order_of(raw, inside, source, voxel_size_nm, packages, place, wanted, out, chosen)
+        where = inside if box is None else box
+        shared = workers, order_of(raw, where, source, voxel_size_nm, packages, place, wanted, out, chosen)
     # The others compute: this process may have no GPU, and needs none.
     own = device if workers is None else "cpu"
     predictor = load_models(packages, own, flips=flips, combine=combination, engine=engine)
-    run = Run(predictor, image, wanted, mask, shared, on_event, should_stop, split_touching)
+    run = Run(predictor, image, wanted, part, shared, on_event, should_stop, split_touching)
     if out is None:
         voxels = run.to_array()
         if record["target"] == "masks":

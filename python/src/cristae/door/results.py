@@ -44,6 +44,7 @@ from cristae.volumes.staging import staging_folder, was_begun
 if TYPE_CHECKING:
     from cristae.door.unit_work import Order
     from cristae.door.workers import Workers
+    from cristae.prediction.inside import Wanted
 
 MOST_COPIED = 2**26
 """Voxels."""
@@ -58,7 +59,7 @@ class Run:
         predictor: Answering,
         image: Image,
         kind: OutputKind,
-        inside: Image | None,
+        inside: "Wanted | None",
         shared: "tuple[Workers, Order] | None",
         on_event: Callable[[Event], None],
         should_stop: Callable[[], bool],

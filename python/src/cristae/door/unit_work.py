@@ -22,6 +22,7 @@ from cristae.volumes.run_mark import RunMark
 if TYPE_CHECKING:
     from cristae.models import ModelPackage
     from cristae.prediction import Answering
+    from cristae.prediction.inside import Wanted
     from cristae.settings import Home
     from cristae.volumes import Image
 
@@ -42,9 +43,9 @@ class Order:
     Parameters
     ----------
     raw, inside
-        The image and, if there is one, the mask, by absolute path.
+        The image and, if there is one, the mask, by absolute path; or the box (z, y, x) that is predicted.
     source
-        Names the content of both.
+        Names the content of both files.
     voxel_size_nm
         Instead of what the file says.
     models, digests
@@ -62,7 +63,7 @@ class Order:
     """
 
     raw: str
-    inside: str | None
+    inside: str | Box | None
     source: str
     voxel_size_nm: tuple[float, float, float] | None
     models: tuple[str, ...]
@@ -101,12 +102,14 @@ def order_of(
     InvalidInput
         Other processes could not do that.
     """
-    if out is None or any(one is not None and not isinstance(one, str | Path) for one in (raw, inside)):
+    is_box = isinstance(inside, Box)
+    files = [raw] if inside is None or is_box else [raw, inside]
+    if out is None or not all(isinstance(one, str | Path) for one in files):
         raise InvalidInput("Several processes predict a file into a file: give paths, not arrays.")
     engine = "torch" if chosen["engine"] == "auto" else chosen["engine"]  # all must take the same
     return Order(
         raw=str(Path(raw).absolute()),
-        inside=None if inside is None else str(Path(inside).absolute()),
+        inside=inside if inside is None or is_box else str(Path(inside).absolute()),
         source=source or "",
         voxel_size_nm=None if voxel_size_nm is None else _three(voxel_size_nm),
         models=tuple(str(one.path.absolute()) for one in packages),
@@ -208,7 +211,7 @@ def _device(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
+def _opened(order: Order) -> "tuple[Image, Wanted | None, Answering]":
     """Open what all units of an order need, once in each process."""
     from cristae.door.sources import as_image, as_mask_of
     from cristae.extensions import use_extensions
@@ -219,9 +222,11 @@ def _opened(order: Order) -> "tuple[Image, Image | None, Answering]":
     use_extensions(Path(order.extensions))
     # Which chunks are missing, the process that hands out the units has told.
     image = as_image(Path(order.raw), order.voxel_size_nm, find_gaps=False)
-    inside = (
-        None if order.inside is None else as_mask_of(Path(order.inside), order.voxel_size_nm, find_gaps=False)
-    )
+    inside: Wanted | None
+    if isinstance(order.inside, str):
+        inside = as_mask_of(Path(order.inside), order.voxel_size_nm, find_gaps=False)
+    else:
+        inside = order.inside
     packages = [read_package(Path(one)) for one in order.models]
     if tuple(one.digest for one in packages) != order.digests:
         raise InvalidInput(

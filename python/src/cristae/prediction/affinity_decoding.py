@@ -124,7 +124,7 @@ def refuse_on_other_grid(*, by_several: bool, masked: bool) -> None:
     """
     for is_asked, what, instead in (
         (by_several, "by several processes", "Start one process"),
-        (masked, "inside of a mask", "Leave the mask out"),
+        (masked, "in a part of it", "Leave the mask, or the part, out"),
     ):
         if is_asked:
             raise InvalidInput(

@@ -10,6 +10,7 @@ from typing import Any
 
 from cristae.errors import CorruptData
 from cristae.prediction.ensemble import Answering
+from cristae.prediction.inside import Wanted, told_apart
 from cristae.prediction.predictor import Kind
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, StoredVolume, VolumeSpec, VolumeWriter
@@ -26,7 +27,7 @@ def work_of(
     image: Image,
     kind: Kind,
     channels: int,
-    inside: Image | None,
+    inside: Wanted | None,
     source: str,
     offset_zyx: Triple = (0, 0, 0),
 ) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def work_of(
         "kind": kind,
         "shape_czyx": [channels, *image.shape_czyx[1:]],
         "voxel_size_nm": None if image.voxel_size is None else list(image.voxel_size.zyx_nm),
-        "inside_zyx": None if inside is None else list(inside.shape_czyx[1:]),
+        "inside_zyx": None if inside is None else told_apart(inside),
         "offset_zyx": list(offset_zyx),
     }
 

@@ -8,7 +8,7 @@ from cristae.labels import slabs
 from cristae.labels.scan import SLAB_VOXELS
 from cristae.networks import broken_in
 from cristae.prediction.ensemble import Answering, Seen
-from cristae.prediction.inside import Inside
+from cristae.prediction.inside import Inside, InsideBox, Wanted, inside_of
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image
 
@@ -16,18 +16,18 @@ from cristae.volumes import Image
 def tell_doubts(
     predictor: Answering,
     image: Image,
-    inside: Image | None,
+    inside: Wanted | None,
     on_event: Callable[[Event], None],
     *,
     is_part: bool = False,
-) -> tuple[Inside | None, Seen]:
+) -> tuple[Inside | InsideBox | None, Seen]:
     """Tell what is doubtful about image and mask; return the mask, and the image as the network sees it.
 
     Of a part, image and mask as a whole were looked at before.
     """
     if not is_part:
         _refuse_without_numbers(image)
-    within = None if inside is None else Inside(inside, image.shape_czyx[1:], image.voxel_size)
+    within = None if inside is None else inside_of(inside, image.shape_czyx[1:], image.voxel_size)
     if within is not None and within.note is not None:
         on_event(Note(within.note))
     if within is not None and not is_part and within.is_empty():

@@ -1,4 +1,4 @@
-"""The part of an image that is predicted: where a mask is not 0. What lies outside is 0 and costs nothing."""
+"""The part of an image that is predicted: a box, or where a mask is not 0. Outside is 0 and costs nothing."""
 
 from typing import Any
 
@@ -10,7 +10,54 @@ from cristae.geometry import Box
 from cristae.labels import slabs
 from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, VoxelSize
-from cristae.volumes.mask import check_mask
+from cristae.volumes.mask import check_box, check_mask
+
+type Wanted = Image | Box
+"""The part of an image that is to be predicted: a mask over it, or a box (z, y, x) of its voxels."""
+
+
+class InsideBox:
+    """A box of an image.
+
+    Parameters
+    ----------
+    box_zyx
+        Of the image's voxels.
+    shape_zyx
+        Of the image.
+
+    Raises
+    ------
+    InvalidInput
+        The box reaches beyond the image.
+
+    Examples
+    --------
+    >>> left = InsideBox(Box((0, 0, 0), (1, 2, 3)), (1, 2, 6))
+    >>> left.of(Box((0, 0, 2), (1, 1, 5))).tolist()
+    [[[True, False, False]]]
+    >>> left.of(Box((0, 0, 3), (1, 2, 6))) is None
+    True
+    """
+
+    note = None
+
+    def __init__(self, box_zyx: Box, shape_zyx: Triple) -> None:
+        check_box(box_zyx, shape_zyx)
+        self._box = box_zyx
+
+    def is_empty(self) -> bool:
+        """Tell that something is to be predicted."""
+        return False
+
+    def of(self, box_zyx: Box) -> NDArray[np.bool_] | None:
+        """Return which voxels of a box of the image lie inside, (z, y, x); None if none does."""
+        common = self._box.intersection(box_zyx)
+        if common is None:
+            return None
+        inside = np.zeros(box_zyx.shape, np.bool_)
+        inside[common.relative_to(box_zyx).slices] = True
+        return inside
 
 
 class Inside:
@@ -84,3 +131,21 @@ class Inside:
             )
         inside: NDArray[np.bool_] = voxels != 0
         return inside
+
+
+def inside_of(wanted: Wanted, shape_zyx: Triple, voxel_size: VoxelSize | None = None) -> "Inside | InsideBox":
+    """Return what tells for each box of an image which of its voxels are to be predicted.
+
+    Raises
+    ------
+    InvalidInput
+        The mask or the box does not fit the image.
+    """
+    if isinstance(wanted, Box):
+        return InsideBox(wanted, shape_zyx)
+    return Inside(wanted, shape_zyx, voxel_size)
+
+
+def told_apart(wanted: Wanted) -> list[int]:
+    """Return what tells boxes from each other and from masks; of a mask, its name says what is in it."""
+    return [*wanted.start, *wanted.stop] if isinstance(wanted, Box) else list(wanted.shape_czyx[1:])

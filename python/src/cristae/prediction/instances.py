@@ -33,6 +33,7 @@ from cristae.prediction.decoding import (
 )
 from cristae.prediction.ensemble import Answering
 from cristae.prediction.fragments import Desk, DeskOnDisk, NumbersInMemory, check_memory
+from cristae.prediction.inside import Wanted
 from cristae.prediction.ledger import forget_other
 from cristae.prediction.predicting import form_of, predict_tiles, refuse_to_split
 from cristae.prediction.predictor import Kind
@@ -86,7 +87,7 @@ def predicted_objects(
     split_touching: bool = False,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
-    inside: Image | None = None,
+    inside: Wanted | None = None,
     scratch: Path | None = None,
     source: str = "",
     helpers: Helpers | None = None,

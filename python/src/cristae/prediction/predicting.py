@@ -15,6 +15,7 @@ from cristae.networks.devices import describe, reading_threads
 from cristae.prediction.doubts import tell_doubts
 from cristae.prediction.engines import can_go_on
 from cristae.prediction.ensemble import Answering, Ensemble, load_models
+from cristae.prediction.inside import Wanted, told_apart
 from cristae.prediction.ledger import How, Ledger
 from cristae.prediction.predictor import Kind, Model, Predictor
 from cristae.prediction.resampling import box_on_grid
@@ -118,7 +119,7 @@ def predict(
     split_touching: bool = False,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
-    inside: Image | None = None,
+    inside: Wanted | None = None,
     ledger: Path | None = None,
     source: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
@@ -151,8 +152,8 @@ def predict(
     tile_shape_zyx, grid_offset_zyx
         The tile and where the cuts lie, in voxels; by default chosen for device and image.
     inside
-        A mask; where it is 0, so is the result, and tiles that lie outside are not computed. See
-        :class:`cristae.prediction.inside.Inside`.
+        A mask, or a box (z, y, x) of the image; where the mask is 0, and outside of the box, so is the
+        result, and tiles that lie outside are not computed. See :mod:`cristae.prediction.inside`.
     ledger
         A file that notes finished tiles. With the same file and an output that was resumed a
         restart does only what is missing. For "instances" a folder beside it holds what the network said.
@@ -221,7 +222,7 @@ def predict_tiles(
     kind: Kind,
     tile_shape_zyx: Triple | None = None,
     grid_offset_zyx: Triple = (0, 0, 0),
-    inside: Image | None = None,
+    inside: Wanted | None = None,
     part: Box | None = None,
     ledger: Path | None = None,
     source: str = "",
@@ -241,7 +242,7 @@ def predict_tiles(
         "grid_zyx": list(frame.shape_zyx),
         "kind": kind,
         "offset_zyx": list(grid_offset_zyx),
-        **({} if inside is None else {"inside_zyx": list(inside.shape_czyx[1:])}),
+        **({} if inside is None else {"inside_zyx": told_apart(inside)}),
     }
     if ledger is not None and not output.resumed:
         ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
@@ -268,8 +269,9 @@ def predict_tiles(
             on_event(Note(f"{done_before} of {tiles.count} tiles were finished before the interruption."))
         compute_tiles(run, tiles, notes, should_stop, reading_threads(predictor.device))
     if run.outside:
+        what = "the part asked for" if isinstance(inside, Box) else "the mask"
         told = "1 tile lies" if run.outside == 1 else f"{run.outside} of {tiles.count} tiles lie"
-        on_event(Note(f"{told} outside of the mask: not computed."))
+        on_event(Note(f"{told} outside of {what}: not computed."))
     if run.empty.spared:
         told = "1 tile holds" if run.empty.spared == 1 else f"{run.empty.spared} tiles hold"
         on_event(Note(f"{told} one grey value only: the answer of another such tile was taken."))

@@ -13,7 +13,7 @@ from cristae.memory import ran_out
 from cristae.networks import broken_in
 from cristae.prediction.empty import EmptyTiles
 from cristae.prediction.ensemble import Answering, Seen
-from cristae.prediction.inside import Inside
+from cristae.prediction.inside import Inside, InsideBox
 from cristae.prediction.ledger import Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind
@@ -65,7 +65,7 @@ class Run:
         predictor: Answering,
         frame: Seen,
         image: Image,
-        inside: Inside | None,
+        inside: Inside | InsideBox | None,
         output: Output,
         kind: Kind,
         ledger: Ledger,

@@ -1,11 +1,29 @@
-"""Whether a mask fits its image."""
+"""Whether a mask, or a box, fits its image."""
 
 from collections.abc import Sequence
 
 from cristae.errors import InvalidInput
+from cristae.geometry import Box
 from cristae.volumes.spec import VoxelSize
 
 type Triple = tuple[int, int, int]
+
+
+def check_box(box_zyx: Box, image_zyx: Sequence[int]) -> None:
+    """Refuse a box (z, y, x) that reaches beyond its image.
+
+    Examples
+    --------
+    >>> check_box(Box((0, 0, 0), (10, 64, 64)), (8, 64, 64))
+    Traceback (most recent call last):
+        ...
+    cristae.errors.InvalidInput: z 0:10 reaches beyond the image, which has 0:8 there. Ask for less.
+    """
+    for axis, start, stop, side in zip("zyx", box_zyx.start, box_zyx.stop, image_zyx, strict=True):
+        if start < 0 or stop > side:
+            raise InvalidInput(
+                f"{axis} {start}:{stop} reaches beyond the image, which has 0:{side} there. Ask for less."
+            )
 
 
 def check_mask(
