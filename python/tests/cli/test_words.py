@@ -108,7 +108,7 @@ def test_prediction_and_evaluation_take_the_words_that_are_promised() -> None:
         ("train raw.tif", "required"),
         ("train raw.tif labels.tif", "--model"),
         ("train raw.tif labels.tif --model m --z 8", "not a range such as 0:8"),
-        ("train raw.tif labels.tif --model m --z 8:8", "no section in it"),
+        ("train raw.tif labels.tif --model m --z 8:8", "nothing in it"),
         ("train raw.tif labels.tif --model m --minutes 0", "not a number above 0"),
         ("train raw.tif labels.tif --model m --minutes 3 --steps 5", "not allowed with"),
         ("train raw.tif labels.tif --model m --steps 1.5", "not a whole number above 0"),
