@@ -100,18 +100,24 @@ def test_several_processes_predict_a_part(home: Path, large: Path, tmp_path: Pat
     expected[1:3, :, 20:90] = whole[1:3, :, 20:90]
     assert expected.any()
     assert np.array_equal(labels_in(out), expected)
-    told: list[str] = []
-    cristae.predict(
-        large,
-        out,
-        model="mito",
-        workers=LocalWorkers(2),
-        z=(0, 3),
-        overwrite=True,
-        on_event=lambda event: told.append(str(event)),
-    )
-    assert np.array_equal(labels_in(out)[:3], whole[:3])
-    assert not labels_in(out)[3:].any()
+
+
+def test_another_part_does_not_go_on_with_what_was_begun(home: Path, large: Path, tmp_path: Path) -> None:
+    whole, out = cristae.predict(large, model="mito", engine="torch"), tmp_path / "out.zarr"
+    done: list[float] = []
+
+    def listen(event):
+        if isinstance(event, Progress):
+            done.append(event.fraction)
+
+    choices = {"model": "mito", "on_event": listen}
+    with pytest.raises(Cancelled):
+        cristae.predict(
+            large, out, workers=LocalWorkers(1), z=(0, 2), should_stop=lambda: bool(done), **choices
+        )
+    cristae.predict(large, out, workers=LocalWorkers(1), z=(0, 5), **choices)
+    assert np.array_equal(labels_in(out)[:5], whole[:5])
+    assert not labels_in(out)[5:].any()
 
 
 def test_tiles_that_one_process_wrote_in_part_do_not_cover_the_units_of_several(

@@ -1,5 +1,6 @@
 """The parts of a prediction by themselves: tiles, pipeline, ledger, resampling, memory."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -148,6 +149,26 @@ def test_a_failure_of_any_stage_ends_the_work_and_is_the_one_told(stage: str) ->
     assert len(begun) < 12
 
 
+def test_behind_a_failed_write_nothing_is_written() -> None:
+    """The last part of a tile, queued already, would vouch for the one that could not be written."""
+    tried, all_are_queued = [], threading.Event()
+
+    def compute(unit: int, _: int) -> int:
+        if unit == 3:
+            all_are_queued.set()
+        return unit
+
+    def write(unit: int, _: int) -> None:
+        tried.append(unit)
+        assert all_are_queued.wait(20)
+        if unit == 2:
+            raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        run_pipeline([1, 2, 3], read=lambda unit: unit, compute=compute, write=write, depth=3)
+    assert tried == [1, 2]
+
+
 def test_what_was_computed_before_a_stop_is_written() -> None:
     written: list[int] = []
     asked = iter(range(100))
@@ -173,6 +194,19 @@ def test_half_a_line_at_the_end_of_a_ledger_does_not_count(tmp_path: Path) -> No
     with again:
         again.note(2)
     assert Ledger(path, work, How((8, 8, 8))).done == {1, 2}
+
+
+def test_a_note_is_written_whole_where_the_system_takes_it_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, really = tmp_path / "tiles.jsonl", os.write
+    with Ledger(path, {"model": "m"}, How((8, 8, 8))) as ledger:
+        ledger.note(1)
+        monkeypatch.setattr(os, "write", lambda file, data: really(file, data[:3]))
+        ledger.note(2)
+        ledger.note(3)
+        monkeypatch.undo()
+    assert Ledger(path, {"model": "m"}, How((8, 8, 8))).done == {1, 2, 3}
 
 
 def test_a_ledger_of_other_work_or_full_of_rubbish_starts_anew(tmp_path: Path) -> None:

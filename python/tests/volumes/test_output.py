@@ -14,6 +14,9 @@ from sending import NM
 from cristae.errors import AlreadyExists, Busy, DiskFull, InvalidInput
 from cristae.geometry import Box, tiles
 from cristae.volumes import LabelClass, StoredVolume, create_output, open_image
+from cristae.volumes.output import ZarrOutput
+from cristae.volumes.output_tiff import TiffOutput
+from cristae.volumes.staging import StagedTarget
 
 CLASSES = (LabelClass(1, "mito", 0xFF0000), LabelClass(2, "µ-vesicle"))
 
@@ -21,6 +24,21 @@ CLASSES = (LabelClass(1, "mito", 0xFF0000), LabelClass(2, "µ-vesicle"))
 def write_tiled(output, voxels, tile=(7, 20, 30)):
     for step in tiles(voxels.shape[1:], tile, (1, 2, 3)):
         output.write(step.write_box, voxels[(slice(None), *step.write_box.slices)])
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed(*_, **__):
+    raise Killed
+
+
+def after_death(output):
+    """Do what the system does when a process dies."""
+    for lock in (output._staged._lock, getattr(getattr(output, "_writer", None), "_file_lock", None)):
+        if lock is not None:
+            lock.release()
 
 
 @pytest.fixture(params=["tif", "ome.tif", "zarr", "h5"])
@@ -120,16 +138,18 @@ def test_slices_of_several_channels_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_large_ids_stay_exact_in_a_plain_tiff(tmp_path):
-    ids = np.array([0, 1, 2**24 + 1, 2**32 - 1], np.uint32).reshape(1, 2, 2)
-    output = create_output(tmp_path / "a.tif", (1, 1, 2, 2), "uint32")
-    output.write(Box.of_shape((1, 2, 2)), ids)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_large_ids_stay_exact_with_their_voxel_size(tmp_path, channels):
+    ids = np.array([0, 1, 2**24 + 1, 2**32 - 1], np.uint32).reshape(1, 1, 2, 2)
+    ids = np.concatenate([ids, ids[:, :, ::-1]], axis=1).repeat(channels, 0)
+    ids[1:] //= 3
+    output = create_output(tmp_path / "a.tif", ids.shape, "uint32", NM)
+    output.write(Box.of_shape((2, 2, 2)), ids)
     output.seal()
-    assert "plain 32-bit" in output.notes[0]
     assert tifffile.imread(tmp_path / "a.tif").ravel().tolist() == ids.ravel().tolist()
-    assert (
-        open_image(tmp_path / "a.tif").read(Box.of_shape((1, 2, 2))).ravel().tolist() == ids.ravel().tolist()
-    )
+    written = open_image(tmp_path / "a.tif")
+    assert written.read(Box.of_shape((2, 2, 2))).tolist() == ids.tolist()
+    assert written.voxel_size.zyx_nm == NM.zyx_nm
 
 
 def test_the_zarr_output_is_what_the_store_writes(tmp_path):
@@ -179,9 +199,7 @@ def test_a_killed_run_is_taken_up_where_it_was(tmp_path, name):
     top, bottom = Box((0, 0, 0), (2, 2, 4)), Box((0, 2, 0), (2, 4, 4))
     first = create_output(path, (1, 2, 4, 4), "uint32")
     first.write(top, np.full((2, 2, 4), 7, np.uint32))
-    for lock in (first._staged._lock, getattr(getattr(first, "_writer", None), "_file_lock", None)):
-        if lock is not None:
-            lock.release()  # What the system does when a process dies.
+    after_death(first)
     second = create_output(path, (1, 2, 4, 4), "uint32", resume=True)
     assert second.resumed
     second.write(bottom, np.full((2, 2, 4), 9, np.uint32))
@@ -226,6 +244,66 @@ def test_a_run_that_was_killed_before_its_file_was_laid_out_begins_anew(tmp_path
     second.seal()
     assert open_image(path).read(Box.of_shape((2, 4, 4))).min() == 7
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.zarr", "a/"])
+def test_a_run_that_was_killed_when_its_result_had_its_name_begins_anew(tmp_path, monkeypatch, name):
+    path = f"{tmp_path}/{name}"
+    first = create_output(path, (1, 2, 4, 4), "uint8")
+    first.write(Box.of_shape((2, 4, 4)), np.full((2, 4, 4), 5, np.uint8))
+    with monkeypatch.context() as broken:
+        broken.setattr(StagedTarget, "discard", killed)
+        with pytest.raises(Killed):
+            first.seal()
+    after_death(first)
+    assert open_image(path).read(Box.of_shape((2, 4, 4))).min() == 5
+    second = create_output(path, (1, 2, 4, 4), "uint8", overwrite=True, resume=True)
+    assert not second.resumed
+    second.write(Box.of_shape((2, 4, 4)), np.full((2, 4, 4), 7, np.uint8))
+    second.seal()
+    assert open_image(path).read(Box.of_shape((2, 4, 4))).min() == 7
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_was_put_aside_comes_back_after_a_kill(tmp_path, monkeypatch):
+    path, whole = tmp_path / "a.zarr", Box.of_shape((2, 4, 4))
+    old = create_output(path, (1, 2, 4, 4), "uint8")
+    old.write(whole, np.full((2, 4, 4), 5, np.uint8))
+    old.seal()
+    new = create_output(path, (1, 2, 4, 4), "uint8", overwrite=True)
+    new.write(whole, np.full((2, 4, 4), 7, np.uint8))
+    rename = Path.rename
+
+    def first_only(self, target):
+        return rename(self, target) if self == path else killed()
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "rename", first_only)
+        with pytest.raises(Killed):
+            new.seal()
+    after_death(new)
+    assert not path.exists()
+    with pytest.raises(AlreadyExists):
+        create_output(path, (1, 3, 4, 4), "uint8")
+    assert open_image(path).read(whole).min() == 5
+    create_output(path, (1, 3, 4, 4), "uint8", overwrite=True).discard()
+    assert open_image(path).read(whole).min() == 5
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
+def test_what_was_begun_is_kept_when_taking_it_up_is_interrupted(tmp_path, monkeypatch, name):
+    path, top = tmp_path / name, Box((0, 0, 0), (2, 2, 4))
+    first = create_output(path, (1, 2, 4, 4), "uint8")
+    first.write(top, np.full((2, 2, 4), 7, np.uint8))
+    first.close()
+    with monkeypatch.context() as broken:
+        broken.setattr(TiffOutput, "__init__", killed)
+        broken.setattr(ZarrOutput, "__init__", killed)
+        with pytest.raises(Killed):
+            create_output(path, (1, 2, 4, 4), "uint8", resume=True)
+    again = create_output(path, (1, 2, 4, 4), "uint8", resume=True)
+    assert again.resumed
+    again.discard()
 
 
 def test_another_output_is_not_taken_for_the_unfinished_one(tmp_path):

@@ -4,6 +4,7 @@ Only what a function needs is imported, and only when it is called: ``import cri
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -363,13 +364,16 @@ def predict(
     part = mask if box is None else box
     source = fingerprint(raw, *([] if inside is None else [inside]))
     chosen = {"flips": flips, "combine": combination, "engine": engine, "device": device}
-    shared = None
+    order = None
     if workers is not None:
         where = inside if box is None else box
-        shared = workers, order_of(raw, where, source, voxel_size_nm, packages, place, wanted, out, chosen)
+        order = order_of(raw, where, source, voxel_size_nm, packages, place, wanted, out, chosen)
     # The others compute: this process may have no GPU, and needs none.
     own = device if workers is None else "cpu"
     predictor = load_models(packages, own, flips=flips, combine=combination, engine=engine)
+    shared = None
+    if workers is not None and order is not None:
+        shared = workers, replace(order, digest=predictor.digest)
     run = Run(predictor, image, wanted, part, shared, on_event, should_stop, split_touching)
     if out is None:
         voxels = run.to_array()

@@ -12,8 +12,10 @@ from typing import Protocol
 from cristae.door.unit_work import Order, predict_unit
 from cristae.door.workers import Crew
 from cristae.events import Event, Note, Progress
+from cristae.geometry import Box
 from cristae.networks import broken_told
 from cristae.prediction.answers import LEDGER, UNITS
+from cristae.prediction.inside import told_apart
 from cristae.prediction.ledger import How, Ledger, forget_other
 from cristae.prediction.predictor import Kind
 from cristae.prediction.units import unit_shape, units_of
@@ -158,5 +160,6 @@ def predict_units(
 
 def _work(order: Order) -> dict[str, object]:
     """Return what is predicted, without who does it: a ledger of other work does not count."""
-    names = ("source", "digests", "kind", "flips", "combine", "voxel_size_nm", "spec")
-    return {name: getattr(order, name) for name in names}
+    names = ("source", "digest", "kind", "flips", "combine", "voxel_size_nm", "spec")
+    box = told_apart(order.inside) if isinstance(order.inside, Box) else None  # a mask is in the source
+    return {**{name: getattr(order, name) for name in names}, "box_zyx": box}

@@ -48,12 +48,14 @@ class Order:
         Names the content of both files.
     voxel_size_nm
         Instead of what the file says.
-    models, digests
-        Packages, by absolute path, and what is in them.
+    models
+        Packages, by absolute path.
     combine, flips, kind, engine, device
         As for :func:`cristae.predict`.
     extensions
         The folder with the owner's files.
+    digest
+        Names what the models compute with; see :class:`cristae.prediction.Predictor`.
     out
         The OME-Zarr group that is being written.
     spec
@@ -67,13 +69,13 @@ class Order:
     source: str
     voxel_size_nm: tuple[float, float, float] | None
     models: tuple[str, ...]
-    digests: tuple[str, ...]
     combine: Any
     flips: bool
     kind: Any
     engine: str
     device: str
     extensions: str
+    digest: str = ""
     out: str = ""
     spec: str = ""
     run: str = ""
@@ -95,7 +97,7 @@ def order_of(
     out: Any,
     chosen: "Mapping[str, Any]",
 ) -> Order:
-    """Return what was asked for as an order, still without the place that is written.
+    """Return what was asked for as an order, still without the digest and the place that is written.
 
     Raises
     ------
@@ -113,7 +115,6 @@ def order_of(
         source=source or "",
         voxel_size_nm=None if voxel_size_nm is None else _three(voxel_size_nm),
         models=tuple(str(one.path.absolute()) for one in packages),
-        digests=tuple(one.digest for one in packages),
         extensions=str(home.extensions.absolute()),
         kind=kind,
         **{**chosen, "engine": engine},
@@ -228,10 +229,12 @@ def _opened(order: Order) -> "tuple[Image, Wanted | None, Answering]":
     else:
         inside = order.inside
     packages = [read_package(Path(one)) for one in order.models]
-    if tuple(one.digest for one in packages) != order.digests:
-        raise InvalidInput(
-            "A model was replaced while it predicted. Run the same command again: it begins anew, with the "
-            "new model."
-        )
     how = {"flips": order.flips, "combine": order.combine, "engine": order.engine}
-    return image, inside, load_models(packages, _device(order.device), **how)
+    predictor = load_models(packages, _device(order.device), **how)
+    if predictor.digest != order.digest:
+        raise InvalidInput(
+            "A model, or the file of an added network, was replaced while it predicted. Run the same command "
+            "again: it begins anew, with the new one. Workers that were started by hand are started again "
+            "before, so that they read the file."
+        )
+    return image, inside, predictor

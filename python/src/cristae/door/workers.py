@@ -211,7 +211,7 @@ class Crew:
                     result = future.result()
                 except ProcessDied:
                     deaths += 1
-                    if deaths == max(_MOST_DEATHS, 2 * count()):
+                    if deaths >= max(_MOST_DEATHS, 2 * count()):
                         raise CristaeError(
                             f"Processes ended {deaths} times without a word; perhaps the memory does not "
                             "suffice for so many. Start fewer of them."

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cristae.events import Event, Note
+from cristae.volumes.durable import full_disk_told, write_all, write_file_durably
 
 SCHEMA = 1
 
@@ -118,12 +119,7 @@ class Ledger:
             if self.cut_to_zyx is not None:
                 lines.append({"cut_to_zyx": self.cut_to_zyx})
             lines += [_note(number, bad) for number, bad in sorted(self._bad_of.items())]
-            fresh = self._path.with_name(self._path.name + ".new")
-            with fresh.open("wb") as file:
-                file.write(b"".join(_line(line) for line in lines))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            write_file_durably(self._path, b"".join(map(_line, lines)))
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         return self
 
@@ -138,8 +134,9 @@ class Ledger:
 
     def _append(self, note: Mapping[str, Any]) -> None:
         if self._file is not None:
-            os.write(self._file, _line(note))
-            os.fsync(self._file)
+            with full_disk_told(self._path):
+                write_all(self._file, _line(note))
+                os.fsync(self._file)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -44,7 +44,8 @@ def run_pipeline[Unit, Read, Result](
     Cancelled
         If ``should_stop()`` said so; what was computed until then has been written.
     Exception
-        What a stage raised, the first one; no further unit is begun.
+        What a stage raised, the first one; no further unit is begun, and behind a failed write none is
+        written: who notes the last part of something may trust that the others are there.
 
     Examples
     --------
@@ -57,6 +58,17 @@ def run_pipeline[Unit, Read, Result](
     waiting = iter(units)
     ahead: deque[tuple[Unit, Future[Read]]] = deque()
     behind: deque[Future[None]] = deque()
+    has_failed = False
+
+    def write_behind(unit: Unit, result: Result) -> None:
+        nonlocal has_failed  # of one thread only
+        if has_failed:
+            return
+        try:
+            write(unit, result)
+        except BaseException:
+            has_failed = True
+            raise
 
     with ThreadPoolExecutor(readers, "read-ahead") as reader, ThreadPoolExecutor(1, "write-behind") as writer:
 
@@ -81,7 +93,7 @@ def run_pipeline[Unit, Read, Result](
                 del data
                 while len(behind) >= depth:
                     behind.popleft().result()
-                behind.append(writer.submit(write, unit, result))
+                behind.append(writer.submit(write_behind, unit, result))
                 del result
             while behind:
                 behind.popleft().result()

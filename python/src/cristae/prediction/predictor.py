@@ -44,7 +44,7 @@ class Model(Protocol):
 
     @property
     def digest(self) -> str:
-        """Names exactly these weights and this record."""
+        """Names exactly these weights."""
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -68,7 +68,7 @@ class Predictor:
     record
         The model's record.
     digest
-        Names exactly these weights, this record and, of an added network, its source.
+        Names exactly these weights and, of an added network, its source.
     flips
         Whether the answers for the image and its three in-plane mirror images are averaged.
     asked

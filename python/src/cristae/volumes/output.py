@@ -107,7 +107,10 @@ def create_output(
             return ZarrOutput(staged, spec, labels=labels or bool(classes))
         return TiffOutput(staged, spec, ome=form == "ome-tiff")
     except BaseException:
-        staged.discard()
+        if staged.resumed:
+            staged.close()  # what an earlier attempt wrote is not to blame
+        else:
+            staged.discard()
         raise
 
 
@@ -148,12 +151,13 @@ class ZarrOutput:
 
     def __init__(self, staged: StagedTarget, spec: VolumeSpec, *, labels: bool) -> None:
         self._staged = staged
-        self.resumed = staged.resumed
         folder = staged.folder / "zarr"
+        # A process may have been killed when the blocks had their final name already.
+        self.resumed = staged.resumed and (folder / "volume").is_dir()
         folder.mkdir(exist_ok=True)
         (folder / "volume").mkdir(exist_ok=True)
         kind: Pyramid = "labels" if labels else "image"
-        self._writer = VolumeWriter(folder, spec, self._publish, resumed=staged.resumed, pyramid=kind)
+        self._writer = VolumeWriter(folder, spec, self._publish, resumed=self.resumed, pyramid=kind)
         self.shape_czyx, self.dtype = self._writer.shape_czyx, self._writer.dtype
 
     @property

@@ -7,6 +7,7 @@ a memory map: on a full disk that ends the process, and mapped pages count as it
 import math
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class TiffOutput:
     """A TIFF file on its way.
 
     ImageJ has no 32-bit integers: ids are written as float32, which is exact up to 2^24; if a larger one was
-    written, sealing makes a plain TIFF of uint32 instead, and `notes` says so.
+    written, sealing makes an OME-TIFF of uint32 instead.
 
     Parameters
     ----------
@@ -50,7 +51,6 @@ class TiffOutput:
         self.spec = spec
         self.shape_czyx = spec.shape_czyx
         self.dtype: np.dtype[Any] = np.dtype(spec.dtype)
-        self.notes: tuple[str, ...] = ()
         self._staged = staged
         self._path = staged.folder / _FILE
         # A process may have been killed before the file was laid out.
@@ -62,7 +62,7 @@ class TiffOutput:
             check_free_space(staged.folder, spec.blocks.total_bytes, 0)
             with full_disk_told():
                 made = staged.folder / _LAID_OUT
-                (_lay_out_imagej if for_imagej else _lay_out_ome)(made, spec, shown)
+                (_lay_out_imagej if for_imagej else _write_ome)(made, spec, shown)
                 made.replace(self._path)
                 fsync_folder(staged.folder)
         self._converts = shown != spec.dtype
@@ -157,17 +157,13 @@ class TiffOutput:
         return True
 
     def _copy_large_ids(self) -> None:
-        path = self._staged.folder / _LARGE_IDS
-        count = self.shape_czyx[0] * self.shape_czyx[1]
-        tifffile.imwrite(
-            path,
-            (self._plane(plane).reshape(self.shape_czyx[2:]) for plane in range(count)),
-            shape=(count, *self.shape_czyx[2:]),
-            dtype=np.uint32,
-            photometric="minisblack",
-            metadata={"axes": "ZYX"} if self.shape_czyx[0] == 1 else {},
+        (c_step, z_step), (channels, sections, rows, columns) = self._strides, self.shape_czyx
+        planes = (
+            self._plane(c * c_step + z * z_step).reshape(rows, columns)
+            for c in range(channels)
+            for z in range(sections)
         )
-        self.notes = (f"{self._staged.target.name} is a plain 32-bit TIFF: ids above 2^24 need that.",)
+        _write_ome(self._staged.folder / _LARGE_IDS, self.spec, "uint32", planes)
 
 
 def imagej_calibration(size: VoxelSize) -> tuple[str, float, tuple[float, float]]:
@@ -206,7 +202,8 @@ def _lay_out_imagej(path: Path, spec: VolumeSpec, shown: str) -> None:
     )
 
 
-def _lay_out_ome(path: Path, spec: VolumeSpec, shown: str) -> None:
+def _write_ome(path: Path, spec: VolumeSpec, shown: str, planes: Iterator[Voxels] | None = None) -> None:
+    """Write planes (y, x) channel by channel; without them only the place for them is laid out."""
     metadata: dict[str, Any] = {"axes": "CZYX", "Name": spec.name}
     if spec.voxel_size is not None:
         for axis, length in zip("ZYX", spec.voxel_size.zyx_nm, strict=True):
@@ -215,6 +212,7 @@ def _lay_out_ome(path: Path, spec: VolumeSpec, shown: str) -> None:
         metadata["Description"] = "".join(f"{entry.value} = {entry.name}\n" for entry in spec.classes)
     tifffile.imwrite(
         path,
+        planes,
         shape=spec.shape_czyx,
         dtype=shown,
         bigtiff=spec.blocks.total_bytes > _CLASSIC_BYTES,

@@ -20,7 +20,7 @@ from cristae.volumes.durable import (
 from cristae.volumes.locking import FileLock
 from cristae.volumes.records import read_record
 
-_NOTE = "output.json"
+_NOTE, _ASIDE = "output.json", "replaced"
 
 
 def is_taken(target: Path) -> bool:
@@ -99,6 +99,8 @@ class StagedTarget:
             self._lock = FileLock(self.folder / "lock", busy)
             self._is_held = True
             try:
+                self._put_back()
+                self._check_free()
                 self.resumed = resume and self._note() == note
                 if not self.resumed:
                     self._empty()
@@ -116,8 +118,7 @@ class StagedTarget:
         if is_real_folder(self.target):
             # A folder cannot be replaced in one step; the old one is put aside first and lost only at the
             # end.
-            aside = self.folder / "replaced"
-            self.target.rename(aside)
+            self.target.rename(self.folder / _ASIDE)
             staged.rename(self.target)
         elif staged.is_dir():
             self.target.unlink(missing_ok=True)
@@ -126,6 +127,13 @@ class StagedTarget:
             staged.replace(self.target)
         fsync_folder(self.target.parent)
         self.discard()
+
+    def _put_back(self) -> None:
+        """Give the old folder its name again if a process was killed before the new one had it."""
+        aside = self.folder / _ASIDE
+        if is_real_folder(aside) and not is_taken(self.target):
+            aside.rename(self.target)
+            fsync_folder(self.target.parent)
 
     def forbid_resuming(self) -> None:
         """From here on an interrupted output has to begin anew."""
