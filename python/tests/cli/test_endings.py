@@ -62,10 +62,20 @@ def test_a_full_disk_is_told_in_sizes_that_fit_and_here_with_its_folder(
 def test_a_disk_that_fills_up_in_between_is_told_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ended(OSError(errno.ENOSPC, "No space left on device", str(tmp_path)), tmp_path) == 1
+    assert ended(OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "file")), tmp_path) == 1
     told = capsys.readouterr().err
     assert told.startswith("cristae: The disk is full. Free some space")
     assert str(tmp_path) in told
+
+
+def test_a_file_that_grew_too_large_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DiskFull) as failure, durable.full_disk_told(tmp_path / "file"):
+        raise OSError(errno.EFBIG, "File too large")
+    for one in (failure.value, OSError(errno.EFBIG, "File too large", str(tmp_path / "file"))):
+        assert ended(one, tmp_path) == 1
+        told = capsys.readouterr().err
+        assert told.startswith("cristae: The file grew larger than this disk, or this user, may hold one.")
+        assert told.endswith(f"It is the disk with {tmp_path}.\n")
 
 
 def test_a_disk_that_fills_up_while_a_file_is_written_is_named_though_the_system_names_nothing(

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -31,6 +32,11 @@ def test_models_are_listed_shown_and_deleted(home: Path, capsys: pytest.CaptureF
     assert "1 mitochondria, 2 vesicles" in said(capsys, "models", "show", "mito")
     assert json.loads(said(capsys, "models", "show", "mito", "--json"))["record"]["target"] == "classes"
     assert "kept no curves" in said(capsys, "models", "curves", "mito", code=1)
+    (home / "models" / "broken").mkdir()
+    assert "mito" in said(capsys, "models")
+    assert cli.main(["models"]) == 0
+    assert "The model 'broken' cannot be used." in capsys.readouterr().err
+    shutil.rmtree(home / "models" / "broken")
     said(capsys, "models", "delete", "mito")
     assert "nothing was deleted" in said(capsys, "models", "delete", "mito", code=1)
     assert [m["name"] for m in json.loads(said(capsys, "models", "--json"))["models"]] == ["neurons"]

@@ -83,7 +83,7 @@ def test_several_images_share_their_combinations() -> None:
     [
         ([masks_of([0, 1, 2])], [], "Channel 1 of the labels holds the values 1 and 2, but a mask has 0 and"),
         ([masks_of([0, 1]), masks_of([0, 1], [1, 0])], [], "have 1 and 2 channels"),
-        ([masks_of([0, 1])], NAMES, "2 masks are named, but the labels have 1 channels"),
+        ([masks_of([0, 1])], NAMES, "2 masks are named, but the labels have 1 channel,"),
         ([masks_of([0, 1], [0, 1])], [NAMES[0], LabelClass(2, "mito")], "same name"),
         ([masks_of(*[[0, 1]] * 33)], [], "at most 32"),
     ],

@@ -1,13 +1,16 @@
 """Tables as files, read again by others."""
 
 import csv
+import gc
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from cristae.errors import DiskFull, InvalidInput, Unsupported
+from cristae.errors import Cancelled, DiskFull, InvalidInput, Unsupported
 from cristae.measuring import Table, check_form, files, write_tables
 
 OBJECTS = Table(
@@ -135,3 +138,49 @@ def test_a_full_disk_is_told_and_the_old_table_stays(tmp_path, name, monkeypatch
         write_tables(out, {"objects": OBJECTS})
     assert out.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "cells.xlsx"])
+def test_a_disk_that_fills_up_on_the_way_is_told_once(tmp_path, name, monkeypatch, capsys):
+    """Thrown away, a ZIP archive tries to write its end again, which was printed as a stack trace."""
+    room = 3000
+    really = os.write
+
+    def write(file: int, data: Any) -> int:
+        nonlocal room
+        room -= len(data)
+        if room < 0:
+            raise OSError(28, "No space left on device")
+        return really(file, data)
+
+    ids = np.arange(1, 20_001)
+    rows = Table({"id": ids, "volume_px3": np.random.default_rng(0).random(len(ids))})
+    monkeypatch.setattr(os, "write", write)
+    if name.endswith("csv"):
+        monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "w"))  # noqa: PTH123, SIM115
+    with pytest.raises(DiskFull):
+        write_tables(tmp_path / name, {"objects": rows})
+    monkeypatch.undo()
+    gc.collect()
+    assert capsys.readouterr().err == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "cells.xlsx"])
+def test_writing_is_told_and_can_be_ended(tmp_path, name):
+    rows = Table({"id": np.arange(1, 20_001)})
+    told: list[float] = []
+    write_tables(tmp_path / name, {"objects": rows, "contacts": rows}, told.append)
+    assert told[0] == 0
+    assert len(told) == 10
+    assert told == sorted(told)
+    assert told[-1] < 1
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def stop(done: float) -> None:
+        if done > 0.2:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        write_tables(tmp_path / name, {"objects": rows, "contacts": rows}, stop)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,6 +55,24 @@ def test_a_model_is_not_replaced_by_one_that_has_hardly_been_trained(library):
     library.refuse_to_replace("other", 1, 4, is_planned=True)
     assert library.get("mito").record == before.record
     assert library.add(record(training={"steps": 4, "fewest_steps": 4}), WEIGHTS).record != before.record
+
+
+def test_a_copied_folder_is_listed_by_the_name_that_finds_it(library):
+    library.add(record(), WEIGHTS)
+    shutil.copytree(library.root / "mito", library.root / "copy")
+    assert sorted(model.name for model in library.list()) == ["copy", "mito"]
+    assert library.get("copy").weights()["norm.count"] == 7
+
+
+def test_what_cannot_be_read_is_told_by_name(library):
+    library.add(record(), WEIGHTS)
+    (library.root / "broken").mkdir()
+    (library.root / "broken" / "model.json").write_text("{")
+    assert [model.name for model in library.list()] == ["mito"]
+    assert library.unreadable().keys() == {"broken"}
+    with pytest.raises(CorruptData) as failure:
+        library.get("broken")
+    assert library.unreadable()["broken"] == failure.value.sentence
 
 
 def test_a_model_comes_back_as_it_was_added(library):

@@ -311,7 +311,7 @@ def test_masks_have_a_channel_each_and_are_refused_before_they_are_queued(client
     assert [entry.name for entry in job.training.classes] == ["cell", "crista"]
     client.cancel(job.job_id)
     spec.classes.pop()
-    with pytest.raises(InvalidInput, match="1 masks are named, but the labels have 2 channels"):
+    with pytest.raises(InvalidInput, match="1 mask is named, but the labels have 2 channels"):
         client.submit_training(spec)
     voxels[0, 0, 0, :5] = 9
     spec.volumes[0].labels_volume_id = client.upload(ArrayImage(voxels))

@@ -198,10 +198,11 @@ def _models(home: Home) -> Finding:
     from cristae.models import ModelLibrary
 
     library = ModelLibrary(home.models)
-    readable, there = len(library.list()), len(library.names())
-    if readable < there:
-        return Finding("models", "problem", f"{there - readable} of {there} models cannot be read.")
-    return Finding("models", "ok", f"{there} in the library.")
+    wrong = library.unreadable()
+    if wrong:
+        told = " ".join(f"{name}: {problem}" for name, problem in wrong.items())
+        return Finding("models", "problem", f"Cannot be used: {told}")
+    return Finding("models", "ok", f"{len(library.names())} in the library.")
 
 
 def _extensions(home: Home) -> Finding:

@@ -50,9 +50,10 @@ def ending(failure: BaseException, arguments: argparse.Namespace) -> int:
         return _say(sentence_of(failure), FAILED)
     if isinstance(failure, KeyboardInterrupt):
         return _say("Interrupted.", INTERRUPTED) if is_first_here() else INTERRUPTED
-    if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = "" if failure.filename is None else f" It is the disk with {failure.filename}."
-        return _say(f"The disk is full. Free some space, then run the command again.{where}", FAILED)
+    if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        from cristae.volumes.durable import disk_failure
+
+        return _say(sentence_of(disk_failure(failure) or CristaeError(str(failure))), FAILED)
     if (
         isinstance(failure, OSError)
         and failure.filename is not None

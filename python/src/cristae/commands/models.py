@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,14 +49,17 @@ def add_to(commands: Commands) -> None:
 
 def list_models(arguments: argparse.Namespace) -> int:
     """Print the models."""
-    models = _library(arguments).list()
+    library = _library(arguments)
+    models = library.list()
+    for name, problem in library.unreadable().items():
+        print(f"cristae: The model '{name}' cannot be used. {problem}", file=sys.stderr)
     if wants_json(arguments):
         print(json.dumps({"models": [_facts(model) for model in models]}))
         return 0
     if not models:
         print("There are no models yet. `cristae train` makes one.")
         return 0
-    rows = [[m.name, m.record["target"], _classes(m.record), moment(m.created_s)] for m in models]
+    rows = [[m.name, m.record["target"], _shortened(_classes(m.record)), moment(m.created_s)] for m in models]
     print(table(["name", "target", "classes", "made"], rows))
     return 0
 
@@ -135,6 +139,17 @@ def _facts(model: "ModelPackage") -> dict[str, Any]:
         "classes": model.record["classes"],
         "metrics": model.record["metrics"],
     }
+
+
+def _shortened(text: str, most: int = 60) -> str:
+    """Cut a text that would make a table too wide; ``show`` tells all of it.
+
+    Examples
+    --------
+    >>> _shortened("1 mito, 2 er", 9)
+    '1 mito...'
+    """
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _classes(record: Mapping[str, Any]) -> str:

@@ -90,6 +90,7 @@ def add_to(commands: Commands) -> None:
     several.add_argument(
         "--scheduler",
         metavar="tcp://HOST:PORT",
+        type=_scheduler,
         help="have the workers of a Dask scheduler do it; they see all files under the same paths",
     )
     several.add_argument(
@@ -129,6 +130,22 @@ def add_to(commands: Commands) -> None:
     add_device(command)
     add_json(command)
     command.set_defaults(run=run)
+
+
+def _scheduler(address: str) -> str:
+    """Refuse what can be no address: Dask would try it for a while, and print where it gave up.
+
+    Examples
+    --------
+    >>> _scheduler("tcp://10.0.0.5:8786")
+    'tcp://10.0.0.5:8786'
+    """
+    if not address.rpartition(":")[2].isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"'{address}' is no address of a Dask scheduler; it tells its own, such as "
+            "tcp://10.0.0.5:8786, when it starts"
+        )
+    return address
 
 
 def _workers(arguments: argparse.Namespace) -> "Workers | None":

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cristae.events import Note, logged
+from cristae.events import Note, Progress, logged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def measure(
     from cristae.door import arguments as kinds
     from cristae.door.sources import as_exact_labels, as_image
     from cristae.door.targets import check_target
-    from cristae.errors import AlreadyExists
+    from cristae.errors import AlreadyExists, Cancelled
     from cristae.measuring import Beside, check_form, files_of, write_tables
     from cristae.measuring import measure as measured
     from cristae.measuring.doubts import earlier_contacts, other_sizes_told, raw_image_told
@@ -135,7 +135,14 @@ def measure(
         should_stop=should_stop,
     )
     if out is not None:
-        files, told = write_tables(Path(out), {"objects": found.objects, "contacts": found.contacts})
+
+        def on_rows(done: float) -> None:
+            if should_stop():
+                raise Cancelled("Measuring was stopped; no table was written.")
+            on_event(Progress("Writing", done))
+
+        tables = {"objects": found.objects, "contacts": found.contacts}
+        files, told = write_tables(Path(out), tables, on_rows)
         found = replace(found, files=files, sentences=[*found.sentences, *told])
         if earlier is not None:
             earlier.unlink(missing_ok=True)

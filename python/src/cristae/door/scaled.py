@@ -16,7 +16,7 @@ from cristae.geometry import Box
 from cristae.networks import broken_told
 from cristae.prediction.answers import LEDGER, UNITS
 from cristae.prediction.inside import told_apart
-from cristae.prediction.ledger import How, Ledger, forget_other
+from cristae.prediction.ledger import CHANGED_SINCE, How, Ledger, finished_tiles, forget_other
 from cristae.prediction.predictor import Kind
 from cristae.prediction.units import unit_shape, units_of
 from cristae.volumes import VolumeSpec, VolumeWriter
@@ -136,13 +136,21 @@ def predict_units(
         parts = "1 unit" if len(units) == 1 else f"{len(units)} units"
         on_event(Note(f"Predicting {parts} of {size} voxels (z, y, x) by {crew.workers.told}: {there}."))
 
+    def alone() -> None:
+        told = f"No worker is there any more ({crew.workers.told}): waiting for one."
+        on_event(Note(told, is_warning=True))
+
+    done_before = finished_tiles(ledger)
     with Ledger(ledger, _work(order), How(unit_shape(spec), order.engine)) as notes:
+        if done_before and not notes.done:
+            on_event(Note(CHANGED_SINCE))
         todo = [unit for unit in units if unit[0] not in notes.done]
         if len(todo) < len(units):
             done = len(units) - len(todo)
-            on_event(Note(f"{done} of {len(units)} units were finished before the interruption."))
+            was = "was" if done == 1 else "were"
+            on_event(Note(f"{done} of {len(units)} units {was} finished before the interruption."))
         bad_voxels, start_s = notes.bad_voxels, time.monotonic()
-        results = crew.results_of(partial(predict_unit, order), todo, stopping, begin)
+        results = crew.results_of(partial(predict_unit, order), todo, stopping, begin, alone)
         try:
             for count, (number, bad) in enumerate(results, 1):
                 notes.note(number, bad)

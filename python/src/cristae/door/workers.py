@@ -169,6 +169,7 @@ class Crew:
         units: Sequence[tuple[int, Unit]],
         should_stop: Callable[[], bool],
         on_open: Callable[[int], None] = lambda count: None,
+        on_alone: Callable[[], None] = lambda: None,
     ) -> Generator[tuple[int, Result]]:
         """Have every unit done, a few at a time, and yield number and result of each as it is done.
 
@@ -186,6 +187,9 @@ class Crew:
         on_open
             Told how many workers are there, when they are reached and before any of them begins.
 
+        on_alone
+            Told when the last worker has gone; units wait for another one.
+
         Raises
         ------
         Cancelled
@@ -194,7 +198,7 @@ class Crew:
             A unit failed, the workers cannot be reached, or died again and again.
         """
         todo = deque(units)
-        deaths = 0
+        deaths, were_there = 0, False
         if not todo:
             return
         pool, count = self._reached(on_open)
@@ -202,6 +206,10 @@ class Crew:
         while todo or under_way:
             if should_stop():
                 raise Cancelled("The prediction was cancelled.")
+            are_there = count() > 0
+            if were_there and not are_there:
+                on_alone()
+            were_there = are_there
             while todo and len(under_way) < _UNITS_AHEAD * max(1, count()):
                 number, unit = todo.popleft()
                 under_way[pool.submit(function, unit)] = number, unit

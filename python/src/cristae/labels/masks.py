@@ -210,8 +210,9 @@ def mask_classes(classes: Sequence[LabelClass], count: int, what: str = "labels"
     if not classes:
         return tuple(LabelClass(number, f"mask {number}") for number in range(1, count + 1))
     if len(classes) != count:
+        named = "1 mask is" if len(classes) == 1 else f"{len(classes)} masks are"
         raise InvalidInput(
-            f"{len(classes)} masks are named, but the {what} have {count} channels, one for each mask."
+            f"{named} named, but the {what} have {count} channel{'s' * (count > 1)}, one for each mask."
         )
     names = [entry.name for entry in classes]
     if len(set(names)) < count:

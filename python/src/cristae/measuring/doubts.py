@@ -55,7 +55,7 @@ def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:
     if reach.mean() >= _MANY_OF_THEM and objects["voxels"][reach].sum() >= _MOST * voxels:
         found = "nearly all of it is of objects that reach from side to side"
     elif voxels / count <= _SPECKS:
-        found = f"an object has {voxels / count:.2g} voxels on average"
+        found = f"the mean object has {voxels / count:.2g} voxels"
     else:
         return None
     return (

@@ -1,17 +1,24 @@
 """Tables as files: CSV, Excel and Parquet."""
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from io import FileIO
 from itertools import chain, count
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
+from traceback import clear_frames
 from typing import Any
 
 from cristae.errors import InvalidInput, Unsupported
 from cristae.measuring.table import Table
-from cristae.volumes.durable import full_disk_told, replacing
+from cristae.volumes.durable import full_disk_told, replacing, write_all
 from cristae.volumes.kinds import store_around
+
+type OnRows = Callable[[float], None]
+type _Writer = Callable[[Path, Mapping[str, Table], "_Counted"], None]
+
+_TELL_EVERY_ROWS = 4096
 
 EXCEL_ROWS = 2**20 - 1
 """Rows of a sheet below its header."""
@@ -79,7 +86,9 @@ def files_of(path: Path, names: Sequence[str]) -> list[Path]:
     return [path, *(path.with_name(f"{path.stem}-{name}{path.suffix}") for name in names[1:])]
 
 
-def write_tables(path: Path, tables: Mapping[str, Table | None]) -> tuple[list[Path], list[str]]:
+def write_tables(
+    path: Path, tables: Mapping[str, Table | None], on_rows: OnRows = lambda done: None
+) -> tuple[list[Path], list[str]]:
     """Write tables as the file's ending says, and return the files, and sentences about what is otherwise.
 
     Parameters
@@ -90,6 +99,9 @@ def write_tables(path: Path, tables: Mapping[str, Table | None]) -> tuple[list[P
         file beside it, such as ``cells-contacts.csv``. Files that are there are replaced.
     tables
         By name; None is left out.
+    on_rows
+        Told now and then which share of the rows is written, 0 to 1; what it raises ends the writing, and
+        files that are there stay.
 
     Raises
     ------
@@ -110,11 +122,12 @@ def write_tables(path: Path, tables: Mapping[str, Table | None]) -> tuple[list[P
         )
     files = files_of(path, list(there))
     write = _WRITERS[path.suffix.lower()]
+    counted = _Counted(sum(map(len, there.values())), on_rows)
     if path.suffix.lower() == ".xlsx":
-        _replaced(path, write, there)
+        _replaced(path, write, there, counted)
     else:
         for file, (name, table) in zip(files, there.items(), strict=True):
-            _replaced(file, write, {name: table})
+            _replaced(file, write, {name: table}, counted)
     return files, sentences
 
 
@@ -125,26 +138,72 @@ def _free_csv(path: Path, names: Sequence[str]) -> Path:
     return next(place for place in places if not any(file.exists() for file in files_of(place, names)))
 
 
-def _replaced(
-    path: Path, write: Callable[[Path, Mapping[str, Table]], None], tables: Mapping[str, Table]
-) -> None:
+class _Counted:
+    """Counts the rows of all tables as they are written."""
+
+    def __init__(self, count: int, on_rows: OnRows) -> None:
+        self._count, self._done, self._on_rows = count, 0, on_rows
+
+    def rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
+        """Return the rows of a table, telling now and then how many of all there were."""
+        for row in table.rows():
+            if self._done % _TELL_EVERY_ROWS == 0:
+                self._on_rows(self._done / self._count)
+            self._done += 1
+            yield row
+
+
+def _replaced(path: Path, write: _Writer, tables: Mapping[str, Table], counted: _Counted) -> None:
     with full_disk_told(path), replacing(path) as temporary:
-        write(temporary, tables)
+        write(temporary, tables, counted)
 
 
-def _write_csv(path: Path, tables: Mapping[str, Table]) -> None:
+def _write_csv(path: Path, tables: Mapping[str, Table], counted: _Counted) -> None:
     (table,) = tables.values()
     with path.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(table.names)
-        lines.writerows(table.rows())
+        lines.writerows(counted.rows(table))
 
 
-def _write_excel(path: Path, tables: Mapping[str, Table]) -> None:
+class _TakesNoMore(FileIO):
+    """A file that raises once when it cannot take something, and then takes everything, for nothing.
+
+    A ZIP archive that could not be written tries to write its end again when it is thrown away, and Python
+    would print that as a stack trace.
+    """
+
+    has_failed = False
+
+    def write(self, data: Any) -> int:
+        """Write all of it."""
+        if not self.has_failed:
+            try:
+                write_all(self.fileno(), data)
+            except OSError:
+                self.has_failed = True
+                raise
+        return len(data)
+
+
+def _write_excel(path: Path, tables: Mapping[str, Table], counted: _Counted) -> None:
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
 
-    book = xlsxwriter.Workbook(str(path), {"constant_memory": True})
+    with TemporaryDirectory() as rows, _TakesNoMore(path, "w") as file:
+        book = xlsxwriter.Workbook(file, {"constant_memory": True, "tmpdir": rows})
+        try:
+            _fill(book, tables, counted)
+            book.close()
+        except BaseException as failure:
+            for sheet in book.worksheets():
+                sheet.row_data_fh.close()
+            cause = failure.args[0] if isinstance(failure, FileCreateError) else failure
+            clear_frames(cause.__traceback__)  # and with them the archive, while its file is open
+            raise cause from None
+
+
+def _fill(book: Any, tables: Mapping[str, Table], counted: _Counted) -> None:
     bold = book.add_format({"bold": True})
     for name, table in tables.items():
         sheet = book.add_worksheet(name)
@@ -152,20 +211,15 @@ def _write_excel(path: Path, tables: Mapping[str, Table]) -> None:
         sheet.set_column(0, len(table.names) - 1, 16)
         for column, title in enumerate(table.names):
             sheet.write_string(0, column, title, bold)
-        for row, values in enumerate(table.rows(), 1):
+        for row, values in enumerate(counted.rows(table), 1):
             for column, value in enumerate(values):
                 if isinstance(value, int) and value > _EXACT_IN_EXCEL:
                     sheet.write_string(row, column, str(value))
                 elif value is not None:
                     sheet.write_number(row, column, value)
-    try:
-        book.close()
-    except FileCreateError as failure:
-        cause = failure.args[0]
-        raise (cause if isinstance(cause, OSError) else failure) from failure
 
 
-def _write_parquet(path: Path, tables: Mapping[str, Table]) -> None:
+def _write_parquet(path: Path, tables: Mapping[str, Table], counted: _Counted) -> None:
     import numpy as np
     import pyarrow
     import pyarrow.parquet
@@ -178,7 +232,7 @@ def _write_parquet(path: Path, tables: Mapping[str, Table]) -> None:
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
-_WRITERS: Mapping[str, Callable[[Path, Mapping[str, Table]], None]] = {
+_WRITERS: Mapping[str, _Writer] = {
     ".csv": _write_csv,
     ".xlsx": _write_excel,
     ".parquet": _write_parquet,

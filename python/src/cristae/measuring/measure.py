@@ -278,7 +278,7 @@ class _Pass:
         if beside.raw is not None and self._intensity is not None:
             self._intensity.add(rows, runs, beside.raw.read(box)[0])
         if beside.classes is not None and self._votes is not None:
-            self._votes.add(self.rows, slab.ids, read_ids(beside.classes, box, CLASSES), box)
+            self._votes.add(self.rows, slab.ids, read_ids(beside.classes, box, "labels of classes"), box)
         if beside.other is not None and self._near is not None:
             others = read_padded(beside.other, box, OTHER)
             self._near.add(self.rows, slab, others[1:-1, 1:-1, 1:-1])

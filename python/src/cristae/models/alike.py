@@ -82,7 +82,8 @@ def refuse_unlike(named: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
             if not _like(of(first), of(record)):
                 raise InvalidInput(
                     f"The models {first_name!r} and {name!r} cannot be combined: {what} {_told(of(first))} "
-                    f"of the one, {_told(of(record))} of the other. Choose models that were trained alike."
+                    f"of the one, {_told(of(record))} of the other. Choose models that were trained "
+                    "alike, with the same names of classes."
                 )
 
 

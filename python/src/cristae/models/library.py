@@ -14,6 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -59,13 +60,21 @@ class ModelLibrary:
 
     def list(self) -> "list[ModelPackage]":
         """Return the models that can be read, newest first."""
-        found = []
+        return self._looked_at()[0]
+
+    def unreadable(self) -> dict[str, str]:
+        """Return what is wrong with each model that cannot be read, by name."""
+        return self._looked_at()[1]
+
+    def _looked_at(self) -> tuple[Packages, dict[str, str]]:
+        found, wrong = [], {}
         for name in self.names():
             try:
                 found.append(self.get(name))
-            except CristaeError:
-                continue  # damaged, of a newer Cristae, or deleted just now; `get` says which
-        return sorted(found, key=lambda model: (-model.created_s, model.name))
+            except CristaeError as failure:
+                if (self.root / name).is_dir():  # else it was deleted just now
+                    wrong[name] = failure.sentence
+        return sorted(found, key=lambda model: (-model.created_s, model.name)), wrong
 
     def names(self) -> Names:
         """Return the names of all models in alphabetical order, damaged ones too."""
@@ -100,11 +109,11 @@ class ModelLibrary:
         place = self.root / name
         if not (self._ready / name).is_dir():
             with contextlib.suppress(NotFound, CorruptData):
-                return read_package(place)
+                return _named_as_its_folder(read_package(place))
         # Perhaps it is being replaced just now, or a process died while it did that.
         settled = self._settled(name)
         if settled is not None:
-            return settled
+            return _named_as_its_folder(settled)
         there = self.names()
         if not there:
             raise NotFound(f"There is no model {name!r}, nor any other yet: a training makes one.")
@@ -301,6 +310,12 @@ class ModelLibrary:
                     shutil.rmtree(folder, ignore_errors=True)
             except FileNotFoundError:
                 continue
+
+
+def _named_as_its_folder(package: ModelPackage) -> ModelPackage:
+    """Return the package under the name by which it is found: its folder may have been copied or renamed."""
+    name = package.path.name
+    return package if package.name == name else replace(package, record={**package.record, "name": name})
 
 
 def _stamp(folder: Path) -> int:

@@ -18,6 +18,11 @@ from cristae.volumes.durable import full_disk_told, write_all, write_file_durabl
 
 SCHEMA = 1
 
+CHANGED_SINCE = (
+    "The image, the model or a choice has changed since this prediction was begun: it begins anew, and what "
+    "was done is not used."
+)
+
 type Triple = tuple[int, int, int]
 
 

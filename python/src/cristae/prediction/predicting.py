@@ -16,7 +16,7 @@ from cristae.prediction.doubts import tell_doubts
 from cristae.prediction.engines import can_go_on
 from cristae.prediction.ensemble import Answering, Ensemble, load_models
 from cristae.prediction.inside import Wanted, told_apart
-from cristae.prediction.ledger import How, Ledger
+from cristae.prediction.ledger import CHANGED_SINCE, How, Ledger, finished_tiles
 from cristae.prediction.predictor import Kind, Model, Predictor
 from cristae.prediction.resampling import box_on_grid
 from cristae.prediction.running import Output, Run, compute_tiles
@@ -247,6 +247,8 @@ def predict_tiles(
     if ledger is not None and not output.resumed:
         ledger.unlink(missing_ok=True)  # what it calls finished is not in this output
     begun = Ledger.begun(ledger, work)
+    if begun is None and ledger is not None and finished_tiles(ledger):
+        on_event(Note(CHANGED_SINCE))
     if begun is not None and not can_go_on(begun.engine, predictor.asked, predictor.device):
         told = f"It was begun with {begun.engine}, which does not compute it now: the prediction begins anew."
         on_event(Note(told))
@@ -266,7 +268,8 @@ def predict_tiles(
         run = Run(predictor, frame, image, within, output, kind, notes, tiles.count, channels, on_event, part)
         done_before = len(notes.done)
         if done_before:
-            on_event(Note(f"{done_before} of {tiles.count} tiles were finished before the interruption."))
+            was = "was" if done_before == 1 else "were"
+            on_event(Note(f"{done_before} of {tiles.count} tiles {was} finished before the interruption."))
         compute_tiles(run, tiles, notes, should_stop, reading_threads(predictor.device))
     if run.outside:
         what = "the part asked for" if isinstance(inside, Box) else "the mask"

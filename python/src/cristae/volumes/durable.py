@@ -33,7 +33,7 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 @contextlib.contextmanager
 def full_disk_told(file: Path | str | None = None) -> Iterator[None]:
-    """Turn the system's "no space left" and "read-only" into `DiskFull`.
+    """Turn the system's "no space left", "file too large" and "read-only" into `DiskFull`.
 
     Parameters
     ----------
@@ -66,9 +66,15 @@ def disk_failure(error: OSError, file: Path | str | None = None) -> DiskFull | N
     >>> disk_failure(OSError(errno.EIO, "Input/output error"))
     """
     named = file if error.filename is None else os.fsdecode(error.filename)
-    folder = None if named is None else Path(named).parent
+    folder = None if named is None else Path(named).absolute().parent
     if error.errno in _FULL:
         return DiskFull("The disk is full. Free some space, then go on: nothing finished is lost.", folder)
+    if error.errno == errno.EFBIG:
+        return DiskFull(
+            "The file grew larger than this disk, or this user, may hold one. Write it to another disk, or "
+            "as a folder of many files (.ome.zarr).",
+            folder,
+        )
     if error.errno == errno.EROFS:  # after a fault, Linux goes on with a disk like that
         return DiskFull(
             "The disk may only be read now. Have it mended, then go on: nothing finished is lost.", folder

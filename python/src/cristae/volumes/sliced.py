@@ -77,7 +77,8 @@ class SlicedImage:
         except Exception as error:  # Codecs raise whatever a broken chunk makes them trip over.
             broken = self._broken_chunk(box_zyx)
             raise CorruptData(
-                f"The box {broken or box_zyx} (z, y, x) of {self.name} cannot be read ({str(error)[:200]})."
+                f"The box {broken or box_zyx} (z, y, x) of {self.name} cannot be read ({str(error)[:200]}). "
+                "Copy the file again from where it came; nothing was invented in its place."
             ) from error
         order = [axis for axis in self._place if axis]
         moved = found.transpose([order.index(axis) for axis in "czyx" if axis in order])

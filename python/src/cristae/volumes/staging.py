@@ -89,7 +89,8 @@ class StagedTarget:
         check_folder(self.target)
         self.folder = self.target.with_name(f".{target.name}.partial")
         busy = f"Another process is writing {target.name}; wait until it has ended, or write to another name."
-        with full_disk_told():
+        with full_disk_told(self.folder):
+            was_there = self.folder.is_dir()
             try:
                 self.folder.mkdir(exist_ok=True)
             except OSError as error:
@@ -107,6 +108,8 @@ class StagedTarget:
                     write_file_durably(self.folder / _NOTE, json.dumps(note).encode())
             except BaseException:
                 self._lock.release()
+                if not was_there:
+                    shutil.rmtree(self.folder, ignore_errors=True)
                 raise
 
     def finish(self, made: str) -> None:
