@@ -23,10 +23,10 @@ OME-TIFF), folders of slices, OME-Zarr, HDF5 or N5 (file.h5:key), MRC or NIfTI, 
 shape. What a label value means: 0 is background, 1...n are classes; a section without any label, while
 others have some, counts as not annotated.
 
-The plan is printed in words before the training starts. Ctrl-C keeps the state of the training, and so does
-a kill: run the same command again and it goes on from the last checkpoint. The signal USR1 lets it end early
-and keep the best that it has: kill -USR1 PID, or in SLURM, ten minutes before the time is over, sbatch
---signal=USR1@600.
+The plan is printed in words before the training starts. Ctrl-C keeps the state of the training, and a kill
+all but the last minute, as a checkpoint is written each minute: run the same command again and it goes on
+from there. The signal USR1 lets it end early and keep the best that it has: kill -USR1 PID, or in SLURM, ten
+minutes before the time is over, sbatch --signal=USR1@600.
 
 On several GPUs: torchrun --standalone --nproc-per-node 4 -m cristae train ... (docs/remote.md).
 """
