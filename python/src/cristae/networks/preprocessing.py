@@ -182,8 +182,8 @@ class Frame:
             -(-n // step) * step for n, step in zip(self.shape_zyx, self.step_zyx, strict=True)
         )
         self._lock = threading.Lock()
-        # Mean and deviation, (section, channel), not yet measured where that is 0: a hundred thousand sections
-        # are a megabyte, of which nothing is taken before it is needed.
+        # Mean and deviation, (section, channel); not yet measured where that is 0. Of a hundred thousand
+        # sections this is a megabyte.
         self._means, self._deviations = np.zeros((2, self.shape_zyx[0], channels), np.float32)
         self._image_statistics: Statistics | None = None
 
