@@ -28,6 +28,7 @@ from cristae.errors import Cancelled, CristaeError, DiskFull, InvalidInput
 from cristae.events import Note, Progress
 from cristae.geometry import Box
 from cristae.models import ModelLibrary
+from cristae.networks.statistics import sample
 from cristae.prediction import devices, fitting, units
 from cristae.settings import Home
 from cristae.volumes import VolumeSpec, open_image
@@ -207,6 +208,37 @@ def test_after_the_end_of_a_run_nothing_is_written(home: Path, large: Path, tmp_
     with pytest.raises(Cancelled):
         predict_unit(order, next(iter(units.units_of(spec))))
     assert not (tmp_path / "volume").exists()
+
+
+@pytest.mark.parametrize("models", [["sections"], ["mito"], ["sections", "mito"]])
+def test_a_process_measures_grey_values_once_for_all_of_its_units(
+    home: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: list[str]
+) -> None:
+    add_model(home, "sections", normalisation="section", seed=6)
+    whole = cristae.predict(large, model=models, engine="torch")
+    packages = [ModelLibrary(home / "models").get(name) for name in models]
+    order = order_of(
+        large, None, "", None, packages, Home.find(None), "labels",
+        tmp_path / "out.zarr", {"flips": False, "combine": "mean", "engine": "auto", "device": "cpu"},
+    )  # fmt: skip
+    spec = VolumeSpec((1, *SHAPE), "uint8")
+    order = replace(order, out=str(tmp_path / "volume"), spec=json.dumps(spec_to_json(spec)), run="1")
+    order.mark.set()
+    read, found = [], np.zeros_like(whole)
+    kind = type(open_image(large))
+    reads = kind.read
+    monkeypatch.setattr(kind, "read", lambda self, box: read.append(box) or reads(self, box))
+
+    def write(folder: Path, spec: VolumeSpec, unit: Box, voxels: np.ndarray) -> None:
+        found[unit.slices] = voxels[0]
+
+    monkeypatch.setattr("cristae.volumes.writer.write_blocks", write)
+    for unit in units.units_of(spec):
+        predict_unit(order, unit)
+    assert np.array_equal(found, whole)
+    sections = [Box((z, 0, 0), (z + 1, *SHAPE[1:])) for z in range(SHAPE[0])]
+    measured = {"sections": sections, "mito": sample(SHAPE)}
+    assert {read.count(box) for name in models for box in measured[name]} == {1}
 
 
 def test_a_process_that_dies_costs_its_units_only(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the network sees: the same voxel looks the same in every tile."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -255,3 +256,17 @@ def test_whole_numbers_are_added_without_an_overflow() -> None:
     for dtype, factors in (("uint8", (1, 16, 16)), ("uint8", (2, 16, 16)), ("uint16", (16, 16, 16))):
         full = np.full((1, 16, 32, 32), np.iinfo(dtype).max, dtype)
         assert (mean_pooled(full, factors) == np.iinfo(dtype).max).all()
+
+
+def test_what_is_kept_of_a_section_is_little() -> None:
+    image = Held(noise(1, 4000, 1, 1))
+    frame = Frame(image, Preprocessing(2, "section", PLAIN), (1, 1, 1))
+    whole = Box.of_shape((4000, 1, 1))
+    tracemalloc.start()
+    frame.take(whole, [Statistics((z / 7,), (z + 0.5,)) for z in range(4000)])
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 4000 * 40  # bytes: a volume may have a hundred thousand sections
+    seen = frame.read(whole).ravel()
+    expected = np.clip((image.values.ravel() - np.arange(4000) / 7) / (np.arange(4000) + 0.5), -8, 8)
+    assert np.allclose(seen, expected, atol=1e-3)

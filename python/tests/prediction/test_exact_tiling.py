@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.events import Event, Note, Progress
 from cristae.geometry import Box
-from cristae.networks import Frame, build
+from cristae.networks import Frame, broken_in, build
 from cristae.prediction import (
     Form,
     Predictor,
@@ -20,6 +20,8 @@ from cristae.prediction import (
     output_kinds,
     predict,
     predict_objects,
+    predict_tiles,
+    running,
     smaller,
 )
 from cristae.prediction.devices import MOST_VOXELS_ON_CPU
@@ -51,6 +53,49 @@ def test_the_label_image_does_not_depend_on_tile_size_or_grid_offset(
         assert np.array_equal(
             predicted(predictor, tissue, tile_shape_zyx=tile, grid_offset_zyx=offset), whole
         )
+
+
+@pytest.mark.parametrize("side_nm", [2.0, 13.0])
+@pytest.mark.parametrize("part", [None, Box((2, 10, 7), (11, 60, 80))])
+def test_whatever_the_voxel_size_a_result_is_written_a_little_at_a_time(
+    random_model: Any,
+    tissue: NDArray[np.uint8],
+    side_nm: float,
+    part: Box | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the voxels of the image are finer than the model's, a tile is a large part of it."""
+    model = random_model("volume", voxel_size_nm=[30.0, 8.0, 8.0])
+    predictor = load_predictor(model, "cpu")
+    values = tissue.astype(np.float32)
+    values[6, 30:33, 40] = np.nan
+    image = ArrayImage(values, VoxelSize(15, side_nm, side_nm))
+    mask = ArrayImage((np.indices(tissue.shape).sum(axis=0) % 50 > 5).astype(np.uint8))
+    written, read = [], []
+
+    class Output(InMemory):
+        def write(self, box_zyx: Box, voxels: NDArray[Any]) -> None:
+            written.append(box_zyx)
+            super().write(box_zyx, voxels)
+
+    def found() -> tuple[NDArray[Any], int]:
+        output = Output((3, *tissue.shape))
+        bad = predict_tiles(predictor, image, output, kind="probabilities", inside=mask, part=part)
+        return output.voxels, bad
+
+    whole, bad = found()
+    box = part or Box.of_shape(tissue.shape)
+    assert bad == 3
+    assert len(np.unique(whole[0][box.slices])) > 20
+    monkeypatch.setattr(running, "_MOST_VOXELS", 3 * 3000)
+    monkeypatch.setattr(running, "broken_in", lambda voxels: read.append(voxels.size) or broken_in(voxels))
+    written.clear()
+    again, bad = found()
+    assert bad == 3
+    assert np.array_equal(again, whole)
+    assert max(one.size for one in written) <= 3000
+    assert max(read) <= 3000
+    assert sum(one.size for one in written) == box.size
 
 
 @pytest.mark.parametrize("stride", [1, 4, 8])

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from cristae.errors import Cancelled, InvalidInput, OutOfMemory
 from cristae.geometry import Box, grid
 from cristae.models.grid import model_grid
 from cristae.networks import UNetConfig
+from cristae.prediction import resampling
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
 from cristae.prediction.ledger import How, Ledger
 from cristae.prediction.pipeline import run_pipeline
@@ -257,13 +260,72 @@ def test_results_on_the_models_grid_fill_the_image_exactly_once(
 def test_a_box_is_interpolated_as_the_whole_would_be(old: int, new: int, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, new - 1))
     stop = data.draw(st.integers(start + 1, new))
-    first, whole = weights(0, new, old, new)
-    assert first == 0
-    assert np.allclose(whole.sum(axis=1), 1)
+    firsts, tents = weights(0, new, old, new)
+    assert np.allclose(tents.sum(axis=1), 1)
+    whole = np.zeros((new, old))
+    for row, (first, tent) in enumerate(zip(firsts, tents, strict=True)):
+        for place in np.flatnonzero(tent):
+            whole[row, first + place] = tent[place]
     line = np.random.default_rng(0).normal(size=(1, 1, old)).astype(np.float32)
     image = ResampledImage(ArrayImage(line), (1, 1, new))
     part = image.read(Box((0, 0, start), (1, 1, stop)))[0, 0, 0]
-    assert np.allclose(part, (whole @ line[0, 0, : whole.shape[1]])[start:stop], atol=1e-5)
+    assert np.allclose(part, (whole @ line[0, 0])[start:stop], atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data(), old=st.tuples(*[st.integers(1, 30)] * 3), new=st.tuples(*[st.integers(1, 30)] * 3))
+def test_not_even_the_last_digit_of_a_voxel_depends_on_what_is_read_beside_it(
+    data: st.DataObject, old: tuple[int, int, int], new: tuple[int, int, int]
+) -> None:
+    voxels = np.random.default_rng(0).normal(100, 30, (2, *old)).astype(np.float32)
+    voxels[:, old[0] // 2, old[1] // 2, old[2] // 2] = np.nan
+    image = ResampledImage(ArrayImage(voxels), new)
+    whole = image.read(Box.of_shape(new))
+    start = tuple(data.draw(st.integers(0, side - 1)) for side in new)
+    stop = tuple(data.draw(st.integers(first + 1, side)) for first, side in zip(start, new, strict=True))
+    box = Box(start, stop)
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(resampling, "_SLAB_BYTES", data.draw(st.integers(8, 20_000)))
+        few.setattr(resampling, "_BAND_VOXELS", data.draw(st.integers(1, 200)))
+        assert np.array_equal(image.read(box), whole[:, *box.slices], equal_nan=True)
+
+
+@pytest.mark.parametrize(("old", "new"), [((240, 240, 240), (40, 40, 40)), ((2, 2400, 2400), (2, 150, 150))])
+def test_however_fine_an_image_is_a_slab_of_it_is_in_memory(
+    old: tuple[int, int, int], new: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 2**21
+    monkeypatch.setattr(resampling, "_SLAB_BYTES", most)
+    page, read = np.arange(256, dtype=np.uint8), []
+
+    class Endless:
+        shape_czyx, dtype, name, notes, voxel_size = (1, *old), page.dtype, "", (), None
+
+        def read(self, box: Box) -> NDArray[np.uint8]:
+            read.append(box)
+            rows = np.take(page, np.arange(box.start[1], box.stop[1]) % 256)
+            return np.broadcast_to(rows[:, None], (1, *box.shape)).copy()
+
+    image = ResampledImage(Endless(), new)
+    image.read(Box.of_shape((1, 1, 1)))  # what is loaded at the first use is no part of it
+    read.clear()
+    tracemalloc.start()
+    seen = image.read(Box.of_shape(new))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    voxels = np.zeros(old, np.uint8)
+    for box in read:
+        voxels[box.slices] += 1
+    assert voxels.min() == 1
+    assert np.count_nonzero(voxels > 1) < 0.1 * voxels.size  # at the ends of bands of rows
+    # The sum and what may be missing of it; then a slab, and bands of its sections as numbers.
+    assert peak < 2 * seen.nbytes + most + 16 * resampling._BAND_VOXELS
+    middle = seen[0, new[0] // 2, :, new[2] // 2]
+    scale, reach = old[1] / new[1], int(old[1] / new[1])
+    row = new[1] // 2
+    taps = np.arange(old[1])
+    tent = np.clip(1 - np.abs(taps - ((row + 0.5) * scale - 0.5)) / reach, 0, None)
+    assert middle[row] == pytest.approx((tent * (taps % 256)).sum() / tent.sum(), rel=1e-5)
 
 
 def test_a_constant_image_stays_constant_on_any_grid_and_the_same_grid_changes_nothing() -> None:

@@ -15,6 +15,7 @@ def add_model(
     *,
     target: str = "classes",
     voxel_size_nm: list[float] | None = None,
+    normalisation: str = "training",
     seed: int = 5,
 ) -> None:
     config = UNetConfig(
@@ -41,7 +42,7 @@ def add_model(
         "display_unit": "nm",
         "working_voxel": {"downsample_zyx": [1, 1, 1]},
         "network": config.to_dict(),
-        "preprocessing": Preprocessing(3, "training", Statistics((100.0,), (50.0,))).to_dict(),
+        "preprocessing": Preprocessing(3, normalisation, Statistics((100.0,), (50.0,))).to_dict(),
         "halo_zyx": list(halo(config)),
         "plan": {"sentences": ["It was drawn by lot."], "settings": {}},
         "metrics": {"dice": 0.5},

@@ -22,6 +22,7 @@ from cristae.volumes.run_mark import RunMark
 if TYPE_CHECKING:
     from cristae.models import ModelPackage
     from cristae.prediction import Answering
+    from cristae.prediction.doubts import LookedAt
     from cristae.prediction.inside import Wanted
     from cristae.settings import Home
     from cristae.volumes import Image
@@ -174,7 +175,7 @@ def _predict_unit(order: Order, unit: Box) -> int:
     from cristae.volumes.records import spec_from_json
     from cristae.volumes.writer import write_blocks
 
-    image, inside, predictor = _opened(replace(order, run=""))
+    image, inside, predictor, looked_at = _opened(replace(order, run=""))
     spec = spec_from_json(json.loads(order.spec))
     output = PartInMemory(spec.shape_czyx[0], unit)
     bad_voxels = predict_tiles(
@@ -184,6 +185,7 @@ def _predict_unit(order: Order, unit: Box) -> int:
         kind=order.kind,
         inside=inside,
         part=unit,
+        looked_at=looked_at,
         should_stop=order.mark.is_over,
     )
     if order.mark.is_over():
@@ -212,12 +214,12 @@ def _device(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _opened(order: Order) -> "tuple[Image, Wanted | None, Answering]":
-    """Open what all units of an order need, once in each process."""
+def _opened(order: Order) -> "tuple[Image, Wanted | None, Answering, LookedAt]":
+    """Open what all units of an order need, once in each process: it measures no grey values twice."""
     from cristae.door.sources import as_image, as_mask_of
     from cristae.extensions import use_extensions
     from cristae.models import read_package
-    from cristae.prediction import load_models
+    from cristae.prediction import load_models, tell_doubts
 
     _use_threads_of_dask()
     use_extensions(Path(order.extensions))
@@ -237,4 +239,6 @@ def _opened(order: Order) -> "tuple[Image, Wanted | None, Answering]":
             "again: it begins anew, with the new one. Workers that were started by hand are started again "
             "before, so that they read the file."
         )
-    return image, inside, predictor
+    # What is doubtful, the process that hands out the units has told.
+    looked_at = tell_doubts(predictor, image, inside, lambda event: None, is_part=True)
+    return image, inside, predictor, looked_at

@@ -12,6 +12,9 @@ from cristae.prediction.inside import Inside, InsideBox, Wanted, inside_of
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image
 
+type LookedAt = tuple[Inside | InsideBox | None, Seen]
+"""A mask over an image, and the image as the network sees it, with the grey values that were measured."""
+
 
 def tell_doubts(
     predictor: Answering,
@@ -20,7 +23,7 @@ def tell_doubts(
     on_event: Callable[[Event], None],
     *,
     is_part: bool = False,
-) -> tuple[Inside | InsideBox | None, Seen]:
+) -> LookedAt:
     """Tell what is doubtful about image and mask; return the mask, and the image as the network sees it.
 
     Of a part, image and mask as a whole were looked at before.

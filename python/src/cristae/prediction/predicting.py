@@ -12,7 +12,7 @@ from cristae.models.alike import Combine
 from cristae.models.answers import offsets_of
 from cristae.networks import broken_told
 from cristae.networks.devices import describe, reading_threads
-from cristae.prediction.doubts import tell_doubts
+from cristae.prediction.doubts import LookedAt, tell_doubts
 from cristae.prediction.engines import can_go_on
 from cristae.prediction.ensemble import Answering, Ensemble, load_models
 from cristae.prediction.inside import Wanted, told_apart
@@ -224,6 +224,7 @@ def predict_tiles(
     grid_offset_zyx: Triple = (0, 0, 0),
     inside: Wanted | None = None,
     part: Box | None = None,
+    looked_at: LookedAt | None = None,
     ledger: Path | None = None,
     source: str = "",
     on_event: Callable[[Event], None] = lambda event: None,
@@ -232,8 +233,10 @@ def predict_tiles(
     """Predict labels or probabilities; see :func:`predict`. Return how many voxels are no numbers.
 
     With `part`, (z, y, x), only what decides its voxels is computed, and the output keeps what it wants.
+    Whoever predicts one part after the other hands over what :func:`tell_doubts` returned as `looked_at`:
+    the grey values that are measured for one part are then known for the next.
     """
-    within, frame = tell_doubts(predictor, image, inside, on_event, is_part=part is not None)
+    within, frame = looked_at or tell_doubts(predictor, image, inside, on_event, is_part=part is not None)
     work = {
         "source": source,
         "model": predictor.digest,

@@ -1,7 +1,7 @@
 """The three stages of one prediction, tile by tile, as far as the memory goes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,11 +17,14 @@ from cristae.prediction.inside import Inside, InsideBox
 from cristae.prediction.ledger import Ledger
 from cristae.prediction.pipeline import run_pipeline
 from cristae.prediction.predictor import Kind
-from cristae.prediction.resampling import box_of_image, write_back
+from cristae.prediction.resampling import box_of_image, brought_back, slabs_of
 from cristae.prediction.smaller import Piece, Tiles
 from cristae.volumes import Image
 
 TELL_EVERY_S = 0.25
+
+_MOST_VOXELS = 1 << 26
+"""Of the image at once, where its voxels are finer than the model's: the tile was chosen for the model's."""
 
 
 class Output(Protocol):
@@ -93,10 +96,14 @@ class Run:
         """How many voxels of the image are no numbers, with those of tiles that earlier attempts finished."""
         return self._ledger.bad_voxels + sum(self._bad_of.values())
 
-    def _box(self, tile: Tile) -> Box | None:
-        """Return the voxels of the image that a tile decides; None if there are none."""
-        box = box_of_image(tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
-        return box if box is None or self._part is None else box.intersection(self._part)
+    def _boxes(self, tile: Tile) -> Iterator[Box]:
+        """Yield the voxels of the image that a tile decides, some at a time if they are very many."""
+        seen, there = self._frame.shape_zyx, self._image.shape_czyx[1:]
+        box = box_of_image(tile.write_box, seen, there)
+        if box is not None and self._part is not None:
+            box = box.intersection(self._part)
+        if box is not None:
+            yield from [box] if seen == there else slabs_of(box, _MOST_VOXELS // self._channels)
 
     @property
     def left(self) -> list[int]:
@@ -111,11 +118,11 @@ class Run:
 
     def read(self, piece: Piece) -> Any:
         """Return the input of a tile; None if no voxel of it lies inside."""
-        box = self._box(piece.tile)
-        if self._inside is not None and (box is None or self._inside.of(box) is None):
+        inside = self._inside
+        if inside is not None and all(inside.of(box) is None for box in self._boxes(piece.tile)):
             return None
-        if self._may_be_bad and box is not None:
-            bad = broken_in(self._image.read(box))
+        if self._may_be_bad:
+            bad = sum(broken_in(self._image.read(box)) for box in self._boxes(piece.tile))
             if bad:
                 self._bad_of[piece.number, piece.place] = bad
         return self._frame.read(piece.tile.read_box)
@@ -132,8 +139,7 @@ class Run:
     def write(self, piece: Piece, result: NDArray[np.uint8] | None) -> None:
         """Write an answer, and note the tile when that was the last part of it."""
         if result is None:
-            box = self._box(piece.tile)
-            if box is not None:
+            for box in self._boxes(piece.tile):
                 self._output.write(box, np.zeros((self._channels, *box.shape), np.uint8))
         else:
             self._inside_of.add(piece.number)
@@ -156,14 +162,13 @@ class Run:
         self._written = float(len(self.finished) - self._before)
 
     def _write_result(self, tile: Tile, result: NDArray[np.uint8]) -> None:
-        back = write_back(result, tile.write_box, self._frame.shape_zyx, self._image.shape_czyx[1:])
-        if back is None:
-            return
-        box, voxels = back
-        if self._inside is not None:
-            inside = self._inside.of(box)
-            voxels = np.zeros_like(voxels) if inside is None else voxels * inside
-        self._output.write(box, voxels)
+        grids = self._frame.shape_zyx, self._image.shape_czyx[1:]
+        for box in self._boxes(tile):
+            voxels = brought_back(result, tile.write_box, *grids, box)
+            if self._inside is not None:
+                inside = self._inside.of(box)
+                voxels = np.zeros_like(voxels) if inside is None else voxels * inside
+            self._output.write(box, voxels)
 
     def _tell(self) -> None:
         done, now_s = self._before + self._written, time.monotonic()
