@@ -189,7 +189,7 @@ public final class Evaluation implements Work {
       spec.setRaw(uploads.send(raw));
     }
     cancellation.check();
-    Job job = new Jobs(client).submit(spec.build());
+    Job job = new Jobs(client).submit(spec.build(), cancellation);
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     Cancellation either = Cancellation.either(cancellation, detach);

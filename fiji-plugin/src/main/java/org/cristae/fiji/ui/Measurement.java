@@ -102,7 +102,7 @@ public final class Measurement implements Work {
       set(image.getKey(), uploads.send(image.getValue()));
     }
     cancellation.check();
-    Job job = new Jobs(client).submit(spec.build());
+    Job job = new Jobs(client).submit(spec.build(), cancellation);
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     Cancellation either = Cancellation.either(cancellation, detach);
