@@ -132,6 +132,16 @@ class MeasureIT {
   }
 
   @Test
+  void aTableThatCannotBeSavedIsOpenAllTheSame(@TempDir Path folder) throws Exception {
+    cells();
+    Path taken = Files.createDirectories(folder.resolve("taken.csv").resolve("by a folder"));
+    String file = taken.getParent().toString().replace('\\', '/');
+    String sentence = failingMacro(String.format(MEASURE, "labels=cells.tif save=[" + file + "]"));
+    assertTrue(sentence.contains("The tables are open"), sentence);
+    assertCells(ResultsTable.getResultsTable("cells-objects"));
+  }
+
+  @Test
   void aHundredThousandObjectsHaveARowEachWithTheirExactIds() {
     int side = 320;
     float[] ids = new float[side * side];
