@@ -77,7 +77,8 @@ class LostSliceIT {
       IJ.doCommand(served, "Next Slice [>]");
       await("the next slice", () -> served.getCurrentSlice() == last + 1 ? "there" : null);
       for (int slice = last + 2; slice <= SLICES; slice++) {
-        drag(served, slice);
+        int wanted = slice; // ImageJ misses a move while it still fetches: again
+        await("slice " + slice, () -> drag(served, wanted));
       }
       assertNull(Windows.message());
       assertTrue(running.isAlive());
@@ -93,7 +94,7 @@ class LostSliceIT {
   }
 
   /** As if the slider was dragged; ImageJ goes to the slice on a thread of its own. */
-  private static void drag(ImagePlus image, int slice) throws Exception {
+  private static String drag(ImagePlus image, int slice) throws Exception {
     for (Component part : image.getWindow().getComponents()) {
       if (part instanceof ScrollbarWithLabel) {
         ScrollbarWithLabel slider = (ScrollbarWithLabel) part;
@@ -103,6 +104,6 @@ class LostSliceIT {
             () -> ((StackWindow) image.getWindow()).adjustmentValueChanged(moved));
       }
     }
-    await("slice " + slice, () -> image.getCurrentSlice() == slice ? "there" : null);
+    return image.getCurrentSlice() == slice ? "there" : null;
   }
 }
