@@ -4,6 +4,7 @@ import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ClientCall;
 import io.grpc.ClientInterceptor;
+import io.grpc.Context;
 import io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -95,9 +96,15 @@ public final class Client implements AutoCloseable {
    * @throws CristaeException if nobody answers, the token is wrong, or one side is too old
    */
   public GetServerResponse server() throws CristaeException {
+    return server(new Contact(this, Progress.NONE), new Cancellation());
+  }
+
+  private GetServerResponse server(Contact contact, Cancellation cancellation)
+      throws CristaeException {
     GetServerRequest request =
         GetServerRequest.newBuilder().setClient("cristae-fiji " + Version.text()).build();
-    GetServerResponse server = call(() -> serverStub().getServer(request));
+    GetServerResponse server =
+        call(() -> serverStub().getServer(request), contact, cancellation, false);
     if (API_VERSION > server.getApiVersion()) {
       throw new CristaeException(
           ErrorCode.ERROR_CODE_UNSUPPORTED,
@@ -135,21 +142,43 @@ public final class Client implements AutoCloseable {
 
   /** The same, and tells {@code contact} when the server does not answer. */
   <T> T call(Call<T> call, Contact contact) throws CristaeException {
+    return call(call, contact, new Cancellation(), false);
+  }
+
+  private <T> T call(Call<T> call, Contact contact, Cancellation cancellation, boolean isLong)
+      throws CristaeException {
     Patience.Wait wait = patience.start();
     boolean tokenRead = false;
     while (true) {
       try {
-        T answer = call.run();
+        T answer = whileWanted(call, cancellation);
         contact.found();
         return answer;
       } catch (StatusRuntimeException e) {
+        cancellation.check();
         CristaeException failure = CristaeException.of(e, address.toString());
         if (failure.isUnauthenticated() && !tokenRead) {
           tokenRead = true; // the interceptor reads the token again
+        } else if (isLong && failure.status() == Status.Code.DEADLINE_EXCEEDED) {
+          throw failure; // it works, if it answers something else
         } else if (!failure.isPassing() || !tryAgain(wait, contact)) {
           throw failure;
         }
       }
+    }
+  }
+
+  /** Makes a call once; it ends as soon as it is cancelled, though not what the server does. */
+  private static <T> T whileWanted(Call<T> call, Cancellation cancellation) {
+    Context.CancellableContext context = Context.current().withCancellation();
+    Context before = context.attach();
+    Runnable abort = cancellation.onCancel(() -> context.cancel(null));
+    try {
+      return call.run();
+    } finally {
+      cancellation.forget(abort);
+      context.detach(before);
+      context.cancel(null);
     }
   }
 
@@ -167,12 +196,12 @@ public final class Client implements AutoCloseable {
     while (true) {
       cancellation.check();
       try {
-        return call(call, contact);
+        return call(call, contact, cancellation, true);
       } catch (CristaeException e) {
         if (e.status() != Status.Code.DEADLINE_EXCEEDED) {
           throw e;
         }
-        server();
+        server(contact, cancellation);
       }
     }
   }

@@ -52,40 +52,67 @@ public final class Jobs {
   }
 
   /** Queues a training under a new random id; a repeated call over a bad line is the same job. */
-  public Job submit(TrainingSpec training) throws CristaeException {
+  public Job submit(TrainingSpec training, Cancellation cancellation) throws CristaeException {
     SubmitTrainingRequest request =
         SubmitTrainingRequest.newBuilder().setJobId(newId()).setTraining(training).build();
-    return client.callLong(() -> client.jobs().submitTraining(request), new Cancellation());
+    return submit(request.getJobId(), () -> client.jobs().submitTraining(request), cancellation);
   }
 
   /** Queues a prediction under a new random id; a repeated call over a bad line is the same job. */
-  public Job submit(PredictionSpec prediction) throws CristaeException {
+  public Job submit(PredictionSpec prediction, Cancellation cancellation) throws CristaeException {
     SubmitPredictionRequest request =
         SubmitPredictionRequest.newBuilder().setJobId(newId()).setPrediction(prediction).build();
-    return client.callLong(() -> client.jobs().submitPrediction(request), new Cancellation());
+    return submit(request.getJobId(), () -> client.jobs().submitPrediction(request), cancellation);
   }
 
   /**
    * Queues an evaluation under a new random id; a repeated call over a bad line is the same job.
    */
-  public Job submit(EvaluationSpec evaluation) throws CristaeException {
+  public Job submit(EvaluationSpec evaluation, Cancellation cancellation) throws CristaeException {
     SubmitEvaluationRequest request =
         SubmitEvaluationRequest.newBuilder().setJobId(newId()).setEvaluation(evaluation).build();
-    return client.callLong(() -> client.jobs().submitEvaluation(request), new Cancellation());
+    return submit(request.getJobId(), () -> client.jobs().submitEvaluation(request), cancellation);
   }
 
   /** Queues a measuring under a new random id; a repeated call over a bad line is the same job. */
-  public Job submit(MeasurementSpec measurement) throws CristaeException {
+  public Job submit(MeasurementSpec measurement, Cancellation cancellation)
+      throws CristaeException {
     SubmitMeasurementRequest request =
         SubmitMeasurementRequest.newBuilder().setJobId(newId()).setMeasurement(measurement).build();
-    return client.callLong(() -> client.jobs().submitMeasurement(request), new Cancellation());
+    return submit(request.getJobId(), () -> client.jobs().submitMeasurement(request), cancellation);
   }
 
   /** Queues a cleaning under a new random id; a repeated call over a bad line is the same job. */
-  public Job submit(CleaningSpec cleaning) throws CristaeException {
+  public Job submit(CleaningSpec cleaning, Cancellation cancellation) throws CristaeException {
     SubmitCleaningRequest request =
         SubmitCleaningRequest.newBuilder().setJobId(newId()).setCleaning(cleaning).build();
-    return client.callLong(() -> client.jobs().submitCleaning(request), new Cancellation());
+    return submit(request.getJobId(), () -> client.jobs().submitCleaning(request), cancellation);
+  }
+
+  /** Queues a job; one that is cancelled meanwhile is on the server for a moment at most. */
+  private Job submit(String jobId, Client.Call<Job> call, Cancellation cancellation)
+      throws CristaeException {
+    cancellation.check();
+    try {
+      return client.callLong(call, cancellation);
+    } catch (CristaeException e) {
+      if (cancellation.isCancelled()) {
+        Thread thread = new Thread(() -> withdraw(jobId, call), "Cristae withdraws a job");
+        thread.setDaemon(true);
+        thread.start();
+      }
+      throw e;
+    }
+  }
+
+  /** The server goes on checking what it was asked for: once it has the job, that is cancelled. */
+  private void withdraw(String jobId, Client.Call<Job> call) {
+    try {
+      client.callLong(call, new Cancellation()); // joins what goes on
+      cancel(jobId);
+    } catch (CristaeException e) {
+      // it was refused, or the server is gone: there is nothing to cancel
+    }
   }
 
   private static String newId() {

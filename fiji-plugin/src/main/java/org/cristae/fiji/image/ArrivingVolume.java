@@ -125,7 +125,7 @@ public final class ArrivingVolume implements BlockSink {
 
   /** The slices that are there, of as many bits as they needed when it was made. */
   final class Arrived extends DistantStack {
-    /** The thread that fills the volume and shows it; it uses no voxels, also during a macro. */
+    /** The thread that fills the volume and shows it, whatever its name; it uses no voxels. */
     private final Thread filling = Thread.currentThread();
 
     private Arrived() {

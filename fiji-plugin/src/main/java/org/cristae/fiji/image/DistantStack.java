@@ -1,12 +1,18 @@
 package org.cristae.fiji.image;
 
+import ij.Executer;
 import ij.IJ;
 import ij.Macro;
 import ij.VirtualStack;
+import ij.macro.Interpreter;
 import ij.process.ByteProcessor;
 import ij.process.FloatProcessor;
 import ij.process.ImageProcessor;
 import ij.process.ShortProcessor;
+import java.awt.EventQueue;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
 import org.cristae.fiji.client.CristaeException;
 
 /**
@@ -14,8 +20,26 @@ import org.cristae.fiji.client.CristaeException;
  * them for whoever looks, and nothing for whoever uses their voxels.
  */
 abstract class DistantStack extends VirtualStack {
-  /** How ImageJ names the threads of its commands. */
-  private static final String COMMANDS = "Run$_";
+  /**
+   * The threads of ImageJ that only show planes, the event thread apart: that of the sliders and
+   * that of Brightness/Contrast, and the menu's commands that go to another slice, each of which
+   * has a thread of its name. Everything else that asks for a plane may use its voxels.
+   */
+  private static final Set<String> SHOWING =
+      new HashSet<>(
+          Arrays.asList(
+              "zSelector",
+              "W&L",
+              "Next Slice [>]",
+              "Previous Slice [<]",
+              "Set Slice...",
+              "Start Animation [\\]"));
+
+  /** How the threads of Cristae begin, which use voxels by {@link #planeOrFail} only. */
+  private static final String OWN = "Cristae";
+
+  /** How {@code IJ.run} renames the thread of a macro or script. */
+  private static final String SCRIPTS = "Run$_";
 
   private final String[] labels;
 
@@ -70,14 +94,31 @@ abstract class DistantStack extends VirtualStack {
    */
   private void refuseCommands(String sentence) {
     if (isUsed()) {
-      IJ.error("Cristae", sentence);
+      if (isWithin(Interpreter.class) || Thread.currentThread().getName().startsWith(SCRIPTS)) {
+        IJ.error("Cristae", sentence);
+      } else {
+        IJ.showMessage("Cristae", sentence); // IJ.error would end a macro that runs meanwhile
+      }
       throw new RuntimeException(Macro.MACRO_CANCELED); // so ImageJ ends commands, without a trace
     }
   }
 
   /** Whether the thread that asks for a plane uses its voxels, rather than showing them. */
   boolean isUsed() {
-    return IJ.isMacro() || Thread.currentThread().getName().startsWith(COMMANDS);
+    String name = Thread.currentThread().getName();
+    if (SHOWING.contains(name)) {
+      return false;
+    }
+    if (EventQueue.isDispatchThread()) { // it shows, unless a button runs a command on it
+      return isWithin(Executer.class) || isWithin(Interpreter.class);
+    }
+    return !name.startsWith(OWN) || isWithin(Interpreter.class);
+  }
+
+  /** Whether this thread was called, however far behind, by a class. */
+  private static boolean isWithin(Class<?> caller) {
+    return Arrays.stream(Thread.currentThread().getStackTrace())
+        .anyMatch(frame -> frame.getClassName().equals(caller.getName()));
   }
 
   /** A black plane. */

@@ -39,8 +39,8 @@ final class Attachment implements Work {
   @Override
   public ImagePlus run(JobListener listener, Cancellation cancellation, Cancellation detach)
       throws CristaeException {
+    listener.submitted(job.getJobId()); // before a server is sought: to close is not to cancel
     Client client = Connection.open(listener, cancellation);
-    listener.submitted(job.getJobId());
     if (job.getKind() == JobKind.JOB_KIND_TRAINING && !Jobs.isEnd(job.getState())) {
       listener.isTraining(Finishing.of(client, job.getJobId()));
     }

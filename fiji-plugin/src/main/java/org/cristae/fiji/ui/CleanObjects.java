@@ -123,7 +123,7 @@ public final class CleanObjects implements Work {
     Connection.need(client, FEATURE, "does not clean objects");
     spec.setLabels(labels.send(client, listener, cancellation));
     cancellation.check();
-    Job job = new Jobs(client).submit(spec.build());
+    Job job = new Jobs(client).submit(spec.build(), cancellation);
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     return fetch(client, done, source, listener, Cancellation.either(cancellation, detach));

@@ -126,6 +126,13 @@ public final class Connection {
 
   /** A connection to the server that runs on this machine; null if none does. Starts nothing. */
   static synchronized Client findLocal() throws CristaeException {
+    if (!address().isEmpty()) { // the current one is elsewhere, and stays in use
+      Client local = LOCAL.find(FIRST).orElse(null);
+      if (local != null) {
+        RETIRED.add(local);
+      }
+      return local;
+    }
     if (current == null || !answers(current)) {
       disconnect();
       current = LOCAL.find(LATER).orElse(null);

@@ -189,16 +189,15 @@ public final class Evaluation implements Work {
       spec.setRaw(uploads.send(raw));
     }
     cancellation.check();
-    Job job = new Jobs(client).submit(spec.build());
+    Job job = new Jobs(client).submit(spec.build(), cancellation);
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     Cancellation either = Cancellation.either(cancellation, detach);
     tables = JobTables.fetch(client, done, listener, either);
-    if (file != null) {
-      ReportFiles.save(client, done, file, listener, either);
-    }
     tables.show(null);
-    if (file == null) {
+    if (file != null) {
+      tables.save(client, file, listener, either);
+    } else {
       tables.checkComplete();
     }
     return null;

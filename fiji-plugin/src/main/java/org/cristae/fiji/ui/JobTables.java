@@ -3,6 +3,7 @@ package org.cristae.fiji.ui;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.measure.ResultsTable;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +25,10 @@ final class JobTables {
   private static final String HOW_TO_GET_IT =
       " Save it as a file: with Save in the window of its job, which Cristae Jobs > Open Result"
           + " opens, or with save= in a macro.";
+
+  private static final String HOW_TO_SAVE =
+      " Plugins > Cristae > Cristae Jobs has the job: Open Result there opens its window, in which"
+          + " Save writes the file to another place.";
 
   /** Larger tables are not shown. */
   static long mostBytes = Runtime.getRuntime().maxMemory() / MEMORY_OF_A_BYTE;
@@ -102,6 +107,24 @@ final class JobTables {
           ObjectTables.remember(title, image);
         });
     ObjectLink.begin();
+  }
+
+  /**
+   * Saves what a file was chosen for, once the tables are shown.
+   *
+   * @throws CristaeException if it cannot be written or fetched; the sentence says what is there
+   */
+  void save(Client client, Path file, Progress progress, Cancellation cancellation)
+      throws CristaeException {
+    try {
+      ReportFiles.save(client, job, file, progress, cancellation);
+    } catch (CristaeException e) {
+      if (e.code() == ErrorCode.ERROR_CODE_CANCELLED) {
+        throw e;
+      }
+      String open = tables.isEmpty() ? "" : " The tables are open, though not saved.";
+      throw new CristaeException(e.code(), e.getMessage() + open + HOW_TO_SAVE, e);
+    }
   }
 
   /**

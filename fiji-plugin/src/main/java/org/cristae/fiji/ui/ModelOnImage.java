@@ -95,7 +95,7 @@ final class ModelOnImage implements SeenImage {
       Cancellation detach)
       throws CristaeException {
     cancellation.check();
-    Job job = new Jobs(client).submit(spec);
+    Job job = new Jobs(client).submit(spec, cancellation);
     listener.submitted(job.getJobId());
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     return Results.fetch(client, done, source, listener, Cancellation.either(cancellation, detach));

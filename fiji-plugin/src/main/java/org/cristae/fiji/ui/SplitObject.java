@@ -237,7 +237,7 @@ public final class SplitObject implements Work {
             .addSplits(cut)
             .build();
     cancellation.check();
-    Job job = new Jobs(client).submit(spec);
+    Job job = new Jobs(client).submit(spec, cancellation);
     listener.submitted(job.getJobId());
     Job ended = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     String result = ended.getResult().getOutputs(0).getVolumeId();

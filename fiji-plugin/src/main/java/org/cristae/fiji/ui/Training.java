@@ -141,7 +141,7 @@ public final class Training implements Work {
     send(client, listener, cancellation);
     listener.update("Checking the labels", 0, "");
     cancellation.check();
-    Job job = jobs.submit(spec.build());
+    Job job = jobs.submit(spec.build(), cancellation);
     listener.submitted(job.getJobId());
     listener.isTraining(Finishing.of(client, job.getJobId()));
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);

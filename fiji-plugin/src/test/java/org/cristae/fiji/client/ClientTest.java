@@ -38,7 +38,7 @@ class ClientTest {
   }
 
   /** A volume of 12 blocks. */
-  private static BlockSource volume() throws Exception {
+  static BlockSource volume() throws Exception {
     for (JsonObject one : DigestVectors.cases()) {
       if (one.get("block_count").getAsInt() >= 12) {
         return DigestVectors.source(one);
@@ -313,7 +313,7 @@ class ClientTest {
   @Test
   void aSubmissionWhoseAnswerGotLostIsTheSameJob() throws Exception {
     try (Client client = server.client()) {
-      Job job = new Jobs(client).submit(PredictionSpec.getDefaultInstance());
+      Job job = new Jobs(client).submit(PredictionSpec.getDefaultInstance(), new Cancellation());
       assertEquals(2, server.jobIds.size());
       assertEquals(server.jobIds.get(0), server.jobIds.get(1));
       assertEquals(job.getJobId(), server.jobIds.get(0));

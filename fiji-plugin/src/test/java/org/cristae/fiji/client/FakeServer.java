@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.cristae.v1.Block;
+import org.cristae.v1.CancelJobRequest;
 import org.cristae.v1.DeleteJobRequest;
 import org.cristae.v1.DeleteJobResponse;
 import org.cristae.v1.FilePart;
@@ -76,6 +77,9 @@ public final class FakeServer implements AutoCloseable {
   /** So many calls to seal take longer than a call may. */
   int slowCalls;
 
+  /** What is to be measured is still checked: the answer does not come. */
+  volatile boolean isChecking;
+
   /** So many times the volume that was sent is not the one promised. */
   int dataLosses;
 
@@ -93,7 +97,7 @@ public final class FakeServer implements AutoCloseable {
   /** The models that it has. */
   public final List<Model> models = new ArrayList<>();
 
-  /** The jobs that were to finish early or to be deleted: "finish ID", "delete ID". */
+  /** The jobs that were to finish early or to be cancelled or deleted: "finish ID". */
   public final List<String> asked = Collections.synchronizedList(new ArrayList<>());
 
   /** An older server lists all jobs, also where only those that wait or run are asked for. */
@@ -350,6 +354,10 @@ public final class FakeServer implements AutoCloseable {
 
     @Override
     public void submitMeasurement(SubmitMeasurementRequest request, StreamObserver<Job> answer) {
+      if (isChecking) {
+        jobIds.add(request.getJobId());
+        return;
+      }
       answer.onNext(submitted(request.getJobId()).setMeasurement(request.getMeasurement()).build());
       answer.onCompleted();
     }
@@ -395,6 +403,17 @@ public final class FakeServer implements AutoCloseable {
     @Override
     public void finishTraining(FinishTrainingRequest request, StreamObserver<Job> answer) {
       asked.add("finish " + request.getJobId());
+      answer.onNext(Job.newBuilder().setJobId(request.getJobId()).build());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void cancelJob(CancelJobRequest request, StreamObserver<Job> answer) {
+      if (isSilent) {
+        answer.onError(Status.UNIMPLEMENTED.asRuntimeException());
+        return;
+      }
+      asked.add("cancel " + request.getJobId());
       answer.onNext(Job.newBuilder().setJobId(request.getJobId()).build());
       answer.onCompleted();
     }

@@ -187,9 +187,9 @@ class JobFilesTest {
     CleaningSpec cleaning = CleaningSpec.newBuilder().setFillHoles(true).build();
     try (Client client = server.client()) {
       Jobs jobs = new Jobs(client);
-      assertEquals(evaluation, jobs.submit(evaluation).getEvaluation());
-      assertEquals(measurement, jobs.submit(measurement).getMeasurement());
-      assertEquals(cleaning, jobs.submit(cleaning).getCleaning());
+      assertEquals(evaluation, jobs.submit(evaluation, new Cancellation()).getEvaluation());
+      assertEquals(measurement, jobs.submit(measurement, new Cancellation()).getMeasurement());
+      assertEquals(cleaning, jobs.submit(cleaning, new Cancellation()).getCleaning());
     }
     assertEquals(3, server.jobIds.stream().distinct().count());
   }

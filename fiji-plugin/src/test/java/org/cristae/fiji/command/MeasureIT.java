@@ -15,6 +15,7 @@ import static org.cristae.fiji.command.Windows.selectNewest;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.ImagePlus;
@@ -129,6 +130,18 @@ class MeasureIT {
     ResultsTable large = ResultsTable.getResultsTable("cells-objects");
     assertEquals(1, large.size());
     assertEquals(70_001, large.getValue("id", 0));
+  }
+
+  @Test
+  void aTableThatCannotBeSavedIsOpenAllTheSame(@TempDir Path folder) throws Exception {
+    cells();
+    Path taken = Files.createDirectories(folder.resolve("taken.csv").resolve("by a folder"));
+    String file = taken.getParent().toString().replace('\\', '/');
+    String measure = String.format(MEASURE, "labels=cells.tif save=[" + file + "]");
+    String sentence = assertThrows(AssertionError.class, () -> macro(measure)).getMessage();
+    assertTrue(sentence.contains("the macro was aborted"), sentence);
+    assertTrue(sentence.contains("The tables are open"), sentence);
+    assertCells(ResultsTable.getResultsTable("cells-objects"));
   }
 
   @Test

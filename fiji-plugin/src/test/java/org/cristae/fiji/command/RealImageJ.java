@@ -124,7 +124,7 @@ public final class RealImageJ {
   }
 
   /** A test that failed half-way leaves no job for the next ones to wait behind. */
-  static void cancelJobs() throws Exception {
+  public static void cancelJobs() throws Exception {
     Jobs jobs = new Jobs(Connection.open(Progress.NONE, new Cancellation()));
     for (Job job : jobs.list(20)) {
       if (!Jobs.isEnd(job.getState())) {

@@ -1,7 +1,6 @@
 package org.cristae.fiji.image;
 
 import static org.cristae.fiji.command.RealImageJ.macro;
-import static org.cristae.fiji.command.Windows.await;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -9,18 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
-import ij.Macro;
-import java.awt.Window;
 import java.io.File;
 import java.nio.file.Path;
-import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Download;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.command.RealImageJ;
-import org.cristae.fiji.command.Windows;
 import org.cristae.fiji.ui.Connection;
 import org.cristae.v1.Volume;
 import org.junit.jupiter.api.AfterAll;
@@ -117,14 +112,6 @@ class ServedStackIT {
     IJ.log("\\Clear");
     byte[] lost = looked(stack, SLICES);
     assertTrue(IJ.getLog().contains("Cristae: "), IJ.getLog());
-    Thread command = new Thread(() -> stack.getPixels(SLICES), "Run$_Save As");
-    Throwable[] ended = new Throwable[1];
-    command.setUncaughtExceptionHandler((thread, failure) -> ended[0] = failure);
-    command.start();
-    Window message = await("the message", Windows::message);
-    SwingUtilities.invokeAndWait(message::dispose);
-    command.join(20_000);
-    assertEquals(Macro.MACRO_CANCELED, ended[0].getMessage());
     assertEquals(lost.length, whole.getWidth() * whole.getHeight());
     Connection.open(Progress.NONE, new Cancellation());
     assertArrayEquals(

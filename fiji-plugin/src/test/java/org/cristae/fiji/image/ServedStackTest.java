@@ -6,11 +6,19 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ij.IJ;
 import ij.ImagePlus;
 import ij.ImageStack;
+import ij.Macro;
+import ij.macro.Interpreter;
+import ij.process.ByteProcessor;
+import java.awt.EventQueue;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Collections;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import org.cristae.fiji.client.BlockGrid;
 import org.cristae.fiji.client.BlockSource;
 import org.cristae.fiji.client.Cancellation;
@@ -30,6 +38,11 @@ import org.junit.jupiter.api.function.Executable;
 @Timeout(60)
 class ServedStackTest {
   private static final int LARGEST = 16_777_216;
+
+  /** As ImageJ and Cristae call the threads that show slices. */
+  private static final String[] SHOWING = {
+    "event thread", "zSelector", "Next Slice [>]", "Start Animation [\\]", "Cristae: Segmenting a"
+  };
 
   private static ImagePlus served(Client client, BlockSource source) throws Exception {
     Volume volume = Upload.run(client, source, Progress.NONE, new Cancellation());
@@ -60,8 +73,14 @@ class ServedStackTest {
       assertEquals(3, objects.idAt(2, 0, 2));
       server.corruption = 1;
       ServedStack lost = new ServedStack(client, server.volume());
-      ImagePlus without = lost.toImage("served.tif", null);
-      assertEquals(255, lost.getProcessor(2).getStatistics().max, "the text");
+      ImagePlus without = shown(lost);
+      for (String shows : SHOWING) {
+        Object seen = asked(lost, shows);
+        assertEquals(255, new ByteProcessor(40, 20, (byte[]) seen).getStatistics().max, shows);
+      }
+      for (String uses : new String[] {"Tiff...", "Duplicate...", "Run$_main", "Thread-7"}) {
+        assertEquals(Macro.MACRO_CANCELED, asked(lost, uses), uses);
+      }
       assertDamaged(() -> lost.planeOrFail(2));
       assertDamaged(() -> ObjectImage.of(without).plane(1));
       ImageVolume labels = ImageVolume.labels(without, null, Collections.emptyList());
@@ -72,12 +91,64 @@ class ServedStackTest {
   }
 
   @Test
+  void whoeverLooksIsNotTakenForTheMacroThatRunsMeanwhile() throws Exception {
+    try (FakeServer server = new FakeServer();
+        Client client = server.client()) {
+      served(client, ImageVolume.image(cells(), null));
+      server.corruption = 1;
+      ServedStack lost = new ServedStack(client, server.volume());
+      Interpreter macro = new Interpreter();
+      Thread running = new Thread(() -> macro.run("wait(60000);"), "Macro$");
+      running.start();
+      try {
+        while (!IJ.isMacro()) {
+          Thread.sleep(10);
+        }
+        for (String shows : SHOWING) {
+          assertTrue(asked(lost, shows) instanceof byte[], shows);
+        }
+        assertEquals(Macro.MACRO_CANCELED, asked(lost, "Duplicate..."));
+        assertTrue(running.isAlive(), "the macro goes on");
+        assertFalse(macro.wasError());
+      } finally {
+        macro.abortMacro();
+        running.interrupt();
+        running.join();
+      }
+    }
+  }
+
+  /** The pixels that a thread of some name gets of plane 2, or the sentence it ends with. */
+  private static Object asked(ServedStack stack, String thread) throws Exception {
+    return on(thread, () -> stack.getPixels(2));
+  }
+
+  /** The image of a stack as a thread of Cristae makes it. */
+  private static ImagePlus shown(ServedStack stack) throws Exception {
+    return (ImagePlus) on(SHOWING[SHOWING.length - 1], () -> stack.toImage("served.tif", null));
+  }
+
+  private static Object on(String thread, Callable<Object> question) throws Exception {
+    FutureTask<Object> asking = new FutureTask<>(question);
+    if (thread.equals("event thread")) {
+      EventQueue.invokeAndWait(asking);
+    } else {
+      new Thread(asking, thread).start();
+    }
+    try {
+      return asking.get();
+    } catch (ExecutionException e) {
+      return e.getCause().getMessage();
+    }
+  }
+
+  @Test
   void whatKindOfResultItIsIsKnownWithoutReading() throws Exception {
     try (FakeServer server = new FakeServer();
         Client client = server.client()) {
       Upload.run(client, ImageVolume.image(cells(), null), Progress.NONE, new Cancellation());
       server.corruption = 1;
-      ImagePlus image = new ServedStack(client, server.volume()).toImage("served.tif", null);
+      ImagePlus image = shown(new ServedStack(client, server.volume()));
       for (String output : new String[] {"labels", "instances", "probabilities", null}) {
         image.setProp("cristae.output", output);
         boolean isLabels = "labels".equals(output) || "instances".equals(output);

@@ -1,11 +1,15 @@
 package org.cristae.fiji.ui;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.common.hash.Hashing;
 import ij.macro.Interpreter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.cristae.fiji.client.Cancellation;
@@ -20,6 +24,7 @@ import org.cristae.v1.ResultFile;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Tables of any size are told of, and shown if they fit. */
 @Timeout(60)
@@ -79,6 +84,25 @@ public class JobTablesTest {
       ofMacro = large;
       new Interpreter().run("call('" + JobTablesTest.class.getName() + ".check');");
       assertEquals(large.words(), told);
+    }
+  }
+
+  @Test
+  void aFileThatCannotBeWrittenIsToldWithWhereTheTablesAre(@TempDir Path folder) throws Exception {
+    try (FakeServer server = new FakeServer();
+        Client client = server.client()) {
+      server.file = TEXT;
+      JobTables tables = JobTables.fetch(client, job(), listener, new Cancellation());
+      Path saved = folder.resolve("objects.csv");
+      tables.save(client, saved, listener, new Cancellation());
+      assertArrayEquals(TEXT, Files.readAllBytes(saved));
+      Path nowhere = folder.resolve("gone").resolve("objects.csv");
+      CristaeException failure =
+          assertThrows(
+              CristaeException.class,
+              () -> tables.save(client, nowhere, listener, new Cancellation()));
+      assertTrue(failure.getMessage().contains("The tables are open"), failure.getMessage());
+      assertTrue(failure.getMessage().contains("Jobs has the job"), failure.getMessage());
     }
   }
 
