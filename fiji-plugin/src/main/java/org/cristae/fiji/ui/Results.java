@@ -63,6 +63,7 @@ public final class Results {
     OutputVolume output = job.getResult().getOutputs(0);
     Volume volume = Download.describe(client, output.getVolumeId());
     if (ActivationMaps.isOf(job)) {
+      ResultRoom.checkMaps(volume.getSpec().getShape());
       return maps(client, job, source, received(client, volume, listener, cancellation));
     }
     ImagePlus origin = source == null ? openSource(client, job, volume) : source;
