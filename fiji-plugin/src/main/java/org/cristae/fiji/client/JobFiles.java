@@ -7,12 +7,16 @@ import io.grpc.StatusRuntimeException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Iterator;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.UUID;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.FilePart;
 import org.cristae.v1.Job;
@@ -73,7 +77,7 @@ public final class JobFiles {
               mostBytes / MEGABYTE));
     }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    fetch(job, name, bytes);
+    fetch(job, name, bytes, name);
     return bytes.toByteArray();
   }
 
@@ -89,10 +93,11 @@ public final class JobFiles {
   public void save(Job job, String name, Path target) throws CristaeException {
     Path folder = target.toAbsolutePath().getParent();
     try {
-      Path part = Files.createTempFile(folder, "cristae", ".part");
+      // A file for temporary things would be one that only its owner can read.
+      Path part = folder.resolve("cristae-" + UUID.randomUUID() + ".part");
       try {
-        try (OutputStream out = Files.newOutputStream(part)) {
-          fetch(job, name, out);
+        try (OutputStream out = Files.newOutputStream(part, StandardOpenOption.CREATE_NEW)) {
+          fetch(job, name, out, target.toString());
         }
         Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
       } finally {
@@ -103,7 +108,9 @@ public final class JobFiles {
     }
   }
 
-  private void fetch(Job job, String name, OutputStream out) throws CristaeException {
+  /** Reads a file into {@code out}, which people know as {@code target}. */
+  private void fetch(Job job, String name, OutputStream out, String target)
+      throws CristaeException {
     ResultFile file =
         find(job, name)
             .orElseThrow(
@@ -151,7 +158,7 @@ public final class JobFiles {
           throw failure;
         }
       } catch (IOException e) {
-        throw unwritable(name, e);
+        throw unwritable(target, e);
       } finally {
         cancellation.forget(abort);
         context.detach(before);
@@ -175,7 +182,18 @@ public final class JobFiles {
   private static CristaeException unwritable(String target, IOException cause) {
     return new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,
-        "\"" + target + "\" cannot be written (" + cause + "). Choose another folder.",
+        "\"" + target + "\" cannot be written (" + reason(cause) + "). Choose another folder.",
         cause);
+  }
+
+  /** Why a file cannot be written; the messages of some failures are nothing but its path. */
+  private static String reason(IOException cause) {
+    if (cause instanceof NoSuchFileException) {
+      return "its folder is not there";
+    }
+    if (cause instanceof AccessDeniedException) {
+      return "you have no right to write there";
+    }
+    return cause.getMessage();
   }
 }

@@ -9,7 +9,7 @@ import org.cristae.v1.GreyStatistics;
 /** What was measured of an image already; whoever looks at another slice need not do it again. */
 public final class GreyMeasures {
   private final ImageVolume image;
-  private volatile Map<GreySample, GreyStatistics> known = new ConcurrentHashMap<>();
+  private final Map<GreySample, GreyStatistics> known = new ConcurrentHashMap<>();
 
   /** Nothing is measured yet. */
   public GreyMeasures(ImageVolume image) {
@@ -22,17 +22,11 @@ public final class GreyMeasures {
    * @throws CristaeException if a plane cannot be read
    */
   public GreyStatistics of(GreySample sample) throws CristaeException {
-    Map<GreySample, GreyStatistics> now = known; // what is forgotten meanwhile stays forgotten
-    GreyStatistics found = now.get(sample);
+    GreyStatistics found = known.get(sample);
     if (found == null) {
       found = PartOfImage.measured(image, sample);
-      now.put(sample, found);
+      known.put(sample, found);
     }
     return found;
-  }
-
-  /** Forgets all, since the image may have changed. Never waits for what is being measured. */
-  public void forget() {
-    known = new ConcurrentHashMap<>();
   }
 }

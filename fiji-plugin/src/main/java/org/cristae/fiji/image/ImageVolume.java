@@ -36,6 +36,12 @@ public final class ImageVolume implements BlockSource {
   /** So many channels are more often slices that another program saved without a word. */
   private static final int FEWEST_DOUBTED_CHANNELS = 5;
 
+  private static final String SENT =
+      "was closed, or lost slices, before all of it was sent. Leave it open until the job has"
+          + " started, and begin again.";
+  private static final String LOOKED_AT =
+      "was changed or closed while it was looked at. If it is still open, look again.";
+
   private final String title;
   private final ImageStack stack;
   private final PlaneOrder order;
@@ -187,6 +193,23 @@ public final class ImageVolume implements BlockSource {
     return "";
   }
 
+  /**
+   * True if an image still has the size and the planes that it had here; what is in them may have
+   * changed. It can have others if it was cropped or converted, for example.
+   */
+  public boolean isOf(ImagePlus image) {
+    if (image.getWidth() != spec.getShape().getX() || image.getHeight() != spec.getShape().getY()) {
+      return false;
+    }
+    if (image.getStackSize() > 1 || stack.isVirtual()) {
+      // How many planes it has is not asked for: a stack that is just cropped loses them one by
+      // one.
+      return image.getStack() == stack;
+    }
+    // ImageJ makes a stack anew each time it is asked for that of a single plane.
+    return stack.getSize() == 1 && image.getProcessor().getPixels() == stack.getPixels(1);
+  }
+
   @Override
   public byte[] read(BlockGrid.Block block) throws CristaeException {
     load(block);
@@ -228,7 +251,7 @@ public final class ImageVolume implements BlockSource {
     }
     slabChannel = -1;
     for (int z = 0; z < block.depth; z++) {
-      slab[z] = plane(order.plane(block.c, block.z + z));
+      slab[z] = plane(order.plane(block.c, block.z + z), SENT);
       if (maskValues != null) {
         maskValues.check(block.c, slab[z]);
       }
@@ -237,13 +260,16 @@ public final class ImageVolume implements BlockSource {
     slabSection = block.z;
   }
 
-  /** The values of a channel of a section, row by row, in an array of the type that is sent. */
+  /**
+   * The values of a channel of a section, row by row, in an array of the type that is sent: to be
+   * looked at by itself.
+   */
   Object plane(int channel, int section) throws CristaeException {
-    return plane(order.plane(channel, section));
+    return plane(order.plane(channel, section), LOOKED_AT);
   }
 
-  private Object plane(int number) throws CristaeException {
-    ImageProcessor processor = processor(number);
+  private Object plane(int number, String ifGone) throws CristaeException {
+    ImageProcessor processor = processor(number, ifGone);
     Object pixels = processor == null ? null : processor.getPixels();
     boolean expected =
         spec.getDataType() == DataType.DATA_TYPE_UINT8
@@ -297,8 +323,8 @@ public final class ImageVolume implements BlockSource {
         : null;
   }
 
-  /** Closing an image empties its stack, which may be while it is sent. */
-  private ImageProcessor processor(int number) throws CristaeException {
+  /** Closing or changing an image empties its stack, which may be while it is read. */
+  private ImageProcessor processor(int number, String ifGone) throws CristaeException {
     try {
       return stack instanceof DistantStack
           ? ((DistantStack) stack).planeOrFail(number)
@@ -308,12 +334,7 @@ public final class ImageVolume implements BlockSource {
         throw (CristaeException) e.getCause();
       }
       throw new CristaeException(
-          ErrorCode.ERROR_CODE_INVALID_INPUT,
-          "\""
-              + title
-              + "\" was closed, or lost slices, before all of it was sent. Leave it open until the job"
-              + " has started, and begin again.",
-          e);
+          ErrorCode.ERROR_CODE_INVALID_INPUT, "\"" + title + "\" " + ifGone, e);
     }
   }
 

@@ -20,13 +20,40 @@ public final class ResultRoom {
    * @throws CristaeException if it does not
    */
   public static void check(Shape shape) throws CristaeException {
-    double bytes = bytes(shape, 1);
+    if (!fits(bytes(shape, 1))) {
+      throw new CristaeException(ErrorCode.ERROR_CODE_OUT_OF_MEMORY, isServed(shape));
+    }
+  }
+
+  /**
+   * Makes sure that the maps of a layer, of 32 bits, fit into the memory that is free now: they are
+   * never shown slice by slice.
+   *
+   * @throws CristaeException if they do not
+   */
+  public static void checkMaps(Shape shape) throws CristaeException {
+    double bytes = bytes(shape, Float.BYTES);
+    if (!fits(bytes)) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_OUT_OF_MEMORY,
+          String.format(
+              Locale.ROOT,
+              "The maps, %d of %d x %d in %d slices, need %.1f GB, and ImageJ has %.1f GB of memory"
+                  + " left. Choose fewer slices or a part of them (slices, part), or close images.",
+              shape.getC(),
+              shape.getX(),
+              shape.getY(),
+              shape.getZ(),
+              bytes / 1e9,
+              free() / 1e9));
+    }
+  }
+
+  private static boolean fits(double bytes) {
     if (bytes > mostOfFree * free()) {
       System.gc(); // what nobody uses any more does not count
     }
-    if (bytes > mostOfFree * free()) {
-      throw new CristaeException(ErrorCode.ERROR_CODE_OUT_OF_MEMORY, isServed(shape));
-    }
+    return bytes <= mostOfFree * free();
   }
 
   /** What is to be said of a result that is shown slice by slice, since it does not fit. */

@@ -13,9 +13,6 @@ import java.util.TreeSet;
  * nearly none (below 0.05). Reads five planes at most, of a virtual stack too.
  */
 public final class ValueSample {
-  /** What kind of result an image is, as a property of it. */
-  private static final String OUTPUT = "cristae.output";
-
   private static final int SPREAD_PLANES = 4;
   private static final int ROWS = 128;
 
@@ -62,7 +59,7 @@ public final class ValueSample {
   /** A server may be long in sending planes, and what kind of result it is, is known. */
   private static ValueSample ofDistant(ImagePlus image) {
     ValueSample sample = new ValueSample();
-    String output = image.getProp(OUTPUT);
+    String output = image.getProp(ResultProperties.OUTPUT);
     sample.isWhole =
         output == null
             ? ((DistantStack) image.getStack()).isOfLabels()

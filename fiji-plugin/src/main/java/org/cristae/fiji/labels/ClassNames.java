@@ -7,13 +7,13 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.cristae.fiji.image.ResultProperties;
 import org.cristae.v1.LabelClass;
 
 /**
  * The names of the classes of a label image, which Cristae writes into the images that it makes.
  */
 public final class ClassNames {
-  private static final String PROPERTY = "cristae.classes";
   private static final int MAX_LENGTH = 120;
 
   /** A value and its name; a comma that no value follows is part of the name. */
@@ -24,7 +24,7 @@ public final class ClassNames {
   /** The classes that the image names; empty if it names none, or not 1, 2, ... in this order. */
   public static List<LabelClass> of(ImagePlus labels) {
     List<LabelClass> classes = new ArrayList<>();
-    String told = labels.getProp(PROPERTY);
+    String told = labels.getProp(ResultProperties.CLASSES);
     Set<String> names = new HashSet<>();
     Matcher each = CLASS.matcher(told == null ? "" : told);
     while (each.find()) {

@@ -24,8 +24,8 @@ import org.cristae.v1.LabelClass;
  * <p>A ROI's class is its group, else its name without a trailing number. A group or name {@code
  * background} is the background class. Areas are filled; points and lines are as wide as their
  * stroke. A ROI without a position belongs to the current section. Later ROIs lie above earlier
- * ones. Texts, arrows, pictures and the bars of ImageJ (Scale Bar, Calibration Bar) are no labels,
- * and left out.
+ * ones. Texts, arrows, pictures, the bars of ImageJ (Scale Bar, Calibration Bar) and the outline of
+ * an object that was clicked are no labels, and left out.
  *
  * <p>Of masks, ROIs that overlap all count: each class has a channel of its own, with 1 inside. A
  * section with ROIs was looked through, so that what they do not cover is outside; a section
@@ -41,8 +41,11 @@ public final class RoiLabels {
   private static final int MOST_TOLD = 5;
   private static final String BACKGROUND = "background";
 
-  /** What ImageJ calls the parts of a scale bar and of a calibration bar in an overlay. */
-  private static final List<String> BARS = Arrays.asList("|SB|", "|CB|");
+  /**
+   * What ImageJ calls the parts of a scale bar and of a calibration bar in an overlay, and Cristae
+   * the outline of an object that was clicked.
+   */
+  private static final List<String> MARKS = Arrays.asList("|SB|", "|CB|", ObjectMark.NAME);
 
   private final ImagePlus image;
   private final List<LabelClass> classes;
@@ -73,7 +76,8 @@ public final class RoiLabels {
         ? ""
         : leftOut
             + (leftOut == 1 ? " ROI is" : " ROIs are")
-            + " no label and left out: texts, arrows, pictures and scale bars do not count.";
+            + " no label and left out: texts, arrows, pictures, scale bars and outlines of clicked"
+            + " objects do not count.";
   }
 
   /**
@@ -96,7 +100,8 @@ public final class RoiLabels {
       throw wrong(
           (all.length == 0
                   ? "There are no ROIs: "
-                  : "All ROIs are texts, arrows, pictures or scale bars, which are no labels: ")
+                  : "All ROIs are texts, arrows, pictures, scale bars or outlines of clicked objects,"
+                      + " which are no labels: ")
               + "draw on the image and add to the ROI Manager with T, or choose a label image.");
     }
     Map<String, Integer> values = new LinkedHashMap<>();
@@ -220,7 +225,7 @@ public final class RoiLabels {
     return roi instanceof TextRoi
         || roi instanceof Arrow
         || roi instanceof ImageRoi
-        || BARS.contains(String.valueOf(roi.getName()));
+        || MARKS.contains(String.valueOf(roi.getName()));
   }
 
   private static CristaeException wrong(String sentence) {

@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -224,8 +225,8 @@ public final class LocalServer {
     words.add(home.path().toString());
     words.add("--stop-with");
     words.add(processId());
+    createHome();
     try {
-      Files.createDirectories(home.path());
       ProcessBuilder builder = new ProcessBuilder(words);
       builder.redirectErrorStream(true).redirectOutput(log.toFile());
       builder.directory(new File(System.getProperty("user.home")));
@@ -239,6 +240,25 @@ public final class LocalServer {
               + "\". Install it (\"make setup\" in a checkout of Cristae), and write the full path of"
               + " its command (.venv/bin/cristae there) into Plugins > Cristae > Cristae Server; or the"
               + " address of a server that runs.",
+          e);
+    }
+  }
+
+  private void createHome() throws CristaeException {
+    try {
+      Files.createDirectories(home.path());
+      if (!Files.isWritable(home.path())) {
+        throw new AccessDeniedException("no right to write there");
+      }
+    } catch (IOException e) {
+      throw new CristaeException(
+          ErrorCode.ERROR_CODE_INVALID_INPUT,
+          "The Cristae server keeps its data in the folder "
+              + home.path()
+              + ", which cannot be written ("
+              + e.getMessage()
+              + "). Set its rights so that you can write there, or name another folder in the"
+              + " environment variable CRISTAE_HOME and start ImageJ again.",
           e);
     }
   }

@@ -20,8 +20,6 @@ public final class ActivationMaps implements Work {
   /** The feature of a server that makes them. */
   private static final String FEATURE = "output." + OUTPUT;
 
-  private static final int BYTES_OF_VOXEL = 4;
-
   private final ModelOnImage seen;
   private final Choices choices;
   private final Box region;
@@ -90,10 +88,7 @@ public final class ActivationMaps implements Work {
     listener.update("Asking for the layers of " + seen.model, 0, "");
     Layer chosen = chosen(new Jobs(client).layers(seen.model));
     layer = chosen.getName();
-    String tight = ResultRoom.warning(Layers.resultShape(chosen, region), BYTES_OF_VOXEL);
-    if (!tight.isEmpty()) {
-      listener.note(tight, true);
-    }
+    ResultRoom.checkMaps(Layers.resultShape(chosen, region));
     PredictionSpec.Builder spec =
         PredictionSpec.newBuilder()
             .setOutput(OUTPUT)

@@ -37,6 +37,17 @@ public final class Choices {
     this.keys = Arrays.asList(keys);
   }
 
+  /** The same choices; what is chosen there later is not chosen here. */
+  Choices copy() {
+    Choices copy = new Choices(command, keys.toArray(new String[0]));
+    copy.values.putAll(values);
+    copy.labels.putAll(labels);
+    copy.isOfMacro = isOfMacro;
+    copy.refused = refused;
+    copy.unkept = unkept;
+    return copy;
+  }
+
   /** The command's name in menus and macros. */
   public String command() {
     return command;

@@ -12,6 +12,7 @@ import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ObjectImage;
 import org.cristae.fiji.image.ReceivedVolume;
+import org.cristae.fiji.image.ResultProperties;
 import org.cristae.fiji.image.ResultRoom;
 import org.cristae.fiji.image.ServedStack;
 import org.cristae.fiji.image.VoxelSizes;
@@ -164,8 +165,8 @@ public final class CleanObjects implements Work {
       listener.note(ResultRoom.isServed(volume.getSpec().getShape()), true);
     }
     ClassColors.apply(image, new ArrayList<>(), maximum);
-    image.setProp("cristae.output", "instances");
-    image.setProp("cristae.job", job.getJobId());
+    image.setProp(ResultProperties.OUTPUT, "instances");
+    image.setProp(ResultProperties.JOB, job.getJobId());
     return image;
   }
 

@@ -56,6 +56,7 @@ public final class EvaluationDialog {
     ImagePlus active = OpenImages.find("");
     IJ.showStatus("Cristae: looking at the open images ...");
     Choices choices = LAST.of(active.getTitle(), Evaluation.choices());
+    MorePredictions.forgetClosed(choices);
     ImagePairs pairs = new ImagePairs();
     EvaluationProposal proposal = new EvaluationProposal(pairs, active);
     IJ.showStatus("");

@@ -4,15 +4,13 @@ import ij.ImagePlus;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.cristae.fiji.image.ResultProperties;
 
 /**
  * Which open image is likely the prediction, which the truth and which the image itself: what
  * Cristae made is a prediction, and titles tell the truth.
  */
 final class EvaluationProposal {
-  /** How Cristae marks the images that it made. */
-  private static final String OUTPUT = "cristae.output";
-
   private static final String FOUND = ".*(pred|found|seg|result).*";
   private static final String TRUE = ".*(truth|\\bgt\\b|label|annot|manual|expert).*";
 
@@ -74,7 +72,7 @@ final class EvaluationProposal {
   }
 
   private static boolean isMade(ImagePlus image) {
-    return image.getProp(OUTPUT) != null;
+    return image.getProp(ResultProperties.OUTPUT) != null;
   }
 
   /** How likely an image is a prediction and not the truth. */
@@ -102,7 +100,7 @@ final class EvaluationProposal {
 
   /** What is compared: classes, masks or instances. */
   String target(ImagePlus found, ImagePlus labels) {
-    if ("instances".equals(found.getProp(OUTPUT))) {
+    if ("instances".equals(found.getProp(ResultProperties.OUTPUT))) {
       return "instances";
     }
     String task = labels == null ? "semantic" : pairs.task(labels, "semantic");
@@ -111,6 +109,6 @@ final class EvaluationProposal {
 
   /** True if an image holds probabilities. */
   static boolean isProbabilities(ImagePlus found) {
-    return "probabilities".equals(found.getProp(OUTPUT));
+    return "probabilities".equals(found.getProp(ResultProperties.OUTPUT));
   }
 }

@@ -62,8 +62,13 @@ final class JobDeletion {
     }
   }
 
-  /** Deletes them, and says what went wrong if something did; not on the event thread. */
-  static void run(List<Job> jobs, Consumer<String> say) {
+  /**
+   * Deletes them; not on the event thread.
+   *
+   * @param say told what is done for it, such as that a server is started
+   * @param failed told what went wrong if something did
+   */
+  static void run(List<Job> jobs, Consumer<String> say, Consumer<String> failed) {
     try {
       Client client = Connection.open((stage, f, d) -> say.accept(stage), new Cancellation());
       Connection.need(client, FEATURE, "does not delete jobs");
@@ -71,9 +76,9 @@ final class JobDeletion {
         new Jobs(client).delete(job.getJobId());
       }
     } catch (CristaeException e) {
-      say.accept(e.getMessage());
+      failed.accept(e.getMessage());
     } catch (RuntimeException | Error e) {
-      say.accept(Failures.unforeseen(e).getMessage());
+      failed.accept(Failures.unforeseen(e).getMessage());
     }
   }
 }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
@@ -147,7 +148,8 @@ final class JobTables {
     if (job.getKind() == JobKind.JOB_KIND_EVALUATION) {
       return "The scores are in the table \"" + main + "\".";
     }
-    String objects = rows == 1 ? "1 object is" : String.format("%,d objects are", rows);
+    String objects =
+        rows == 1 ? "1 object is" : String.format(Locale.ROOT, "%,d objects are", rows);
     return objects + " in the table \"" + main + "\".";
   }
 

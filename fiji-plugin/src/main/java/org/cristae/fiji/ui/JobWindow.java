@@ -351,7 +351,9 @@ public final class JobWindow implements JobListener {
           if (!curve.isVisible()) {
             curve.setVisible(true);
             curves.setVisible(true);
-            Look.fit(frame);
+            if (frame.isDisplayable()) {
+              Look.fit(frame);
+            }
           }
           curve.add(step, values);
           figures.add(step, values);

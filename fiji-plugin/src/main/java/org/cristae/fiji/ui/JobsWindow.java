@@ -60,6 +60,12 @@ public final class JobsWindow {
   /** When the list came; null if it did not yet. Used on the event thread. */
   private LocalTime listed;
 
+  /** What an action told; it stands until the person selects something else. */
+  private String toldByAction = "";
+
+  /** A new list replaces the rows, which is no choice of the person. */
+  private boolean isListing;
+
   private JobsWindow() {
     frame.setDefaultCloseOperation(WindowConstants.DISPOSE_ON_CLOSE);
     table.setSelectionMode(ListSelectionModel.MULTIPLE_INTERVAL_SELECTION);
@@ -85,7 +91,7 @@ public final class JobsWindow {
     frame.setContentPane(content);
     Look.onEsc(frame.getRootPane(), frame::dispose);
     openByEnterOrDoubleClick();
-    selectionChanged();
+    describe();
   }
 
   private void openByEnterOrDoubleClick() {
@@ -130,11 +136,11 @@ public final class JobsWindow {
       try {
         refresh();
       } catch (CristaeException e) {
-        say(e.getMessage());
+        sayUnanswered(e);
         pauseMs = AFTER_FAILURE_MS;
       } catch (RuntimeException
           | Error e) { // such as too little memory, of which there may be more
-        say(Failures.unforeseen(e).getMessage());
+        sayUnanswered(Failures.unforeseen(e));
         pauseMs = AFTER_FAILURE_MS;
       } finally {
         askedNs = 0;
@@ -188,6 +194,28 @@ public final class JobsWindow {
             + ": the list is as it was then. It is asked again and again.";
   }
 
+  /** What is to be said if the list cannot be had: how old the one is that is shown. */
+  static String unanswered(String why, LocalTime listed) {
+    return listed == null
+        ? why
+        : why
+            + " The list is as it was at "
+            + TIME.format(listed)
+            + "; it is asked for again and again.";
+  }
+
+  private void sayUnanswered(CristaeException failure) {
+    SwingUtilities.invokeLater(() -> tell(unanswered(failure.getMessage(), listed)));
+  }
+
+  private void sayOfAction(String text) {
+    SwingUtilities.invokeLater(
+        () -> {
+          toldByAction = text;
+          tell(text);
+        });
+  }
+
   private void say(String text) {
     SwingUtilities.invokeLater(() -> tell(text));
   }
@@ -199,6 +227,7 @@ public final class JobsWindow {
   private void show(List<Job> jobs) {
     listed = LocalTime.now();
     List<Job> selected = allSelected();
+    isListing = true;
     if (model.show(jobs)) {
       for (Job job : selected) {
         int row = model.row(job.getJobId());
@@ -207,12 +236,8 @@ public final class JobsWindow {
         }
       }
     }
-    selectionChanged();
-    if (jobs.isEmpty()) {
-      tell("No jobs yet: Plugins > Cristae > Cristae Train makes the first.");
-    } else if (jobs.size() >= LIMIT && selected() == null) {
-      tell("The newest " + LIMIT + " jobs, and all that wait or run.");
-    }
+    isListing = false;
+    describe(); // also if nothing changed: that the server did not answer is over
   }
 
   /** The job that is selected; null if none is, or several are. */
@@ -229,6 +254,14 @@ public final class JobsWindow {
   }
 
   private void selectionChanged() {
+    if (!isListing) {
+      toldByAction = "";
+      describe();
+    }
+  }
+
+  /** Shows what can be done with the jobs that are selected, and says what is to be said now. */
+  private void describe() {
     Job job = selected();
     boolean open = job != null && !Jobs.isEnd(job.getState());
     boolean isTraining = job != null && job.getKind() == JobKind.JOB_KIND_TRAINING;
@@ -241,12 +274,22 @@ public final class JobsWindow {
             && job.getState() == JobState.JOB_STATE_DONE
             && job.getKind() != JobKind.JOB_KIND_TRAINING);
     delete.setEnabled(!JobDeletion.ended(allSelected()).isEmpty());
-    tell(job == null ? withoutJob(listed) : words(job));
+    String ofJob = job == null ? withoutJob(listed, model.getRowCount()) : words(job);
+    tell(toldByAction.isEmpty() ? ofJob : toldByAction);
   }
 
-  /** What is said while no job is selected: that there may be jobs, as long as no list came. */
-  static String withoutJob(LocalTime listed) {
-    return listed == null ? "Asking the server ..." : "";
+  /**
+   * What is said while no job is selected: that there may be jobs, as long as no list came; then
+   * what is to be known of a list of {@code count}.
+   */
+  static String withoutJob(LocalTime listed, int count) {
+    if (listed == null) {
+      return "Asking the server ...";
+    }
+    if (count == 0) {
+      return "No jobs yet: Plugins > Cristae > Cristae Train makes the first.";
+    }
+    return count < LIMIT ? "" : "The newest " + LIMIT + " jobs, and all that wait or run.";
   }
 
   /** What is to be said of a job below the list. */
@@ -288,7 +331,8 @@ public final class JobsWindow {
     List<Job> ended = JobDeletion.ended(allSelected());
     if (!ended.isEmpty() && JobDeletion.isWanted(frame, ended)) {
       delete.setEnabled(false);
-      new Thread(() -> JobDeletion.run(ended, this::say), "Cristae deletes jobs").start();
+      Runnable deletion = () -> JobDeletion.run(ended, this::say, this::sayOfAction);
+      new Thread(deletion, "Cristae deletes jobs").start();
     }
   }
 
@@ -304,9 +348,9 @@ public final class JobsWindow {
                 new Jobs(Connection.open((stage, f, d) -> say(stage), new Cancellation()))
                     .cancel(job.getJobId());
               } catch (CristaeException e) {
-                say(e.getMessage());
+                sayOfAction(e.getMessage());
               } catch (RuntimeException | Error e) {
-                say(Failures.unforeseen(e).getMessage());
+                sayOfAction(Failures.unforeseen(e).getMessage());
               }
             },
             "Cristae cancels a job")

@@ -33,13 +33,14 @@ final class LastTime {
   /** Changes one of them, if there are any. */
   synchronized void put(String key, String value) {
     if (choices != null) {
-      choices.put(key, value);
+      choices = choices.copy().put(key, value);
     }
   }
 
   /**
    * The choices of the last time if they were made for the image of this title, and theirs is still
-   * open or lies on the server, else {@code otherwise}.
+   * open or lies on the server, else {@code otherwise}. They are a copy: what was accepted then may
+   * still be worked on.
    */
   synchronized Choices of(String title, Choices otherwise) {
     if (!titles.contains(title)) {
@@ -47,6 +48,6 @@ final class LastTime {
     }
     String theirs = choices.get(imageKey, "");
     boolean isThere = choices.has(ModelOnServerImage.KEY) || OpenImages.titled(theirs) != null;
-    return isThere ? choices : otherwise;
+    return isThere ? choices.copy() : otherwise;
   }
 }

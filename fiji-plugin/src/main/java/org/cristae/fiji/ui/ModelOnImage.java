@@ -35,7 +35,11 @@ final class ModelOnImage implements SeenImage {
    *     named
    */
   static ModelOnImage of(Choices choices) throws CristaeException {
-    ImagePlus source = OpenImages.image(choices);
+    return of(OpenImages.image(choices), choices);
+  }
+
+  /** An image as it is now, and the model of some choices. */
+  static ModelOnImage of(ImagePlus source, Choices choices) throws CristaeException {
     String model = modelOf(choices);
     ImageVolume image = ImageVolume.image(source, TrainingChoices.voxelSize(choices));
     return new ModelOnImage(source, image, model);
@@ -81,7 +85,11 @@ final class ModelOnImage implements SeenImage {
       Cancellation detach)
       throws CristaeException {
     spec.setModelName(model).setImageName(image.spec().getName());
-    spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
+    try {
+      spec.setImageVolumeId(Upload.run(client, image, listener, cancellation).getVolumeId());
+    } finally {
+      image.forget();
+    }
     return follow(client, spec.build(), source, listener, cancellation, detach);
   }
 

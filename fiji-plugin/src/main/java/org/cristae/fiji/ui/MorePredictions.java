@@ -1,6 +1,7 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import java.io.File;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -8,6 +9,13 @@ import java.util.List;
 /** The choice "Also compare" of the dialog Evaluate, from open images. */
 final class MorePredictions {
   private MorePredictions() {}
+
+  /** Takes back what was chosen of images that were closed since; files are opened when needed. */
+  static void forgetClosed(Choices choices) {
+    List<String> titles = Titles.split(choices.get(Evaluation.ALSO, ""));
+    titles.removeIf(title -> OpenImages.titled(title) == null && !new File(title).isFile());
+    choices.put(Evaluation.ALSO, Titles.join(titles));
+  }
 
   /**
    * Asks for further predictions; on the event thread.

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.WeakHashMap;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectImage;
+import org.cristae.fiji.image.ResultProperties;
 import org.cristae.v1.ErrorCode;
 
 /**
@@ -28,7 +29,6 @@ final class ObjectTables {
   private static final String OTHER_ID = "other_id";
 
   private static final String VOXELS = "voxels";
-  private static final String JOB = "cristae.job";
 
   /** What a table was made from; also once the image is closed. */
   private static final class Origin {
@@ -44,7 +44,7 @@ final class ObjectTables {
       this.image = new WeakReference<>(image);
       title = image.getTitle();
       size = sizeOf(image);
-      job = image.getProp(JOB);
+      job = image.getProp(ResultProperties.JOB);
     }
 
     private boolean isLike(ImagePlus other) {
@@ -160,7 +160,7 @@ final class ObjectTables {
     return () -> {
       boolean isSame =
           labels.getStack().isVirtual()
-              ? made.job != null && made.job.equals(labels.getProp(JOB))
+              ? made.job != null && made.job.equals(labels.getProp(ResultProperties.JOB))
               : rows != null
                   && ObjectImage.of(labels).voxels().entrySet().containsAll(rows.entrySet());
       if (!isSame) {

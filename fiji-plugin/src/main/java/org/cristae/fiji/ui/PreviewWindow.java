@@ -8,6 +8,7 @@ import ij.gui.Roi;
 import ij.gui.RoiListener;
 import java.awt.BorderLayout;
 import java.util.Locale;
+import java.util.UUID;
 import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.JPanel;
@@ -42,14 +43,20 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   /** Whoever waits longer is told that it still goes on. */
   private static final long LATE_MS = 4000;
 
-  private final SlicePreview preview;
+  /** The name of the property of a preview in the overlay that tells whose window it is of. */
+  private static final String OWNER = "cristae-window";
+
+  private final String id = UUID.randomUUID().toString();
   private final ImagePlus image;
   private final JFrame frame;
   private final JLabel message = new JLabel(" ");
   private volatile Client client;
   private final JSlider opacity = new JSlider(0, 100, HALF);
 
-  /** What is looked at, or was; used on the event thread, as all that follows. */
+  /** Of the image as it was last; used on the event thread, as all that follows. */
+  private SlicePreview preview;
+
+  /** What is looked at, or was. */
   private Box wanted;
 
   private Cancellation running = new Cancellation();
@@ -135,22 +142,31 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   // Looking
 
   private void again() {
-    preview.forget();
-    wanted = null;
     lastFailure = null;
     say(waiting(0, true, null));
-    follow();
+    look(true);
   }
 
   /** Looks at what the image shows now, unless that is looked at already. */
   private void follow() {
-    if (isClosed) {
+    look(false);
+  }
+
+  private void look(boolean isAsked) {
+    if (isClosed || image.getStackSize() == 0) { // its slices are just being replaced
       return;
     }
     Box now;
     try {
+      if (isAsked || !preview.isOfNow()) {
+        wanted = null;
+        preview = preview.anew();
+      }
       now = preview.shown();
     } catch (CristaeException e) {
+      running.cancel();
+      ended();
+      wanted = null; // what was seen is taken away, and looked at again once that can be
       refuse(e);
       return;
     }
@@ -163,19 +179,20 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     running = cancellation;
     begunNs = System.nanoTime();
     late.start();
-    Thread thread = new Thread(() -> look(now, cancellation), "Cristae preview");
+    SlicePreview of = preview;
+    Thread thread = new Thread(() -> look(of, now, cancellation), "Cristae preview");
     thread.setDaemon(true);
     thread.start();
   }
 
-  private void look(Box region, Cancellation cancellation) {
+  private void look(SlicePreview of, Box region, Cancellation cancellation) {
     try {
       Thread.sleep(PAUSE_MS);
       cancellation.check();
       long start = System.nanoTime();
-      PreviewedPart part = preview.look(connected(cancellation), region, cancellation);
+      PreviewedPart part = of.look(connected(cancellation), region, cancellation);
       double seconds = (System.nanoTime() - start) * 1e-9;
-      java.awt.image.BufferedImage picture = preview.picture(part, region);
+      java.awt.image.BufferedImage picture = of.picture(part, region);
       SwingUtilities.invokeLater(
           () -> {
             if (!isClosed && !cancellation.isCancelled()) {
@@ -302,6 +319,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   private void lay(java.awt.image.BufferedImage picture, Box region) {
     ImageRoi roi = new ImageRoi((int) region.getXStart(), (int) region.getYStart(), picture);
     roi.setName(NAME);
+    roi.setProperty(OWNER, id);
     roi.setOpacity(opacity.getValue() / 100.0);
     try {
       PlaneOrder.of(image).place(roi, (int) region.getZStart());
@@ -310,9 +328,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
       return;
     }
     Overlay overlay = image.getOverlay() == null ? new Overlay() : image.getOverlay();
-    if (shown != null) {
-      overlay.remove(shown);
-    }
+    removeFrom(overlay);
     overlay.add(roi);
     shown = roi;
     image.setOverlay(overlay);
@@ -329,10 +345,19 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   private void takeAway() {
     Overlay overlay = image.getOverlay();
     if (shown != null && overlay != null) {
-      overlay.remove(shown);
+      removeFrom(overlay);
       image.setOverlay(overlay.size() == 0 ? null : overlay);
     }
     shown = null;
+  }
+
+  /** Whoever crops an image gets copies of all that lies over it. */
+  private void removeFrom(Overlay overlay) {
+    for (int i = overlay.size() - 1; i >= 0; i--) {
+      if (id.equals(overlay.get(i).getProperty(OWNER))) {
+        overlay.remove(i);
+      }
+    }
   }
 
   private void close() {

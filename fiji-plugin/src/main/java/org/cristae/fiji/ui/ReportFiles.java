@@ -6,6 +6,7 @@ import ij.plugin.BrowserLauncher;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
@@ -48,9 +49,15 @@ final class ReportFiles {
     if (!choices.has(KEY)) {
       return null;
     }
-    Path file = Paths.get(choices.get(KEY, "")).toAbsolutePath();
+    String expected = "the path of a file that ends in " + String.join(" or ", endings);
+    Path file;
+    try {
+      file = Paths.get(choices.get(KEY, "")).toAbsolutePath();
+    } catch (InvalidPathException e) { // such as quotes on Windows
+      throw choices.wrong(KEY, expected + ", without quotes around it");
+    }
     if (!endings.contains(ending(file))) {
-      throw choices.wrong(KEY, "the path of a file that ends in " + String.join(" or ", endings));
+      throw choices.wrong(KEY, expected);
     }
     if (!Files.isDirectory(file.getParent())) {
       throw choices.wrong(KEY, "a file in a folder that is there");
@@ -59,7 +66,8 @@ final class ReportFiles {
   }
 
   private static String ending(Path file) {
-    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    Path last = file.getFileName(); // null of "/"
+    String name = last == null ? "" : last.toString().toLowerCase(Locale.ROOT);
     return name.contains(".") ? name.substring(name.lastIndexOf('.')) : "";
   }
 

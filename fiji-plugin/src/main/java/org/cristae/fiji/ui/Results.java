@@ -23,6 +23,7 @@ import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.image.ArrivingVolume;
 import org.cristae.fiji.image.LayerMaps;
 import org.cristae.fiji.image.ReceivedVolume;
+import org.cristae.fiji.image.ResultProperties;
 import org.cristae.fiji.image.ResultRoom;
 import org.cristae.fiji.image.ServedStack;
 import org.cristae.fiji.image.VoxelSizes;
@@ -39,8 +40,6 @@ import org.cristae.v1.Volume;
 
 /** Brings the result of a prediction into an ImageJ image. */
 public final class Results {
-  private static final String LAYER = "cristae.layer";
-
   /** How many labels are told apart by their colours where it is not known how many there are. */
   private static final long MOST_LABELS = 65_535;
 
@@ -63,6 +62,7 @@ public final class Results {
     OutputVolume output = job.getResult().getOutputs(0);
     Volume volume = Download.describe(client, output.getVolumeId());
     if (ActivationMaps.isOf(job)) {
+      ResultRoom.checkMaps(volume.getSpec().getShape());
       return maps(client, job, source, received(client, volume, listener, cancellation));
     }
     ImagePlus origin = source == null ? openSource(client, job, volume) : source;
@@ -88,7 +88,7 @@ public final class Results {
         image =
             ArrivingWindow.fetch(client, volume, title, origin, colored, listener, cancellation);
         describe(image, model, output.getOutput(), classes);
-        image.setProp("cristae.job", job.getJobId());
+        image.setProp(ResultProperties.JOB, job.getJobId());
         // Last, since from now on it is the result. Another one may have got the title meanwhile.
         image.setTitle(OpenImages.resultTitle(name, model, output.getOutput()));
         image.updateAndDraw();
@@ -116,7 +116,7 @@ public final class Results {
       classes = names.isEmpty() ? classes : made.get().getClassesList();
     } // else how sure: grey from 0 to 255
     describe(image, model, output.getOutput(), classes);
-    image.setProp("cristae.job", job.getJobId());
+    image.setProp(ResultProperties.JOB, job.getJobId());
     return image;
   }
 
@@ -131,7 +131,7 @@ public final class Results {
   /** Shows a fetched image; maps of a coarse layer are small, and enlarged to be seen. */
   public static void show(ImagePlus result) {
     result.show();
-    if (result.getProp(LAYER) != null) {
+    if (result.getProp(ResultProperties.LAYER) != null) {
       LayerMaps.enlarge(result);
     }
   }
@@ -201,8 +201,8 @@ public final class Results {
           source == null ? openSource(client, job, seen) : source);
     }
     describe(image, spec.getModelName(), ActivationMaps.OUTPUT, new ArrayList<>());
-    image.setProp("cristae.job", job.getJobId());
-    image.setProp(LAYER, spec.getLayer());
+    image.setProp(ResultProperties.JOB, job.getJobId());
+    image.setProp(ResultProperties.LAYER, spec.getLayer());
     return image;
   }
 
@@ -238,14 +238,14 @@ public final class Results {
 
   /** Writes into the image, and so into its TIFF, where it comes from. */
   static void describe(ImagePlus image, String model, String output, List<LabelClass> classes) {
-    image.setProp("cristae.model", model);
-    image.setProp("cristae.output", output);
+    image.setProp(ResultProperties.MODEL, model);
+    image.setProp(ResultProperties.OUTPUT, output);
     List<String> names = new ArrayList<>();
     for (LabelClass label : classes) {
       names.add(label.getValue() + "=" + label.getName());
     }
     if (!names.isEmpty()) {
-      image.setProp("cristae.classes", String.join(", ", names));
+      image.setProp(ResultProperties.CLASSES, String.join(", ", names));
     }
   }
 }

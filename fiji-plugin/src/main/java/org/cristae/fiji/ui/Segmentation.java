@@ -105,8 +105,8 @@ public final class Segmentation implements Work {
         moreModels,
         choices.word("combine", "mean", "median", "vote"),
         output,
-        choices.word("flips", "false", "true").equals("true"),
-        choices.word("split", "false", "true").equals("true"),
+        choices.flag("flips"),
+        choices.flag("split"),
         mask(choices),
         choices.get("device", ""));
   }
@@ -214,9 +214,7 @@ public final class Segmentation implements Work {
 
   /** The shape of what the model will make of an image; perhaps with a channel more. */
   static Shape resultShape(Shape image, Model model, String output) {
-    boolean hasChannels =
-        output.equals("probabilities")
-            || model.getTarget().equals("masks") && !output.equals("instances");
+    boolean hasChannels = output.equals("probabilities") || model.getTarget().equals("masks");
     int channels = hasChannels ? Math.max(1, model.getClassesCount()) : 1;
     return image.toBuilder().setC(channels).build();
   }

@@ -50,17 +50,19 @@ public final class SlicePreview implements Work {
   private final Choices choices;
   private final Box region;
   private final String output;
-  private final String viewer = UUID.randomUUID().toString();
+  private final String viewer;
   private final GreyMeasures measures;
 
   private Integer classValue;
 
-  private SlicePreview(ModelOnImage seen, Choices choices, Box region, String output) {
+  private SlicePreview(
+      ModelOnImage seen, Choices choices, Box region, String output, String viewer) {
     this.seen = seen;
     this.measures = new GreyMeasures(seen.image);
     this.choices = choices;
     this.region = region;
     this.output = output;
+    this.viewer = viewer;
   }
 
   /** No choices yet. */
@@ -89,7 +91,22 @@ public final class SlicePreview implements Work {
     if (choices.has("class") && !output.equals(PROBABILITIES)) {
       throw choices.wrong("class", "left out: it is of output=probabilities");
     }
-    return new SlicePreview(seen, choices, region, output);
+    return new SlicePreview(seen, choices, region, output, UUID.randomUUID().toString());
+  }
+
+  /**
+   * The same look at the image as it is now: with its pixels, size and type of now, and measured
+   * anew.
+   *
+   * @throws CristaeException if the image is of a kind by now that cannot be
+   */
+  SlicePreview anew() throws CristaeException {
+    return new SlicePreview(ModelOnImage.of(source(), choices), choices, region, output, viewer);
+  }
+
+  /** True if the image still has the size and the planes that it had when this was made. */
+  boolean isOfNow() {
+    return seen.image.isOf(seen.source);
   }
 
   /**
@@ -179,11 +196,6 @@ public final class SlicePreview implements Work {
     request.setVoxels(ByteString.copyFrom(PartOfImage.voxels(seen.image, plan.getBox())));
     cancellation.check();
     return previews.part(request.build());
-  }
-
-  /** Forgets what was measured: the image may have changed. */
-  void forget() {
-    measures.forget();
   }
 
   private PreviewSubject subject(Box part) {

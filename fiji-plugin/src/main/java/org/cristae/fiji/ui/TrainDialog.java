@@ -124,9 +124,9 @@ public final class TrainDialog {
   private boolean show(boolean canVote) {
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(image -> titles.add(image.getTitle()));
-    boolean isAgain = choices.has("image");
-    ImagePlus image =
-        isAgain ? OpenImages.titled(choices.get("image", "")) : pairs.imageFor(active);
+    ImagePlus before = choices.has("image") ? OpenImages.titled(choices.get("image", "")) : null;
+    boolean isAgain = before != null; // not if it was closed while another name was asked for
+    ImagePlus image = isAgain ? before : pairs.imageFor(active);
     images = form.choice(false, "image", "Image", titles, false, image.getTitle());
     List<String> sources = new ArrayList<>(titles);
     sources.add(TrainingChoices.ROIS);

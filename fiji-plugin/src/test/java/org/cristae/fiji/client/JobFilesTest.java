@@ -5,13 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.common.hash.Hashing;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.cristae.v1.CleaningSpec;
@@ -163,8 +166,24 @@ class JobFilesTest {
           assertThrows(
               CristaeException.class,
               () -> files(client).save(job(), "objects.csv", folder.resolve("no/table.csv")));
-      assertTrue(failure.getMessage().contains("cannot be written"), failure.getMessage());
+      assertEquals(
+          "\""
+              + folder.resolve("no/table.csv")
+              + "\" cannot be written (its folder is not there). Choose another folder.",
+          failure.getMessage());
     }
+  }
+
+  @Test
+  void aSavedFileCanBeReadByWhoeverCanReadOtherNewFiles() throws Exception {
+    Set<String> views = FileSystems.getDefault().supportedFileAttributeViews();
+    assumeTrue(views.contains("posix"), "Windows gives files the rights of their folder");
+    Path usual = Files.createFile(folder.resolve("usual"));
+    Path target = folder.resolve("table.csv");
+    try (Client client = server.client()) {
+      files(client).save(job(), "objects.csv", target);
+    }
+    assertEquals(Files.getPosixFilePermissions(usual), Files.getPosixFilePermissions(target));
   }
 
   @Test

@@ -10,10 +10,13 @@ import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.isButton;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.says;
 import static org.cristae.fiji.command.Windows.seen;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -30,6 +33,7 @@ import java.util.concurrent.FutureTask;
 import javax.swing.JTable;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.client.FakeServer;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.ui.Connection;
 import org.cristae.v1.Job;
@@ -178,6 +182,37 @@ class JobsIT {
     assertFalse(Files.exists(folder(measured)));
     assertTrue(row(table(list), name) >= 0);
     assertEquals(running, jobs().list(1).get(0).getJobId());
+  }
+
+  @Test
+  void whatAnActionToldStaysBelowTheListUntilAnotherJobIsSelected() throws Exception {
+    try (FakeServer old = new FakeServer()) { // which cannot delete
+      old.jobs.add(done("one"));
+      old.jobs.add(done("two"));
+      Connection.choose(old.address().toString(), FakeServer.TOKEN, RealImageJ.serverCommand());
+      Window list = list();
+      select(list, "one");
+      click(list, "Delete");
+      click(await("the question", () -> dialog("Cristae: delete jobs?")), "Delete");
+      await("the failure", () -> says(list, "does not delete jobs"));
+      old.jobs.set(1, done("three"));
+      await("a new list", () -> row(table(list), "three") >= 0 ? this : null);
+      IJ.wait(2000); // one more that is the same
+      assertNotNull(says(list, "does not delete jobs"));
+      select(list, "three");
+      assertNull(says(list, "does not delete jobs"));
+      list.dispose();
+    } finally {
+      Connection.choose("", "", RealImageJ.serverCommand());
+    }
+  }
+
+  private static Job done(String title) {
+    return Job.newBuilder()
+        .setJobId("of " + title)
+        .setTitle(title)
+        .setState(JobState.JOB_STATE_DONE)
+        .build();
   }
 
   @Test

@@ -4,12 +4,15 @@ import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
 import static org.cristae.fiji.command.Windows.child;
+import static org.cristae.fiji.command.Windows.choose;
 import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.dialog;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.image;
 import static org.cristae.fiji.command.Windows.menu;
+import static org.cristae.fiji.command.Windows.says;
+import static org.cristae.fiji.command.Windows.seen;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -24,6 +27,7 @@ import ij.ImagePlus;
 import ij.gui.PointRoi;
 import ij.plugin.frame.Recorder;
 import ij.process.ImageProcessor;
+import java.awt.Component;
 import java.awt.Window;
 import java.io.File;
 import java.nio.file.Files;
@@ -352,6 +356,23 @@ class MendIT {
             + " minimum-nm3=1e5\");");
     assertEquals("cells-clean.tif", IJ.getImage().getTitle());
     assertSameVoxels(expected, IJ.getImage());
+  }
+
+  @Test
+  void nanometresAreOfferedByTheVoxelSizeOfTheImageThatIsChosen() throws Exception {
+    cells("16-bit", 5, 300);
+    ImagePlus plain = IJ.createImage("plain.tif", "8-bit black", WIDTH, HEIGHT, SECTIONS);
+    plain.show(); // the active image, without a voxel size
+    menu("Cristae Clean Objects");
+    Window dialog = await("the dialog", () -> dialog("Cristae: clean objects"));
+    Component smooth = child(dialog, part -> "smooth".equals(part.getName()));
+    assertFalse(seen(smooth::isEnabled));
+    await("the reason", () -> says(dialog, "This image has no voxel size"));
+    choose(dialog, "image", "cells.tif");
+    assertTrue(seen(smooth::isEnabled));
+    choose(dialog, "image", "plain.tif");
+    assertFalse(seen(smooth::isEnabled));
+    click(dialog, "Cancel");
   }
 
   @Test

@@ -294,6 +294,49 @@ class PreviewIT {
   }
 
   @Test
+  void anImageThatIsCroppedOrConvertedIsLookedAtAsItIsThen() throws Exception {
+    for (int sections : new int[] {1, SECTIONS}) {
+      ImagePlus source = RealImageJ.stack("stack.tif", sections, 2);
+      source.setRoi(new Roi(6, 5, 22, 19));
+      menu("Cristae Preview");
+      Window dialog = await("the dialog", () -> dialog("Cristae: preview"));
+      choose(dialog, "model", "flat");
+      click(dialog, "Preview");
+      await("a preview of the part", () -> isAt(preview(source), 6, 5) ? source : null);
+      IJ.run(source, "Crop", "");
+      checkedWhole(source);
+      IJ.run(source, "32-bit", "");
+      checkedWhole(source);
+      Window window = frame("Cristae: preview of stack.tif");
+      click(window, "Close");
+      await("the end", () -> window.isShowing() ? null : window);
+      assertNull(source.getOverlay(), "also the copy that the crop made is gone");
+      RealImageJ.closeAll();
+    }
+  }
+
+  private static boolean isAt(ImageRoi roi, int x, int y) {
+    return roi != null && roi.getBounds().x == x && roi.getBounds().y == y;
+  }
+
+  /** Waits until the preview of a whole slice is what Segment makes of it. */
+  private static void checkedWhole(ImagePlus source) throws Exception {
+    macro("run(\"Cristae Segment\", \"image=stack.tif model=flat\");");
+    ImagePlus whole = IJ.getImage();
+    byte[] expected = (byte[]) whole.getStack().getPixels(source.getCurrentSlice());
+    whole.close();
+    await("the preview of now", () -> isAs(expected, preview(source)) ? source : null);
+  }
+
+  private static boolean isAs(byte[] labels, ImageRoi roi) {
+    boolean isSame = isAt(roi, 0, 0) && roi.getProcessor().getPixelCount() == labels.length;
+    for (int i = 0; isSame && i < labels.length; i++) {
+      isSame = (labels[i] == 0) == ((roi.getProcessor().get(i) & 0xffffff) == 0);
+    }
+    return isSame;
+  }
+
+  @Test
   void closingTheImageClosesThePreview() throws Exception {
     ImagePlus source = stack("flat");
     menu("Cristae Preview");

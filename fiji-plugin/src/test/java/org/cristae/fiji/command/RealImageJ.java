@@ -229,7 +229,7 @@ public final class RealImageJ {
   }
 
   /** Runs a macro that must be aborted, and returns the sentence that it was aborted with. */
-  static String failingMacro(String... lines) {
+  public static String failingMacro(String... lines) {
     File marker = root().resolve("ended").toFile();
     String sentence = run(marker, lines);
     assertTrue(!marker.exists(), "the macro went on after the failure");

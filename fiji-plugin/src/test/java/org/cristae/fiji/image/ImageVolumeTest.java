@@ -15,7 +15,9 @@ import ij.io.FileSaver;
 import ij.plugin.FolderOpener;
 import ij.process.ByteProcessor;
 import ij.process.FloatProcessor;
+import ij.process.ImageConverter;
 import ij.process.ImageProcessor;
+import ij.process.StackConverter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -136,6 +138,41 @@ class ImageVolumeTest {
     volume.forget();
     assertArrayEquals(first, volume.read(block));
     assertEquals(4, reads[0]);
+  }
+
+  @Test
+  void whatWasCroppedOrConvertedHasOtherPlanesThanBefore() throws Exception {
+    for (int sections : new int[] {1, 3}) {
+      ImagePlus image = hyperstack(16, 1, sections, 1, 12, 9);
+      ImageVolume before = ImageVolume.image(image, null);
+      image.getProcessor().set(0, 0, 7);
+      image.setSlice(sections);
+      assertTrue(before.isOf(image), "the same planes");
+      image.setRoi(2, 3, 5, 4);
+      image.setStack(image.crop("stack").getStack());
+      assertFalse(before.isOf(image), "another size");
+      ImageVolume cropped = ImageVolume.image(image, null);
+      if (sections > 1) {
+        new StackConverter(image).convertToGray8();
+      } else {
+        new ImageConverter(image).convertToGray8();
+      }
+      assertFalse(cropped.isOf(image), "another type");
+      assertTrue(ImageVolume.image(image, null).isOf(image));
+    }
+  }
+
+  @Test
+  void anImageThatLosesItsPlanesWhileItIsLookedAtIsToldSo() throws Exception {
+    ImagePlus image = hyperstack(8, 1, 3, 1, 12, 9);
+    ImageVolume volume = ImageVolume.image(image, null);
+    image.getStack().deleteLastSlice(); // as ImageJ does while it crops
+    CristaeException failure = assertThrows(CristaeException.class, () -> volume.plane(0, 2));
+    assertEquals(
+        "\""
+            + image.getTitle()
+            + "\" was changed or closed while it was looked at. If it is still open, look again.",
+        failure.getMessage());
   }
 
   @Test

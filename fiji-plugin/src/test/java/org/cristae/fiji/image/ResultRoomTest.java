@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Shape;
 import org.junit.jupiter.api.Test;
 
@@ -26,6 +27,17 @@ class ResultRoomTest {
     String said = ResultRoom.isServed(share(1.1));
     assertTrue(said.contains("does not fit into the"), said);
     assertTrue(said.contains("It is shown as a virtual stack"), said);
+  }
+
+  @Test
+  void mapsThatDoNotFitAreRefusedAndNoVirtualStackIsPromised() throws Exception {
+    ResultRoom.checkMaps(share(0.05)); // 32 bits a voxel
+    CristaeException refused =
+        assertThrows(CristaeException.class, () -> ResultRoom.checkMaps(share(0.3)));
+    assertEquals(ErrorCode.ERROR_CODE_OUT_OF_MEMORY, refused.code());
+    String said = refused.getMessage();
+    assertTrue(said.startsWith("The maps, 1 of 1024 x 1024 in "), said);
+    assertTrue(said.contains("Choose fewer slices or a part of them"), said);
   }
 
   @Test

@@ -1,5 +1,6 @@
 package org.cristae.fiji.image;
 
+import static org.cristae.fiji.command.RealImageJ.failingMacro;
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -98,6 +99,17 @@ class ServedStackIT {
           (byte[]) expected.getStack().getPixels(plane),
           (byte[]) found.getStack().getPixels(plane));
     }
+  }
+
+  @Test
+  void mapsOfALayerThatDoNotFitAreRefusedBeforeTheyAreComputed() throws Exception {
+    Jobs jobs = new Jobs(Connection.open(Progress.NONE, new Cancellation()));
+    int before = jobs.list(20).size();
+    ResultRoom.mostOfFree = 0;
+    String said =
+        failingMacro("run(\"Cristae Show Activations\", \"image=served.tif model=served\");");
+    assertTrue(said.contains("Choose fewer slices or a part of them"), said);
+    assertEquals(before, jobs.list(20).size());
   }
 
   @Test

@@ -46,6 +46,17 @@ class RoiDecorationsTest {
   }
 
   @Test
+  void theMarkOfAClickedObjectIsNoLabel() throws Exception {
+    ObjectMark.put(source, new Roi(20, 20, 9, 9), 0);
+    Roi mark = source.getOverlay().get(0);
+    Roi mito = named(new Roi(50, 50, 10, 10), "mito-1");
+    RoiLabels labels = draw(mito, named(new Line(80, 80, 90, 80), "er-1"), mark);
+    assertEquals(2, labels.classes().size());
+    assertEquals(RoiLabels.UNKNOWN, labels.image().getProcessor().getPixel(22, 22));
+    assertTrue(labels.leftOut().startsWith("1 ROI is no label"), labels.leftOut());
+  }
+
+  @Test
   void anImageWithNothingElseIsRefused() {
     Roi[] bar = {named(new Roi(150, 150, 40, 4), "|SB|"), new TextRoi(150, 160, "1 um")};
     CristaeException failure = assertThrows(CristaeException.class, () -> draw(bar));

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.Arrays;
 import java.util.List;
+import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.FakeServer;
@@ -159,6 +160,22 @@ class LocalServerTest {
     failure();
     assertFalse(local.ensureUnlessStopped(new Patience(0), Progress.NONE).isPresent());
     assertEquals(0, starts);
+  }
+
+  @Test
+  void aHomeFolderThatCannotBeWrittenIsToldAndNotThatNothingIsInstalled() throws Exception {
+    write("file", "");
+    LocalServer without =
+        new LocalServer(new HomeFolder(folder.resolve("file").resolve("home")), this::start);
+    CristaeException failure =
+        assertThrows(
+            CristaeException.class,
+            () -> without.ensure(new Patience(0), Progress.NONE, new Cancellation()));
+    String sentence = failure.getMessage();
+    String home = folder.resolve("file").resolve("home").toString();
+    String expected = "keeps its data in the folder " + home + ", which cannot be written (";
+    assertTrue(sentence.contains(expected), sentence);
+    assertFalse(sentence.contains("Install"), sentence);
   }
 
   @Test

@@ -10,8 +10,19 @@ import org.junit.jupiter.api.Test;
 class JobsWindowTest {
   @Test
   void asLongAsNoListCameTheServerIsSaidToBeAsked() {
-    assertEquals("Asking the server ...", JobsWindow.withoutJob(null));
-    assertEquals("", JobsWindow.withoutJob(LocalTime.NOON));
+    assertEquals("Asking the server ...", JobsWindow.withoutJob(null, 0));
+    assertEquals("", JobsWindow.withoutJob(LocalTime.NOON, 199));
+    assertTrue(JobsWindow.withoutJob(LocalTime.NOON, 0).startsWith("No jobs yet"));
+    assertTrue(JobsWindow.withoutJob(LocalTime.NOON, 200).startsWith("The newest 200 jobs"));
+  }
+
+  @Test
+  void aServerThatRefusesTheConnectionIsToldWithTheTimeOfTheList() {
+    String why = "The server does not answer.";
+    assertEquals(why, JobsWindow.unanswered(why, null));
+    assertEquals(
+        why + " The list is as it was at 14:03:12; it is asked for again and again.",
+        JobsWindow.unanswered(why, LocalTime.of(14, 3, 12, 999)));
   }
 
   @Test
