@@ -71,6 +71,7 @@ REFUSED = [
     ("300 ids as classes",        np.arange(300, dtype=np.uint16)[None],     {},                        ["instances"]),
     ("unlisted value",            np.array([[0, 1, 2]], np.uint8),           {"classes": [LabelClass(1, "er")]}, ["value 2", "classes that were named"]),
     ("one object, no background", np.ones((1, 4, 4), np.uint8),              {"target": "instances"},   ["one object", "two touching"]),
+    ("objects with classes",      HALF,                                      {"target": "instances", "classes": [LabelClass(1, "er")]}, ["objects", "leave the names out"]),
     ("no objects",                np.zeros((1, 4, 4), np.uint8),             {"target": "instances"},   ["empty"]),
     ("sections out of range",     stack(1, 1),                               {"z": (1, 5)},             ["1:5", "0:2"]),
     ("empty range",               stack(1, 1),                               {"z": (1, 1)},             ["1:1"]),

@@ -222,7 +222,7 @@ def read_labels(
         What sections without any label are, while others have some: "unknown" or "background". Default:
         unknown for training, background for evaluation.
     classes
-        The person's class table; makes every listed value legal.
+        The person's class table; makes every listed value legal. Refused for the target instances.
     background
         The value drawn as background, if the table has no class named so.
     purpose
@@ -259,6 +259,11 @@ def read_labels(
         raise InvalidInput(f"The target {target!r} is not known. Choose classes, masks or instances.")
     if empty_sections not in (None, "unknown", "background"):
         raise InvalidInput(f"Empty sections can be unknown or background, not {empty_sections!r}.")
+    if target == "instances" and classes:
+        raise InvalidInput(
+            "Names of classes are given, and single objects (the target instances) have no classes: "
+            "leave the names out."
+        )
     check_same_shape(labels.shape_czyx, image_shape_czyx, labels=what)
     depth = labels.shape_czyx[1]
     z = check_range(z, depth)

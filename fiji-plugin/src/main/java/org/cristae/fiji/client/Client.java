@@ -49,6 +49,7 @@ public final class Client implements AutoCloseable {
   private volatile ServerAddress address;
   private volatile ManagedChannel channel;
   private volatile int starts;
+  private volatile boolean isStopped;
 
   /**
    * Prepares a connection; nothing is sent yet.
@@ -243,6 +244,16 @@ public final class Client implements AutoCloseable {
   /** How often the server was seen to listen elsewhere: each time it was started again. */
   int starts() {
     return starts;
+  }
+
+  /** A person stops the server: while it does not answer, that is said, and no fault. */
+  public void setStopped(boolean isStoppedNow) {
+    isStopped = isStoppedNow;
+  }
+
+  /** True if a person stopped the server, and it was not seen to answer since. */
+  boolean isStopped() {
+    return isStopped;
   }
 
   private ServerGrpc.ServerBlockingStub serverStub() {

@@ -38,13 +38,19 @@ public final class Contact implements Progress {
   void lost() {
     if (!isLost) {
       isLost = true;
-      listener.update("The server does not answer, and is tried again", fraction, "");
+      listener.update(
+          client.isStopped()
+              ? "The server was stopped; this goes on when it is started again"
+              : "The server does not answer, and is tried again",
+          fraction,
+          "");
     }
   }
 
   /** The server answered. */
   void found() {
     if (isLost) {
+      client.setStopped(false);
       update(stage, fraction, detail);
     }
     if (client.starts() > starts) {

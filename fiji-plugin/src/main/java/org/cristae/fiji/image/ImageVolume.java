@@ -119,6 +119,17 @@ public final class ImageVolume implements BlockSource {
    */
   public static ImageVolume labels(ImagePlus labels, VoxelSize voxelSize, List<LabelClass> classes)
       throws CristaeException {
+    return labels(labels, voxelSize, classes, "");
+  }
+
+  /**
+   * The same where masks could have been chosen.
+   *
+   * @param masks the choice that takes them, for the sentence: "the task masks"; empty if none does
+   */
+  public static ImageVolume labels(
+      ImagePlus labels, VoxelSize voxelSize, List<LabelClass> classes, String masks)
+      throws CristaeException {
     ImageVolume volume = new ImageVolume(labels, voxelSize, classes, false);
     if (volume.order.channels() > 1) {
       throw new CristaeException(
@@ -127,7 +138,10 @@ public final class ImageVolume implements BlockSource {
               + labels.getTitle()
               + "\" have "
               + volume.order.channels()
-              + " channels; labels have one. If each is a mask, choose the task masks. Else choose"
+              + " channels; labels have one. "
+              + (masks.isEmpty()
+                  ? "Choose"
+                  : "If each is a mask, choose " + masks + ". Else choose")
               + " one with Image > Duplicate, or, if these are slices, correct the dimensions in"
               + " Image > Properties.");
     }
@@ -146,6 +160,24 @@ public final class ImageVolume implements BlockSource {
         new ImageVolume(labels, voxelSize, java.util.Collections.emptyList(), false);
     volume.maskValues = new MaskValues(volume.title, volume.order.channels(), unknown);
     return volume;
+  }
+
+  /**
+   * Reads labels that are kept in memory, of those in files the slice that is shown, so that what
+   * is none is refused before they are used here. Those of the server are labels.
+   *
+   * @throws CristaeException if they hold a fraction, NaN or a number below 0
+   */
+  public static void checkLabels(ImagePlus labels) throws CristaeException {
+    if (labels.getBitDepth() == 32 && !(labels.getStack() instanceof DistantStack)) {
+      ImageVolume volume = labels(labels, null, java.util.Collections.emptyList());
+      boolean isFar = volume.stack.isVirtual();
+      int first = isFar ? labels.getCurrentSlice() : 1;
+      int last = isFar ? first : volume.stack.getSize();
+      for (int number = first; number <= last; number++) {
+        volume.plane(number, LOOKED_AT);
+      }
+    }
   }
 
   private static DataType type(ImagePlus image) throws CristaeException {

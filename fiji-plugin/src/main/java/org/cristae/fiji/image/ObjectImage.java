@@ -113,6 +113,7 @@ public final class ObjectImage {
    *     planes are not kept in memory
    */
   public void checkStillEditable() throws CristaeException {
+    checkOpen(image);
     if (image.getStack().getSize() == 0) {
       throw gone();
     }
@@ -124,6 +125,23 @@ public final class ObjectImage {
               + "\" has another size or other slices than when this began. Begin again.");
     }
     now.checkEditable();
+  }
+
+  /**
+   * Makes sure that a person has not closed the window of an image. ImageJ keeps the voxels of one
+   * that is locked, and they could be changed, for nobody to see.
+   *
+   * @throws CristaeException if it was closed
+   */
+  public static void checkOpen(ImagePlus image) throws CristaeException {
+    if (wasClosed(image)) {
+      throw invalid("\"" + image.getTitle() + "\" was closed meanwhile; nothing was changed.");
+    }
+  }
+
+  /** True of an image whose window was closed; one that never had a window is used by a macro. */
+  public static boolean wasClosed(ImagePlus image) {
+    return image.getWindow() != null && image.getWindow().isClosed();
   }
 
   private CristaeException gone() {

@@ -2,6 +2,7 @@ package org.cristae.fiji.ui;
 
 import ij.IJ;
 import ij.ImagePlus;
+import ij.gui.ImageWindow;
 import java.util.List;
 import org.cristae.fiji.client.BlockGrid;
 import org.cristae.fiji.client.BlockSink;
@@ -18,7 +19,8 @@ import org.cristae.v1.Volume;
 
 /**
  * The window of labels that are still coming from the server, the slice that the image shows first.
- * Its title says so until all of them are there; if they never are, it is closed.
+ * Its window says so in the title until all of them are there; if they never are, it is closed. The
+ * image has its final title from the start: what is recorded of it must be found in a later run.
  */
 final class ArrivingWindow implements BlockSink {
   private final ArrivingVolume arriving;
@@ -38,7 +40,7 @@ final class ArrivingWindow implements BlockSink {
   /**
    * Fetches labels and shows them meanwhile.
    *
-   * @param title that of the result; until the caller sets it, the image's own says "arriving"
+   * @param title that of the result; until the caller sets it again, its window says "arriving"
    * @param source the image that was segmented; null if that is not open any more
    * @param classes whose colours the labels have; empty for objects
    * @return the whole image, shown
@@ -84,7 +86,7 @@ final class ArrivingWindow implements BlockSink {
   private void show() throws CristaeException {
     String told = told();
     if (image == null) {
-      image = arriving.toImage(told, source);
+      image = arriving.toImage(title, source);
       ClassColors.apply(image, classes, arriving.maximum());
       image.show();
     } else {
@@ -93,8 +95,11 @@ final class ArrivingWindow implements BlockSink {
       } else {
         ClassColors.cover(image, arriving.maximum());
       }
-      image.setTitle(told);
       image.updateAndDraw();
+    }
+    ImageWindow window = image.getWindow();
+    if (window != null) { // else a macro in batch mode shows none
+      window.setTitle(told);
     }
     IJ.showStatus(told);
     IJ.showProgress(arriving.slices(), arriving.count());

@@ -217,7 +217,13 @@ public final class Connection {
       }
     }
     disconnect();
-    LOCAL.stopWhoeverStarted();
+    RETIRED.forEach(each -> each.setStopped(true)); // jobs are followed with them
+    try {
+      LOCAL.stopWhoeverStarted();
+    } catch (CristaeException e) {
+      RETIRED.forEach(each -> each.setStopped(false));
+      throw e;
+    }
     return stopped(open);
   }
 

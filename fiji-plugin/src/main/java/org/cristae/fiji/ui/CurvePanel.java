@@ -26,6 +26,7 @@ final class CurvePanel extends JPanel {
   private static final long serialVersionUID = 1L;
   private static final int MARGIN = 6;
   private static final int LINE = 16;
+  private static final int MARK = 9;
   private static final float SMALL = 10;
   private static final int MOST_CLASSES = 6;
   private static final String CLASS = "dice.";
@@ -110,13 +111,15 @@ final class CurvePanel extends JPanel {
     for (String name : names) {
       if (curves.containsKey(name)) {
         String text = texts.get(number++);
-        int width = metrics.stringWidth(text) + 3 * MARGIN;
+        int width = MARK + MARGIN + metrics.stringWidth(text) + 3 * MARGIN;
         if (x > MARGIN * 2 && x + width > getWidth()) {
           x = MARGIN * 2;
           y += LINE;
         }
         g.setColor(color(name));
-        g.drawString(text, x, y);
+        g.fillRect(x, y - MARK + 1, MARK, MARK);
+        g.setColor(Color.BLACK); // a light colour is hard to read
+        g.drawString(text, x + MARK + MARGIN, y);
         x += width;
       }
     }

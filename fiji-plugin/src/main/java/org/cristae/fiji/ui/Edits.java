@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.WeakHashMap;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectEdit;
+import org.cristae.fiji.image.ObjectImage;
 import org.cristae.fiji.labels.ObjectMark;
 import org.cristae.v1.ErrorCode;
 
@@ -19,6 +20,11 @@ final class Edits {
   private static final int MOST_PARTS_OF_MEMORY = 8;
 
   private static final Map<ImagePlus, Deque<ObjectEdit>> KEPT = new WeakHashMap<>();
+
+  /** What stands for the objects as they are now, and as they were before each change. */
+  private static final Map<ImagePlus, Object> STATES = new WeakHashMap<>();
+
+  private static final Map<ObjectEdit, Object> BEFORE = new WeakHashMap<>();
 
   private Edits() {}
 
@@ -49,7 +55,11 @@ final class Edits {
       action.run();
     } finally {
       image.unlock();
-      image.updateAndDraw();
+      if (ObjectImage.wasClosed(image)) {
+        image.flush(); // ImageJ left that out, since it was locked
+      } else {
+        image.updateAndDraw();
+      }
     }
   }
 
@@ -58,6 +68,7 @@ final class Edits {
     boolean hasOnePlane = image.getStackSize() == 1;
     Undo.setup(hasOnePlane ? Undo.COMPOUND_FILTER : Undo.NOTHING, image);
     ObjectEdit edit = change.make();
+    ObjectImage.checkOpen(image);
     if (hasOnePlane) {
       Undo.setup(Undo.COMPOUND_FILTER_DONE, image); // Edit > Undo takes it back too
     }
@@ -74,12 +85,16 @@ final class Edits {
     ObjectMark.remove(image);
     ObjectLink.unmark(image);
     TextWindow table = ObjectTables.window(image);
-    return table == null ? "" : ObjectTables.isOlder(table.getTitle());
+    return table == null || ObjectTables.isOfNow(table, image)
+        ? ""
+        : ObjectTables.isOlder(table.getTitle());
   }
 
   private static synchronized void push(ImagePlus image, ObjectEdit edit) {
     Deque<ObjectEdit> edits = KEPT.computeIfAbsent(image, key -> new ArrayDeque<>());
     edits.push(edit);
+    BEFORE.put(edit, state(image));
+    STATES.put(image, new Object());
     long mostBytes = Runtime.getRuntime().maxMemory() / MOST_PARTS_OF_MEMORY;
     long bytes = edits.stream().mapToLong(ObjectEdit::bytes).sum();
     while (edits.size() > 1 && (edits.size() > MOST_EDITS || bytes > mostBytes)) {
@@ -93,8 +108,19 @@ final class Edits {
     return edits == null ? null : edits.peek();
   }
 
-  /** Forgets a change that was taken back. */
-  static synchronized void forget(ImagePlus image, ObjectEdit edit) {
+  /**
+   * Forgets a change that was taken back.
+   *
+   * @param isWhole all of it was, so that the objects are what they were before it
+   */
+  static synchronized void forget(ImagePlus image, ObjectEdit edit, boolean isWhole) {
     KEPT.get(image).remove(edit);
+    Object before = BEFORE.remove(edit);
+    STATES.put(image, isWhole ? before : new Object());
+  }
+
+  /** The same thing as long as no change was made, and again when all since were taken back. */
+  static synchronized Object state(ImagePlus image) {
+    return STATES.computeIfAbsent(image, key -> new Object());
   }
 }

@@ -87,6 +87,10 @@ public final class Evaluation implements Work {
     images.add(truth);
     checkOnce(images);
     NamedUpload trueLabels = upload(truth, "truth", spec, false);
+    long sections = trueLabels.shape().getZ();
+    if (spec.getZ().getStop() > sections) {
+      throw choices.wrong("slices", "within the image, which has the slices 1-" + sections);
+    }
     List<NamedUpload> predictions = new ArrayList<>();
     for (ImagePlus image : images.subList(0, images.size() - 1)) {
       NamedUpload prediction = upload(image, "prediction", spec, spec.getProbabilities());
@@ -138,7 +142,7 @@ public final class Evaluation implements Work {
     } else if (spec.getTarget().equals("masks")) {
       volume = ImageVolume.masks(image, null, spec.getUnknownValue() & 0xffff_ffffL);
     } else {
-      volume = ImageVolume.labels(image, null, ClassNames.of(image));
+      volume = ImageVolume.labels(image, null, ClassNames.of(image), "the target masks");
     }
     return new NamedUpload(image, volume, role);
   }

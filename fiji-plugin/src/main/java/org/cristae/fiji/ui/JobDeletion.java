@@ -31,8 +31,10 @@ final class JobDeletion {
             ? "Delete the job \"" + jobs.get(0).getTitle() + "\"?"
             : "Delete " + jobs.size() + " jobs that have ended?";
     return what
-        + " Its place in the list, its log, files that it made, and what it kept to go on from are"
-        + " gone then. Models and images that were made stay.";
+        + (jobs.size() == 1
+            ? " Its place in the list, its log, files that it made, and what it kept"
+            : " Their places in the list, their logs, files that they made, and what they kept")
+        + " to go on from are gone then. Models and images that were made stay.";
   }
 
   /** Asks the person once for all of them; on the event thread. */

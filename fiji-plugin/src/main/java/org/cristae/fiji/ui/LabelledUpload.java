@@ -41,7 +41,7 @@ final class LabelledUpload {
       ImageVolume volume =
           isMasks
               ? ImageVolume.masks(each, voxelSize, spec.getUnknownValue() & 0xffff_ffffL)
-              : ImageVolume.labels(each, voxelSize, Collections.emptyList());
+              : ImageVolume.labels(each, voxelSize, Collections.emptyList(), "the task masks");
       checkShapes(source.image, image.spec().getShape(), each, volume.spec().getShape());
       labels.add(volume);
     }

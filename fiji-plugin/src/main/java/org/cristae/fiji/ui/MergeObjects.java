@@ -1,6 +1,7 @@
 package org.cristae.fiji.ui;
 
 import ij.ImagePlus;
+import java.math.BigInteger;
 import java.util.Collections;
 import java.util.List;
 import java.util.SortedSet;
@@ -10,6 +11,7 @@ import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.ObjectEdit;
 import org.cristae.fiji.image.ObjectImage;
+import org.cristae.fiji.image.ReceivedVolume;
 import org.cristae.fiji.labels.PickedObjects;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Voxel;
@@ -20,6 +22,8 @@ public final class MergeObjects implements Work {
 
   /** More are counted, not named. */
   private static final int MOST_NAMED = 8;
+
+  private static final BigInteger GREATEST = BigInteger.valueOf(ReceivedVolume.MAX_EXACT_LABEL);
 
   private final ObjectImage objects;
   private final SortedSet<Integer> ids;
@@ -73,6 +77,10 @@ public final class MergeObjects implements Work {
     SortedSet<Integer> ids = new TreeSet<>();
     for (String word : choices.get(IDS, "").split(",")) {
       String id = word.trim();
+      if (id.matches("\\d+") && new BigInteger(id).compareTo(GREATEST) > 0) {
+        throw choices.wrong(
+            IDS, "numbers of objects up to 16,777,216: images hold no greater ones exactly");
+      }
       if (!id.matches("\\d{1,8}") || Integer.parseInt(id) == 0) {
         ids.clear();
         break;
@@ -128,11 +136,12 @@ public final class MergeObjects implements Work {
                 ErrorCode.ERROR_CODE_NOT_FOUND,
                 "\""
                     + image.getTitle()
-                    + "\" has no object "
-                    + lost.first()
-                    + (lost.size() > 1
-                        ? ", nor " + (lost.size() - 1) + " others of those named"
-                        : "")
+                    + (lost.size() == 1 ? "\" has no object " : "\" has none of the objects ")
+                    + lost.stream()
+                        .limit(MOST_NAMED)
+                        .map(String::valueOf)
+                        .collect(Collectors.joining(", "))
+                    + (lost.size() > MOST_NAMED ? ", ..." : "")
                     + ". Nothing was changed.");
           }
           Edits.keep(

@@ -36,6 +36,7 @@ final class ObjectTables {
     private final String title;
     private final int[] size;
     private final String job;
+    private final Object state;
 
     /** An image that is like the one that was closed, and has other objects. */
     private WeakReference<ImagePlus> refused = new WeakReference<>(null);
@@ -45,6 +46,7 @@ final class ObjectTables {
       title = image.getTitle();
       size = sizeOf(image);
       job = image.getProp(ResultProperties.JOB);
+      state = Edits.state(image);
     }
 
     private boolean isLike(ImagePlus other) {
@@ -189,6 +191,12 @@ final class ObjectTables {
   static String closed(TextWindow window) {
     Origin made = MADE_FROM.get(window);
     return made == null || OpenImages.all().contains(made.image.get()) ? null : made.title;
+  }
+
+  /** True if a table is known to have been made from the objects as they are now. */
+  static boolean isOfNow(TextWindow window, ImagePlus labels) {
+    Origin made = MADE_FROM.get(window);
+    return made != null && made.image.get() == labels && made.state == Edits.state(labels);
   }
 
   /** Says of a table, after a change of the objects, that it is not of these any more. */

@@ -89,8 +89,7 @@ public final class Results {
             ArrivingWindow.fetch(client, volume, title, origin, colored, listener, cancellation);
         describe(image, model, output.getOutput(), classes);
         image.setProp(ResultProperties.JOB, job.getJobId());
-        // Last, since from now on it is the result. Another one may have got the title meanwhile.
-        image.setTitle(OpenImages.resultTitle(name, model, output.getOutput()));
+        image.setTitle(title); // last, since the window says no more that it is arriving
         image.updateAndDraw();
         return image;
       }

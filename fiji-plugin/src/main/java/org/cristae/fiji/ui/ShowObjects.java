@@ -3,6 +3,7 @@ package org.cristae.fiji.ui;
 import ij.ImagePlus;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ObjectImage;
 import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.fiji.labels.ObjectsOverlay;
@@ -68,6 +69,7 @@ public final class ShowObjects implements Work {
               image.getHeight(),
               sections));
     }
+    ImageVolume.checkLabels(labels);
     double percent = choices.has(OPACITY) ? choices.positive(OPACITY) : 0;
     if (percent > 100) {
       throw choices.wrong(OPACITY, "a number of per cent, from 1 to 100");

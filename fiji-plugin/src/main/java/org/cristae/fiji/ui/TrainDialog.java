@@ -60,6 +60,7 @@ public final class TrainDialog {
     Choices choices = LAST.of(active.getTitle(), TrainingChoices.none().recall(REMEMBERED));
     choices.put("budget", TrainingChoices.budgetNow(choices.get("budget", "")));
     LabelledImage.forgetClosed(choices);
+    final String namesBefore = choices.get("classes", "");
     List<String> tasks = new ArrayList<>(Arrays.asList("semantic", "masks", "instances"));
     Client client = Connection.ifThere();
     if (Connection.lacks(client, TrainingChoices.feature("masks"))) {
@@ -81,11 +82,26 @@ public final class TrainDialog {
       if (!accepted[0]) {
         return null;
       }
+      if (choices.get("classes", "").equals(namesBefore)
+          && choices.get("task", "").equals("instances")) {
+        choices.put("classes", ""); // those of a training before, which nobody gave now
+      }
       choices.rememberIfAccepted(REMEMBERED);
       LAST.keep(choices, titles(active, choices));
-      replaced = models.all().get(choices.get("name", ""));
+      replaced = canBe(choices) ? models.all().get(choices.get("name", "")) : null;
     } while (replaced != null && !mayReplace(replaced));
     return choices;
+  }
+
+  /** False of what is refused in any case: nothing is to be asked about it before. */
+  private static boolean canBe(Choices choices) {
+    try {
+      TrainingChoices.spec(choices);
+      TrainingChoices.voxelSize(choices);
+      return true;
+    } catch (CristaeException e) {
+      return false;
+    }
   }
 
   /** The titles of the images that were chosen: who opens the dialog for one goes on with all. */

@@ -134,15 +134,15 @@ public final class Training implements Work {
           client, SEVERAL_ANNOTATORS, "does not take labels of several people (annotators)");
     }
     Jobs jobs = new Jobs(client);
-    String taken = ServerModels.taken(jobs).get(spec.getModelName());
-    if (taken != null) {
-      listener.note(taken, true);
-    }
+    final String taken = ServerModels.taken(jobs).get(spec.getModelName());
     send(client, listener, cancellation);
     listener.update("Checking the labels", 0, "");
     cancellation.check();
     Job job = jobs.submit(spec.build(), cancellation);
     listener.submitted(job.getJobId());
+    if (taken != null) {
+      listener.note(taken, true); // not of a training that was refused
+    }
     listener.isTraining(Finishing.of(client, job.getJobId()));
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     SegmentDialog.propose(spec.getModelName());

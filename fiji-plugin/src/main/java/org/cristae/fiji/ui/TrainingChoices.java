@@ -88,6 +88,9 @@ public final class TrainingChoices {
     } else {
       throw choices.wrong("name", "the name of the model to make");
     }
+    if (choices.has("classes") && spec.getTarget().equals("instances")) {
+      throw choices.wrong("classes", "left out with task=instances: objects have no classes");
+    }
     if (choices.has("unknown")) {
       spec.setUnknownValue(unknown(choices));
     }

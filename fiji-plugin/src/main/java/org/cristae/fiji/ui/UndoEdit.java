@@ -67,7 +67,8 @@ public final class UndoEdit implements Work {
                     + "\" is another one by now. Begin again.");
           }
           long changedSince = edit.takeBack(objects);
-          Edits.forget(image, edit);
+          ObjectImage.checkOpen(image);
+          Edits.forget(image, edit, changedSince == 0);
           String left =
               changedSince == 0
                   ? ""

@@ -215,6 +215,10 @@ class EvaluateIT {
       {"prediction=found.tif truth=truth.tif target=things", "one of classes, masks, instances"},
       {"prediction=found.tif truth=truth.tif target=instances distances=true", "left out"},
       {"prediction=found.tif truth=truth.tif pairs=true distances=true", "pairs compare labels"},
+      {
+        "prediction=found.tif truth=truth.tif slices=1-3",
+        "slices=1-3 should be within the image, which has the slices 1-1"
+      },
       {"prediction=found.tif truth=truth.tif save=scores.xls", "ends in .html or .csv or .json"},
       {
         "prediction=found.tif truth=truth.tif raw=small.tif", "The raw image \"small.tif\" is 4 x 2"

@@ -45,6 +45,8 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.fiji.ui.Connection;
+import org.cristae.fiji.ui.JobListener;
+import org.cristae.fiji.ui.MergeObjects;
 import org.cristae.fiji.ui.SplitObject;
 import org.cristae.fiji.ui.StatusBar;
 import org.cristae.fiji.ui.Work;
@@ -304,6 +306,44 @@ class MendIT {
     assertFalse(image.isLocked());
   }
 
+  /** Says where it is, and closes an image there. */
+  private static JobListener closing(ImagePlus image, String stage) {
+    return (now, fraction, detail) -> {
+      if (now.equals(stage) && image.getWindow().isVisible()) {
+        image.changes = false;
+        image.getWindow().close();
+      }
+    };
+  }
+
+  @Test
+  void anImageThatIsClosedMeanwhileIsNotSaidToBeChanged() throws Exception {
+    String gone = "\"cells.tif\" was closed meanwhile; nothing was changed.";
+    ImagePlus image = cells("8-bit", 5, 3);
+    Work split = SplitObject.prepare(SplitObject.choices().put("points", "14,20,7;31,20,7"));
+    IJ.log("\\Clear");
+    CristaeException refused =
+        assertThrows(
+            CristaeException.class,
+            () ->
+                split.run(
+                    closing(image, "Looking for object 5"),
+                    new Cancellation(),
+                    new Cancellation()));
+    assertEquals(gone, refused.getMessage());
+    ImagePlus other = cells("8-bit", 5, 3);
+    Work merge = MergeObjects.prepare(MergeObjects.choices().put("ids", "3,5"));
+    refused =
+        assertThrows(
+            CristaeException.class,
+            () ->
+                merge.run(
+                    closing(other, "Merging objects"), new Cancellation(), new Cancellation()));
+    assertEquals(gone, refused.getMessage());
+    assertEquals("", String.valueOf(IJ.getLog()).trim());
+    assertFalse(other.isLocked());
+  }
+
   @Test
   void threeHundredThousandObjectsAreMergedAndSplitWithEveryIdExact() {
     ImagePlus image = IJ.createImage("many.tif", "32-bit black", 1000, 600, 1);
@@ -406,6 +446,10 @@ class MendIT {
       }
     }
     macro("run(\"Cristae Show Objects\", \"image=raw.tif labels=none\");");
+    IJ.createImage("half.tif", "32-bit ramp", WIDTH, HEIGHT, SECTIONS).show();
+    String half = failingMacro("run(\"Cristae Show Objects\", \"image=raw.tif labels=half.tif\");");
+    assertTrue(half.contains("in plane 1; labels are whole numbers"), half);
+    image("half.tif").close();
     assertNull(raw.getOverlay());
 
     IJ.selectWindow("raw.tif");

@@ -208,6 +208,25 @@ class ObjectLinkIT {
     assertTrue(IJ.getLog().contains(older), IJ.getLog());
   }
 
+  @Test
+  void aTableIsNotOlderThanObjectsThatAreAgainWhatWasMeasured() {
+    cells("8-bit", 5, 3);
+    macro(String.format(MEASURE, "cells.tif"));
+    String merge = "run(\"Cristae Merge Objects\", \"image=cells.tif ids=3,5\");";
+    String undo = "run(\"Cristae Undo Edit\", \"image=cells.tif\");";
+    IJ.log("\\Clear");
+    macro(merge);
+    assertTrue(IJ.getLog().contains("is older than this change"), IJ.getLog());
+    IJ.log("\\Clear");
+    macro(undo);
+    assertTrue(IJ.getLog().contains("took back"), IJ.getLog());
+    assertFalse(IJ.getLog().contains("is older"), IJ.getLog());
+    macro(merge, String.format(MEASURE, "cells.tif"));
+    IJ.log("\\Clear");
+    macro(undo); // now it was measured in between
+    assertTrue(IJ.getLog().contains("is older than this change"), IJ.getLog());
+  }
+
   /** The slices of an image as a disk would give them, and how often on the event thread. */
   private static VirtualStack virtual(ImagePlus memory, AtomicInteger onEventThread) {
     ImageStack kept = memory.getStack();

@@ -14,12 +14,15 @@ import static org.cristae.fiji.command.Windows.says;
 import static org.cristae.fiji.command.Windows.text;
 import static org.cristae.fiji.command.Windows.type;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ij.IJ;
 import ij.ImagePlus;
 import ij.Prefs;
 import java.awt.Window;
+import javax.swing.SwingUtilities;
 import org.cristae.fiji.ui.Connection;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -101,14 +104,25 @@ class TrainIT {
       Window first = await("the dialog", () -> dialog("Cristae: train a model"));
       await("a free name", () -> text(first, "name").equals("once-2") ? this : null);
       type(first, "name", "once");
-      await("the words", () -> says(first, "There is a model"));
-      click(first, "Train");
+      choose(first, "budget", "abc");
+      click(first, "Train"); // nothing is asked about what cannot be
+      Window refusal = await("the refusal", Windows::message);
+      assertNull(dialog("Cristae: replace a model?"));
+      SwingUtilities.invokeLater(refusal::dispose);
+      Window second =
+          await(
+              "the dialog after it",
+              () -> first.isShowing() ? null : dialog("Cristae: train a model"));
+      type(second, "name", "once");
+      choose(second, "budget", "quick");
+      await("the words", () -> says(second, "There is a model"));
+      click(second, "Train");
       Window question = await("the question", () -> dialog("Cristae: replace a model?"));
       click(question, "Another Name");
       Window again =
           await(
               "the dialog again",
-              () -> first.isShowing() ? null : dialog("Cristae: train a model"));
+              () -> second.isShowing() ? null : dialog("Cristae: train a model"));
       await("a free name", () -> text(again, "name").equals("once-2") ? this : null);
       click(again, "Cancel");
       await("the end of the dialog", () -> again.isShowing() ? null : this);
@@ -118,6 +132,11 @@ class TrainIT {
     IJ.log("\\Clear");
     macro(train);
     assertTrue(IJ.getLog().contains("There is a model \"once\" already"), IJ.getLog());
+    IJ.log("\\Clear");
+    IJ.createImage("none.tif", "8-bit black", 48, 40, 3).show();
+    String refused = failingMacro(train.replace("once-labels.tif", "none.tif"));
+    assertTrue(refused.contains("empty"), refused);
+    assertFalse(String.valueOf(IJ.getLog()).contains("already"), IJ.getLog());
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ij.IJ;
 import ij.ImagePlus;
 import ij.plugin.filter.ImageMath;
 import ij.process.FloatProcessor;
@@ -30,6 +31,19 @@ class LabelValuesTest {
 
   private static String refusal(ImagePlus image) {
     return assertThrows(CristaeException.class, () -> read(image)).getMessage();
+  }
+
+  @Test
+  void whatIsShownAsLabelsIsRefusedInTheSameWords() throws Exception {
+    ImagePlus image = IJ.createImage("half.tif", "32-bit black", 3, 2, 4);
+    image.getStack().getProcessor(3).setf(4, 16_777_216);
+    ImageVolume.checkLabels(image);
+    image.getStack().getProcessor(3).setf(5, 1.5f);
+    CristaeException refused =
+        assertThrows(CristaeException.class, () -> ImageVolume.checkLabels(image));
+    assertTrue(
+        refused.getMessage().contains("contain 1.5 in plane 3; labels are whole numbers"),
+        refused.getMessage());
   }
 
   /** Does what the sentence says, and looks at what arrives. */

@@ -51,6 +51,16 @@ class MaskValuesTest {
         assertThrows(
             CristaeException.class,
             () -> ImageVolume.labels(labels, null, java.util.Collections.emptyList()));
-    assertTrue(failure.getMessage().contains("choose the task masks"));
+    assertTrue(failure.getMessage().contains("labels have one. Choose one with Image > Duplicate"));
+    CristaeException ofTask =
+        assertThrows(
+            CristaeException.class,
+            () ->
+                ImageVolume.labels(
+                    labels, null, java.util.Collections.emptyList(), "the target masks"));
+    assertTrue(
+        ofTask
+            .getMessage()
+            .contains("If each is a mask, choose the target masks. Else choose one with Image"));
   }
 }

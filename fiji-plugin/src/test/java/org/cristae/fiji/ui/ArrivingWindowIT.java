@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ij.IJ;
 import ij.ImagePlus;
 import ij.WindowManager;
+import ij.plugin.frame.Recorder;
 import ij.process.ImageProcessor;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -25,6 +26,7 @@ import org.cristae.fiji.client.Download;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.client.Upload;
 import org.cristae.fiji.command.RealImageJ;
+import org.cristae.fiji.command.Windows;
 import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ReceivedVolume;
 import org.cristae.fiji.labels.ClassColors;
@@ -122,7 +124,7 @@ class ArrivingWindowIT {
       Progress look =
           (stage, fraction, detail) -> {
             ImagePlus seen = open("raw-cells.tif");
-            titles.add(seen == null ? null : seen.getTitle());
+            titles.add(seen == null ? null : seen.getWindow().getTitle());
             if (titles.size() == BLOCKS) {
               assertIsSlice(seen, SEEN);
               assertEquals(8, seen.getBitDepth());
@@ -161,6 +163,7 @@ class ArrivingWindowIT {
       expected.addAll(Collections.nCopies(BLOCKS, String.format(told, 24)));
       expected.add(String.format(told, 40));
       assertEquals(expected, titles);
+      assertEquals("raw-cells.tif", image.getTitle());
       assertTrue(image.isVisible());
       assertFalse(image.getStack().isVirtual());
       if (!isTime) {
@@ -222,6 +225,32 @@ class ArrivingWindowIT {
           (float[]) expected.getStack().getProcessor(plane).convertToFloat().getPixels();
       float[] there = (float[]) found.getStack().getProcessor(plane).convertToFloat().getPixels();
       assertArrayEquals(wanted, there, "plane " + plane);
+    }
+  }
+
+  @Test
+  void itsTitleIsRecordedAsALaterRunOfTheMacroFindsIt() throws Exception {
+    Client client = Connection.open(Progress.NONE, new Cancellation());
+    Volume volume = sent(client);
+    Recorder recorder = new Recorder(false);
+    try {
+      Recorder.setCommand(null);
+      ImagePlus raw = raw(false);
+      ArrivingWindow.fetch(
+          client,
+          volume,
+          "raw-cells.tif",
+          raw,
+          Collections.emptyList(),
+          Progress.NONE,
+          new Cancellation());
+      await(
+          "the line of the window",
+          () -> recorder.getText().contains("selectImage(\"raw-cells.tif\");") ? this : null);
+      assertFalse(recorder.getText().contains("arriving"), recorder.getText());
+    } finally {
+      Recorder.record = false;
+      recorder.close();
     }
   }
 
@@ -294,10 +323,17 @@ class ArrivingWindowIT {
       WindowManager.getImage("early.tif").setSlice(SEEN);
       Choices choices = Segmentation.choices().parse("image=early.tif model=early");
       JobWindow.start(Segmentation.prepare(choices));
-      ImagePlus early = await("the result", () -> WindowManager.getImage("early-early.tif"));
+      ImagePlus early =
+          await(
+              "the result",
+              () -> {
+                ImagePlus seen = Windows.image("early-early.tif");
+                boolean isWhole = seen != null && !seen.getWindow().getTitle().contains("arriving");
+                return isWhole ? seen : null;
+              });
       SwingUtilities.invokeAndWait(() -> {}); // ImageJ tells there what is opened, a little later
       assertEquals(2, opened.size(), opened.toString()); // one window, not a second one at the end
-      assertTrue(opened.get(1).startsWith("early-early.tif (arriving: "), opened.get(1));
+      assertEquals("early-early.tif", opened.get(1));
       assertSame(whole, early);
       assertEquals(SEEN, early.getCurrentSlice());
       assertFalse(early.getStack().isVirtual());

@@ -115,12 +115,25 @@ class ChoicesTest {
   }
 
   @Test
+  void objectsHaveNoClasses() throws Exception {
+    assertEquals("instances", spec("name=m task=instances").getTarget());
+    CristaeException refused =
+        assertThrows(
+            CristaeException.class, () -> spec("name=m task=instances classes=mito,vesicle"));
+    assertTrue(
+        refused
+            .getMessage()
+            .contains("classes=mito,vesicle should be left out with task=instances"),
+        refused.getMessage());
+  }
+
+  @Test
   void everythingElseArrives() throws Exception {
     TrainingSpec spec =
         spec(
-            "name=m task=instances steps=5 classes=[mito, vesicle] unknown=255 seed=7"
+            "name=m task=masks steps=5 classes=[mito, vesicle] unknown=255 seed=7"
                 + " empty-sections=background start-from=old device=cpu");
-    assertEquals("instances", spec.getTarget());
+    assertEquals("masks", spec.getTarget());
     assertEquals(5, spec.getBudget().getSteps());
     assertEquals("vesicle", spec.getClasses(1).getName());
     assertEquals(2, spec.getClasses(1).getValue());

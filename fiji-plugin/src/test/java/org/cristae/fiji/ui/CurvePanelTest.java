@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
+import org.cristae.v1.LabelClass;
 import org.junit.jupiter.api.Test;
 
 /** The curves of a training. */
@@ -56,6 +57,29 @@ class CurvePanelTest {
       }
     }
     assertTrue(drawn > 4, drawn + " pixels of the colour of the loss");
+  }
+
+  @Test
+  void theLegendIsBlackBesideAMarkOfTheColour() {
+    CurvePanel panel = new CurvePanel();
+    panel.setSize(420, 130);
+    panel.add(10, Collections.singletonMap("dice.mito", 0.5));
+    panel.color(
+        Collections.singletonList(
+            LabelClass.newBuilder().setName("mito").setValue(1).setRgb(0xF0E442).build()));
+    BufferedImage picture = new BufferedImage(420, 130, BufferedImage.TYPE_INT_RGB);
+    panel.paint(picture.getGraphics());
+    int coloured = 0;
+    int black = 0;
+    for (int y = 0; y < 18; y++) { // the legend
+      for (int x = 0; x < 200; x++) {
+        int rgb = picture.getRGB(x, y) & 0xffffff;
+        coloured += rgb == 0xF0E442 ? 1 : 0;
+        black += rgb == 0 ? 1 : 0;
+      }
+    }
+    assertEquals(9 * 9, coloured);
+    assertTrue(black > 10, black + " black pixels");
   }
 
   @Test

@@ -137,6 +137,24 @@ class FollowingTest {
   }
 
   @Test
+  void aServerThatAPersonStoppedIsToldAsThatUntilItIsThereAgain() throws Exception {
+    List<String> told = new ArrayList<>();
+    try (FakeServer server = new FakeServer();
+        Client client = server.client()) {
+      client.setStopped(true);
+      server.quietBreaksMs.addAll(Arrays.asList(1, 1));
+      Following.toEnd(
+          client,
+          "job",
+          (stage, fraction, detail) -> told.add(stage),
+          new Cancellation(),
+          new Cancellation());
+    }
+    assertEquals("The server was stopped; this goes on when it is started again", told.get(0));
+    assertEquals("The server does not answer, and is tried again", told.get(2));
+  }
+
+  @Test
   void aServerThatStaysAwayIsToldWithWhereTheJobIsFoundAgain() throws Exception {
     FakeServer server = new FakeServer();
     try (Client client = server.client(0.3)) {

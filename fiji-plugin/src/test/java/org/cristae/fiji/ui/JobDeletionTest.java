@@ -37,8 +37,11 @@ class JobDeletionTest {
 
   @Test
   void oneIsAskedForByItsNameAndSeveralByTheirNumber() {
-    assertTrue(JobDeletion.question(Collections.singletonList(DONE)).contains("\"done\"?"));
+    assertTrue(
+        JobDeletion.question(Collections.singletonList(DONE)).contains("\"done\"? Its place"));
     assertTrue(JobDeletion.question(Arrays.asList(DONE, FAILED)).contains("2 jobs"));
+    String two = JobDeletion.question(Arrays.asList(DONE, FAILED));
+    assertTrue(two.contains("ended? Their places in the list, their logs, files that they"), two);
   }
 
   @Test

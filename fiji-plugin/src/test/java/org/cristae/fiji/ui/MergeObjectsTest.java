@@ -95,6 +95,35 @@ class MergeObjectsTest {
     assertEquals(8, many.split("x 4").length - 1);
   }
 
+  private String refused(String ids) {
+    return assertThrows(
+            CristaeException.class,
+            () ->
+                MergeObjects.prepare(MergeObjects.choices().put("ids", ids))
+                    .run(new StatusBar(), new Cancellation(), new Cancellation()))
+        .getMessage();
+  }
+
+  @Test
+  void objectsThatAreNotThereAreNamed() {
+    assertEquals("\"cells.tif\" has no object 7. Nothing was changed.", refused("1,7"));
+    assertEquals(
+        "\"cells.tif\" has none of the objects 7, 16777216. Nothing was changed.",
+        refused("7,1,16777216"));
+    String many = refused("1,11,12,13,14,15,16,17,18,19");
+    assertTrue(many.contains("objects 11, 12, 13, 14, 15, 16, 17, 18, .... Nothing"), many);
+  }
+
+  @Test
+  void aNumberThatNoImageHoldsIsToldAsThat() {
+    for (String greater : new String[] {"16777217", "99999999999", "99999999999999999999"}) {
+      String sentence = refused("3,4," + greater);
+      assertTrue(sentence.contains("numbers of objects up to 16,777,216"), sentence);
+    }
+    String word = refused("3,x");
+    assertTrue(word.contains("the numbers of two or more objects, such as 3,7,9"), word);
+  }
+
   @Test
   void oneObjectAndAPointBesideItIsNotEnough() {
     pick(0.5, 0.5, 1.5, 1.5);

@@ -2,6 +2,8 @@ package org.cristae.fiji.ui;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -99,6 +101,24 @@ class UndoEditTest {
         " The table \"cells-objects\" is older than this change: Cristae Measure Objects makes a"
             + " new one.",
         ObjectTables.isOlder("cells-objects"));
+  }
+
+  @Test
+  void theObjectsAreTheSameAgainWhenAllChangesWereTakenBack() throws Exception {
+    Object first = Edits.state(image);
+    run(merge("1,2"));
+    Object second = Edits.state(image);
+    run(merge("1,3"));
+    assertNotSame(second, Edits.state(image));
+    run(UndoEdit.prepare(UndoEdit.choices()));
+    assertSame(second, Edits.state(image));
+    assertNotSame(first, second);
+    run(UndoEdit.prepare(UndoEdit.choices()));
+    assertSame(first, Edits.state(image));
+    run(merge("1,2"));
+    image.getStack().getProcessor(2).set(1, 0, 9); // painted, and so it stays
+    run(UndoEdit.prepare(UndoEdit.choices()));
+    assertNotSame(first, Edits.state(image));
   }
 
   @Test
