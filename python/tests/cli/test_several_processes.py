@@ -22,14 +22,14 @@ from drawn_models import add_model
 
 import cristae
 from cristae import cli
-from cristae.door.unit_work import order_of, predict_unit
+from cristae.door.unit_work import Order, order_of, predict_unit
 from cristae.door.workers import Crew, DaskWorkers, LocalWorkers, SlurmWorkers
 from cristae.errors import Cancelled, CristaeError, DiskFull, InvalidInput
 from cristae.events import Note, Progress
 from cristae.geometry import Box
 from cristae.models import ModelLibrary
 from cristae.networks.statistics import sample
-from cristae.prediction import devices, fitting, units
+from cristae.prediction import devices, fitting, load_models, units
 from cristae.settings import Home
 from cristae.volumes import VolumeSpec, open_image
 from cristae.volumes.records import spec_to_json
@@ -197,17 +197,31 @@ def test_what_one_process_began_is_not_lost_when_several_cannot_go_on(
     assert any("finished before the interruption" in sentence for sentence in told)
 
 
+def order_for(home: Path, raw: Path, folder: Path, models: list[str]) -> tuple[Order, VolumeSpec]:
+    """Return what the first of several processes asks of the others."""
+    packages = [ModelLibrary(home / "models").get(name) for name in models]
+    chosen = {"flips": False, "combine": "mean", "engine": "auto", "device": "cpu"}
+    out, spec = folder / "out.zarr", VolumeSpec((1, *SHAPE), "uint8")
+    order = order_of(raw, None, "", None, packages, Home.find(None), "labels", out, chosen)
+    digest = load_models(packages, "cpu", combine="mean").digest
+    spoken = json.dumps(spec_to_json(spec))
+    return replace(order, digest=digest, out=str(folder / "volume"), spec=spoken, run="1"), spec
+
+
 def test_after_the_end_of_a_run_nothing_is_written(home: Path, large: Path, tmp_path: Path) -> None:
-    order = order_of(
-        large, None, "", None, [ModelLibrary(home / "models").get("mito")], Home.find(None), "labels",
-        tmp_path / "out.zarr", {"flips": False, "combine": "mean", "engine": "auto", "device": "cpu"},
-    )  # fmt: skip
-    spec = VolumeSpec((1, *SHAPE), "uint8")
-    order = replace(order, out=str(tmp_path / "volume"), spec=json.dumps(spec_to_json(spec)), run="1")
+    order, spec = order_for(home, large, tmp_path, ["mito"])
     (tmp_path / "run").write_text("2")
     with pytest.raises(Cancelled):
         predict_unit(order, next(iter(units.units_of(spec))))
     assert not (tmp_path / "volume").exists()
+
+
+def test_a_unit_is_not_computed_with_another_model_or_code(home: Path, large: Path, tmp_path: Path) -> None:
+    order, spec = order_for(home, large, tmp_path, ["mito"])
+    order.mark.set()
+    other = replace(order, digest=f"{order.digest} with the code of yesterday")
+    with pytest.raises(InvalidInput, match="was replaced while it predicted"):
+        predict_unit(other, next(iter(units.units_of(spec))))
 
 
 @pytest.mark.parametrize("models", [["sections"], ["mito"], ["sections", "mito"]])
@@ -216,13 +230,7 @@ def test_a_process_measures_grey_values_once_for_all_of_its_units(
 ) -> None:
     add_model(home, "sections", normalisation="section", seed=6)
     whole = cristae.predict(large, model=models, engine="torch")
-    packages = [ModelLibrary(home / "models").get(name) for name in models]
-    order = order_of(
-        large, None, "", None, packages, Home.find(None), "labels",
-        tmp_path / "out.zarr", {"flips": False, "combine": "mean", "engine": "auto", "device": "cpu"},
-    )  # fmt: skip
-    spec = VolumeSpec((1, *SHAPE), "uint8")
-    order = replace(order, out=str(tmp_path / "volume"), spec=json.dumps(spec_to_json(spec)), run="1")
+    order, spec = order_for(home, large, tmp_path, models)
     order.mark.set()
     read, found = [], np.zeros_like(whole)
     kind = type(open_image(large))

@@ -250,7 +250,7 @@ def test_a_model_of_affinities_tells_what_it_is_and_finds_objects(settings, tmp_
     assert model.record["decoder"] is None
     other = ArrayImage(np.zeros((16, 24, 24), np.uint8), VoxelSize(5, 10, 10))
     assert predict_objects(predictor, other).shape == (16, 24, 24)
-    with pytest.raises(InvalidInput, match="inside of a mask"):
+    with pytest.raises(InvalidInput, match="in a part of it"):
         predict_objects(predictor, other, inside=ArrayImage(np.ones((16, 24, 24), np.uint8)))
     with pytest.raises(InvalidInput, match="by several processes"):
         predict_objects(predictor, other, helpers=object())
