@@ -113,6 +113,7 @@ class TrainIT {
           await(
               "the dialog after it",
               () -> first.isShowing() ? null : dialog("Cristae: train a model"));
+      await("a free name", () -> text(second, "name").equals("once-2") ? this : null);
       type(second, "name", "once");
       choose(second, "budget", "quick");
       await("the words", () -> says(second, "There is a model"));
