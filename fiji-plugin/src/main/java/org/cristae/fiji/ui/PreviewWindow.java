@@ -38,6 +38,9 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   /** Somebody who scrolls is not at the goal yet. */
   private static final int PAUSE_MS = 60;
 
+  /** By then an image is mostly cropped or converted. */
+  private static final int SETTLED_MS = 500;
+
   private static final int HALF = 50;
 
   /** Whoever waits longer is told that it still goes on. */
@@ -70,10 +73,14 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   private CristaeException lastFailure;
   private final Timer late = new Timer(1000, event -> tellIfLate());
 
+  /** ImageJ tells of a change when it begins, and perhaps not when it has ended: once more then. */
+  private final Timer settled = new Timer(SETTLED_MS, event -> look(false));
+
   private PreviewWindow(SlicePreview preview) {
     this.preview = preview;
     image = preview.source();
     frame = new JFrame("Cristae: preview of " + image.getTitle());
+    settled.setRepeats(false);
     frame.setDefaultCloseOperation(WindowConstants.DO_NOTHING_ON_CLOSE);
     frame.addWindowListener(
         new java.awt.event.WindowAdapter() {
@@ -150,10 +157,17 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   /** Looks at what the image shows now, unless that is looked at already. */
   private void follow() {
     look(false);
+    if (!isClosed) {
+      settled.restart();
+    }
   }
 
   private void look(boolean isAsked) {
-    if (isClosed || image.getStackSize() == 0) { // its slices are just being replaced
+    if (isClosed) {
+      return;
+    }
+    if (image.getStackSize() == 0) { // its slices are just being replaced
+      settled.restart();
       return;
     }
     Box now;
@@ -362,6 +376,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
 
   private void close() {
     isClosed = true;
+    settled.stop();
     running.cancel();
     ended();
     ImagePlus.removeImageListener(this);
