@@ -9,6 +9,7 @@ from cristae.commands.arguments import (
     Commands,
     add_device,
     add_json,
+    add_rows_and_columns,
     home_of,
     new_command,
     section_range,
@@ -61,8 +62,7 @@ def add_to(commands: Commands) -> None:
         type=section_range,
         help="these sections only; from 0, B excluded (default: the middle)",
     )
-    add("--y", metavar="A:B", type=section_range, help="these rows only")
-    add("--x", metavar="A:B", type=section_range, help="these columns only")
+    add_rows_and_columns(command)
     add(
         "--voxel-size",
         metavar="Z,Y,X",

@@ -119,6 +119,12 @@ def section_range(text: str) -> tuple[int, int]:
     return start, stop
 
 
+def add_rows_and_columns(command: argparse.ArgumentParser) -> None:
+    """Add ``--y`` and ``--x``: of sections, each command says itself what comes without ``--z``."""
+    command.add_argument("--y", metavar="A:B", type=section_range, help="these rows only")
+    command.add_argument("--x", metavar="A:B", type=section_range, help="these columns only")
+
+
 def voxel_size(text: str) -> tuple[float, float, float]:
     """Read ``Z,Y,X`` in nanometres.
 

@@ -49,9 +49,8 @@ def add_to(commands: Commands) -> None:
 
 def list_models(arguments: argparse.Namespace) -> int:
     """Print the models."""
-    library = _library(arguments)
-    models = library.list()
-    for name, problem in library.unreadable().items():
+    models, unreadable = _library(arguments).survey()
+    for name, problem in unreadable.items():
         print(f"cristae: The model '{name}' cannot be used. {problem}", file=sys.stderr)
     if wants_json(arguments):
         print(json.dumps({"models": [_facts(model) for model in models]}))

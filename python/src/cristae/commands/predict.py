@@ -9,6 +9,7 @@ from cristae.commands.arguments import (
     Commands,
     add_device,
     add_json,
+    add_rows_and_columns,
     new_command,
     positive_count,
     section_range,
@@ -111,8 +112,7 @@ def add_to(commands: Commands) -> None:
         type=section_range,
         help="predict these sections only, from 0, B excluded; OUT is as large as RAW, and 0 elsewhere",
     )
-    add("--y", metavar="A:B", type=section_range, help="these rows only")
-    add("--x", metavar="A:B", type=section_range, help="these columns only")
+    add_rows_and_columns(command)
     add(
         "--engine",
         choices=("auto", "torch", "openvino"),

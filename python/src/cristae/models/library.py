@@ -60,13 +60,14 @@ class ModelLibrary:
 
     def list(self) -> "list[ModelPackage]":
         """Return the models that can be read, newest first."""
-        return self._looked_at()[0]
+        return self.survey()[0]
 
     def unreadable(self) -> dict[str, str]:
         """Return what is wrong with each model that cannot be read, by name."""
-        return self._looked_at()[1]
+        return self.survey()[1]
 
-    def _looked_at(self) -> tuple[Packages, dict[str, str]]:
+    def survey(self) -> tuple[Packages, dict[str, str]]:
+        """Return what :meth:`list` and :meth:`unreadable` do, from one look."""
         found, wrong = [], {}
         for name in self.names():
             try:
