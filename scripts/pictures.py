@@ -42,6 +42,11 @@ class Desk:
         self.awt = jpype.JPackage("java").awt
         self.swing = jpype.JPackage("javax").swing
         self.ij.ImageJ(self.ij.ImageJ.EMBEDDED)
+        self.backdrop = self.swing.JFrame()  # hides the other windows
+        self.backdrop.setUndecorated(True)
+        self.backdrop.setFocusableWindowState(False)
+        self.backdrop.getContentPane().setBackground(self.awt.Color.WHITE)
+        self.backdrop.setBounds(self.awt.Rectangle(self.awt.Toolkit.getDefaultToolkit().getScreenSize()))
 
     def choose(self, command: str) -> None:
         """Choose a menu command, as with the mouse: it runs on a thread of ImageJ's own."""
@@ -82,6 +87,7 @@ class Desk:
 
     def picture(self, window: Any, name: str, beside: Any = None) -> None:
         """Photograph a window, and one on its right, after they have had time to paint."""
+        self.on_event_thread(lambda: (self.backdrop.setVisible(True), self.backdrop.toFront())[0])
         self.on_event_thread(lambda: (window.setLocation(CORNER, CORNER), window.toFront())[0])
         area = window.getBounds()
         if beside is not None:
@@ -92,6 +98,7 @@ class Desk:
         shot = self.awt.Robot().createScreenCapture(area)
         target = jpype.JPackage("java").io.File(str(PICTURES / f"{name}.png"))
         jpype.JPackage("javax").imageio.ImageIO.write(shot, "png", target)
+        self.on_event_thread(lambda: self.backdrop.setVisible(False))
         print(target, flush=True)
 
 
@@ -164,9 +171,6 @@ def main() -> None:
         score(desk, truth)
         measure(desk, labels)
         correct(desk, labels)
-        for title in ("right-neurons.tif", "Cristae: Segmenting"):  # they would lie behind the preview
-            if frame := desk.showing(title):
-                desk.on_event_thread(partial(frame.setState, 1))  # an icon
         desk.ij.IJ.selectWindow("right.tif")
         desk.ij.IJ.getImage().setSlice(25)
         desk.ij.IJ.run("Set... ", "zoom=300")
@@ -175,6 +179,8 @@ def main() -> None:
         looking = desk.window("Cristae: preview of right.tif")
         right = desk.ij.IJ.getImage()
         wait(lambda: right.getOverlay() is not None, "the preview", patience_s=120)
+        desk.press(looking, "Look Again")  # without the time that it takes to load a model
+        time.sleep(5)
         desk.picture(right.getWindow(), "preview", beside=looking)
         desk.press(looking, "Close")
         desk.choose("Cristae Show Activations")
