@@ -193,7 +193,7 @@ def main() -> None:
         maps = wait(
             lambda: desk.ij.WindowManager.getImage("right-neurons-decoder.0.tif"), "the maps", patience_s=240
         )
-        desk.ij.IJ.run(maps, "Make Montage...", "columns=8 rows=2 scale=1.5 font=10 label")
+        desk.ij.IJ.run(maps, "Make Montage...", "columns=4 rows=2 scale=2 first=1 last=8 font=10 label")
         desk.picture(desk.ij.IJ.getImage().getWindow(), "activations-montage")
         desk.choose("Cristae Jobs")
         jobs = desk.window("Cristae: jobs")
