@@ -104,8 +104,7 @@ public final class Client implements AutoCloseable {
       throws CristaeException {
     GetServerRequest request =
         GetServerRequest.newBuilder().setClient("cristae-fiji " + Version.text()).build();
-    GetServerResponse server =
-        call(() -> serverStub().getServer(request), contact, cancellation, false);
+    GetServerResponse server = call(() -> serverStub().getServer(request), contact, cancellation);
     if (API_VERSION > server.getApiVersion()) {
       throw new CristaeException(
           ErrorCode.ERROR_CODE_UNSUPPORTED,
@@ -143,7 +142,12 @@ public final class Client implements AutoCloseable {
 
   /** The same, and tells {@code contact} when the server does not answer. */
   <T> T call(Call<T> call, Contact contact) throws CristaeException {
-    return call(call, contact, new Cancellation(), false);
+    return call(call, contact, new Cancellation());
+  }
+
+  /** The same, until it is cancelled. */
+  <T> T call(Call<T> call, Contact contact, Cancellation cancellation) throws CristaeException {
+    return call(call, contact, cancellation, false);
   }
 
   private <T> T call(Call<T> call, Contact contact, Cancellation cancellation, boolean isLong)
@@ -252,8 +256,13 @@ public final class Client implements AutoCloseable {
   }
 
   /** True if a person stopped the server, and it was not seen to answer since. */
-  boolean isStopped() {
+  public boolean isStopped() {
     return isStopped;
+  }
+
+  /** True if it is told where its server listens by now, as of that on this machine. */
+  public boolean isOfThisMachine() {
+    return whereabouts != Whereabouts.FIXED;
   }
 
   private ServerGrpc.ServerBlockingStub serverStub() {

@@ -7,9 +7,7 @@ import io.grpc.StatusRuntimeException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -182,18 +180,11 @@ public final class JobFiles {
   private static CristaeException unwritable(String target, IOException cause) {
     return new CristaeException(
         ErrorCode.ERROR_CODE_INVALID_INPUT,
-        "\"" + target + "\" cannot be written (" + reason(cause) + "). Choose another folder.",
+        "\""
+            + target
+            + "\" cannot be written ("
+            + WriteFailures.reason(cause)
+            + "). Choose another folder.",
         cause);
-  }
-
-  /** Why a file cannot be written; the messages of some failures are nothing but its path. */
-  private static String reason(IOException cause) {
-    if (cause instanceof NoSuchFileException) {
-      return "its folder is not there";
-    }
-    if (cause instanceof AccessDeniedException) {
-      return "you have no right to write there";
-    }
-    return cause.getMessage();
   }
 }

@@ -70,7 +70,8 @@ public final class Upload {
     long furthest = -1;
     while (true) {
       cancellation.check();
-      UploadStatus status = client.call(() -> client.volumes().openUpload(open), progress);
+      UploadStatus status =
+          client.call(() -> client.volumes().openUpload(open), progress, cancellation);
       if (status.hasSealed()) {
         return status.getSealed();
       }

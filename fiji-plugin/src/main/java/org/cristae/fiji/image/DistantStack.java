@@ -29,7 +29,7 @@ abstract class DistantStack extends VirtualStack {
       new HashSet<>(
           Arrays.asList(
               "zSelector",
-              "W&L",
+              "ContrastAdjuster",
               "Next Slice [>]",
               "Previous Slice [<]",
               "Set Slice...",

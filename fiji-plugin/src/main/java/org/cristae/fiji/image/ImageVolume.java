@@ -233,13 +233,12 @@ public final class ImageVolume implements BlockSource {
     if (image.getWidth() != spec.getShape().getX() || image.getHeight() != spec.getShape().getY()) {
       return false;
     }
-    if (image.getStackSize() > 1 || stack.isVirtual()) {
-      // How many planes it has is not asked for: a stack that is just cropped loses them one by
-      // one.
-      return image.getStack() == stack;
+    if (image.getStack() == stack) {
+      return true; // also one that is just cropped, which loses its planes one by one
     }
     // ImageJ makes a stack anew each time it is asked for that of a single plane.
-    return stack.getSize() == 1 && image.getProcessor().getPixels() == stack.getPixels(1);
+    ImageProcessor single = image.getStackSize() == 1 ? image.getProcessor() : null;
+    return single != null && stack.getSize() == 1 && single.getPixels() == stack.getPixels(1);
   }
 
   @Override

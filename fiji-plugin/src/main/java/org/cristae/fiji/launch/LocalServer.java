@@ -22,6 +22,7 @@ import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Patience;
 import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.client.ServerAddress;
+import org.cristae.fiji.client.WriteFailures;
 import org.cristae.v1.ErrorCode;
 
 /**
@@ -248,7 +249,7 @@ public final class LocalServer {
     try {
       Files.createDirectories(home.path());
       if (!Files.isWritable(home.path())) {
-        throw new AccessDeniedException("no right to write there");
+        throw new AccessDeniedException(home.path().toString());
       }
     } catch (IOException e) {
       throw new CristaeException(
@@ -256,7 +257,7 @@ public final class LocalServer {
           "The Cristae server keeps its data in the folder "
               + home.path()
               + ", which cannot be written ("
-              + e.getMessage()
+              + WriteFailures.reason(e)
               + "). Set its rights so that you can write there, or name another folder in the"
               + " environment variable CRISTAE_HOME and start ImageJ again.",
           e);

@@ -47,7 +47,7 @@ final class Attachment implements Work {
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     if (JobTables.areMadeBy(done)) {
       tables = JobTables.fetch(client, done, listener, Cancellation.either(cancellation, detach));
-      tables.show(null);
+      tables.show();
       return null;
     }
     if (done.getKind() == JobKind.JOB_KIND_CLEANING) {

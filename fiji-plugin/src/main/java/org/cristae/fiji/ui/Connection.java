@@ -4,6 +4,7 @@ import ij.Prefs;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -217,14 +218,22 @@ public final class Connection {
       }
     }
     disconnect();
-    RETIRED.forEach(each -> each.setStopped(true)); // jobs are followed with them
+    List<Client> concerned = concerned(RETIRED); // jobs are followed with them
+    concerned.forEach(each -> each.setStopped(true));
     try {
       LOCAL.stopWhoeverStarted();
     } catch (CristaeException e) {
-      RETIRED.forEach(each -> each.setStopped(false));
+      concerned.forEach(each -> each.setStopped(false));
       throw e;
     }
     return stopped(open);
+  }
+
+  /** Those whose server is stopped when that on this machine is, and was not before. */
+  static List<Client> concerned(List<Client> clients) {
+    return clients.stream()
+        .filter(each -> each.isOfThisMachine() && !each.isStopped())
+        .collect(Collectors.toList());
   }
 
   /** What is said of a server that was stopped, with the titles of jobs that had not ended. */

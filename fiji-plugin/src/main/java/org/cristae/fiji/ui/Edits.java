@@ -117,6 +117,9 @@ final class Edits {
     KEPT.get(image).remove(edit);
     Object before = BEFORE.remove(edit);
     STATES.put(image, isWhole ? before : new Object());
+    if (!isWhole) { // what stays of it stays, too, when the changes before it are taken back
+      KEPT.get(image).forEach(older -> BEFORE.put(older, new Object()));
+    }
   }
 
   /** The same thing as long as no change was made, and again when all since were taken back. */

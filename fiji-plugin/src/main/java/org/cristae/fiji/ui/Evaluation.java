@@ -198,7 +198,7 @@ public final class Evaluation implements Work {
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     Cancellation either = Cancellation.either(cancellation, detach);
     tables = JobTables.fetch(client, done, listener, either);
-    tables.show(null);
+    tables.show();
     if (file != null) {
       tables.save(client, file, listener, either);
     } else {

@@ -96,16 +96,22 @@ final class JobTables {
     }
   }
 
+  /** Shows the tables, where it is not known which open image they were made from. */
+  void show() {
+    show(null, null);
+  }
+
   /**
    * Shows the tables; one of the same title is replaced.
    *
-   * @param image the open image that they were made from; null if it is not known
+   * @param image the open image that they were made from
+   * @param state what {@link Edits#state} told of it before it was sent
    */
-  void show(ImagePlus image) {
+  void show(ImagePlus image, Object state) {
     tables.forEach(
         (title, table) -> {
           table.show(title);
-          ObjectTables.remember(title, image);
+          ObjectTables.remember(title, image, state);
         });
     ObjectLink.begin();
   }

@@ -60,7 +60,7 @@ public final class JobsWindow {
   /** When the list came; null if it did not yet. Used on the event thread. */
   private LocalTime listed;
 
-  /** What an action told; it stands until the person selects something else. */
+  /** What an action told; it stands until the person does or selects something else. */
   private String toldByAction = "";
 
   /** A new list replaces the rows, which is no choice of the person. */
@@ -331,6 +331,7 @@ public final class JobsWindow {
     List<Job> ended = JobDeletion.ended(allSelected());
     if (!ended.isEmpty() && JobDeletion.isWanted(frame, ended)) {
       delete.setEnabled(false);
+      toldByAction = ""; // of one before, which may be mended now
       Runnable deletion = () -> JobDeletion.run(ended, this::say, this::sayOfAction);
       new Thread(deletion, "Cristae deletes jobs").start();
     }
@@ -342,6 +343,7 @@ public final class JobsWindow {
       return;
     }
     cancel.setEnabled(false);
+    toldByAction = "";
     new Thread(
             () -> {
               try {

@@ -97,6 +97,8 @@ public final class Measurement implements Work {
     if (!images.get(LABELS).doubt().isEmpty()) {
       listener.note(images.get(LABELS).doubt(), true);
     }
+    final ImagePlus labels = images.get(LABELS).source();
+    final Object sent = Edits.state(labels);
     Uploads uploads = new Uploads(client, listener, cancellation, images.size());
     for (Map.Entry<String, NamedUpload> image : images.entrySet()) {
       set(image.getKey(), uploads.send(image.getValue()));
@@ -107,7 +109,7 @@ public final class Measurement implements Work {
     Job done = Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     Cancellation either = Cancellation.either(cancellation, detach);
     tables = JobTables.fetch(client, done, listener, either);
-    tables.show(images.get(LABELS).source());
+    tables.show(labels, sent);
     if (file != null) {
       tables.save(client, file, listener, either);
     } else {

@@ -141,6 +141,7 @@ final class ObjectLink {
    * with a click. Where its objects are others by now, it says so.
    */
   private void tieAgain(TextWindow window, ImagePlus labels, Runnable click) {
+    final Object state = Edits.state(labels);
     ObjectTables.Comparison comparison = ObjectTables.comparison(window, labels);
     reader.begin(
         false,
@@ -150,7 +151,7 @@ final class ObjectLink {
             if (!isSame) {
               throw ObjectTables.isOfOthers(window.getTitle(), labels.getTitle());
             }
-            ObjectTables.remember(window.getTitle(), labels);
+            ObjectTables.remember(window.getTitle(), labels, state);
             click.run();
           };
         });

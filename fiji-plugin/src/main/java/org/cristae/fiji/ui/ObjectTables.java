@@ -41,12 +41,12 @@ final class ObjectTables {
     /** An image that is like the one that was closed, and has other objects. */
     private WeakReference<ImagePlus> refused = new WeakReference<>(null);
 
-    private Origin(ImagePlus image) {
+    private Origin(ImagePlus image, Object state) {
       this.image = new WeakReference<>(image);
       title = image.getTitle();
       size = sizeOf(image);
       job = image.getProp(ResultProperties.JOB);
-      state = Edits.state(image);
+      this.state = state;
     }
 
     private boolean isLike(ImagePlus other) {
@@ -74,8 +74,9 @@ final class ObjectTables {
    *
    * @param title the title of the window, which is open
    * @param labels the open label image; null if it is not known, as of a job of another day
+   * @param state what {@link Edits#state} told of it when its objects were read
    */
-  static void remember(String title, ImagePlus labels) {
+  static void remember(String title, ImagePlus labels, Object state) {
     Frame frame = WindowManager.getFrame(title);
     if (!(frame instanceof TextWindow)) {
       return;
@@ -83,7 +84,7 @@ final class ObjectTables {
     if (labels == null) {
       MADE_FROM.remove(frame);
     } else {
-      MADE_FROM.put(frame, new Origin(labels));
+      MADE_FROM.put(frame, new Origin(labels, state));
     }
   }
 

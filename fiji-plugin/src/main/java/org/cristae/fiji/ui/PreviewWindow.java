@@ -166,7 +166,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     if (isClosed) {
       return;
     }
-    if (image.getStackSize() == 0) { // its slices are just being replaced
+    if (hasNoSlices(image)) { // they are just being replaced
       settled.restart();
       return;
     }
@@ -197,6 +197,11 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     Thread thread = new Thread(() -> look(of, now, cancellation), "Cristae preview");
     thread.setDaemon(true);
     thread.start();
+  }
+
+  /** ImageJ itself says of such an image that it has one. */
+  static boolean hasNoSlices(ImagePlus image) {
+    return image.getStack().getSize() == 0;
   }
 
   private void look(SlicePreview of, Box region, Cancellation cancellation) {

@@ -72,8 +72,7 @@ public final class TrainDialog {
     pairs.labelsFor(pairs.imageFor(active)); // looked at here, not on the event thread
     pairs.lookAhead();
     boolean[] accepted = new boolean[1];
-    String replaced;
-    do {
+    while (true) {
       Look.onEventThread(
           () -> {
             TrainDialog dialog = new TrainDialog(active, tasks, models, choices, pairs);
@@ -82,15 +81,22 @@ public final class TrainDialog {
       if (!accepted[0]) {
         return null;
       }
-      if (choices.get("classes", "").equals(namesBefore)
-          && choices.get("task", "").equals("instances")) {
+      boolean areOfBefore =
+          choices.get("classes", "").equals(namesBefore)
+              && choices.get("task", "").equals("instances");
+      if (areOfBefore) {
         choices.put("classes", ""); // those of a training before, which nobody gave now
       }
       choices.rememberIfAccepted(REMEMBERED);
       LAST.keep(choices, titles(active, choices));
-      replaced = canBe(choices) ? models.all().get(choices.get("name", "")) : null;
-    } while (replaced != null && !mayReplace(replaced));
-    return choices;
+      String replaced = canBe(choices) ? models.all().get(choices.get("name", "")) : null;
+      if (replaced == null || mayReplace(replaced)) {
+        return choices;
+      }
+      if (areOfBefore) {
+        choices.put("classes", namesBefore); // another task may be chosen now
+      }
+    }
   }
 
   /** False of what is refused in any case: nothing is to be asked about it before. */

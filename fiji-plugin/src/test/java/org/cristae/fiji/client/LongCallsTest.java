@@ -32,6 +32,30 @@ class LongCallsTest {
   }
 
   @Test
+  void anUploadToAServerThatIsAwayEndsWhenItIsCancelled() throws Exception {
+    FakeServer server = new FakeServer();
+    try (Client client = server.client(60)) {
+      server.close();
+      Cancellation cancellation = new Cancellation();
+      List<String> stages = new ArrayList<>();
+      Progress progress =
+          (stage, fraction, detail) -> {
+            stages.add(stage);
+            if (stage.contains("does not answer")) {
+              cancellation.cancel();
+            }
+          };
+      long startNs = System.nanoTime();
+      CristaeException failure =
+          assertThrows(
+              CristaeException.class,
+              () -> Upload.run(client, ClientTest.volume(), progress, cancellation));
+      assertEquals(ErrorCode.ERROR_CODE_CANCELLED, failure.code(), stages.toString());
+      assertTrue(System.nanoTime() - startNs < 20e9, "before its patience of 60 s");
+    }
+  }
+
+  @Test
   void aSubmissionIsCancelledAtOnceAndItsJobWhenTheServerHasIt() throws Exception {
     Cancellation cancellation = new Cancellation();
     try (FakeServer server = new FakeServer();

@@ -158,7 +158,10 @@ class ImageVolumeTest {
         new ImageConverter(image).convertToGray8();
       }
       assertFalse(cropped.isOf(image), "another type");
-      assertTrue(ImageVolume.image(image, null).isOf(image));
+      ImageVolume converted = ImageVolume.image(image, null);
+      assertTrue(converted.isOf(image));
+      image.flush();
+      assertFalse(converted.isOf(image), "closed");
     }
   }
 
@@ -167,6 +170,7 @@ class ImageVolumeTest {
     ImagePlus image = hyperstack(8, 1, 3, 1, 12, 9);
     ImageVolume volume = ImageVolume.image(image, null);
     image.getStack().deleteLastSlice(); // as ImageJ does while it crops
+    assertTrue(volume.isOf(image));
     CristaeException failure = assertThrows(CristaeException.class, () -> volume.plane(0, 2));
     assertEquals(
         "\""

@@ -41,7 +41,12 @@ class ServedStackTest {
 
   /** As ImageJ and Cristae call the threads that show slices. */
   private static final String[] SHOWING = {
-    "event thread", "zSelector", "Next Slice [>]", "Start Animation [\\]", "Cristae: Segmenting a"
+    "event thread",
+    "zSelector",
+    "ContrastAdjuster",
+    "Next Slice [>]",
+    "Start Animation [\\]",
+    "Cristae: Segmenting a"
   };
 
   private static ImagePlus served(Client client, BlockSource source) throws Exception {

@@ -165,17 +165,21 @@ class LocalServerTest {
   @Test
   void aHomeFolderThatCannotBeWrittenIsToldAndNotThatNothingIsInstalled() throws Exception {
     write("file", "");
-    LocalServer without =
-        new LocalServer(new HomeFolder(folder.resolve("file").resolve("home")), this::start);
-    CristaeException failure =
-        assertThrows(
-            CristaeException.class,
-            () -> without.ensure(new Patience(0), Progress.NONE, new Cancellation()));
-    String sentence = failure.getMessage();
-    String home = folder.resolve("file").resolve("home").toString();
-    String expected = "keeps its data in the folder " + home + ", which cannot be written (";
-    assertTrue(sentence.contains(expected), sentence);
-    assertFalse(sentence.contains("Install"), sentence);
+    Path file = folder.resolve("file");
+    for (Path home : new Path[] {file, file.resolve("home")}) {
+      LocalServer without = new LocalServer(new HomeFolder(home), this::start);
+      CristaeException failure =
+          assertThrows(
+              CristaeException.class,
+              () -> without.ensure(new Patience(0), Progress.NONE, new Cancellation()));
+      String sentence = failure.getMessage();
+      String why = home.equals(file) ? "a file is in its place" : "";
+      String expected =
+          "keeps its data in the folder " + home + ", which cannot be written (" + why;
+      assertTrue(sentence.contains(expected), sentence);
+      assertEquals(sentence.indexOf(home.toString()), sentence.lastIndexOf(home.toString()));
+      assertFalse(sentence.contains("Install"), sentence);
+    }
   }
 
   @Test

@@ -10,6 +10,8 @@ import java.util.List;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.FakeServer;
 import org.cristae.fiji.client.Jobs;
+import org.cristae.fiji.client.Patience;
+import org.cristae.fiji.client.ServerAddress;
 import org.cristae.v1.Job;
 import org.cristae.v1.JobState;
 import org.junit.jupiter.api.Test;
@@ -63,5 +65,19 @@ class JobDeletionTest {
     String many = Connection.stopped(Arrays.asList("a", "b", "c", "d"));
     assertTrue(many.contains("4 jobs there had not ended (a, b, c, ...)"), many);
     assertFalse(many.contains("d)"), many);
+  }
+
+  @Test
+  void onlyJobsOfThisMachineAreToldThatItsServerIsStoppedEachOnce() throws Exception {
+    ServerAddress address = ServerAddress.parse("127.0.0.1:7867");
+    Patience none = new Patience(0);
+    try (Client elsewhere = new Client(address, () -> "token", none);
+        Client here = new Client(address, () -> null, () -> "token", none);
+        Client before = new Client(address, () -> null, () -> "token", none)) {
+      before.setStopped(true);
+      assertEquals(
+          Collections.singletonList(here),
+          Connection.concerned(Arrays.asList(elsewhere, here, before)));
+    }
   }
 }

@@ -4,6 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ij.ImagePlus;
+import ij.ImageStack;
+import ij.process.ByteProcessor;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.ErrorCode;
 import org.junit.jupiter.api.Test;
@@ -27,6 +30,19 @@ class PreviewWindowTest {
         PreviewWindow.waiting(4000, true, null).wrapped(330));
     assertEquals(
         body("Looking ... (since 12 s)"), PreviewWindow.waiting(12_400, false, null).wrapped(330));
+  }
+
+  @Test
+  void anImageIsNotLookedAtWhileItsSlicesAreReplaced() {
+    ImageStack slices = new ImageStack(4, 3);
+    slices.addSlice(new ByteProcessor(4, 3));
+    slices.addSlice(new ByteProcessor(4, 3));
+    ImagePlus image = new ImagePlus("stack.tif", slices);
+    slices.deleteLastSlice(); // as ImageJ does while it crops
+    assertFalse(PreviewWindow.hasNoSlices(image));
+    slices.deleteLastSlice();
+    assertTrue(PreviewWindow.hasNoSlices(image));
+    assertFalse(PreviewWindow.hasNoSlices(new ImagePlus("one.tif", new ByteProcessor(4, 3))));
   }
 
   @Test

@@ -116,8 +116,12 @@ class UndoEditTest {
     run(UndoEdit.prepare(UndoEdit.choices()));
     assertSame(first, Edits.state(image));
     run(merge("1,2"));
-    image.getStack().getProcessor(2).set(1, 0, 9); // painted, and so it stays
+    run(merge("1,3"));
+    image.getStack().getProcessor(2).set(2, 0, 9); // painted, and so it stays
     run(UndoEdit.prepare(UndoEdit.choices()));
+    assertNotSame(second, Edits.state(image));
+    run(UndoEdit.prepare(UndoEdit.choices()));
+    assertPlane(1, 2, 9, 0);
     assertNotSame(first, Edits.state(image));
   }
 
