@@ -37,6 +37,9 @@ def test_models_are_listed_shown_and_deleted(home: Path, capsys: pytest.CaptureF
     assert cli.main(["models"]) == 0
     assert "The model 'broken' cannot be used." in capsys.readouterr().err
     shutil.rmtree(home / "models" / "broken")
+    only_broken = home / "another"
+    (only_broken / "models" / "broken").mkdir(parents=True)
+    assert said(capsys, "models", "list", "--home", str(only_broken)) == ""
     said(capsys, "models", "delete", "mito")
     assert "nothing was deleted" in said(capsys, "models", "delete", "mito", code=1)
     assert [m["name"] for m in json.loads(said(capsys, "models", "--json"))["models"]] == ["neurons"]

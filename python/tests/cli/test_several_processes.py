@@ -341,7 +341,8 @@ def test_processes_end_when_the_one_that_gives_them_work_is_killed(tmp_path: Pat
     assert psutil.wait_procs(others, timeout=20)[1] == []
 
 
-def test_a_scheduler_that_is_lost_is_told() -> None:
+@pytest.mark.parametrize("is_asked_first", [False, True])
+def test_a_scheduler_that_is_lost_is_told(is_asked_first: bool) -> None:
     """Its client cancels what it was asked to do; that it really does is seen in tests/faults."""
 
     class Lost:
@@ -351,12 +352,17 @@ def test_a_scheduler_that_is_lost_is_told() -> None:
         def open(self):
             with ThreadPoolExecutor(1) as pool:
                 pool.submit = submit
-                yield pool, lambda: 1
+                asked = iter([1, 1])
+                yield pool, lambda: next(asked, None) or lost()
+
+    def lost() -> int:
+        raise ConnectionResetError(104, "Connection reset by peer")
 
     def submit(function, unit):
         future = Future()
-        future.cancel()
-        future.set_running_or_notify_cancel()
+        if not is_asked_first:
+            future.cancel()
+            future.set_running_or_notify_cancel()
         return future
 
     with pytest.raises(CristaeError, match="connection to the workers of tcp://there:8786 was lost"):

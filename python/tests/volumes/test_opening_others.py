@@ -1,3 +1,5 @@
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -5,9 +7,10 @@ import skimage.io
 import tifffile
 import zarr
 
-from cristae.errors import CorruptData, InvalidInput
+from cristae.errors import CorruptData, InvalidInput, Unsupported
 from cristae.geometry import Box
 from cristae.volumes import StoredVolume, VoxelSize, create_output, open_image
+from cristae.volumes.sliced import SlicedImage
 
 STACK = np.random.default_rng(0).integers(0, 200, (12, 20, 25)).astype(np.uint8)
 BOX = Box((2, 3, 4), (9, 15, 21))
@@ -226,3 +229,34 @@ def test_a_damaged_hdf5_file_is_refused(tmp_path):
         open_image(path)
     with pytest.raises(InvalidInput, match="no file or folder"):
         open_image(tmp_path / "missing.h5")
+
+
+def test_an_unknown_filter_of_hdf5_is_told_before_anything_is_read(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        made.set_chunk((4, 16, 16))
+        made.set_filter(32999, h5py.h5z.FLAG_OPTIONAL)
+        space = h5py.h5s.create_simple((8, 32, 32))
+        h5py.h5d.create(file.id, b"data", h5py.h5t.NATIVE_UINT8, space, made)
+    with pytest.raises(Unsupported, match="HDF5 filter 32999, which is not installed here"):
+        open_image(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize(
+    ("failure", "advice"),
+    [
+        (OSError(116, "Stale file handle"), "See whether its disk may be read"),
+        (OSError("Can't read data (inflate() failed)"), "Copy the file again"),
+    ],
+)
+def test_a_disk_that_is_away_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch, failure, advice):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"] = np.zeros((2, 3, 4), np.uint8)
+    image = open_image(tmp_path / "a.h5")
+
+    def fails(*_):
+        raise failure
+
+    monkeypatch.setattr(SlicedImage, "_slices", fails)
+    with pytest.raises(CorruptData, match=re.escape(advice)):
+        image.read(Box.of_shape((2, 3, 4)))

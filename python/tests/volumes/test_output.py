@@ -265,6 +265,47 @@ def test_a_run_that_was_killed_when_its_result_had_its_name_begins_anew(tmp_path
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("name", ["a.zarr", "a/"])
+def test_a_folder_is_replaced_again_after_a_kill_left_its_predecessor_aside(tmp_path, monkeypatch, name):
+    path, whole = f"{tmp_path}/{name}", Box.of_shape((2, 4, 4))
+    for value in (5, 6, 7):
+        output = create_output(path, (1, 2, 4, 4), "uint8", overwrite=True, resume=True)
+        output.write(whole, np.full((2, 4, 4), value, np.uint8))
+        if value == 6:
+            with monkeypatch.context() as broken:
+                broken.setattr(StagedTarget, "discard", killed)
+                with pytest.raises(Killed):
+                    output.seal()
+            after_death(output)
+        else:
+            output.seal()
+    assert open_image(path).read(whole).min() == 7
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a/"])
+def test_the_old_folder_stays_if_the_new_one_cannot_get_its_name(tmp_path, monkeypatch, name):
+    path, whole = f"{tmp_path}/{name}", Box.of_shape((2, 4, 4))
+    old = create_output(path, (1, 2, 4, 4), "uint8")
+    old.write(whole, np.full((2, 4, 4), 5, np.uint8))
+    old.seal()
+    new = create_output(path, (1, 2, 4, 4), "uint8", overwrite=True)
+    new.write(whole, np.full((2, 4, 4), 7, np.uint8))
+    rename = Path.rename
+
+    def fails_for_the_new_one(self, target):
+        if self.name in ("volume", "slices") and Path(target) == Path(path):
+            raise PermissionError
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails_for_the_new_one)
+    with pytest.raises(PermissionError):
+        new.seal()
+    new.discard()
+    assert open_image(path).read(whole).min() == 5
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_folder_that_was_put_aside_comes_back_after_a_kill(tmp_path, monkeypatch):
     path, whole = tmp_path / "a.zarr", Box.of_shape((2, 4, 4))
     old = create_output(path, (1, 2, 4, 4), "uint8")

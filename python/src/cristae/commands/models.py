@@ -56,7 +56,8 @@ def list_models(arguments: argparse.Namespace) -> int:
         print(json.dumps({"models": [_facts(model) for model in models]}))
         return 0
     if not models:
-        print("There are no models yet. `cristae train` makes one.")
+        if not unreadable:
+            print("There are no models yet. `cristae train` makes one.")
         return 0
     rows = [[m.name, m.record["target"], _shortened(_classes(m.record)), moment(m.created_s)] for m in models]
     print(table(["name", "target", "classes", "made"], rows))

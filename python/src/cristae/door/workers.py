@@ -45,7 +45,7 @@ class LocalWorkers:
 
     def __init__(self, count: int) -> None:
         self.count = self.here = count
-        self.told = f"{count} processes of this machine"
+        self.told = f"{count} process{'' if count == 1 else 'es'} of this machine"
 
     @contextmanager
     def open(self) -> Iterator[tuple[Executor, Callable[[], int]]]:
@@ -98,7 +98,7 @@ class SlurmWorkers:
 
     def __init__(self, jobs: int) -> None:
         self.jobs, self.here = jobs, 0
-        self.told = f"{jobs} jobs of SLURM"
+        self.told = f"{jobs} job{'' if jobs == 1 else 's'} of SLURM"
 
     @contextmanager
     def open(self) -> Iterator[tuple[Executor, Callable[[], int]]]:
@@ -163,6 +163,12 @@ class Crew:
         on_open(self._pool[1]())
         return self._pool
 
+    def _lost(self) -> CristaeError:
+        return CristaeError(
+            f"The connection to {self.workers.told} was lost. See whether the Dask scheduler still runs, and "
+            "start it again if it does not."
+        )
+
     def results_of[Unit, Result](
         self,
         function: Callable[[Unit], Result],
@@ -186,7 +192,6 @@ class Crew:
             Asked several times a second.
         on_open
             Told how many workers are there, when they are reached and before any of them begins.
-
         on_alone
             Told when the last worker has gone; units wait for another one.
 
@@ -206,11 +211,14 @@ class Crew:
         while todo or under_way:
             if should_stop():
                 raise Cancelled("The prediction was cancelled.")
-            are_there = count() > 0
-            if were_there and not are_there:
+            try:
+                there = count()
+            except OSError as error:
+                raise self._lost() from error
+            if were_there and not there:
                 on_alone()
-            were_there = are_there
-            while todo and len(under_way) < _UNITS_AHEAD * max(1, count()):
+            were_there = there > 0
+            while todo and len(under_way) < _UNITS_AHEAD * max(1, there):
                 number, unit = todo.popleft()
                 under_way[pool.submit(function, unit)] = number, unit
             for future in wait(under_way, _LOOK_EVERY_S, FIRST_COMPLETED).done:
@@ -219,17 +227,14 @@ class Crew:
                     result = future.result()
                 except ProcessDied:
                     deaths += 1
-                    if deaths >= max(_MOST_DEATHS, 2 * count()):
+                    if deaths >= max(_MOST_DEATHS, 2 * there):
                         raise CristaeError(
                             f"Processes ended {deaths} times without a word; perhaps the memory does not "
                             "suffice for so many. Start fewer of them."
                         ) from None
                     todo.appendleft((number, unit))
                 except CancelledError as error:  # a lost scheduler takes with it all that was asked of it
-                    raise CristaeError(
-                        f"The connection to {self.workers.told} was lost. See whether the Dask scheduler "
-                        "still runs, and start it again if it does not."
-                    ) from error
+                    raise self._lost() from error
                 except Exception as error:
                     if not type(error).__module__.startswith("distributed"):
                         raise

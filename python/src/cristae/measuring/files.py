@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
 from io import FileIO
 from itertools import chain, count
@@ -100,8 +101,8 @@ def write_tables(
     tables
         By name; None is left out.
     on_rows
-        Told now and then which share of the rows is written, 0 to 1; what it raises ends the writing, and
-        files that are there stay.
+        Told now and then which share of the rows is written, 0 to 1 (not of Parquet, which is written at
+        once); what it raises ends the writing, and all files that are there stay.
 
     Raises
     ------
@@ -123,11 +124,11 @@ def write_tables(
     files = files_of(path, list(there))
     write = _WRITERS[path.suffix.lower()]
     counted = _Counted(sum(map(len, there.values())), on_rows)
-    if path.suffix.lower() == ".xlsx":
-        _replaced(path, write, there, counted)
-    else:
-        for file, (name, table) in zip(files, there.items(), strict=True):
-            _replaced(file, write, {name: table}, counted)
+    books = [there] if path.suffix.lower() == ".xlsx" else [{name: there[name]} for name in there]
+    with ExitStack() as all_or_none:  # tables of different runs do not belong together
+        for file, held in zip(files, books, strict=True):
+            all_or_none.enter_context(full_disk_told(file))
+            write(all_or_none.enter_context(replacing(file)), held, counted)
     return files, sentences
 
 
@@ -151,11 +152,6 @@ class _Counted:
                 self._on_rows(self._done / self._count)
             self._done += 1
             yield row
-
-
-def _replaced(path: Path, write: _Writer, tables: Mapping[str, Table], counted: _Counted) -> None:
-    with full_disk_told(path), replacing(path) as temporary:
-        write(temporary, tables, counted)
 
 
 def _write_csv(path: Path, tables: Mapping[str, Table], counted: _Counted) -> None:

@@ -71,8 +71,8 @@ def disk_failure(error: OSError, file: Path | str | None = None) -> DiskFull | N
         return DiskFull("The disk is full. Free some space, then go on: nothing finished is lost.", folder)
     if error.errno == errno.EFBIG:
         return DiskFull(
-            "The file grew larger than this disk, or this user, may hold one. Write it to another disk, or "
-            "as a folder of many files (.ome.zarr).",
+            "The file grew larger than this disk, or this user, may hold one. Write it to another disk; an "
+            "image may be a folder of many files (.ome.zarr).",
             folder,
         )
     if error.errno == errno.EROFS:  # after a fault, Linux goes on with a disk like that

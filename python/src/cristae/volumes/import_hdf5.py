@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from cristae.errors import InvalidInput
+from cristae.errors import InvalidInput, Unsupported
 from cristae.volumes.sliced import SlicedImage
 from cristae.volumes.spec import VoxelSize
 from cristae.volumes.units import voxel_size_in
@@ -30,12 +30,15 @@ class Hdf5Image(SlicedImage):
     ------
     InvalidInput
         It is no HDF5 file, damaged, or it must be said which data set is meant.
+    Unsupported
+        It is packed with something that is not installed here.
     """
 
     def __init__(self, path: Path, key: str | None) -> None:
         self._file = _opened(path)
         try:
             self._data, chosen = self._find(path.name, key)
+            _refuse_unknown_packing(path.name, self._data)
             attributes = self._data.attrs
             letters = _letters(attributes, self._data.ndim)
             super().__init__(path.name, self._data, letters, _voxel_size(attributes), chosen)
@@ -106,6 +109,18 @@ def _images(file: h5py.File) -> dict[str, h5py.Dataset]:
 
     file.visititems(look)
     return found
+
+
+def _refuse_unknown_packing(name: str, data: h5py.Dataset) -> None:
+    made = data.id.get_create_plist()
+    for number in range(made.get_nfilters()):
+        code, _, _, told = made.get_filter(number)
+        if not h5py.h5z.filter_avail(code):
+            raise Unsupported(
+                f"{name} is packed with the HDF5 filter {told.decode(errors='replace') or code}, which is "
+                "not installed here. Save it again with gzip or without compression, or install the filter "
+                "where HDF5_PLUGIN_PATH says."
+            )
 
 
 def _letters(attributes: Any, count: int) -> str:

@@ -76,9 +76,12 @@ class SlicedImage:
             raise
         except Exception as error:  # Codecs raise whatever a broken chunk makes them trip over.
             broken = self._broken_chunk(box_zyx)
+            # Libraries give a number only to what the system said of a disk or a network.
+            is_away = isinstance(error, OSError) and error.errno
+            do = "See whether its disk may be read" if is_away else "Copy the file again from where it came"
             raise CorruptData(
                 f"The box {broken or box_zyx} (z, y, x) of {self.name} cannot be read ({str(error)[:200]}). "
-                "Copy the file again from where it came; nothing was invented in its place."
+                f"{do}; nothing was invented in its place."
             ) from error
         order = [axis for axis in self._place if axis]
         moved = found.transpose([order.index(axis) for axis in "czyx" if axis in order])

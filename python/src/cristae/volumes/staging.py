@@ -102,6 +102,7 @@ class StagedTarget:
             try:
                 self._put_back()
                 self._check_free()
+                self._forget_replaced()
                 self.resumed = resume and self._note() == note
                 if not self.resumed:
                     self._empty()
@@ -122,7 +123,11 @@ class StagedTarget:
             # A folder cannot be replaced in one step; the old one is put aside first and lost only at the
             # end.
             self.target.rename(self.folder / _ASIDE)
-            staged.rename(self.target)
+            try:
+                staged.rename(self.target)
+            except BaseException:
+                self._put_back()
+                raise
         elif staged.is_dir():
             self.target.unlink(missing_ok=True)
             staged.rename(self.target)
@@ -137,6 +142,12 @@ class StagedTarget:
         if is_real_folder(aside) and not is_taken(self.target):
             aside.rename(self.target)
             fsync_folder(self.target.parent)
+
+    def _forget_replaced(self) -> None:
+        """Remove the old folder if a process was killed when the new one had its name already."""
+        aside = self.folder / _ASIDE
+        if is_real_folder(aside):
+            shutil.rmtree(aside)
 
     def forbid_resuming(self) -> None:
         """From here on an interrupted output has to begin anew."""
