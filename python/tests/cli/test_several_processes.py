@@ -490,3 +490,12 @@ def test_what_several_processes_cannot_do_is_refused(home: Path, large: Path, tm
     with pytest.raises(CristaeError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         cristae.predict(large, tmp_path / "o.zarr", model="mito", workers=DaskWorkers("tcp://127.0.0.1:9"))
     assert not list(tmp_path.glob("*.zarr"))
+
+
+@pytest.mark.parametrize("address", ["nowhere", "tcp://10.0.0.5", "8786", ":8786"])
+def test_what_is_no_address_of_a_scheduler_is_refused(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["predict", "raw.tif", "out.tif", "--model", "mito", "--scheduler", address])
+    assert "is no address of a Dask scheduler" in capsys.readouterr().err

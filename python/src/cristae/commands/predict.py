@@ -140,7 +140,8 @@ def _scheduler(address: str) -> str:
     >>> _scheduler("tcp://10.0.0.5:8786")
     'tcp://10.0.0.5:8786'
     """
-    if not address.rpartition(":")[2].isdecimal():
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
         raise argparse.ArgumentTypeError(
             f"'{address}' is no address of a Dask scheduler; it tells its own, such as "
             "tcp://10.0.0.5:8786, when it starts"
