@@ -55,7 +55,7 @@ public final class Contact implements Progress {
     }
     if (client.starts() > starts) {
       starts = client.starts();
-      listener.note("The server had ended; it was started again.", true);
+      listener.note("The server had ended or was stopped; it was started again.", true);
     }
   }
 }

@@ -38,14 +38,14 @@ public final class ResultRoom {
           ErrorCode.ERROR_CODE_OUT_OF_MEMORY,
           String.format(
               Locale.ROOT,
-              "The maps, %d of %d x %d in %d slices, need %.1f GB, and ImageJ has %.1f GB of memory"
+              "The maps, %d of %d x %d in %d slices, need %s, and ImageJ has %s of memory"
                   + " left. Choose fewer slices or a part of them (slices, part), or close images.",
               shape.getC(),
               shape.getX(),
               shape.getY(),
               shape.getZ(),
-              bytes / 1e9,
-              free() / 1e9));
+              amount(bytes),
+              amount(free())));
     }
   }
 
@@ -67,11 +67,11 @@ public final class ResultRoom {
   static String doesNotFit(Shape shape, double bytes, String memory) {
     return String.format(
         Locale.ROOT,
-        "The result, %d x %d in %d slices, does not fit into the %.1f GB of memory that ImageJ %s. ",
+        "The result, %d x %d in %d slices, does not fit into the %s of memory that ImageJ %s. ",
         shape.getX(),
         shape.getY(),
         shape.getZ(),
-        bytes / 1e9,
+        amount(bytes),
         memory);
   }
 
@@ -94,11 +94,18 @@ public final class ResultRoom {
         ? ""
         : String.format(
             Locale.ROOT,
-            "The result needs up to %.1f GB, and ImageJ has %.1f GB of memory left. If it does not fit"
+            "The result needs up to %s, and ImageJ has %s of memory left. If it does not fit"
                 + " when it is there, it is shown as a virtual stack, whose slices come from the"
                 + " server when they are looked at.",
-            bytes / 1e9,
-            free / 1e9);
+            amount(bytes),
+            amount(free));
+  }
+
+  /** An amount of memory in the unit in which it is no number of zeros. */
+  static String amount(double bytes) {
+    return bytes < 1e9
+        ? String.format(Locale.ROOT, "%.0f MB", bytes / 1e6)
+        : String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
   }
 
   private static double bytes(Shape shape, int bytesOfVoxel) {

@@ -14,11 +14,13 @@ public final class ProbabilityChannels {
 
   private ProbabilityChannels() {}
 
-  /** What a model tells apart; of one for objects, their inside and the boundaries between them. */
+  /**
+   * What a model tells apart; of one for objects, their interior and the boundaries between them.
+   */
   public static List<LabelClass> classes(Model model) {
     if (model.getTarget().equals("instances")) {
       List<LabelClass> parts = new ArrayList<>();
-      parts.add(LabelClass.newBuilder().setValue(1).setName("inside").build());
+      parts.add(LabelClass.newBuilder().setValue(1).setName("interior").build());
       parts.add(LabelClass.newBuilder().setValue(2).setName("boundary").build());
       return parts;
     }

@@ -70,7 +70,7 @@ public final class CleanDialog {
               hasSize
                   ? ""
                   : "This image has no voxel size, so nothing in it can be smoothed or measured in"
-                      + " nanometres. Set it in Image > Properties and begin again, or give voxels.");
+                      + " nanometres. Set it in Image > Properties and choose the image again, or give voxels.");
         };
     tell.run();
     image.addActionListener(event -> tell.run());

@@ -44,7 +44,7 @@ import org.junit.jupiter.api.Timeout;
 /** The server is killed while somebody works with it: it is started again, and the work goes on. */
 @Timeout(600)
 class RestartIT {
-  private static final String AGAIN = "The server had ended; it was started again.";
+  private static final String AGAIN = "The server had ended or was stopped; it was started again.";
   private static final String NO_ANSWER = "The server does not answer, and is tried again";
 
   @BeforeAll

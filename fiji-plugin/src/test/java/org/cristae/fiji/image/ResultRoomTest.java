@@ -43,10 +43,11 @@ class ResultRoomTest {
   @Test
   void whatFitsOnlyWithSmallNumbersIsTold() {
     assertEquals("", ResultRoom.warning(share(0.1), 1));
-    assertTrue(ResultRoom.warning(share(0.5), 4).contains("GB of memory left"));
+    assertTrue(ResultRoom.warning(share(0.5), 4).contains("B of memory left"));
     assertEquals("", ResultRoom.warning(1e9, 1e9));
     assertTrue(
         ResultRoom.warning(2.5e9, 1e9)
             .startsWith("The result needs up to 2.5 GB, and ImageJ has 1.0 GB"));
+    assertTrue(ResultRoom.warning(44.1e6, 38.4e6).contains("up to 44 MB, and ImageJ has 38 MB"));
   }
 }

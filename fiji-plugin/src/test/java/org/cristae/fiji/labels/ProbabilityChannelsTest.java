@@ -28,7 +28,7 @@ class ProbabilityChannelsTest {
         Arrays.asList("background", "mito", "er"),
         ProbabilityChannels.names(model("classes", "mito", "er"), 3));
     assertEquals(
-        Arrays.asList("background", "inside", "boundary"),
+        Arrays.asList("background", "interior", "boundary"),
         ProbabilityChannels.names(model("instances"), 3));
     assertEquals(
         Arrays.asList("object", "z-1", "y-1", "x-1"),
