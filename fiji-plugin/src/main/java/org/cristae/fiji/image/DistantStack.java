@@ -41,6 +41,11 @@ abstract class DistantStack extends VirtualStack {
   /** How {@code IJ.run} renames the thread of a macro or script. */
   private static final String SCRIPTS = "Run$_";
 
+  private static final String NO_MEMORY =
+      "ImageJ has no memory left for the slices of this result. What a command such as Save As has"
+          + " written of it is not whole. Close other images, or raise the limit in Edit > Options"
+          + " > Memory & Threads, and do it again.";
+
   private final String[] labels;
 
   DistantStack(int width, int height, int planes, int bitDepth) {
@@ -81,6 +86,9 @@ abstract class DistantStack extends VirtualStack {
       plane = empty();
       plane.setColor(255);
       plane.drawString(missing(), 10, 30);
+    } catch (OutOfMemoryError e) {
+      refuseCommands(NO_MEMORY);
+      throw e;
     }
     if (getColorModel() != null) {
       plane.setColorModel(getColorModel());

@@ -12,6 +12,7 @@ import ij.ImageStack;
 import ij.Macro;
 import ij.macro.Interpreter;
 import ij.process.ByteProcessor;
+import ij.process.ImageProcessor;
 import java.awt.EventQueue;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -124,8 +125,41 @@ class ServedStackTest {
   }
 
   /** The pixels that a thread of some name gets of plane 2, or the sentence it ends with. */
-  private static Object asked(ServedStack stack, String thread) throws Exception {
+  private static Object asked(DistantStack stack, String thread) throws Exception {
     return on(thread, () -> stack.getPixels(2));
+  }
+
+  @Test
+  void aCommandForWhichThereIsNoMemoryEndsLikeOneWhoseSliceIsLost() throws Exception {
+    DistantStack full =
+        new DistantStack(40, 20, 3, 8) {
+          @Override
+          ImageProcessor planeOrFail(int number) {
+            throw new OutOfMemoryError("as in a full heap");
+          }
+
+          @Override
+          boolean isOfLabels() {
+            return true;
+          }
+
+          @Override
+          boolean isOfLabels32() {
+            return false;
+          }
+
+          @Override
+          String missing() {
+            return "";
+          }
+
+          @Override
+          void isMissed(String sentence) {
+            throw new AssertionError(sentence);
+          }
+        };
+    assertEquals(Macro.MACRO_CANCELED, asked(full, "Tiff..."));
+    assertEquals("as in a full heap", asked(full, "zSelector"));
   }
 
   /** The image of a stack as a thread of Cristae makes it. */
