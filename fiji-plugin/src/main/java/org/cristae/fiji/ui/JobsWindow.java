@@ -9,6 +9,7 @@ import java.awt.event.MouseEvent;
 import java.time.LocalTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import javax.swing.JButton;
 import javax.swing.JComponent;
@@ -268,7 +269,7 @@ public final class JobsWindow {
     // What a training told is kept: its plan, curves and preview can be seen when it has ended.
     follow.setText(isTraining && !open ? "Show" : "Follow");
     follow.setEnabled(open || isTraining);
-    cancel.setEnabled(open && job.getState() != JobState.JOB_STATE_CANCELLING);
+    cancel.setEnabled(!cancellable(allSelected()).isEmpty());
     result.setEnabled(
         job != null
             && job.getState() == JobState.JOB_STATE_DONE
@@ -337,9 +338,22 @@ public final class JobsWindow {
     }
   }
 
+  /**
+   * Those of some jobs that can be cancelled, the waiting ones first: else they would begin as soon
+   * as a running one has ended.
+   */
+  static List<Job> cancellable(List<Job> jobs) {
+    List<Job> cancellable = new ArrayList<>(jobs);
+    cancellable.removeIf(
+        job -> Jobs.isEnd(job.getState()) || job.getState() == JobState.JOB_STATE_CANCELLING);
+    cancellable.sort(
+        Comparator.comparing((Job job) -> job.getState() != JobState.JOB_STATE_QUEUED));
+    return cancellable;
+  }
+
   private void cancelSelected() {
-    Job job = selected();
-    if (job == null) {
+    List<Job> jobs = cancellable(allSelected());
+    if (jobs.isEmpty()) {
       return;
     }
     cancel.setEnabled(false);
@@ -347,15 +361,18 @@ public final class JobsWindow {
     new Thread(
             () -> {
               try {
-                new Jobs(Connection.open((stage, f, d) -> say(stage), new Cancellation()))
-                    .cancel(job.getJobId());
+                Jobs server =
+                    new Jobs(Connection.open((stage, f, d) -> say(stage), new Cancellation()));
+                for (Job job : jobs) {
+                  server.cancel(job.getJobId());
+                }
               } catch (CristaeException e) {
                 sayOfAction(e.getMessage());
               } catch (RuntimeException | Error e) {
                 sayOfAction(Failures.unforeseen(e).getMessage());
               }
             },
-            "Cristae cancels a job")
+            "Cristae cancels jobs")
         .start();
   }
 }

@@ -28,6 +28,8 @@ import java.awt.Window;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.FutureTask;
 import javax.swing.JTable;
@@ -182,6 +184,34 @@ class JobsIT {
     assertFalse(Files.exists(folder(measured)));
     assertTrue(row(table(list), name) >= 0);
     assertEquals(running, jobs().list(1).get(0).getJobId());
+  }
+
+  @Test
+  void severalJobsAreCancelledAtOnce() throws Exception {
+    String first = "first-" + System.nanoTime();
+    String second = "second-" + System.nanoTime();
+    trainForLong(first);
+    trainForLong(second); // waits for the device
+    Window list = list();
+    select(list, first, second);
+    click(list, "Cancel Job");
+    await("the end of both", () -> areCancelled(first, second) ? this : null);
+    select(list, first, second);
+    await("nothing to cancel", () -> isEnabled(list, "Cancel Job") ? null : this);
+  }
+
+  private static boolean areCancelled(String... titles) throws Exception {
+    List<String> cancelled = new ArrayList<>();
+    for (Job job : jobs().list(200)) {
+      if (job.getState() == JobState.JOB_STATE_CANCELLED) {
+        cancelled.add(job.getTitle());
+      }
+    }
+    return cancelled.containsAll(Arrays.asList(titles));
+  }
+
+  private static boolean isEnabled(Window list, String button) throws Exception {
+    return seen(() -> child(list, part -> isButton(part, button)).isEnabled());
   }
 
   @Test

@@ -29,6 +29,7 @@ import org.cristae.fiji.command.RealImageJ;
 import org.cristae.fiji.command.Windows;
 import org.cristae.fiji.image.ImageVolume;
 import org.cristae.fiji.image.ReceivedVolume;
+import org.cristae.fiji.image.ResultProperties;
 import org.cristae.fiji.labels.ClassColors;
 import org.cristae.v1.ErrorCode;
 import org.cristae.v1.Volume;
@@ -328,7 +329,11 @@ class ArrivingWindowIT {
               "the result",
               () -> {
                 ImagePlus seen = Windows.image("early-early.tif");
-                boolean isWhole = seen != null && !seen.getWindow().getTitle().contains("arriving");
+                // Its window has the plain title also before it is told that it is arriving.
+                boolean isWhole =
+                    seen != null
+                        && seen.getProp(ResultProperties.JOB) != null
+                        && !seen.getWindow().getTitle().contains("arriving");
                 return isWhole ? seen : null;
               });
       SwingUtilities.invokeAndWait(() -> {}); // ImageJ tells there what is opened, a little later

@@ -4,9 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.LocalTime;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.cristae.v1.Job;
+import org.cristae.v1.JobState;
 import org.junit.jupiter.api.Test;
 
-/** What the window Jobs says below its list. */
+/** What the window Jobs says below its list, and what it offers to do. */
 class JobsWindowTest {
   @Test
   void asLongAsNoListCameTheServerIsSaidToBeAsked() {
@@ -31,5 +36,23 @@ class JobsWindowTest {
     assertEquals("", JobsWindow.late(4999, listed));
     String words = JobsWindow.late(5000, listed);
     assertTrue(words.startsWith("The server has not answered since 14:03:12:"), words);
+  }
+
+  @Test
+  void ofSeveralJobsThoseThatHaveNotEndedAreCancelledAndTheWaitingOnesFirst() {
+    List<Job> jobs =
+        Arrays.asList(
+            job("running", JobState.JOB_STATE_RUNNING),
+            job("done", JobState.JOB_STATE_DONE),
+            job("later", JobState.JOB_STATE_QUEUED),
+            job("cancelling", JobState.JOB_STATE_CANCELLING),
+            job("next", JobState.JOB_STATE_QUEUED));
+    assertEquals(
+        Arrays.asList("later", "next", "running"),
+        JobsWindow.cancellable(jobs).stream().map(Job::getTitle).collect(Collectors.toList()));
+  }
+
+  private static Job job(String title, JobState state) {
+    return Job.newBuilder().setTitle(title).setState(state).build();
   }
 }
