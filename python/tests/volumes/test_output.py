@@ -283,14 +283,20 @@ def test_a_folder_is_replaced_again_after_a_kill_left_its_predecessor_aside(tmp_
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("name", ["a.zarr", "a/"])
-def test_the_old_folder_stays_if_the_new_one_cannot_get_its_name(tmp_path, monkeypatch, name):
-    path, whole = f"{tmp_path}/{name}", Box.of_shape((2, 4, 4))
+def about_to_replace(path, whole):
+    """Return an output of 7 that was written and not sealed; one of 5 has its name."""
     old = create_output(path, (1, 2, 4, 4), "uint8")
     old.write(whole, np.full((2, 4, 4), 5, np.uint8))
     old.seal()
     new = create_output(path, (1, 2, 4, 4), "uint8", overwrite=True)
     new.write(whole, np.full((2, 4, 4), 7, np.uint8))
+    return new
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a/"])
+def test_the_old_folder_stays_if_the_new_one_cannot_get_its_name(tmp_path, monkeypatch, name):
+    path, whole = f"{tmp_path}/{name}", Box.of_shape((2, 4, 4))
+    new = about_to_replace(path, whole)
     rename = Path.rename
 
     def fails_for_the_new_one(self, target):
@@ -308,11 +314,7 @@ def test_the_old_folder_stays_if_the_new_one_cannot_get_its_name(tmp_path, monke
 
 def test_a_folder_that_was_put_aside_comes_back_after_a_kill(tmp_path, monkeypatch):
     path, whole = tmp_path / "a.zarr", Box.of_shape((2, 4, 4))
-    old = create_output(path, (1, 2, 4, 4), "uint8")
-    old.write(whole, np.full((2, 4, 4), 5, np.uint8))
-    old.seal()
-    new = create_output(path, (1, 2, 4, 4), "uint8", overwrite=True)
-    new.write(whole, np.full((2, 4, 4), 7, np.uint8))
+    new = about_to_replace(path, whole)
     rename = Path.rename
 
     def first_only(self, target):
