@@ -2,18 +2,15 @@
 
 import asyncio
 import dataclasses
-import os
 import sys
 import textwrap
 
 import pytest
 
-from cristae.errors import Busy
 from cristae.events import Note, Progress
 from cristae.jobs.attempt import Outcome, Patience
 from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import Leftovers
-from cristae.jobs.locks import FileLock
 from cristae.jobs.protocol import Stopped
 from cristae.jobs.records import JobError, JobRecord, JobResult, StateChange
 from cristae.jobs.specs import CleaningSpec, NamedVolume, PredictionSpec
@@ -377,14 +374,6 @@ def test_the_sixth_death_is_one_too_many(tmp_path):
     for crashes, to in ((4, JobState.QUEUED), (5, JobState.FAILED)):
         job = dataclasses.replace(job, state=JobState.RUNNING, crashes=crashes)
         assert judge(job, Outcome(None, "signal 9"), stopping=False, max_crashes=5).to is to
-
-
-def test_a_lock_says_who_holds_it(tmp_path):
-    held = f"This home is in use by the process {os.getpid()}"
-    with FileLock(tmp_path / "lock", "This home"), pytest.raises(Busy, match=held):
-        FileLock(tmp_path / "lock", "This home").acquire(wait_s=0.1)
-    with FileLock(tmp_path / "lock", "This home"):
-        pass
 
 
 def test_progress_comes_at_most_every_quarter_of_a_second_and_the_last_is_never_lost():

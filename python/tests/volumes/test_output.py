@@ -355,7 +355,9 @@ def test_another_output_is_not_taken_for_the_unfinished_one(tmp_path):
     other = create_output(tmp_path / "a.tif", (1, 2, 4, 5), "uint32", resume=True)
     assert not other.resumed
     other._staged._lock.release()
-    assert not create_output(f"{tmp_path}/a.tif/", (1, 2, 4, 5), "uint32", resume=True).resumed
+    last = create_output(f"{tmp_path}/a.tif/", (1, 2, 4, 5), "uint32", resume=True)
+    assert not last.resumed
+    last.discard()
 
 
 def test_two_processes_cannot_write_one_target(tmp_path, suffix):

@@ -11,7 +11,7 @@ from typing import Any
 
 from cristae.errors import Busy
 from cristae.events import Event, Metrics, Note
-from cristae.jobs.locks import FileLock
+from cristae.locking import FileLock
 from cristae.models.previews import PREVIEW_FILE
 from cristae.volumes.kinds import split_key
 
@@ -44,7 +44,8 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
         return
     name = f"train-{key([Path(source) for source in sources], choices)}"
     root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / f"{name}.lock", "This very training", passing=True):
+    busy = "This very training is in use by the process {holder}; end that one first."
+    with FileLock(root / f"{name}.lock", busy, passing=True):
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -59,10 +60,11 @@ def training_folder(root: Path, sources: Sequence[Any], choices: Mapping[str, An
 def _passing_folder(root: Path) -> Iterator[Path]:
     """Lend a folder to a training that nobody can go on with; those of killed ones are removed now."""
     for left in root.glob(f"{_ON_ARRAYS}*.lock"):
-        with contextlib.suppress(Busy), FileLock(left, "A training", passing=True):
+        with contextlib.suppress(Busy), FileLock(left, "", passing=True):
             shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+    root.mkdir(parents=True, exist_ok=True)
     folder = root / f"{_ON_ARRAYS}{uuid.uuid4().hex}"
-    with FileLock(folder.with_suffix(".lock"), "This training", passing=True):
+    with FileLock(folder.with_suffix(".lock"), "", passing=True):
         folder.mkdir()
         try:
             yield folder

@@ -1,6 +1,6 @@
 """Boxes, grids and tiles: where voxels are, never what they hold."""
 
-from cristae.geometry.box import Box, grid
+from cristae.geometry.box import Box, Triple, grid
 from cristae.geometry.tiling import Tile, Tiles, tiles
 
-__all__ = ["Box", "Tile", "Tiles", "grid", "tiles"]
+__all__ = ["Box", "Tile", "Tiles", "Triple", "grid", "tiles"]

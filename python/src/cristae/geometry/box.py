@@ -9,6 +9,9 @@ from typing import Self
 
 from cristae.errors import InvalidInput
 
+type Triple = tuple[int, int, int]
+"""Voxels along z, y and x."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Box:

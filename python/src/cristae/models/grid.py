@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
+from cristae.geometry import Triple
 from cristae.volumes import VoxelSize
-
-Triple = tuple[int, int, int]
 
 # Up to this difference of a voxel's side the network is used as it is: training augments the scale by more.
 TOLERANCE = 0.1

@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy.typing as npt
 
-from cristae.errors import AlreadyExists, Busy, CorruptData, CristaeError, InvalidInput, NotFound
+from cristae.errors import AlreadyExists, CorruptData, CristaeError, InvalidInput, NotFound
+from cristae.locking import FileLock
 from cristae.models.names import check_model_name
 from cristae.models.package import ModelPackage, read_package, write_package
 from cristae.volumes.durable import NOT_WRITABLE, check_free_space, fsync_folder, remove_folder
-from cristae.volumes.locking import FileLock
 
 KEPT_PREDECESSORS = 3
 STAGING_KEPT_S = 24 * 3600.0
@@ -264,17 +264,8 @@ class ModelLibrary:
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         """Let one process at a time move folders; that takes milliseconds."""
-        deadline = time.monotonic() + LOCK_WAIT_S
-        while True:
-            try:
-                lock = FileLock(
-                    self.root / ".lock", "Another process changes the library of models. Try again."
-                )
-                break
-            except Busy:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+        lock = FileLock(self.root / ".lock", "Another process changes the library of models. Try again.")
+        lock.acquire(LOCK_WAIT_S)
         try:
             yield
         finally:

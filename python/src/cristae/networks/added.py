@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from cristae import extensions
 from cristae.errors import InvalidInput
+from cristae.geometry import Triple
 from cristae.memory import ran_out
-from cristae.networks.unet import Triple, last_layer, spread
+from cristae.networks.unet import last_layer, spread
 
 _TOLERANCE = 1e-4
 _TRIED = 8

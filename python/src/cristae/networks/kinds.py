@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from cristae.geometry import Triple
 from cristae.networks import unet
 from cristae.networks.added import AddedConfig, AddedNetwork
 from cristae.networks.filters import reach
@@ -53,14 +54,14 @@ def weight_count(config: NetworkConfig) -> int:
     return sum(weights.numel() for weights in network.parameters())
 
 
-def halo(config: NetworkConfig) -> unet.Triple:
+def halo(config: NetworkConfig) -> Triple:
     """Return how many input voxels (z, y, x) around a voxel can change its output, to either side."""
     if isinstance(config, ForestConfig):
         return 0, reach(config.sigmas), reach(config.sigmas)
     return config.halo_zyx if isinstance(config, AddedConfig) else unet.halo(config)
 
 
-def total_stride(config: NetworkConfig) -> unet.Triple:
+def total_stride(config: NetworkConfig) -> Triple:
     """Return the grid, in input voxels (z, y, x), on which tiles must start and end for exact results."""
     if isinstance(config, ForestConfig):
         return 1, 1, 1

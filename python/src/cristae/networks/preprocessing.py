@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.networks.statistics import (
     ReadableImage,
     Statistics,
@@ -27,7 +27,6 @@ from cristae.networks.statistics import (
     section_statistics,
 )
 
-Triple = tuple[int, int, int]
 Float32 = NDArray[np.float32]
 
 NORMALISATIONS = ("training", "section", "image")

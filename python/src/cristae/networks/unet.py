@@ -23,8 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from cristae.errors import InvalidInput
-
-Triple = tuple[int, int, int]
+from cristae.geometry import Triple
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from cristae.errors import Cancelled
 from cristae.events import Event, Note, Progress
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.models.layers import Layer, find_layer
 from cristae.networks import Frame, broken_in, broken_told
 from cristae.prediction.devices import smaller_until_it_fits, voxels_at_once
-from cristae.prediction.predictor import Model, Predictor, Triple, load_predictor
+from cristae.prediction.predictor import Model, Predictor, load_predictor
 from cristae.prediction.resampling import box_of_image
 from cristae.prediction.running import Output
 from cristae.prediction.voxel_sizes import on_model_grid

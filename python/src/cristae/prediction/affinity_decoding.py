@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.labels.affinities import Offset, near_count
 from cristae.labels.mutex import Strongest, joined_by_mutex, mutex_objects, strongest_between
 from cristae.labels.objects import steps_zyx
@@ -17,7 +17,6 @@ from cristae.memory import available_bytes
 from cristae.prediction.decoders import Beside, Ids, check_links, no_pairs
 from cristae.prediction.decoding import Objects
 from cristae.prediction.resampling import write_back
-from cristae.prediction.tiling import Triple
 from cristae.volumes import VoxelSize
 
 CONTEXT = 24.0

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cristae.errors import CorruptData
+from cristae.geometry import Triple
 from cristae.prediction.ensemble import Answering
 from cristae.prediction.inside import Wanted, told_apart
 from cristae.prediction.predictor import Kind
-from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, StoredVolume, VolumeSpec, VolumeWriter
 from cristae.volumes.durable import fsync_folder, fsync_tree, write_file_durably
 from cristae.volumes.records import read_record

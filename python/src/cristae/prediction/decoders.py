@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import OutOfMemory
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.labels import necks, objects
 from cristae.labels.agglomeration import Links, bodies
 from cristae.labels.necks import Necks
 from cristae.labels.objects import MERGE_BELOW
 from cristae.memory import available_bytes
-from cristae.prediction.tiling import Triple
 from cristae.volumes import VoxelSize
 
 SMEARED = 8.0

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import Cancelled, LimitExceeded
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.geometry.box import grid
 from cristae.prediction.decoders import BLOCK_VOXELS, Ids, no_pairs
 from cristae.prediction.fragments import (
@@ -36,7 +36,6 @@ from cristae.prediction.fragments import (
     tied_at,
     with_layers,
 )
-from cristae.prediction.tiling import Triple
 
 LARGEST_16_BIT_ID = 65_535
 MOST_FRAGMENTS = 2**32 - 1

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from cristae.errors import Busy, OutOfMemory
+from cristae.locking import FileLock
 from cristae.memory import available_bytes, ran_out
 from cristae.networks import NetworkConfig, Preprocessing
 from cristae.prediction.tiling import Reading
-from cristae.volumes.locking import FileLock
 
 # Larger tiles waste less on the halo, but memory and a person's patience with Cancel end the gain. A CPU
 # takes the greater number where it was seen to be quick enough.
@@ -63,7 +63,8 @@ def own_device(name: str, claims: Path) -> str:
         for others in itertools.count():
             for number, which in enumerate(found):
                 with suppress(Busy):
-                    _held.append(FileLock(claims / f"{which}.{others}", "Another process computes there."))
+                    lock = FileLock(claims / f"{which}.{others}", "Another process computes there.")
+                    _held.append(lock.acquire())
                     return f"cuda:{number}"
     return "cuda:0"
 

@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.models.alike import Combine, check_combination, refuse_unlike
 from cristae.models.answers import may_overlap, offsets_of
 from cristae.networks import Frame, NetworkConfig, Preprocessing, ReadableImage
-from cristae.prediction.predictor import Kind, Model, Predictor, Triple, load_predictor
+from cristae.prediction.predictor import Kind, Model, Predictor, load_predictor
 
 type Inputs = tuple[NDArray[np.float32], ...]
 

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from cristae.events import Event, Note
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.prediction.devices import (
     MOST_VOXELS_ON_CPU,
     MOST_VOXELS_ON_QUICK_CPU,
@@ -15,7 +15,7 @@ from cristae.prediction.devices import (
     voxels_at_once,
 )
 from cristae.prediction.ensemble import Answering, Seen
-from cristae.prediction.tiling import Tiling, Triple, tiling
+from cristae.prediction.tiling import Tiling, tiling
 
 _TIMED_VOXELS = 1 << 16
 _PATIENCE_S = 5.0

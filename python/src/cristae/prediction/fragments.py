@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import Cancelled, OutOfMemory
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.memory import available_bytes
 from cristae.prediction.decoders import BYTES_A_VOXEL, Cut, Decoder, Ids, each_once, no_pairs
-from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, StoredVolume
 from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.labels import slabs
-from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, VoxelSize
 from cristae.volumes.mask import check_box, check_mask
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.events import Event, Progress
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.labels.objects import MERGE_BELOW
 from cristae.memory import available_bytes
 from cristae.models.answers import offsets_of
@@ -38,7 +38,6 @@ from cristae.prediction.ledger import forget_other
 from cristae.prediction.predicting import form_of, predict_tiles, refuse_to_split
 from cristae.prediction.predictor import Kind
 from cristae.prediction.running import Output
-from cristae.prediction.tiling import Triple
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import ArrayImage, Image, VolumeSpec, VolumeWriter
 from cristae.volumes.run_mark import RunMark

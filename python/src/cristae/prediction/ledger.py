@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cristae.events import Event, Note
+from cristae.geometry import Triple
 from cristae.volumes.durable import full_disk_told, write_all, write_file_durably
 
 SCHEMA = 1
@@ -22,8 +23,6 @@ CHANGED_SINCE = (
     "The image, the model or a choice has changed since this prediction was begun: it begins anew, and what "
     "was done is not used."
 )
-
-type Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)

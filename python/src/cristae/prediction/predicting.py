@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from cristae.errors import InvalidInput
 from cristae.events import Event, Note
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.models.alike import Combine
 from cristae.models.answers import offsets_of
 from cristae.networks import broken_told
@@ -21,7 +21,6 @@ from cristae.prediction.predictor import Kind, Model, Predictor
 from cristae.prediction.resampling import box_on_grid
 from cristae.prediction.running import Output, Run, compute_tiles
 from cristae.prediction.smaller import tiles_to_compute
-from cristae.prediction.tiling import Triple
 from cristae.volumes import Image, LabelClass
 
 type OutputKind = Literal["labels", "probabilities", "instances", "uncertainty"]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cristae.errors import CorruptData, Unsupported
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.models.answers import may_overlap, offsets_of
 from cristae.networks import (
     AddedNetwork,
@@ -29,7 +29,6 @@ from cristae.networks.devices import choose_device, memory_format
 from cristae.prediction.engines import Engine, OpenVinoEngine, TorchEngine, is_worth_a_trial, quicker, usable
 
 type Kind = Literal["labels", "probabilities", "uncertainty"]
-type Triple = tuple[int, int, int]
 
 
 _FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))

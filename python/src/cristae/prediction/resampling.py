@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from cristae.geometry import Box
 from cristae.volumes import Image, VoxelSize
 
-Triple = tuple[int, int, int]
 type Float32 = NDArray[np.float32]
 
 # Of finite voxels in a new one: below this it is rounding.

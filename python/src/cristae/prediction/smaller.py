@@ -12,13 +12,13 @@ from typing import Any
 
 from cristae.errors import OutOfMemory
 from cristae.events import Event, Note
-from cristae.geometry import Box, Tile
+from cristae.geometry import Box, Tile, Triple
 from cristae.memory import ran_out
 from cristae.prediction.devices import give_back_memory
 from cristae.prediction.ensemble import Answering, Seen
 from cristae.prediction.fitting import fitting_tiling, tiles_of
 from cristae.prediction.ledger import How
-from cristae.prediction.tiling import Tiling, Triple
+from cristae.prediction.tiling import Tiling
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from statistics import median
 import numpy as np
 import torch
 
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.networks import Frame
 from cristae.prediction.devices import reading_of, voxels_at_once
 from cristae.prediction.predictor import Predictor
-from cristae.prediction.tiling import Triple, tiling
+from cristae.prediction.tiling import tiling
 
 _ROUNDS = 3
 

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
-from cristae.geometry import Box, Tiles, tiles
+from cristae.geometry import Box, Tiles, Triple, tiles
 
-Triple = tuple[int, int, int]
 _BESIDE = 4
 """Sections that a tile unpacks or packs in vain: stored blocks are some sections deep."""
 

@@ -24,9 +24,9 @@ from cristae.computing import prepare_to_pass_blocks
 from cristae.errors import InvalidInput
 from cristae.jobs.journal import Journal
 from cristae.jobs.leftovers import Leftovers
-from cristae.jobs.locks import FileLock
 from cristae.jobs.previewer import Previewer
 from cristae.jobs.supervisor import Supervisor
+from cristae.locking import FileLock
 from cristae.models import ModelLibrary
 from cristae.service.buffers import keep_buffers
 from cristae.service.devices import Devices
@@ -121,7 +121,9 @@ def serve(
     # Also in a home that was made by hand: what the server and its workers write is its owner's alone.
     os.umask(0o077)
     home.make()
-    lock = FileLock(home.lock_file, f"The home {home.root}")
+    lock = FileLock(
+        home.lock_file, f"The home {home.root} is in use by the process {{holder}}; end that one first."
+    )
     # A program starts a server when none answers: one that holds the home all the same is just ending.
     lock.acquire(wait_s=0.0 if stop_with is None else _ENDING_S)
     try:

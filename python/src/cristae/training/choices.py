@@ -10,8 +10,7 @@ from typing import Any
 
 from cristae.errors import InvalidInput
 from cristae.extensions import OWN_NAMES, Kind, digest_of, names_of
-
-Triple = tuple[int, int, int]
+from cristae.geometry import Triple
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cristae.errors import CorruptData
+from cristae.geometry import Triple
 from cristae.models.answers import may_overlap
 from cristae.networks import (
     AddedConfig,
@@ -22,7 +23,6 @@ from cristae.networks import (
     build_from,
     config_from,
 )
-from cristae.training.choices import Triple
 from cristae.training.request import StartingModel
 from cristae.training.starting import matching_rows
 

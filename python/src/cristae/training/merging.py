@@ -8,10 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.labels.merging import MergeLimit, best_limit, tried_limits
 from cristae.networks import total_stride
-from cristae.training.choices import Triple
 from cristae.training.patches import Patches
 from cristae.training.plan import Plan
 from cristae.training.regions import Region

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cristae.errors import InvalidInput
+from cristae.geometry import Triple
 from cristae.networks import (
     AddedConfig,
     ForestConfig,
@@ -17,7 +18,7 @@ from cristae.networks import (
     total_stride,
 )
 from cristae.training.budget import Budget
-from cristae.training.choices import Choices, Triple, apply_settings, read_settings, written
+from cristae.training.choices import Choices, apply_settings, read_settings, written
 from cristae.training.effects import refuse_for_a_forest, refuse_for_an_added_network, refuse_together
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.first_weights import network_of

@@ -2,8 +2,9 @@
 
 import math
 
+from cristae.geometry import Triple
 from cristae.labels.thickness import voxels_told
-from cristae.training.choices import Choices, Triple
+from cristae.training.choices import Choices
 from cristae.training.fingerprint import Fingerprint
 
 

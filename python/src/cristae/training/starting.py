@@ -9,7 +9,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from cristae.errors import InvalidInput
-from cristae.training.choices import Choices, Triple, read_settings, written
+from cristae.geometry import Triple
+from cristae.training.choices import Choices, read_settings, written
 
 if TYPE_CHECKING:
     from cristae.training.request import StartingModel

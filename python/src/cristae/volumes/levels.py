@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cristae.geometry import Triple
 from cristae.volumes.spec import VolumeSpec, VoxelSize
 
 LARGEST_COARSEST = 512
@@ -9,8 +10,6 @@ LARGEST_COARSEST = 512
 
 _LIKE = 1.5
 """Sections are taken together as soon as they lie no farther apart than so many columns."""
-
-type Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)

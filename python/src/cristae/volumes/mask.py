@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from cristae.errors import InvalidInput
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.volumes.spec import VoxelSize
-
-type Triple = tuple[int, int, int]
 
 
 def check_box(box_zyx: Box, image_zyx: Sequence[int]) -> None:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cristae.errors import CorruptData, CristaeError
+from cristae.geometry import Triple
 from cristae.volumes.chunks import ChunkFormat
 from cristae.volumes.digest import check_digest
-from cristae.volumes.levels import Level, Triple, levels_of
+from cristae.volumes.levels import Level, levels_of
 from cristae.volumes.records import classes_from_json, classes_to_json, shape_from_json
 from cristae.volumes.spec import VolumeSpec, VoxelSize
 

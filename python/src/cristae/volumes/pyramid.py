@@ -10,12 +10,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from cristae.geometry import Box
+from cristae.geometry import Box, Triple
 from cristae.volumes import chunks
 from cristae.volumes.chunks import ChunkFormat
 from cristae.volumes.durable import write_file
 from cristae.volumes.image import Voxels
-from cristae.volumes.levels import Triple, levels_of
+from cristae.volumes.levels import levels_of
 from cristae.volumes.ome import array_document
 from cristae.volumes.sealing import THREADS
 from cristae.volumes.stored import ChunkFiles

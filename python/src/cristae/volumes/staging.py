@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cristae.errors import AlreadyExists, CorruptData, InvalidInput
+from cristae.locking import FileLock
 from cristae.volumes.durable import (
     NOT_WRITABLE,
     fsync_file,
@@ -17,7 +18,6 @@ from cristae.volumes.durable import (
     remove_folder,
     write_file_durably,
 )
-from cristae.volumes.locking import FileLock
 from cristae.volumes.records import read_record
 
 _NOTE, _ASIDE = "output.json", "replaced"
@@ -97,7 +97,7 @@ class StagedTarget:
                 if error.errno not in NOT_WRITABLE:
                     raise
                 raise InvalidInput(_closed_told(self.target.parent)) from error
-            self._lock = FileLock(self.folder / "lock", busy)
+            self._lock = FileLock(self.folder / "lock", busy).acquire()
             self._is_held = True
             try:
                 self._put_back()

@@ -29,6 +29,7 @@ from cristae.errors import (
     LimitExceeded,
     NotFound,
 )
+from cristae.locking import FileLock
 from cristae.volumes.blocks import block_shape_for
 from cristae.volumes.damage import open_noting_damage, put_aside, put_back, sound_volume
 from cristae.volumes.digest import check_digest
@@ -43,7 +44,6 @@ from cristae.volumes.durable import (
     replace_folder_durably,
     write_file_durably,
 )
-from cristae.volumes.locking import FileLock
 from cristae.volumes.records import read_record, spec_from_json, spec_to_json
 from cristae.volumes.spec import VolumeSpec
 from cristae.volumes.stored import StoredVolume
@@ -278,7 +278,7 @@ class VolumeStore:
             upload.close()
         folder = self.staging / staging_id
         try:
-            FileLock(folder / "lock", "").release()
+            FileLock(folder / "lock", "").acquire().release()
         except Busy:
             return ()
         doomed = doom_folder(folder, self.staging)

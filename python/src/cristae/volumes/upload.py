@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from cristae.errors import Busy, CorruptData, InvalidInput, NotFound
+from cristae.locking import FileLock
 from cristae.volumes import chunks
 from cristae.volumes.chunks import ChunkFormat
 from cristae.volumes.durable import (
@@ -34,7 +35,6 @@ from cristae.volumes.durable import (
     write_file,
 )
 from cristae.volumes.image import Voxels
-from cristae.volumes.locking import FileLock
 from cristae.volumes.ome import ARRAY
 from cristae.volumes.records import read_record, spec_from_json
 from cristae.volumes.sealing import DamagedBlock, digest_of, write_metadata
@@ -88,7 +88,7 @@ class Upload:
             return
         self._file_lock = FileLock(
             folder / "lock", "Another process writes this upload; wait until it has ended."
-        )
+        ).acquire()
         try:
             with full_disk_told():
                 (self._volume / ARRAY).mkdir(parents=True, exist_ok=True)

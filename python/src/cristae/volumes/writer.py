@@ -11,6 +11,7 @@ import numpy as np
 
 from cristae.errors import Busy, InvalidInput
 from cristae.geometry import Box
+from cristae.locking import FileLock
 from cristae.volumes import chunks
 from cristae.volumes.chunks import ChunkFormat
 from cristae.volumes.durable import (
@@ -25,7 +26,6 @@ from cristae.volumes.durable import (
     replace_file,
 )
 from cristae.volumes.image import Voxels, check_box
-from cristae.volumes.locking import FileLock
 from cristae.volumes.sealing import Pyramid, digest_of, write_metadata
 from cristae.volumes.spec import VolumeSpec
 from cristae.volumes.stored import ChunkFiles, StoredVolume
@@ -127,7 +127,7 @@ class VolumeWriter:
         with full_disk_told():
             self._file_lock = FileLock(
                 folder / "lock", "Another process writes this result; wait until it has ended."
-            )
+            ).acquire()
 
     @property
     def folder(self) -> Path:

@@ -19,7 +19,6 @@ from typing import Any
 from cristae.computing import prepare_to_compute, prepare_to_train
 from cristae.errors import Cancelled, CristaeError
 from cristae.extensions import OWN_NAMES, names_of, use_extensions
-from cristae.jobs.locks import FileLock
 from cristae.jobs.protocol import Ending, Order, Stopped
 from cristae.jobs.records import JobError
 from cristae.jobs.specs import (
@@ -29,6 +28,7 @@ from cristae.jobs.specs import (
     PredictionSpec,
     TrainingSpec,
 )
+from cristae.locking import FileLock
 from cristae.settings import Home, Limits
 from cristae.volumes.data_root import DataRoot
 from cristae.worker.failures import explain
@@ -79,7 +79,9 @@ def main(arguments: list[str] | None = None) -> int:
     _log.info(
         "Attempt %s at the job %s on %s, process %s", order.attempt, order.job_id, order.device, os.getpid()
     )
-    lock = FileLock(home.jobs / order.job_id / "lock", "This job")
+    lock = FileLock(
+        home.jobs / order.job_id / "lock", "This job is in use by the process {holder}; end that one first."
+    )
     lock.acquire(wait_s=LONGEST_GOODBYE_S + 10.0)  # a worker whose server died may still be saving
     ending = do(home, order, line, chosen.data_root)
     lock.release()

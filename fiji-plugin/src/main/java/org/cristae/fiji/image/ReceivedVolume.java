@@ -178,8 +178,9 @@ public final class ReceivedVolume implements BlockSink {
    * The volume as an image, not yet shown. It takes over the pixels: call it once.
    *
    * @param title its title
-   * @param source the image that it was made from, whose calibration, slices or frames and position
-   *     it gets; null if that is not open any more: then the volume's own voxel size is taken
+   * @param source the image that it was made from, whose calibration, slices or frames, names of
+   *     sections and position it gets; null if that is not open any more: then the volume's own
+   *     voxel size is taken
    */
   public ImagePlus toImage(String title, ImagePlus source) throws CristaeException {
     return shaped(spec, toStack(), title, source);
@@ -215,6 +216,9 @@ public final class ReceivedVolume implements BlockSink {
       throws CristaeException {
     int channels = (int) spec.getShape().getC();
     int sections = (int) spec.getShape().getZ();
+    if (source != null && channels == 1) {
+      nameSections(stack, source);
+    }
     ImagePlus image = new ImagePlus(title, stack);
     if (source != null && channels == 1) {
       PlaneOrder.of(source).withChannels(1).shape(image);
@@ -231,5 +235,16 @@ public final class ReceivedVolume implements BlockSink {
       image.setCalibration(VoxelSizes.calibration(spec.getVoxelSize()));
     }
     return image;
+  }
+
+  /** Names sections as those of the image that they were made from are, such as by their files. */
+  private static void nameSections(ImageStack stack, ImagePlus source) throws CristaeException {
+    PlaneOrder order = PlaneOrder.of(source);
+    for (int z = 0; z < Math.min(stack.getSize(), order.sections()); z++) {
+      String label = source.getStack().getSliceLabel(order.plane(0, z));
+      if (label != null) { // behind its first line some formats leave all that they tell
+        stack.setSliceLabel(label.split("\n", 2)[0], z + 1);
+      }
+    }
   }
 }

@@ -3,6 +3,7 @@ package org.cristae.fiji.image;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
@@ -368,8 +369,10 @@ class ImageVolumeTest {
   }
 
   @Test
-  void theResultHasCalibrationShapeAndPositionOfTheSource() throws Exception {
+  void theResultHasCalibrationShapePositionAndNamesOfSectionsOfTheSource() throws Exception {
     ImagePlus source = hyperstack(8, 2, 4, 1, 8, 9);
+    source.getStack().setSliceLabel("section_03.tif\n0008,0008 what a scanner tells", 5);
+    source.getStack().setSliceLabel("the other channel", 6);
     source.getCalibration().setUnit("micron");
     source.getCalibration().pixelDepth = 0.05;
     source.getCalibration().xOrigin = 3;
@@ -384,6 +387,8 @@ class ImageVolumeTest {
     assertEquals(0.05, result.getCalibration().pixelDepth);
     assertEquals(3, result.getCalibration().xOrigin);
     assertEquals(3, result.getCurrentSlice());
+    assertEquals("section_03.tif", result.getStack().getSliceLabel(3));
+    assertNull(result.getStack().getSliceLabel(2));
   }
 
   @Test

@@ -1,5 +1,6 @@
 """Locks whose file goes with them."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -7,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from cristae.errors import Busy
-from cristae.jobs.locks import FileLock
+from cristae.locking import FileLock
 
 
 @pytest.mark.parametrize("passing", [False, True])
 def test_the_file_of_a_passing_lock_goes_with_it(tmp_path: Path, passing: bool) -> None:
     path = tmp_path / "lock"
-    with FileLock(path, "This", passing=passing):
+    with FileLock(path, "In use by the process {holder}.", passing=passing):
         assert path.exists()
-        with pytest.raises(Busy, match="This is in use"):
-            FileLock(path, "This", passing=passing).acquire()
+        with pytest.raises(Busy, match=f"In use by the process {os.getpid()}."):
+            FileLock(path, "In use by the process {holder}.", passing=passing).acquire()
     assert path.exists() is not passing
-    with FileLock(path, "This", passing=passing):
+    with FileLock(path, "In use by the process {holder}.", passing=passing):
         pass
 
 
@@ -29,7 +30,7 @@ def test_two_never_hold_a_lock_whose_file_comes_and_goes(tmp_path: Path) -> None
         nonlocal inside, worst
         until = time.monotonic() + 1.0
         while time.monotonic() < until:
-            lock = FileLock(tmp_path / "lock", "This", passing=True)
+            lock = FileLock(tmp_path / "lock", "In use by the process {holder}.", passing=True)
             try:
                 lock.acquire()
             except Busy:

@@ -12,14 +12,15 @@ from cristae.errors import Busy
 
 
 class FileLock:
-    """An exclusive lock on a file; the file says who holds it.
+    """An exclusive lock on a file, which says who holds it. Two holders in one process exclude each other.
 
     Parameters
     ----------
     path
-        The lock file.
-    what
-        What the lock protects, for the sentence: "This home".
+        The lock file, in a folder that is there.
+    busy
+        The sentence for the person, if another one holds the lock; ``{holder}`` in it is the number of its
+        process.
     passing
         True removes the file when the lock is given back; False leaves it there.
 
@@ -27,23 +28,22 @@ class FileLock:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with FileLock(Path(folder) / "lock", "This home"):
+    ...     with FileLock(Path(folder) / "lock", "This home is used by the process {holder}."):
     ...         pass
     """
 
-    def __init__(self, path: Path, what: str, *, passing: bool = False) -> None:
-        self._path, self._what, self._passing = path, what, passing
+    def __init__(self, path: Path, busy: str, *, passing: bool = False) -> None:
+        self._path, self._busy, self._passing = path, busy, passing
         self._file: IO[bytes] | None = None
 
-    def acquire(self, wait_s: float = 0.0) -> None:
+    def acquire(self, wait_s: float = 0.0) -> Self:
         """Take the lock; try again for ``wait_s`` seconds if another process holds it.
 
         Raises
         ------
         Busy
-            If another process still holds it; the sentence names that process.
+            Another one still holds it.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + wait_s
         file = self._opened()
         while not (_try_lock(file) and self._is_at_its_path(file)):
@@ -55,12 +55,13 @@ class FileLock:
             if time.monotonic() >= deadline:
                 holder = _read_holder(file)
                 file.close()
-                raise Busy(f"{self._what} is in use by the process {holder}; end that one first.")
-            time.sleep(0.05)
+                raise Busy(self._busy.replace("{holder}", holder))
+            time.sleep(0.02)
         file.seek(_HOLDER_AT)
         file.truncate()
         file.write(f"{os.getpid()}\n".encode())
         self._file = file
+        return self
 
     def release(self) -> None:
         """Give the lock back; doing so twice is the same as once."""
@@ -85,8 +86,7 @@ class FileLock:
             return False
 
     def __enter__(self) -> Self:
-        self.acquire()
-        return self
+        return self.acquire()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
