@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cc3d
 import edt
 import numpy as np
 import numpy.typing as npt
 
 from cristae.labels.flooding import flooded
-from cristae.labels.objects import steps_zyx
+from cristae.labels.objects import components, steps_zyx
 from cristae.volumes import VoxelSize
 
 DEEPEST = 32.0
@@ -66,10 +65,10 @@ def blobs_from(
         own = np.where(inside, depth[wide], np.float32(0))
         # The moat makes a top also of what is flat: one object all over has no local maximum otherwise.
         moated = np.pad(np.where(inside, own, np.float32(-1)), 1, constant_values=-1)
-        tops = _components(local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1] & inside)
+        tops = components(local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1] & inside, 6)
         grown = flooded(1 - own / DEEPEST, own, DEEPEST, tops, inside)
         missed = inside & (grown == 0)
-        islands = _components(missed)
+        islands = components(missed, 6)
         grown[missed] = tops[missed] = islands[missed] + tops.max()
         fragments[wide][inside] = grown[inside] + found
         seeds[wide][tops > 0] = tops[tops > 0] + found
@@ -239,12 +238,6 @@ def _blurred(depth: Depths, steps: Sequence[float]) -> Depths:
     from scipy.ndimage import gaussian_filter  # not above: it takes a second, and few need it
 
     return np.asarray(gaussian_filter(depth, [_BLUR / step for step in steps]), dtype=np.float32)
-
-
-def _components(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    # Seen as numbers: cc3d 4.1 counts on too few components of a mask that is one row or one section.
-    numbers = np.ascontiguousarray(mask).view(np.uint8)
-    return np.asarray(cc3d.connected_components(numbers, connectivity=6), dtype=np.int64)
 
 
 def _pair(one: Ids, other: Ids) -> npt.NDArray[np.uint64]:

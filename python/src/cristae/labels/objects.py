@@ -109,7 +109,7 @@ def fragments_from(
     fragments = flooded(boundary_prob, depth, DEEPEST, seeds, mask)
     # What has nothing but likely boundary is an object all the same, if it is rather interior.
     missed = np.asarray((foreground_prob > np.maximum(boundary_prob, 0.5)) & (fragments == 0))
-    islands = _components(missed, 6)
+    islands = components(missed, 6)
     fragments[missed] = seeds[missed] = islands[missed] + fragments.max()
     outer = ~interior & (boundary_prob > foreground_prob) & touching(~mask, voxel_size)
     fragments[outer & _is_like_background(foreground_prob, boundary_prob, voxel_size)] = 0
@@ -185,10 +185,11 @@ def _seeds(interior: npt.NDArray[np.bool_], depth: Depths) -> Ids:
     # The moat makes a top also of what is flat: a block that is one object has no local maximum otherwise.
     moated = np.pad(np.where(interior, depth, np.float32(-1)), 1, constant_values=-1)
     tops = local_maxima(moated, connectivity=3)[1:-1, 1:-1, 1:-1]
-    return _components(tops, 26)
+    return components(tops, 26)
 
 
-def _components(mask: npt.NDArray[np.bool_], connectivity: Literal[6, 26]) -> Ids:
+def components(mask: npt.NDArray[np.bool_], connectivity: Literal[6, 26]) -> Ids:
+    """Number what hangs together in a mask (z, y, x): by faces, or by edges and corners too."""
     # Seen as numbers: cc3d 4.1 counts on too few components of a mask that is one row or one section.
     numbers = np.ascontiguousarray(mask).view(np.uint8)
-    return np.asarray(cc3d.connected_components(numbers, connectivity=connectivity), dtype=np.int64)
+    return np.asarray(cc3d.connectedcomponents(numbers, connectivity=connectivity), dtype=np.int64)

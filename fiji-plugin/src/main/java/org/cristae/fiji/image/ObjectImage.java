@@ -78,9 +78,10 @@ public final class ObjectImage {
   }
 
   /**
-   * Makes sure that voxels can be changed.
+   * Makes sure that voxels can be changed, and are those of objects.
    *
-   * @throws CristaeException if the planes of the image are not kept in memory
+   * @throws CristaeException if the planes of the image are not kept in memory, or it holds grey
+   *     values
    */
   public void checkEditable() throws CristaeException {
     ImageStack stack = image.getStack();
@@ -102,6 +103,13 @@ public final class ObjectImage {
               + where
               + " when they are looked at, and cannot be changed. Make a copy with Image >"
               + " Duplicate (or of the slices in question), and change that.");
+    }
+    if (ValueSample.of(image).isGrey()) {
+      throw invalid(
+          "\""
+              + image.getTitle()
+              + "\" holds grey values, not the numbers of objects. Click into the window of the"
+              + " objects, and begin again.");
     }
   }
 

@@ -220,6 +220,16 @@ class ObjectEditTest {
   }
 
   @Test
+  void aMicrographIsNotTakenForObjects() throws Exception {
+    ImagePlus grey = IJ.createImage("raw.tif", "8-bit noise", 64, 64, 1);
+    CristaeException refused =
+        assertThrows(CristaeException.class, () -> ObjectImage.of(grey).checkEditable());
+    assertTrue(
+        refused.getMessage().contains("\"raw.tif\" holds grey values"), refused.getMessage());
+    ObjectImage.of(cells()).checkEditable();
+  }
+
+  @Test
   void idsBeyondTheTypeAreNeverCut() throws Exception {
     ImagePlus image = cells();
     image.setSlice(2);
