@@ -295,7 +295,7 @@ def predict(
     >>> labels = cristae.predict(stack, model="mito")  # doctest: +SKIP
     """
     from cristae.door import arguments as kinds
-    from cristae.door.results import Run
+    from cristae.door.results import Prediction
     from cristae.door.resume import fingerprint
     from cristae.door.sources import as_image, as_mask_of
     from cristae.door.targets import check_target
@@ -374,15 +374,15 @@ def predict(
     shared = None
     if workers is not None and order is not None:
         shared = workers, replace(order, digest=predictor.digest)
-    run = Run(predictor, image, wanted, part, shared, on_event, should_stop, split_touching)
+    prediction = Prediction(predictor, image, wanted, part, shared, on_event, should_stop, split_touching)
     if out is None:
-        voxels = run.to_array()
+        voxels = prediction.to_array()
         if record["target"] == "masks":
             return voxels
         is_flat = getattr(raw, "ndim", 3) == 2
         spatial = voxels[:, 0] if is_flat else voxels
         return spatial if wanted == "probabilities" else spatial[0]
-    run.to_file(out, overwrite=overwrite, source=source)
+    prediction.to_file(out, overwrite=overwrite, source=source)
     return Path(out)
 
 

@@ -51,7 +51,7 @@ MOST_COPIED = 2**26
 GO_ON = "Run the same command again, and it goes on from the last finished tile."
 
 
-class Run:
+class Prediction:
     """One prediction, still without the place for its result."""
 
     def __init__(

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import javax.swing.BoxLayout;
 import javax.swing.JButton;
+import javax.swing.JComponent;
 import javax.swing.JFrame;
 import javax.swing.JLabel;
 import javax.swing.JPanel;
@@ -43,6 +44,7 @@ public final class JobWindow implements JobListener {
   private final JLabel detail = Look.hint(" ");
   private final JProgressBar bar = new JProgressBar(0, 1000);
   private final Sentences log = new Sentences();
+  private final JScrollPane told = new JScrollPane(log);
   private final CurvePanel curve = new CurvePanel();
   private final PreviewPanel preview = new PreviewPanel();
   private final CurveTable figures = new CurveTable();
@@ -97,18 +99,18 @@ public final class JobWindow implements JobListener {
     stage.setFont(stage.getFont().deriveFont(java.awt.Font.BOLD));
     bar.setPreferredSize(new Dimension(420, 18));
     curve.setVisible(false);
+    told.setVisible(false);
 
     JPanel top = new JPanel();
     top.setLayout(new BoxLayout(top, BoxLayout.Y_AXIS));
-    for (javax.swing.JComponent part :
-        new javax.swing.JComponent[] {stage, bar, detail, curve, preview}) {
+    for (JComponent part : new JComponent[] {stage, bar, detail, curve, preview}) {
       part.setAlignmentX(0);
       top.add(part);
       top.add(javax.swing.Box.createVerticalStrut(4));
     }
     JPanel all = new JPanel(new BorderLayout(0, Look.GAP));
     all.add(top, BorderLayout.NORTH);
-    all.add(new JScrollPane(log), BorderLayout.CENTER);
+    all.add(told, BorderLayout.CENTER);
     buttons = Look.buttons(curves, change, keep, cancel, close);
     frame.setContentPane(new FieldsAboveFoot(all, buttons));
     // While the job runs, Esc could mean its end.
@@ -341,23 +343,32 @@ public final class JobWindow implements JobListener {
 
   @Override
   public void note(String sentence, boolean isWarning) {
-    SwingUtilities.invokeLater(() -> log.add(sentence, isWarning));
+    SwingUtilities.invokeLater(
+        () -> {
+          log.add(sentence, isWarning);
+          reveal(told);
+        });
   }
 
   @Override
   public void figures(long step, Map<String, Double> values) {
     SwingUtilities.invokeLater(
         () -> {
-          if (!curve.isVisible()) {
-            curve.setVisible(true);
-            curves.setVisible(true);
-            if (frame.isDisplayable()) {
-              Look.fit(frame);
-            }
-          }
+          curves.setVisible(true);
+          reveal(curve);
           curve.add(step, values);
           figures.add(step, values);
         });
+  }
+
+  /** Makes room for a part that has something to show now. */
+  private void reveal(JComponent part) {
+    if (!part.isVisible()) {
+      part.setVisible(true);
+      if (frame.isDisplayable()) { // closed: packing it would bring it back
+        Look.fit(frame);
+      }
+    }
   }
 
   @Override
