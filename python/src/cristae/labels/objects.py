@@ -189,7 +189,7 @@ def _seeds(interior: npt.NDArray[np.bool_], depth: Depths) -> Ids:
 
 
 def components(mask: npt.NDArray[np.bool_], connectivity: Literal[6, 26]) -> Ids:
-    """Number what hangs together in a mask (z, y, x): by faces, or by edges and corners too."""
+    """Return numbers for what hangs together in a mask (z, y, x): by faces, or by edges and corners too."""
     # Seen as numbers: cc3d 4.1 counts on too few components of a mask that is one row or one section.
     numbers = np.ascontiguousarray(mask).view(np.uint8)
-    return np.asarray(cc3d.connectedcomponents(numbers, connectivity=connectivity), dtype=np.int64)
+    return np.asarray(cc3d.connected_components(numbers, connectivity=connectivity), dtype=np.int64)
