@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 type Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+USUAL_HOME = "CRISTAE_HOME, else the user data folder"
+
+
 def new_command(
-    commands: Commands, name: str, *, summary: str, description: str, example: str
+    commands: Commands, name: str, *, summary: str, description: str, example: str, home: str = USUAL_HOME
 ) -> argparse.ArgumentParser:
     """Add a command with its summary, its description and an example; every command knows ``--home``."""
     command = commands.add_parser(
@@ -26,7 +29,7 @@ def new_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    add_home(command)
+    add_home(command, home)
     return command
 
 
@@ -50,14 +53,14 @@ def add_action(
     return action
 
 
-def add_home(command: argparse.ArgumentParser) -> None:
+def add_home(command: argparse.ArgumentParser, default: str = USUAL_HOME) -> None:
     """Add ``--home``."""
     command.add_argument(
         "--home",
         metavar="FOLDER",
         type=Path,
         default=argparse.SUPPRESS,
-        help="where models, volumes and jobs are kept (default: CRISTAE_HOME, else the user data folder)",
+        help=f"where models, volumes and jobs are kept (default: {default})",
     )
 
 

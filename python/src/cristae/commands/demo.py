@@ -10,8 +10,7 @@ from cristae.computing import prepare_to_train
 
 DESCRIPTION = """\
 Train on the left part of the bundled FIB-SEM sample, segment its right part, score it against the truth and
-draw both, without Fiji. (`make demo` in the repository does the same from a macro in ImageJ.) Without --home
-the model goes into FOLDER/home.
+draw both, without Fiji. (`make demo` in the repository does the same from a macro in ImageJ.)
 """
 EXAMPLE = """\
   cristae demo --minutes 3 --folder cristae-demo
@@ -26,6 +25,7 @@ def add_to(commands: Commands) -> None:
         summary="train, segment and score a bundled sample",
         description=DESCRIPTION,
         example=EXAMPLE,
+        home="home in the folder of --folder",
     )
     command.add_argument(
         "--folder",
