@@ -282,3 +282,40 @@ def test_a_preview_of_patches_shows_each_kind_of_pair(tmp_path):
         context = 2 * plan.preprocessing.context + 1 if sections == 1 else sections
         assert shown.shape[:2] == (1 + plan.network.out_channels, 2 * context)
         assert set(np.unique(shown[1:])) == {0, 1, UNKNOWN}
+
+
+def test_of_a_neighbour_that_is_moved_the_network_sees_the_objects_that_its_targets_have():
+    # The image is the objects themselves, seen by a network of sections.
+    ids = torch.from_numpy(np.random.default_rng(3).integers(1, 200, (40, 3, 16, 16))).int()
+    augmentation = Augmentation(2, 1, strength=1.0, intensity="off", sections="light")
+    x, targets = augmentation(ids.float(), ids, torch.Generator().manual_seed(1))
+    as_they_were = Augmentation(2, 1, sections="off", intensity="off")
+    plain, _ = as_they_were(ids.float(), ids, torch.Generator().manual_seed(1))
+    moved = (x != plain).flatten(2).any(dim=2)
+    assert 3 < int(moved[:, [0, 2]].any(dim=1).sum()) < 40
+    # Where grey values have another contrast they are no longer the numbers; shifts and doubles are whole.
+    whole = (x == x.round()).flatten(2).all(dim=2)
+    known = targets != UNKNOWN
+    same = (x == targets) | ~known
+    assert bool(same.flatten(2).all(dim=2)[whole].all())
+    assert bool((~known).any())
+
+
+def test_affinities_in_sections_are_pre_trained(tmp_path):
+    random = np.random.default_rng(2)
+    ids = random.integers(0, 5, (4, 5, 5)).repeat(8, 1).repeat(8, 2).astype(np.uint16)
+    image = (100 + 20 * ids + random.integers(0, 20, ids.shape)).astype(np.uint8)
+    size = VoxelSize(50, 5, 5)
+    settings = {
+        "objects": "affinities", "pretrain": "0.5", "features": "4", "levels": "2", "batch": "2",
+        "patch_zyx": "1,32,32", "dimensions": "2",
+    }  # fmt: skip
+    request = TrainingRequest(
+        [(ArrayImage(image, size), ArrayImage(ids, size))],
+        model_name="m",
+        target="instances",
+        budget=Budget(steps=8),
+        settings=settings,
+    )
+    model = train(request, inspect_and_plan(request, "cpu"), folder=tmp_path, device="cpu")
+    assert model.record["training"]["steps"] == 4

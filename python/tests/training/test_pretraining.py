@@ -115,6 +115,20 @@ def test_one_that_was_interrupted_ends_with_the_same_weights(tmp_path: Path, ask
     assert not np.array_equal(whole.weights["head.weight"], without.weights["head.weight"])
 
 
+def test_one_that_goes_on_keeps_its_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([True, True, False])  # a trial of its time may end otherwise
+    monkeypatch.setattr("cristae.training.pretraining.precision_is_mixed", lambda *_: next(answers))
+    request = request_for(budget=Budget(steps=12), settings=SMALL | {"pretrain": "0.5"})
+    whole = trained(request, tmp_path / "whole")
+    left = iter(range(100))
+    with pytest.raises(Cancelled):
+        trained(request, tmp_path / "cut", should_stop=lambda: next(left) >= 3)
+    again = trained(request, tmp_path / "cut")
+    assert next(answers, None) is None
+    for name, weights in whole.weights.items():
+        assert np.array_equal(weights, again.weights[name]), name
+
+
 def test_without_it_events_are_told_as_they_are() -> None:
     told: list[Event] = []
     assert behind(0.0, told.append) == told.append

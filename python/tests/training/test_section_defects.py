@@ -57,6 +57,24 @@ def test_the_labels_of_a_volume_move_with_their_section_and_are_unknown_where_no
     assert torch.equal(oblong[:, 2:, :, 1:], labels[:, 2:, :, :-1])
 
 
+def test_targets_beside_the_middle_section_move_with_its_neighbours() -> None:
+    targets = torch.arange(60).view(1, 3, 4, 5)  # of the sections 1, 2 and 3 of five that the network sees
+    shift = torch.zeros(1, 5, 2, dtype=torch.long)
+    shift[0, 3] = torch.tensor([0, 1])
+    found = defects(5, shift_yx=shift).labels_beside(targets, (1, 1))
+    assert torch.equal(found[0, :2], targets[0, :2])
+    assert torch.equal(found[0, 2, :, 1:], targets[0, 2, :, :-1])
+    assert bool((found[0, 2, :, 0] == 255).all())
+    finer = defects(5, shift_yx=shift).labels_beside(targets, (2, 2))
+    assert torch.equal(finer[0, 2, :, 2:], targets[0, 2, :, :-2])
+    inner = defects(5, source=torch.tensor([[0, 2, 2, 3, 4]])).labels_beside(targets, (1, 1))
+    assert torch.equal(inner[0], targets[0, [1, 1, 2]])
+    outer = defects(5, source=torch.tensor([[0, 0, 2, 3, 4]])).labels_beside(targets, (1, 1))
+    assert bool((outer[0, 0] == 255).all())  # nobody knows what lies in the section 0
+    assert torch.equal(outer[0, 1:], targets[0, 1:])
+    assert defects(1).labels_beside(targets, (1, 1)) is targets
+
+
 def test_a_doubled_section_shows_its_neighbour_and_in_a_volume_its_labels() -> None:
     twice = defects(3, source=torch.tensor([[0, 0, 2]]))
     image = stack(3)

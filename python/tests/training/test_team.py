@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,7 @@ from cristae.training.fitting import fitting_batch
 from cristae.training.record import identity_of
 from cristae.training.schedule import learning_rate
 from cristae.training.share import Share
+from cristae.training.shared_norm import normalise_alone, normalise_together
 from cristae.training.team import ALONE, Team
 
 type Arrays = Mapping[str, NDArray[Any]]
@@ -105,6 +107,28 @@ def test_a_batch_that_does_not_fit_one_of_the_processes_is_halved_in_all(tmp_pat
 
     assert fitting_batch(12, BesideASmallOne(), tried.append) == 3
     assert tried == [12, 6, 3]
+
+
+def test_a_network_that_learned_together_is_one_for_itself_again() -> None:
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(2), torch.nn.Sequential(torch.nn.BatchNorm3d(3)))
+    names = list(network.state_dict())
+    normalise_together(network, 2)
+    assert list(network.state_dict()) == names
+    assert not any(type(part) in (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d) for part in network.modules())
+    network = deepcopy(network).double()
+    network.eval()[0].running_mean += 1
+    with torch.no_grad():
+        network[1][0].weight *= 3
+    normalise_alone(network)
+    assert [type(part) for part in network.modules() if not list(part.children())] == [
+        torch.nn.BatchNorm2d,
+        torch.nn.BatchNorm3d,
+    ]
+    assert list(network.state_dict()) == names
+    assert network[0].running_mean.tolist() == [1, 1]
+    assert network[1][0].weight.tolist() == [3, 3, 3]
+    assert not network[0].training
+    assert network[0](torch.zeros(1, 2, 1, 1, dtype=torch.float64)).shape == (1, 2, 1, 1)
 
 
 def test_a_process_that_lacks_memory_for_one_patch_ends_all_with_advice() -> None:

@@ -12,7 +12,7 @@ import torch
 from cristae.errors import Cancelled, InvalidInput
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN
-from cristae.networks import Preprocessing, Statistics, UNetConfig
+from cristae.networks import Preprocessing, Statistics, UNet, UNetConfig
 from cristae.training import Budget, TrainedModel, TrainingRequest, inspect_and_plan, train
 from cristae.training.losses import compared
 from cristae.training.pairs import read_pairs
@@ -20,6 +20,7 @@ from cristae.training.patches import prepare_patches
 from cristae.training.unlabelled import (
     LABELLED,
     UNLABELLED,
+    PseudoLabels,
     UnlabelledReader,
     UnlabelledSampler,
     sure_targets,
@@ -72,7 +73,12 @@ def test_the_loss_of_classes_is_what_a_hand_calculates() -> None:
         log(2),
     )
     wanted = 0.5 * cross_entropy + 0.05 * sum(entropies) / 4
-    assert float(unlabelled_loss(compared(logits, targets))) == pytest.approx(wanted)
+    seen = torch.ones(1, 4, dtype=torch.bool)
+    assert float(unlabelled_loss(compared(logits, targets), seen)) == pytest.approx(wanted)
+    # Without the last two: what is held out costs nothing, and has no part in the mean.
+    wanted = 0.5 * 2 * cross_entropy + 0.05 * sum(entropies[:2]) / 2
+    seen[0, 2:] = False
+    assert float(unlabelled_loss(compared(logits, targets), seen)) == pytest.approx(wanted)
 
 
 def test_the_loss_of_masks_is_what_a_hand_calculates_and_has_a_slope_where_all_is_certain() -> None:
@@ -86,10 +92,11 @@ def test_the_loss_of_masks_is_what_a_hand_calculates_and_has_a_slope_where_all_i
         log(2),
         0.9 * log(10 / 9) + 0.1 * log(10),
     )
-    loss = unlabelled_loss(compared(logits, targets, members))
+    seen = torch.ones(1, 2, dtype=torch.bool)
+    loss = unlabelled_loss(compared(logits, targets, members), seen)
     assert float(loss) == pytest.approx(0.5 * cross_entropy + 0.05 * sum(entropies) / 4)
     certain = torch.full((1, 2, 2), 200.0, requires_grad=True)
-    unlabelled_loss(compared(certain, targets, members)).backward()  # type: ignore[no-untyped-call]
+    unlabelled_loss(compared(certain, targets, members), seen).backward()  # type: ignore[no-untyped-call]
     assert certain.grad is not None
     assert torch.isfinite(certain.grad).all()
 
@@ -120,6 +127,36 @@ def test_patches_are_drawn_where_nothing_is_labelled_and_a_step_sees_the_same_on
     assert all(0 <= start <= 8 for place in places for start in place.start_zyx[1:])
     assert len(set(places)) > 80
     assert sampler.draw(7, 4) == UnlabelledSampler(regions, (1, 32, 32), seed=4).draw(7, 4)
+
+
+def test_what_is_held_out_is_not_drawn_although_its_labels_are_not_seen() -> None:
+    (region,) = read_pairs(request_for(labelled=8, depth=8))
+    region.held_out, region.gap_zyx = Box((4, 0, 0), (6, 40, 40)), (1, 0, 0)
+    places = [
+        place.start_zyx[0]
+        for step in range(1, 30)
+        for place in UnlabelledSampler([region], (1, 32, 32), seed=4).draw(step, 4)
+    ]
+    assert set(places) == {0, 1, 2, 7}
+
+
+def test_the_network_does_not_become_sure_of_what_is_held_out() -> None:
+    request = request_for(labelled=4, depth=8, settings=SMALL | {"pseudo": "on"})
+    plan = inspect_and_plan(request, "cpu")
+    patches = prepare_patches(request, plan, lambda _: None)
+    (region,) = patches.regions
+    region.held_out = Box((0, 0, 0), (8, 40, 20))
+    network = UNet(plan.network)
+    pseudo = PseudoLabels(patches, network, None)
+    for step in range(1, 6):
+        _, targets, seen = pseudo.of(step, 2, dict(network.state_dict()))
+        places = UnlabelledSampler([region], patches.sampler.patch_zyx, patches.sampler.seed).draw(step, 2)
+        for shown, target, place in zip(seen, targets, places, strict=True):
+            x = place.start_zyx[2]
+            assert bool((shown[:, : max(0, 20 - x)] == UNKNOWN).all())
+            assert bool((shown[:, max(0, 20 - x) :] == 0).all())
+            assert bool((target[shown == UNKNOWN] == UNKNOWN).all())
+    pseudo.close()
 
 
 @pytest.mark.parametrize("target", ["classes", "masks"])

@@ -34,7 +34,7 @@ class Augmentation:
     turn_in_depth
         Whether the volume may be turned and tilted about every axis: for isotropic voxels.
     strength
-        1: as designed; 0: orientation only. Above 1 only grey values change more.
+        1: as designed; 0: orientation only. Above 1 deformations grow no further.
     geometry
         "off": only flips and quarter turns, which are exact. "light", "full": half of the samples are turned
         by any angle, scaled and elastically deformed too, all in one interpolation.
@@ -152,16 +152,18 @@ class Augmentation:
     ) -> tuple[Tensor, Tensor]:
         """Give sections what befalls serial sections."""
         rates = RATES[self.sections].scaled(self.strength)
+        finer_yx = (targets.shape[-2] // x.shape[-2], targets.shape[-1] // x.shape[-1])
         if self.dims == 3:
             if rates.spare_own:  # every section of a volume carries labels
                 return x, targets
             stack = x.transpose(1, 2)  # n, z, c, y, x
             defects = draw_defects(_sections_of(stack), rates, own=None, generator=generator, share=share)
-            finer_yx = (targets.shape[-2] // x.shape[-2], targets.shape[-1] // x.shape[-1])
             return defects.image(stack).transpose(1, 2).contiguous(), defects.labels(targets, finer_yx)
         stack = x.view(len(x), -1, self.image_channels, *x.shape[2:])
         own = stack.shape[1] // 2
         defects = draw_defects(_sections_of(stack), rates, own=own, generator=generator, share=share)
+        if targets.ndim == x.ndim:  # which has its neighbours too
+            targets = defects.labels_beside(targets, finer_yx)
         return defects.image(stack).flatten(1, 2), targets
 
     def _recorded(self, x: Tensor, generator: torch.Generator, share: Share) -> None:

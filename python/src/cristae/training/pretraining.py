@@ -33,7 +33,7 @@ from cristae.training.plan import Plan
 from cristae.training.precision import precision_is_mixed
 from cristae.training.schedule import Schedule, learning_rate
 from cristae.training.share import WHOLE, Share
-from cristae.training.shared_norm import normalise_together
+from cristae.training.shared_norm import normalise_alone, normalise_together
 from cristae.training.team import ALONE, Team
 from cristae.training.unlabelled import UnlabelledReader, UnlabelledSampler
 from cristae.training.wishes import Wish, Wishes
@@ -152,6 +152,8 @@ class Pretraining:
                 raise OutOfMemory(TOO_LITTLE)
             self._batch //= 2
         self._save()
+        # The training proper tries whether a step fits into the memory of each process by itself.
+        normalise_alone(self._restorer)
 
     def _batches(self, batch: int) -> Generator[tuple[int, Tensor, Tensor]]:
         reader = UnlabelledReader(self.patches.regions, self.plan.preprocessing, self.plan.network)
@@ -235,6 +237,8 @@ class Pretraining:
             "spent_s": self._schedule.elapsed_s,
             "batch": self._batch,
             "is_over": self._is_over,
+            "mixed": self._mixed,
+            "device": self.device.type,
         }
         if not self.team.leads:
             return
@@ -251,4 +255,6 @@ class Pretraining:
         self._optimiser.load_state(found.part("optimiser", self.device))
         step, self._batch = int(found.numbers["step"]), int(found.numbers["batch"])
         spent, self._is_over = float(found.numbers["spent_s"]), bool(found.numbers.get("is_over"))
+        if found.numbers.get("device") == self.device.type:  # or else the result would depend on the break
+            self._mixed = bool(found.numbers["mixed"])
         self._schedule = Schedule(self.plan.seconds, self.plan.steps, step, spent, step, self.team.now)

@@ -102,6 +102,19 @@ class SectionDefects:
         sections = targets.view(len(targets), self.source.shape[1], -1, *targets.shape[2:])
         return self._moved(sections, finer_yx, beyond=UNKNOWN).flatten(1, 2)
 
+    def labels_beside(self, targets: Tensor, finer_yx: tuple[int, int]) -> Tensor:
+        """Return the targets (n, 3, y, x) of the middle section and those before and behind it, as above.
+
+        What a neighbour shows of farther away, where there are no targets, is unknown.
+        """
+        count = self.source.shape[1]
+        if count < 3:  # the network does not see the neighbours
+            return targets
+        around = slice(count // 2 - 1, count // 2 + 2)
+        wide = targets.new_full((len(targets), count, 1, *targets.shape[2:]), UNKNOWN)
+        wide[:, around, 0] = targets
+        return self._moved(wide, finer_yx, beyond=UNKNOWN)[:, around, 0]
+
     def _moved(
         self, sections: Tensor, finer_yx: tuple[int, int] = (1, 1), beyond: int | None = None
     ) -> Tensor:

@@ -33,6 +33,12 @@ class SharedBatchNorm(_BatchNorm):
         )
         self._parameters, self._buffers, self.training = alone._parameters, alone._buffers, alone.training
         self._processes = processes
+        self._alone = (alone,)  # in a tuple, so that it is no part of the network
+
+    @property
+    def alone(self) -> _BatchNorm:
+        """The layer that this one stands in for, with what it has learned."""
+        return self._alone[0]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, c, [z,] y, x) normalised; the others must call it for their shares at the same time."""
@@ -116,3 +122,12 @@ def normalise_together(network: nn.Module, processes: int) -> None:
             setattr(network, name, SharedBatchNorm(part, processes))
         else:
             normalise_together(part, processes)
+
+
+def normalise_alone(network: nn.Module) -> None:
+    """Take :func:`normalise_together` back; weights and statistics stay what they have become."""
+    for name, part in network.named_children():
+        if isinstance(part, SharedBatchNorm):
+            setattr(network, name, part.alone.train(part.training))
+        else:
+            normalise_alone(part)

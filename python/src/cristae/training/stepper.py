@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from cristae.labels import UNKNOWN
 from cristae.networks import AddedNetwork, UNet
 from cristae.networks.devices import memory_format
 from cristae.training.affinities import Pairs
@@ -154,12 +155,14 @@ class Stepper:
         weight = weight_of(progress)
         if self._pseudo is None or weight == 0:
             return
-        x, targets = self._pseudo.of(step, batch, self.averaged)
-        # Other variants than those of labelled patches.
+        x, targets, seen = self._pseudo.of(step, batch, self.averaged)
+        # Other variants than those of labelled patches; what may be seen is varied alike.
+        _, seen = self._patches.varied(-step, x, seen, self._team.share)
         x, targets = self._patches.varied(-step, x, targets, self._team.share)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.is_mixed):
             logits = self._network(x.contiguous(memory_format=self._format))
-        loss = weight * unlabelled_loss(compared(logits, targets, self._members))
+        answers = compared(logits, targets, self._members, self._team)
+        loss = weight * unlabelled_loss(answers, seen != UNKNOWN)
         loss.backward()  # type: ignore[no-untyped-call]
 
     def _moved(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

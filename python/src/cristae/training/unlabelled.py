@@ -66,6 +66,8 @@ class UnlabelledSampler:
     def _drawn(self, generator: np.random.Generator) -> Place:
         index = int(generator.choice(len(self._shares), p=self._shares))
         region = self._regions[index]
+        held_out = None if region.held_out is None else region.held_out.grown(region.gap_zyx)
+        found: list[int] | None = None
         for _ in range(_TRIES):
             start = [
                 int(generator.integers(0, slack + 1)) if slack >= 0 else slack // 2
@@ -74,9 +76,13 @@ class UnlabelledSampler:
             sizes = zip(start, self.patch_zyx, region.shape_zyx, strict=True)
             middle = tuple(min(first + patch // 2, length - 1) for first, patch, length in sizes)
             voxel = Box(middle, tuple(place + 1 for place in middle))
+            # What is held out has labels, though the training does not see them.
+            if held_out is not None and held_out.contains(voxel):
+                continue
+            found = start
             if region.targets(voxel).item() == UNKNOWN:
                 break
-        z, y, x = start
+        z, y, x = start if found is None else found
         return Place(index, (z, y, x))
 
 
@@ -85,9 +91,8 @@ class UnlabelledReader(PatchReader):
 
     def read(self, region: int, box: Box, *, validation: bool = False) -> Arrays:
         """Return input (n, c, [z,] y, x), and UNLABELLED, LABELLED or UNKNOWN (n, [z,] y, x)."""
-        x, targets = super().read(region, box)
-        where = targets.reshape(box.shape)
-        kinds = np.where(where == UNKNOWN, UNLABELLED, LABELLED).astype(np.uint8)
+        targets = self.regions[region].targets(box)
+        kinds = np.where(targets == UNKNOWN, UNLABELLED, LABELLED).astype(np.uint8)
         image = Box.of_shape(self.regions[region].shape_zyx)
         inside = np.zeros(box.shape, bool)
         seen = box.intersection(image)
@@ -98,7 +103,7 @@ class UnlabelledReader(PatchReader):
         if kept_away is not None:
             inside[kept_away.relative_to(box).slices] = False
         kinds[~inside] = UNKNOWN
-        return x, kinds.reshape(targets.shape)
+        return self._frames[region].read(box), kinds if self._dims == 2 else kinds[None]
 
 
 class PseudoLabels:
@@ -131,8 +136,11 @@ class PseudoLabels:
         self._coming: Generator[tuple[int, Tensor, Tensor]] | None = None
         self._next = (0, 0)
 
-    def of(self, step: int, batch: int, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def of(self, step: int, batch: int, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Return input (n, c, [z,] y, x) and targets (n, [z,] y, x), uint8, of so many patches.
+
+        With them comes what may be looked at, as large as the targets: 0, or UNKNOWN where voxels are held
+        out or beyond the image.
 
         Parameters
         ----------
@@ -153,7 +161,8 @@ class PseudoLabels:
         with torch.no_grad():
             self._teacher.load_state_dict(dict(weights))
             targets = sure_targets(self._teacher(x).float(), self._members)
-        return x, targets.masked_fill_(kinds != UNLABELLED, UNKNOWN)
+        seen = kinds.masked_fill(kinds != UNKNOWN, 0)
+        return x, targets.masked_fill_(kinds != UNLABELLED, UNKNOWN), seen
 
     def close(self) -> None:
         """Read no further ahead."""
@@ -201,23 +210,27 @@ def weight_of(progress: float) -> float:
     return min(1.0, max(0.0, (progress - _BEGIN) / (_FULL - _BEGIN)))
 
 
-def unlabelled_loss(answers: Compared) -> Tensor:
+def unlabelled_loss(answers: Compared, seen: Tensor) -> Tensor:
     """Return what unlabelled voxels cost: cross-entropy where the teacher is sure, and everywhere entropy.
 
-    The few voxels that it is sure of count as few: the sum is divided by the number of all.
+    The few voxels that it is sure of count as few: the sum is divided by the number of all that are seen.
 
     Parameters
     ----------
     answers
         The network's answers for a variant, beside the teacher's targets.
+    seen
+        Which voxels may be looked at, (n, [z,] y, x), bool; the teacher is sure of others nowhere.
     """
-    sure = (answers.cross_entropy * answers.known).sum() / answers.cross_entropy.numel()
+    entropies = answers.probabilities * answers.log_probabilities
     if answers.exclusive:
-        entropy = -(answers.probabilities * answers.log_probabilities).sum(dim=1).mean()
+        entropies = entropies.sum(dim=1, keepdim=True)
     else:
-        outside = torch.sigmoid(-answers.logits) * functional.logsigmoid(-answers.logits)
-        entropy = -(answers.probabilities * answers.log_probabilities + outside).mean()
-    return _PSEUDO_WEIGHT * sure + _ENTROPY_WEIGHT * entropy
+        entropies = entropies + torch.sigmoid(-answers.logits) * functional.logsigmoid(-answers.logits)
+    sure = answers.cross_entropy * answers.known
+    each = _PSEUDO_WEIGHT * sure - _ENTROPY_WEIGHT * entropies
+    shown = seen[:, None].expand_as(each)
+    return answers.team.ratio((each * shown).sum(), shown.sum())
 
 
 def refuse_without_unlabelled(regions: Sequence[Region]) -> None:
