@@ -81,7 +81,7 @@ def main(folder: Path) -> None:
             trained = train(request, plan, folder=folder / name, device=device, team=team)
             np.savez(folder / f"{name}-{team.share.number}.npz", **trained.weights)
         request = replace(
-            request_for("classes in sections", precision="bfloat16"), budget=Budget(minutes=0.03)
+            request_for("classes in sections", precision="bfloat16"), budget=Budget(minutes=0.06)
         )
         plan = inspect_and_plan(request, device, team.share.parts)
         trained = train(request, plan, folder=folder / "in minutes", device=device, team=team)
