@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.labels import UNKNOWN_VOTE, MajorityVote, read_labels
+from cristae.labels import UNKNOWN_VOTE, MajorityVote, MasksAsOne, find_masks, read_labels
 from cristae.volumes import ArrayImage
 
 TIE = UNKNOWN_VOTE
@@ -77,6 +77,34 @@ def test_each_mask_is_voted_on_by_itself_whatever_its_value() -> None:
 
 def test_a_single_mask_is_voted_on_whatever_its_value() -> None:
     assert elected(vote([0, 255, 255, 0], [0, 1, 0, 0], masks=True)) == [0, 1, TIE, 0]
+
+
+def test_who_marked_a_voxel_as_unknown_in_one_mask_has_no_vote_on_the_others() -> None:
+    # Of three voxels the first is inside mask 1 with all. Only the third person knows the second voxel: it is
+    # in mask 2. Nobody knows the third.
+    both = [
+        ([1, 9, 9], [0, 0, 0]),
+        ([1, 9, 0], [0, 0, 9]),
+        ([1, 0, 9], [0, 1, 1]),
+    ]
+    images = [ArrayImage(np.array(masks, np.uint8)[:, None, None]) for masks in both]
+    counted = MajorityVote(images, unknown=9)
+    assert elected(counted) == [1, 0, 9, 0, 1, 9]
+    # Several voted on the first voxel only, on both masks; 2 of 6 are without a vote.
+    assert counted.sentence == (
+        "3 annotators: they all agree on 100.0 % of the voxels that more than one of them labelled; "
+        "33.3 % of all are ties or without a vote, and unknown."
+    )
+    masks = find_masks([counted], unknown=9)
+    one = MasksAsOne(counted, masks, 9)
+    assert masks.combinations == ((0,), (1,))
+    assert one.read(Box.of_shape((1, 1, 3))).ravel().tolist() == [1, 2, 255]
+
+
+def test_that_masks_cannot_have_0_as_unknown_is_said_in_the_same_words_of_several_annotators() -> None:
+    image = ArrayImage(np.array([[[[1, 0, 0]]], [[[0, 1, 0]]]], np.uint8))
+    with pytest.raises(InvalidInput, match="0 is outside of a mask"):
+        find_masks([MajorityVote([image, image], unknown=0)], unknown=0)
 
 
 def test_classes_that_have_other_values_with_each_annotator_are_refused_in_words() -> None:

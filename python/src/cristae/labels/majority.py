@@ -21,9 +21,10 @@ MOST_ANNOTATORS = Limits.max_annotators
 class MajorityVote:
     """Label images of the same voxels, of several annotators, as one.
 
-    Each annotator has a vote for every voxel, but for those that he marked as unknown and for sections where
-    he drew nothing while he drew in others. The value with the most votes counts. Voxels without a vote, and
-    ties, are unknown. Only kinds can be voted on; the ids of objects are different numbers for everyone.
+    Each annotator has a vote for every voxel, but for those that he marked as unknown (of masks: in any
+    channel) and for sections where he drew nothing while he drew in others. The value with the most votes
+    counts. Voxels without a vote, and ties, are unknown. Only kinds can be voted on; the ids of objects are
+    different numbers for everyone.
 
     Parameters
     ----------
@@ -122,6 +123,8 @@ class MajorityVote:
         silent = np.zeros(votes.shape, bool) if self._unknown is None else votes == self._unknown
         if self._masks:  # 1 and 255 are both inside
             votes = np.where(silent, votes, votes != 0)
+            if self._unknown != 0:  # which is outside of a mask, and refused where masks are looked for
+                silent |= silent.any(axis=1, keepdims=True)
         silent |= ~self._looked_at[:, None, box_zyx.start[0] : box_zyx.stop[0], None, None]
         return votes, silent
 
