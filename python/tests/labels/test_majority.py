@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.labels import UNKNOWN_VOTE, MajorityVote, MasksAsOne, find_masks, read_labels
+from cristae.labels import UNKNOWN_VOTE, MajorityVote, MasksAsOne, find_masks, read_labels, unknown_of
 from cristae.volumes import ArrayImage
 
 TIE = UNKNOWN_VOTE
@@ -140,6 +140,38 @@ def test_a_vote_is_read_as_any_labels_are_and_ties_need_no_warning() -> None:
     agreed = vote([0, 1], [0, 1])
     other = read_labels(agreed, (1, 1, 1, 2), target="classes", unknown=counted.unknown_value)
     assert not other.warnings
+
+
+def test_a_negative_unknown_value_stays_what_it_is() -> None:
+    rows = ([-1, 1, 2, -1, 0], [-1, 1, 1, 2, 0])
+    images = [ArrayImage(np.array([[row]], np.float32)) for row in rows]
+    counted = MajorityVote(images, unknown=-1)
+    # Nobody knows the first voxel, the third is a tie, and only one person knows the fourth.
+    assert elected(counted) == [-1, 1, -1, 2, 0]
+    assert counted.read(Box.of_shape((1, 1, 5))).dtype == counted.dtype == np.float32
+    assert unknown_of([images[0], counted], -1) == -1
+    reading = read_labels(counted, (1, 1, 1, 5), unknown=-1)
+    assert reading.voxel_counts == {0: 1, 1: 1, 2: 1}
+    assert reading.to_classes(counted.read(Box.of_shape((1, 1, 5)))[0], 0).ravel().tolist() == [
+        255,
+        1,
+        255,
+        2,
+        0,
+    ]
+    assert reading.sentences[-1] == "40.0 % of the voxels there are unknown (value -1) and never counted."
+    assert not reading.warnings
+
+
+def test_masks_may_have_a_negative_unknown_value() -> None:
+    one, two = (
+        ArrayImage(np.array(masks, np.float32)[:, None, None])
+        for masks in (([1, -1, 0], [0, 0, 1]), ([1, -1, 0], [0, 0, 1]))
+    )
+    counted = MajorityVote([one, two], unknown=-1)
+    masks = find_masks([counted], unknown=-1)
+    read = MasksAsOne(counted, masks, -1).read(Box.of_shape((1, 1, 3)))
+    assert (masks.combinations, read.ravel().tolist()) == (((0,), (1,)), [1, 255, 2])
 
 
 def test_labels_that_cannot_be_compared_are_refused() -> None:
