@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cristae.errors import InvalidInput
 from cristae.geometry import Box
-from cristae.labels import UNKNOWN_VOTE, MajorityVote, read_labels
+from cristae.labels import UNKNOWN_VOTE, MajorityVote, MasksAsOne, find_masks, read_labels, unknown_of
 from cristae.volumes import ArrayImage
 
 TIE = UNKNOWN_VOTE
@@ -79,6 +79,34 @@ def test_a_single_mask_is_voted_on_whatever_its_value() -> None:
     assert elected(vote([0, 255, 255, 0], [0, 1, 0, 0], masks=True)) == [0, 1, TIE, 0]
 
 
+def test_who_marked_a_voxel_as_unknown_in_one_mask_has_no_vote_on_the_others() -> None:
+    # Of three voxels the first is inside mask 1 with all. Only the third person knows the second voxel: it is
+    # in mask 2. Nobody knows the third.
+    both = [
+        ([1, 9, 9], [0, 0, 0]),
+        ([1, 9, 0], [0, 0, 9]),
+        ([1, 0, 9], [0, 1, 1]),
+    ]
+    images = [ArrayImage(np.array(masks, np.uint8)[:, None, None]) for masks in both]
+    counted = MajorityVote(images, unknown=9)
+    assert elected(counted) == [1, 0, 9, 0, 1, 9]
+    # Several voted on the first voxel only, on both masks; 2 of 6 are without a vote.
+    assert counted.sentence == (
+        "3 annotators: they all agree on 100.0 % of the voxels that more than one of them labelled; "
+        "33.3 % of all are ties or without a vote, and unknown."
+    )
+    masks = find_masks([counted], unknown=9)
+    one = MasksAsOne(counted, masks, 9)
+    assert masks.combinations == ((0,), (1,))
+    assert one.read(Box.of_shape((1, 1, 3))).ravel().tolist() == [1, 2, 255]
+
+
+def test_that_masks_cannot_have_0_as_unknown_is_said_in_the_same_words_of_several_annotators() -> None:
+    image = ArrayImage(np.array([[[[1, 0, 0]]], [[[0, 1, 0]]]], np.uint8))
+    with pytest.raises(InvalidInput, match="0 is outside of a mask"):
+        find_masks([MajorityVote([image, image], unknown=0)], unknown=0)
+
+
 def test_classes_that_have_other_values_with_each_annotator_are_refused_in_words() -> None:
     with pytest.raises(InvalidInput, match="not 1 here and 255 there"):
         vote([0, 255, 255, 0], [0, 1, 1, 0])
@@ -112,6 +140,38 @@ def test_a_vote_is_read_as_any_labels_are_and_ties_need_no_warning() -> None:
     agreed = vote([0, 1], [0, 1])
     other = read_labels(agreed, (1, 1, 1, 2), target="classes", unknown=counted.unknown_value)
     assert not other.warnings
+
+
+def test_a_negative_unknown_value_stays_what_it_is() -> None:
+    rows = ([-1, 1, 2, -1, 0], [-1, 1, 1, 2, 0])
+    images = [ArrayImage(np.array([[row]], np.float32)) for row in rows]
+    counted = MajorityVote(images, unknown=-1)
+    # Nobody knows the first voxel, the third is a tie, and only one person knows the fourth.
+    assert elected(counted) == [-1, 1, -1, 2, 0]
+    assert counted.read(Box.of_shape((1, 1, 5))).dtype == counted.dtype == np.float32
+    assert unknown_of([images[0], counted], -1) == -1
+    reading = read_labels(counted, (1, 1, 1, 5), unknown=-1)
+    assert reading.voxel_counts == {0: 1, 1: 1, 2: 1}
+    assert reading.to_classes(counted.read(Box.of_shape((1, 1, 5)))[0], 0).ravel().tolist() == [
+        255,
+        1,
+        255,
+        2,
+        0,
+    ]
+    assert reading.sentences[-1] == "40.0 % of the voxels there are unknown (value -1) and never counted."
+    assert not reading.warnings
+
+
+def test_masks_may_have_a_negative_unknown_value() -> None:
+    one, two = (
+        ArrayImage(np.array(masks, np.float32)[:, None, None])
+        for masks in (([1, -1, 0], [0, 0, 1]), ([1, -1, 0], [0, 0, 1]))
+    )
+    counted = MajorityVote([one, two], unknown=-1)
+    masks = find_masks([counted], unknown=-1)
+    read = MasksAsOne(counted, masks, -1).read(Box.of_shape((1, 1, 3)))
+    assert (masks.combinations, read.ravel().tolist()) == (((0,), (1,)), [1, 255, 2])
 
 
 def test_labels_that_cannot_be_compared_are_refused() -> None:

@@ -21,9 +21,10 @@ MOST_ANNOTATORS = Limits.max_annotators
 class MajorityVote:
     """Label images of the same voxels, of several annotators, as one.
 
-    Each annotator has a vote for every voxel, but for those that he marked as unknown and for sections where
-    he drew nothing while he drew in others. The value with the most votes counts. Voxels without a vote, and
-    ties, are unknown. Only kinds can be voted on; the ids of objects are different numbers for everyone.
+    Each annotator has a vote for every voxel, but for those that he marked as unknown (of masks: in any
+    channel) and for sections where he drew nothing while he drew in others. The value with the most votes
+    counts. Voxels without a vote, and ties, are unknown. Only kinds can be voted on; the ids of objects are
+    different numbers for everyone.
 
     Parameters
     ----------
@@ -91,11 +92,12 @@ class MajorityVote:
         self.annotators, self._unknown = annotators, unknown
         self.shape_czyx = first.shape_czyx
         self._masks = masks or first.shape_czyx[0] > 1
-        self.dtype: np.dtype[Any] = np.dtype(np.uint32)
         self.voxel_size = next((size for a in annotators if (size := a.voxel_size)), None)
         self.name = first.name
         self.notes = tuple(dict.fromkeys(note for labels in annotators for note in labels.notes))
         self._tie = UNKNOWN_VOTE if unknown is None else unknown
+        # A negative unknown value stays what it is: other images of a training have it too.
+        self.dtype: np.dtype[Any] = np.dtype(np.float32 if self._tie < 0 else np.uint32)
         self._looked_at = np.ones((len(annotators), self.shape_czyx[1]), bool)
         self._looked_at = self._sections_looked_at(empty_are_unknown, told)
         agreed, shared, tied = self._counted()
@@ -109,10 +111,13 @@ class MajorityVote:
             f"; {share:.1f} % of all are ties or without a vote, and unknown." if tied else "."
         )
 
-    def read(self, box_zyx: Box) -> npt.NDArray[np.uint32]:
-        """Return what most annotators say about the voxels (c, z, y, x) of a box, a fresh array."""
+    def read(self, box_zyx: Box) -> npt.NDArray[np.generic]:
+        """Return what most annotators say about the voxels (c, z, y, x) of a box, a fresh array.
+
+        The type is uint32, or float32 where the unknown value is negative.
+        """
         votes, silent = self._votes(box_zyx)
-        return self._elected(votes, silent)[0].astype(np.uint32)
+        return self._elected(votes, silent)[0].astype(self.dtype)
 
     def _votes(self, box_zyx: Box) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Return values (annotators, c, z, y, x), and where an annotator has no vote."""
@@ -122,6 +127,8 @@ class MajorityVote:
         silent = np.zeros(votes.shape, bool) if self._unknown is None else votes == self._unknown
         if self._masks:  # 1 and 255 are both inside
             votes = np.where(silent, votes, votes != 0)
+            if self._unknown != 0:  # which is outside of a mask, and refused where masks are looked for
+                silent |= silent.any(axis=1, keepdims=True)
         silent |= ~self._looked_at[:, None, box_zyx.start[0] : box_zyx.stop[0], None, None]
         return votes, silent
 

@@ -140,17 +140,28 @@ def number_classes(
         sentences.append(f"Class numbers in results: {', '.join(changed)}.")
     holes = [number for number in range(1, len(classes) + 1) if number not in value_of]
     if holes:
-        warnings.append(
-            f"The {what} skip {_spell(holes)}: kept as {'a class' if len(holes) == 1 else 'classes'} "
-            f"without voxels, "
-            "so that every class keeps its number."
-        )
+        warnings.append(skipped_told(holes, what))
     if not listed and len(numbered) > LARGEST_GAP:
         warnings.append(
             f"The {what} have {len(numbered)} classes. If the values are ids of objects, choose the target "
             f"instances."
         )
     return Numbering(class_of_value, classes, tuple(sentences), tuple(warnings))
+
+
+def skipped_told(numbers: Sequence[int], what: str = "labels") -> str:
+    """Warn of the class numbers that no value has.
+
+    Examples
+    --------
+    >>> skipped_told([2])
+    'The labels skip the value 2: kept as a class without voxels, so that every class keeps its number.'
+    """
+    kept = "a class" if len(numbers) == 1 else "classes"
+    return (
+        f"The {what} skip {_spell(numbers)}: kept as {kept} without voxels, so that every class keeps its "
+        "number."
+    )
 
 
 def _checked_table(
