@@ -118,6 +118,10 @@ def _is_length(value: object) -> bool:
     return _is_number(value) and value > 0  # type: ignore[operator]
 
 
+def _is_proportion(value: object) -> bool:
+    return _is_number(value) and 1 <= value <= MOST_OF_A_SIDE  # type: ignore[operator]
+
+
 def _is_text(value: object, most: int = MAX_TEXT) -> bool:
     return isinstance(value, str) and len(value) <= most
 
@@ -222,7 +226,7 @@ _OPTIONAL: dict[str, tuple[Callable[[Any], bool], str]] = {
         "what objects are made with, merge_below from 0 to 1, or null",
     ),
     "estimated_proportions_zyx": (
-        lambda v: _is_list(v, lambda side: _is_number(side) and 1 <= side <= MOST_OF_A_SIDE, 3),
+        lambda v: _is_list(v, _is_proportion, 3),
         f"the sides of a voxel (z, y, x) by the shortest one, from 1 to {MOST_OF_A_SIDE}",
     ),
 }
