@@ -17,7 +17,7 @@ def measured(
     image: np.ndarray, labels: np.ndarray, size: VoxelSize | None = None, **more: Any
 ) -> Fingerprint:  # type: ignore[type-arg]
     held, given = ArrayImage(image), ArrayImage(labels)
-    reading = read_labels(given, held.shape_czyx, **more)
+    reading = read_labels(given, held.shape_czyx, voxel_size=size, **more)
     return take_fingerprint([Region(held, given, reading)], size)
 
 
@@ -83,3 +83,19 @@ def test_the_share_of_the_surface_that_touches_another_object(
     found = measured(image, labels, size, target="instances", unknown=9)
     assert found.touching == pytest.approx(share)
     assert found.drawn_in_sections == (size is not None)
+
+
+def test_objects_are_looked_at_as_their_boundaries_are_drawn_though_the_voxel_size_is_unknown() -> None:
+    """In each of 4 sections a face lies between objects, one at the background; across z 3 between them."""
+    labels = np.array([[[1, 1, 2, 2]], [[3, 3, 3, 4]]], np.uint8).repeat(2, 0)
+    labels[:, :, 0] = 0
+    image = np.random.default_rng(0).integers(0, 255, labels.shape, dtype=np.uint8)
+    held, given = ArrayImage(image), ArrayImage(labels)
+    told = []
+    for size in (VoxelSize(8, 1, 1), None):
+        reading = read_labels(given, held.shape_czyx, target="instances", voxel_size=size)
+        found = take_fingerprint([Region(held, given, reading)], None)
+        told.append((found.drawn_in_sections, found.touching, found.anisotropy_is_estimated))
+    in_sections, through_all = told
+    assert in_sections == (True, pytest.approx(8 / 12), True)
+    assert through_all == (False, pytest.approx(14 / 18), True)

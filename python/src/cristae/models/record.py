@@ -18,6 +18,7 @@ MAX_CHANNELS = 1024
 MAX_CLASSES = 254
 FARTHEST = 64
 """Voxels between those of a pair."""
+MOST_OF_A_SIDE = 1000
 
 _OWN_DIGEST = "record_sha256"
 
@@ -115,6 +116,10 @@ def _is_number(value: object) -> bool:
 
 def _is_length(value: object) -> bool:
     return _is_number(value) and value > 0  # type: ignore[operator]
+
+
+def _is_proportion(value: object) -> bool:
+    return _is_number(value) and 1 <= value <= MOST_OF_A_SIDE  # type: ignore[operator]
 
 
 def _is_text(value: object, most: int = MAX_TEXT) -> bool:
@@ -220,8 +225,13 @@ _OPTIONAL: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: v is None or _is_decoder(v),
         "what objects are made with, merge_below from 0 to 1, or null",
     ),
+    "estimated_proportions_zyx": (
+        lambda v: _is_list(v, _is_proportion, 3),
+        f"the sides of a voxel (z, y, x) by the shortest one, from 1 to {MOST_OF_A_SIDE}",
+    ),
 }
-"""What older records lack."""
+"""What older records lack. The proportions are there only where no voxel size was known: they were estimated
+for objects, and say nothing of nanometres."""
 
 
 def _canonical(record: Mapping[str, Any]) -> bytes:

@@ -39,7 +39,7 @@ from cristae.prediction.predicting import form_of, predict_tiles, refuse_to_spli
 from cristae.prediction.predictor import Kind
 from cristae.prediction.running import Output
 from cristae.prediction.voxel_sizes import on_model_grid
-from cristae.volumes import ArrayImage, Image, VolumeSpec, VolumeWriter
+from cristae.volumes import ArrayImage, Image, VolumeSpec, VolumeWriter, VoxelSize
 from cristae.volumes.run_mark import RunMark
 from cristae.volumes.scratch import ScratchVolume
 
@@ -142,11 +142,15 @@ def predicted_objects(
             image, shape_zyx = seen, seen.shape_czyx[1:]
             on_event(told[0])
     decoder: Decoder[Any] = Blobs(image.voxel_size) if split_touching else Pieces()
+    estimate = estimated_proportions_of(predictor.records) if image.voxel_size is None else None
+    seen_as = image.voxel_size or estimate
     if offsets:
-        decoder = Affinities(offsets, image.voxel_size)
+        decoder = Affinities(offsets, seen_as)
     elif is_trained_for_it:
-        decoder = Boundaries(image.voxel_size, merge_below_of(predictor.records))
+        decoder = Boundaries(seen_as, merge_below_of(predictor.records))
     work = work_of(predictor, image, kind, channels, inside, source, grid_offset_zyx)
+    if estimate is not None:  # the same weights may lie in a record without it
+        work["estimated_proportions_zyx"] = list(estimate.zyx_nm)
     with answers_folder(scratch, work) as folder:
         remove(folder / NUMBERS)  # of an attempt that ended half-way
         on_disk = ScratchVolume(folder / NUMBERS, shape_zyx)
@@ -218,6 +222,25 @@ def merge_below_of(records: Sequence[Mapping[str, Any]]) -> float:
     """
     decoders = [record.get("decoder") or {} for record in records]
     return min(float(decoder.get("merge_below", MERGE_BELOW)) for decoder in decoders)
+
+
+def estimated_proportions_of(records: Sequence[Mapping[str, Any]]) -> VoxelSize | None:
+    """Return the proportions of a voxel that objects were learned with, if no model tells a voxel size.
+
+    They are those that the training estimated. Only what finds objects may go by them: as lengths they mean
+    nothing. Of several models the first that has some counts; older ones have none.
+
+    Examples
+    --------
+    >>> estimated_proportions_of([{}, {"estimated_proportions_zyx": [8.0, 1.0, 1.0]}]).zyx_nm
+    (8.0, 1.0, 1.0)
+    >>> estimated_proportions_of([{"voxel_size_nm": [50.0, 5.0, 5.0]}])
+    """
+    if any(record.get("voxel_size_nm") is not None for record in records):
+        return None
+    estimates = (record.get("estimated_proportions_zyx") for record in records)
+    found = next((estimate for estimate in estimates if estimate is not None), None)
+    return None if found is None else VoxelSize(*found)
 
 
 def predict_objects(

@@ -94,7 +94,8 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
     regions
         The images with their labels.
     voxel_size
-        If known.
+        If known. What is said of objects goes by the one that their boundaries are drawn with, which is
+        estimated otherwise.
     """
     everything, regions = regions, [region for region in regions if region.reading.is_labelled]
     counts = np.zeros(256, np.int64)
@@ -110,8 +111,8 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         anisotropy = voxel_size.z_nm / (voxel_size.y_nm * voxel_size.x_nm) ** 0.5
     else:
         anisotropy = estimate_anisotropy(deepest.image, deepest.reading.annotated_sections)
-    objects = regions[0].reading.target == "instances"
-    without_interior, touching = _objects(regions, voxel_size) if objects else (0.0, 0.0)
+    objects, drawn_with = regions[0].reading.target == "instances", regions[0].reading.voxel_size
+    without_interior, touching = _objects(regions, drawn_with) if objects else (0.0, 0.0)
     return Fingerprint(
         shapes_zyx=tuple(region.shape_zyx for region in regions),
         channels=regions[0].image.shape_czyx[0],
@@ -131,7 +132,7 @@ def take_fingerprint(regions: Sequence[Region], voxel_size: VoxelSize | None) ->
         else tuple(entry.name for entry in regions[0].reading.answers),
         without_interior=without_interior,
         touching=touching,
-        drawn_in_sections=is_flat(voxel_size),
+        drawn_in_sections=is_flat(drawn_with),
     )
 
 

@@ -20,7 +20,7 @@ from cristae.training.request import StartingModel, TrainingRequest
 from cristae.training.schedule import FEW_STEPS, Ending
 from cristae.training.telling import changes_told, ending_told
 from cristae.training.voxel_sizes import voxel_size_of
-from cristae.volumes import LabelClass
+from cristae.volumes import LabelClass, VoxelSize
 
 _NAMED = ("name", "weights_sha256")
 """What says which model another one came from."""
@@ -89,6 +89,7 @@ def record_of(
         "channels": regions[0].image.shape_czyx[0],
         "voxel_size_nm": list(size.zyx_nm) if size else None,
         "display_unit": size.display_unit if size else "",
+        **_estimate(request, size, regions[0]),
         "working_voxel": {"downsample_zyx": list(down)},
         "network": learned.network.to_dict(),
         "preprocessing": plan.preprocessing.to_dict(),
@@ -153,6 +154,17 @@ def _decoder(merging: MergeLimit) -> dict[str, Any]:
         "adapted_rand_error": merging.error,
         "usual_adapted_rand_error": merging.usual_error,
     }
+
+
+def _estimate(request: TrainingRequest, size: VoxelSize | None, region: Region) -> dict[str, Any]:
+    """Keep with which proportions of a voxel boundaries were drawn, where no voxel size is known.
+
+    They are no lengths: with them objects are found again, and nothing else goes by them.
+    """
+    drawn_with = region.reading.voxel_size
+    if size is not None or drawn_with is None or request.target != "instances":
+        return {}
+    return {"estimated_proportions_zyx": list(drawn_with.zyx_nm)}
 
 
 def _data_of(image: str, labels: str, *further: str) -> dict[str, Any]:
