@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,7 @@ from cristae.door.workers import Crew, DaskWorkers, LocalWorkers, SlurmWorkers
 from cristae.errors import Cancelled, CristaeError, DiskFull, InvalidInput
 from cristae.events import Note, Progress
 from cristae.geometry import Box
+from cristae.locking import FileLock
 from cristae.models import ModelLibrary
 from cristae.networks.statistics import sample
 from cristae.prediction import devices, fitting, load_models, units
@@ -279,10 +281,19 @@ def pretend_gpus(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     )
 
 
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FileLock]]:
+    """What this process would hold until it ends."""
+    locks: list[FileLock] = []
+    monkeypatch.setattr(devices, "_held", locks)
+    yield locks
+    for lock in locks:
+        lock.release()
+
+
 def test_processes_take_the_gpus_of_the_machine_in_turn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: list[FileLock]
 ) -> None:
-    monkeypatch.setattr(devices, "_held", held := [])
     pretend_gpus(monkeypatch, "a", "b")
     claims = tmp_path / "claims"
     assert [devices.own_device("auto", claims) for _ in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
@@ -293,10 +304,10 @@ def test_processes_take_the_gpus_of_the_machine_in_turn(
     assert devices.own_device("auto", claims) == "cuda:0"
 
 
+@pytest.mark.usefixtures("held")
 def test_a_worker_of_dask_cuda_and_a_job_of_slurm_take_the_gpu_that_is_theirs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "_held", [])
     for seen in ("ba", "ab", "ba", "b", "ab"):  # as CUDA_VISIBLE_DEVICES orders them, and leaves some out
         pretend_gpus(monkeypatch, *seen)
         assert devices.own_device("auto", tmp_path) == "cuda:0"
