@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from cristae.errors import Busy
 
@@ -34,7 +34,7 @@ class FileLock:
 
     def __init__(self, path: Path, busy: str, *, passing: bool = False) -> None:
         self._path, self._busy, self._passing = path, busy, passing
-        self._file: IO[bytes] | None = None
+        self._file: int | None = None
 
     def acquire(self, wait_s: float = 0.0) -> Self:
         """Take the lock; try again for ``wait_s`` seconds if another process holds it.
@@ -49,17 +49,17 @@ class FileLock:
         while not (_try_lock(file) and self._is_at_its_path(file)):
             if not self._is_at_its_path(file):
                 # Its holder removed it: a lock on a file without a name keeps nobody out.
-                file.close()
+                os.close(file)
                 file = self._opened()
                 continue
             if time.monotonic() >= deadline:
                 holder = _read_holder(file)
-                file.close()
+                os.close(file)
                 raise Busy(self._busy.replace("{holder}", holder))
             time.sleep(0.02)
-        file.seek(_HOLDER_AT)
-        file.truncate()
-        file.write(f"{os.getpid()}\n".encode())
+        os.ftruncate(file, _HOLDER_AT)
+        os.lseek(file, _HOLDER_AT, os.SEEK_SET)
+        os.write(file, f"{os.getpid()}\n".encode())
         self._file = file
         return self
 
@@ -70,18 +70,23 @@ class FileLock:
         if self._passing and sys.platform != "win32":
             # While it is still locked: who waits for it sees, when it gets the lock, that the file is gone.
             self._path.unlink(missing_ok=True)
-        self._file.close()
+        os.close(self._file)
         self._file = None
         if self._passing and sys.platform == "win32":
             with contextlib.suppress(OSError):  # Windows keeps a file that another one has opened
                 self._path.unlink()
 
-    def _opened(self) -> IO[bytes]:
-        return open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: PTH123
+    def __del__(self) -> None:
+        """Give back what was dropped; the file stays."""
+        if self._file is not None:
+            os.close(self._file)
 
-    def _is_at_its_path(self, file: IO[bytes]) -> bool:
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+
+    def _is_at_its_path(self, file: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+            return os.path.samestat(os.fstat(file), self._path.stat())
         except FileNotFoundError:
             return False
 
@@ -100,29 +105,29 @@ _HOLDER_AT = 1
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: IO[bytes]) -> bool:
-        file.seek(0)
+    def _try_lock(file: int) -> bool:
+        os.lseek(file, 0, os.SEEK_SET)
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
 else:
     import fcntl
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def _try_lock(file: int) -> bool:
         try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
 
 
-def _read_holder(file: IO[bytes]) -> str:
+def _read_holder(file: int) -> str:
     for _ in range(20):  # the holder may be between taking the lock and writing its name
         with contextlib.suppress(OSError):
-            file.seek(_HOLDER_AT)
-            holder = file.read(20).decode("ascii", "replace").strip("\0 \n")
+            os.lseek(file, _HOLDER_AT, os.SEEK_SET)
+            holder = os.read(file, 20).decode("ascii", "replace").strip("\0 \n")
             if holder.isdigit():
                 return holder
         time.sleep(0.02)

@@ -111,11 +111,12 @@ def test_a_job_killed_right_after_it_sealed_finds_its_volume(store, tmp_path, mo
 
 
 def test_two_processes_cannot_write_one_result(store, tmp_path):
-    store.create(VolumeSpec((1, 1, 2, 2), "uint8"), staging_id="0123456789abcdef")
+    writer = store.create(VolumeSpec((1, 1, 2, 2), "uint8"), staging_id="0123456789abcdef")
     with pytest.raises(Busy, match="Another process"):
         VolumeStore(tmp_path / "home").create(
             VolumeSpec((1, 1, 2, 2), "uint8"), staging_id="0123456789abcdef"
         )
+    writer.discard()
 
 
 def test_a_result_of_another_shape_does_not_go_on(store):
