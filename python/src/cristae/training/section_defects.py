@@ -103,9 +103,10 @@ class SectionDefects:
         return self._moved(sections, finer_yx, beyond=UNKNOWN).flatten(1, 2)
 
     def labels_beside(self, targets: Tensor, finer_yx: tuple[int, int]) -> Tensor:
-        """Return the targets (n, 3, y, x) of the middle section and those before and behind it, as above.
+        """Return the targets (n, 3, y, x) of the middle section and its two neighbours, doubled and shifted.
 
-        What a neighbour shows of farther away, where there are no targets, is unknown.
+        The factors are those of :meth:`labels`. What a neighbour shows of a section farther away, of which
+        there are no targets, is unknown.
         """
         count = self.source.shape[1]
         if count < 3:  # the network does not see the neighbours

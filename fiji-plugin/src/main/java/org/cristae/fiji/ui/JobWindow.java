@@ -44,7 +44,7 @@ public final class JobWindow implements JobListener {
   private final JLabel detail = Look.hint(" ");
   private final JProgressBar bar = new JProgressBar(0, 1000);
   private final Sentences log = new Sentences();
-  private final JScrollPane told = new JScrollPane(log);
+  private final JScrollPane sentences = new JScrollPane(log);
   private final CurvePanel curve = new CurvePanel();
   private final PreviewPanel preview = new PreviewPanel();
   private final CurveTable figures = new CurveTable();
@@ -60,7 +60,10 @@ public final class JobWindow implements JobListener {
   private boolean isDone;
   private boolean mayChange;
 
-  /** It ended with a sentence of the server; written before the event thread is told of the end. */
+  /**
+   * It ended with a sentence of the server; written before the event thread is sentences of the
+   * end.
+   */
   private volatile boolean isRefused;
 
   private JobWindow(Work work, Runnable again) {
@@ -99,7 +102,7 @@ public final class JobWindow implements JobListener {
     stage.setFont(stage.getFont().deriveFont(java.awt.Font.BOLD));
     bar.setPreferredSize(new Dimension(420, 18));
     curve.setVisible(false);
-    told.setVisible(false);
+    sentences.setVisible(false);
 
     JPanel top = new JPanel();
     top.setLayout(new BoxLayout(top, BoxLayout.Y_AXIS));
@@ -110,7 +113,7 @@ public final class JobWindow implements JobListener {
     }
     JPanel all = new JPanel(new BorderLayout(0, Look.GAP));
     all.add(top, BorderLayout.NORTH);
-    all.add(told, BorderLayout.CENTER);
+    all.add(sentences, BorderLayout.CENTER);
     buttons = Look.buttons(curves, change, keep, cancel, close);
     frame.setContentPane(new FieldsAboveFoot(all, buttons));
     // While the job runs, Esc could mean its end.
@@ -346,7 +349,7 @@ public final class JobWindow implements JobListener {
     SwingUtilities.invokeLater(
         () -> {
           log.add(sentence, isWarning);
-          reveal(told);
+          reveal(sentences);
         });
   }
 
