@@ -60,10 +60,7 @@ public final class JobWindow implements JobListener {
   private boolean isDone;
   private boolean mayChange;
 
-  /**
-   * It ended with a sentence of the server; written before the event thread is sentences of the
-   * end.
-   */
+  /** It ended with a sentence of the server; written before the event thread is told of the end. */
   private volatile boolean isRefused;
 
   private JobWindow(Work work, Runnable again) {
