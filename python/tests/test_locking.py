@@ -1,5 +1,6 @@
 """Locks whose file goes with them."""
 
+import errno
 import os
 import threading
 import time
@@ -20,6 +21,22 @@ def test_the_file_of_a_passing_lock_goes_with_it(tmp_path: Path, passing: bool) 
             FileLock(path, "In use by the process {holder}.", passing=passing).acquire()
     assert path.exists() is not passing
     with FileLock(path, "In use by the process {holder}.", passing=passing):
+        pass
+
+
+def test_a_lock_that_a_full_disk_refuses_is_free_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = FileLock(tmp_path / "lock", "In use by the process {holder}.")
+
+    def full(file: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "ftruncate", full)
+        with pytest.raises(OSError, match="No space left"):
+            lock.acquire()
+    with FileLock(tmp_path / "lock", "In use by the process {holder}."):
         pass
 
 

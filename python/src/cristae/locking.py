@@ -57,9 +57,13 @@ class FileLock:
                 os.close(file)
                 raise Busy(self._busy.replace("{holder}", holder))
             time.sleep(0.02)
-        os.ftruncate(file, _HOLDER_AT)
-        os.lseek(file, _HOLDER_AT, os.SEEK_SET)
-        os.write(file, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(file, _HOLDER_AT)
+            os.lseek(file, _HOLDER_AT, os.SEEK_SET)
+            os.write(file, f"{os.getpid()}\n".encode())
+        except OSError:
+            os.close(file)
+            raise
         self._file = file
         return self
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cristae.errors import Cancelled, CorruptData
-from cristae.events import Event, Progress
+from cristae.events import Event, Note, Progress
 from cristae.labels import boundary_classes
 from cristae.labels.objects import objects_from
 from cristae.models import ModelLibrary, ModelPackage
@@ -145,6 +145,18 @@ def test_the_voxel_size_of_an_image_counts_more_than_an_estimate(coarse: Trained
     size = VoxelSize(10, 10, 10)
     image, _ = drifting_cells(size)
     assert are_the_same(found_by(coarse.package, image), by_hand(coarse.package, image, size))
+
+
+def test_an_image_without_a_voxel_size_is_taken_for_one_of_the_model_s(tmp_path: Path) -> None:
+    size = VoxelSize(50, 5, 5)
+    package = trained(request_for(size), tmp_path).package
+    image, _ = drifting_cells()
+    said: list[Event] = []
+    expected = by_hand(package, image, size)
+    assert not are_the_same(expected, by_hand(package, image, None)), "it matters here"
+    assert are_the_same(found_by(package, image, on_event=said.append), expected)
+    warned = [event.sentence for event in said if isinstance(event, Note) and event.is_warning]
+    assert any("taken for that of the model, 50 x 5 x 5 nm" in sentence for sentence in warned)
 
 
 def test_several_processes_find_the_same_and_go_on_with_no_search_of_another_kind(

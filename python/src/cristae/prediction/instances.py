@@ -141,16 +141,15 @@ def predicted_objects(
             refuse_on_other_grid(by_several=helpers is not None, masked=inside is not None)
             image, shape_zyx = seen, seen.shape_czyx[1:]
             on_event(told[0])
-    decoder: Decoder[Any] = Blobs(image.voxel_size) if split_touching else Pieces()
-    estimate = estimated_proportions_of(predictor.records) if image.voxel_size is None else None
-    seen_as = image.voxel_size or estimate
+    seen_as = image.voxel_size or proportions_of(predictor.records)
+    decoder: Decoder[Any] = Blobs(seen_as) if split_touching else Pieces()
     if offsets:
         decoder = Affinities(offsets, seen_as)
     elif is_trained_for_it:
         decoder = Boundaries(seen_as, merge_below_of(predictor.records))
     work = work_of(predictor, image, kind, channels, inside, source, grid_offset_zyx)
-    if estimate is not None:  # the same weights may lie in a record without it
-        work["estimated_proportions_zyx"] = list(estimate.zyx_nm)
+    if image.voxel_size is None and seen_as is not None:  # the same weights may lie in a record without it
+        work["seen_as_zyx"] = list(seen_as.zyx_nm)
     with answers_folder(scratch, work) as folder:
         remove(folder / NUMBERS)  # of an attempt that ended half-way
         on_disk = ScratchVolume(folder / NUMBERS, shape_zyx)
@@ -224,22 +223,23 @@ def merge_below_of(records: Sequence[Mapping[str, Any]]) -> float:
     return min(float(decoder.get("merge_below", MERGE_BELOW)) for decoder in decoders)
 
 
-def estimated_proportions_of(records: Sequence[Mapping[str, Any]]) -> VoxelSize | None:
-    """Return the proportions of a voxel that objects were learned with, if no model tells a voxel size.
+def proportions_of(records: Sequence[Mapping[str, Any]]) -> VoxelSize | None:
+    """Return the proportions of a voxel to find objects with, where the image does not tell its voxel size.
 
-    They are those that the training estimated. Only what finds objects may go by them: as lengths they mean
-    nothing. Of several models the first that has some counts; older ones have none.
+    They are those that the objects were learned with: the voxel size of the model or, if it was not known
+    either, the proportions that its training estimated. Only what finds objects may go by the latter: as
+    lengths they mean nothing. Of several models the first that has some counts; older ones have none.
 
     Examples
     --------
-    >>> estimated_proportions_of([{}, {"estimated_proportions_zyx": [8.0, 1.0, 1.0]}]).zyx_nm
+    >>> proportions_of([{"voxel_size_nm": [50.0, 5.0, 5.0]}]).zyx_nm
+    (50.0, 5.0, 5.0)
+    >>> proportions_of([{}, {"estimated_proportions_zyx": [8.0, 1.0, 1.0]}]).zyx_nm
     (8.0, 1.0, 1.0)
-    >>> estimated_proportions_of([{"voxel_size_nm": [50.0, 5.0, 5.0]}])
     """
-    if any(record.get("voxel_size_nm") is not None for record in records):
-        return None
-    estimates = (record.get("estimated_proportions_zyx") for record in records)
-    found = next((estimate for estimate in estimates if estimate is not None), None)
+    told = ("voxel_size_nm", "estimated_proportions_zyx")
+    sizes = (record[name] for name in told for record in records if record.get(name) is not None)
+    found = next(sizes, None)
     return None if found is None else VoxelSize(*found)
 
 
