@@ -102,6 +102,17 @@ def test_the_figures_of_a_model_and_its_preview_are_written(
     assert images_of(out / "discs") == [(20, png(30, 20, 7))]
 
 
+def test_logs_are_not_written_twice_into_one_folder(
+    trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "logs"
+    assert cli.main(["tensorboard", "--out", str(out)]) == 0
+    before = scalars_of(out / "discs")
+    assert cli.main(["tensorboard", "--out", str(out)]) == 1
+    assert "holds logs already: name another folder with --out" in capsys.readouterr().err
+    assert scalars_of(out / "discs") == before
+
+
 def test_the_log_of_a_running_job_grows_with_it(trained: Home, tmp_path: Path) -> None:
     journal = Journal(trained.journal_file)
     job = started(journal)

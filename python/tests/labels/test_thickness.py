@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from cristae.labels.thickness import profile_thicknesses
+from cristae.labels.thickness import median_thickness, profiles_of
 
 ROWS, COLUMNS = np.mgrid[:200, :300]
 
 
 def thickness(mask):
-    (found,) = profile_thicknesses(mask.astype(np.uint8))
+    (found,) = profiles_of(mask.astype(np.uint8)).thicknesses
     return found
 
 
@@ -51,4 +51,22 @@ def test_nothing_is_thicker_than_the_image():
     rng = np.random.default_rng(0)
     for _ in range(20):
         section = np.kron(rng.integers(0, 3, (5, 7)), np.ones((9, 11), int)).astype(np.uint8)
-        assert profile_thicknesses(section).max(initial=0) <= 45
+        assert profiles_of(section).thicknesses.max(initial=0) <= 45
+
+
+def test_specks_that_a_brush_left_do_not_decide():
+    discs = disc(60, 60, 30) | disc(60, 220, 30)
+    specks = np.zeros_like(discs)
+    specks[150, 10:50:10] = True
+    clean, with_specks = (profiles_of(mask.astype(np.uint8)) for mask in (discs, discs | specks))
+    assert with_specks.voxels.tolist().count(1) == 4, "more of them than of what was meant"
+    assert median_thickness([with_specks]) == median_thickness([clean]) == pytest.approx(60, abs=2)
+    small = disc(60, 60, 30) | disc(150, 200, 3)
+    thick, thin = sorted(profiles_of(small.astype(np.uint8)).thicknesses)[::-1]
+    assert median_thickness([profiles_of(small.astype(np.uint8))]) == (thick + thin) / 2, (
+        "what is small is meant"
+    )
+
+
+def test_nothing_has_no_thickness():
+    assert median_thickness([profiles_of(np.zeros((9, 9), np.uint8))]) == median_thickness([]) == 0

@@ -12,9 +12,11 @@ from torch import nn
 
 from cristae.errors import Cancelled, InvalidInput, Unsupported
 from cristae.events import Note
+from cristae.networks import Forest, ForestConfig, Preprocessing, Statistics
 from cristae.prediction import engines, form_of, load_models, load_predictor, predict
 from cristae.prediction.engines import OpenVinoEngine, TorchEngine, quicker, usable
 from cristae.prediction.instances import InMemory
+from cristae.prediction.predictor import Predictor
 from cristae.volumes import ArrayImage
 
 CPU, FORMAT = torch.device("cpu"), torch.contiguous_format
@@ -107,6 +109,17 @@ def test_a_network_that_openvino_does_not_know_is_computed_by_torch(monkeypatch)
     loudness = logging.root.level
     assert quicker(own, Strange(), torch.eye(4)[None, None], 10, torch.sigmoid) is own
     assert logging.root.level == loudness
+
+
+def test_openvino_is_never_given_a_forest(random_model):
+    forest = Forest(ForestConfig(1, 3, (1.0,), trees=2, nodes=3, depth=2))
+    preprocessing = Preprocessing(2, "image", Statistics((0.0,), (1.0,)))
+    record = random_model("sections").record
+    assert Predictor(forest, preprocessing, CPU, record, "digest").asked == "torch"
+    with pytest.raises(Unsupported, match="does not compute random forests"):
+        Predictor(forest, preprocessing, CPU, record, "digest", engine="openvino")
+    with pytest.raises(InvalidInput, match="The engine is one of"):
+        Predictor(forest, preprocessing, CPU, record, "digest", engine="cuda")
 
 
 def test_a_prediction_goes_on_with_the_engine_that_it_was_begun_with(random_model, tissue, tmp_path):

@@ -81,7 +81,8 @@ def test_the_maps_of_a_part_are_those_of_the_command_line(
     assert found.dtype == np.float32
     assert found.shape[0] == 6
     assert found.std() > 0
-    assert np.array_equal(found.swapaxes(0, 1).reshape(expected.shape), expected)
+    # The worker may compute with another number of threads, which adds in another order.
+    np.testing.assert_allclose(found.swapaxes(0, 1).reshape(expected.shape), expected, atol=1e-6)
 
     (volume,) = (volume for volume in client.volumes() if volume.volume_id == output.volume_id)
     assert volume.spec.name == f"stack-{model}-encoder.1.tif"
@@ -130,7 +131,7 @@ def test_a_model_that_cannot_be_looked_at_is_told_of_in_a_sentence(server, clien
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    with pytest.raises(CorruptData, match="weights of the model are not those"):
+    with pytest.raises(CorruptData, match="weights of the model spoilt are not those"):
         client.layers("spoilt")
     with pytest.raises(CorruptData):
         client.submit_prediction(maps(client, "head", model_name="spoilt"))

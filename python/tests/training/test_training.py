@@ -573,6 +573,15 @@ def test_a_constant_image_is_refused(value: int) -> None:
         inspect_and_plan(request_for(np.full_like(image, value), mask), "cpu")
 
 
+def test_a_constant_image_among_others_is_refused_by_its_name() -> None:
+    image, mask = blobs(2, 40)
+    request = request_for(image, mask)
+    first = request.pairs[0]
+    dull = ArrayImage(np.full_like(image, 7)), first[1]
+    with pytest.raises(InvalidInput, match="The image 2 is constant where it is annotated"):
+        inspect_and_plan(replace(request, pairs=[first, dull]), "cpu")
+
+
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_an_image_without_finite_values_is_not_called_constant(value: float) -> None:
     image, mask = blobs(2, 40)

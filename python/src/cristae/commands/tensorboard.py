@@ -14,7 +14,7 @@ from cristae.commands.arguments import Commands, home_of, new_command
 from cristae.commands.jobs import find_job, journal_of
 from cristae.commands.serve import port
 from cristae.commands.stopping import polite_stop
-from cristae.errors import CristaeError, InvalidInput, NotFound
+from cristae.errors import AlreadyExists, CristaeError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from cristae.commands.eventfiles import Training, TrainingLog
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.out is not None:
         _refuse_file(arguments.out)
+        _refuse_older_logs(arguments.out)
     with ExitStack() as stack, journal_of(arguments) as journal:
         trainings = _chosen(arguments, journal)
         root = arguments.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cristae-logs-")))
@@ -153,6 +154,11 @@ def _read(viewer: "subprocess.Popen[str]", told: list[str], shown: str) -> None:
         _, at, address = line.partition(" at http://")
         if at:
             print(f"TensorBoard shows {shown} at http://{address.split()[0]} - Ctrl-C ends it.", flush=True)
+
+
+def _refuse_older_logs(out: Path) -> None:
+    if any(out.glob("*/events.out.tfevents.*")):  # every point would be there twice
+        raise AlreadyExists(f"{out} holds logs already: name another folder with --out, or delete this one.")
 
 
 def _count(trainings: "Sequence[object]") -> str:

@@ -50,7 +50,8 @@ def add_to(commands: Commands) -> None:
         "--model",
         metavar="NAME",
         required=True,
-        help="the name of the model to make; one of that name is replaced at the end",
+        help="the name of the model to make; one of that name is replaced at the end, unless the training "
+        "has not passed over the labels once",
     )
     budget = command.add_mutually_exclusive_group()
     budget.add_argument(

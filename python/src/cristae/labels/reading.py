@@ -419,19 +419,19 @@ def _doubt_one_object(
 
 def _thicknesses(labels: Image, reading: LabelReading) -> dict[int, float]:
     rows, columns = thickness.central_part(*labels.shape_czyx[2:])
-    found: dict[int, list[npt.NDArray[np.float64]]] = {}
+    found: dict[int, list[thickness.Profiles]] = {}
     for z in thickness.spread(reading.annotated_sections):
         box = Box((z, rows.start, columns.start), (z + 1, rows.stop, columns.stop))
         values = as_integers(labels.read(box)[0])
         if reading.target == "instances":
             ids = np.where(reading.known(values, z), values, 0)[0]
-            found.setdefault(1, []).append(thickness.profile_thicknesses(ids))
+            found.setdefault(1, []).append(thickness.profiles_of(ids))
             continue
         targets = reading.to_classes(values, z)[0]
         for number, members in enumerate(reading.groups, 1):
             if any(reading.voxel_counts.get(member) for member in members):
                 found.setdefault(number, []).append(
-                    thickness.profile_thicknesses(np.isin(targets, members).view(np.uint8))
+                    thickness.profiles_of(np.isin(targets, members).view(np.uint8))
                 )
-    joined = {number: np.concatenate(parts) for number, parts in found.items()}
-    return {number: round(float(np.median(all_)), 2) for number, all_ in joined.items() if all_.size}
+    typical = {number: thickness.median_thickness(sections) for number, sections in found.items()}
+    return {number: round(voxels, 2) for number, voxels in typical.items() if voxels > 0}

@@ -1,5 +1,6 @@
 """How big the labelled structures are: what the choice of a working resolution rests on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cc3d
@@ -9,6 +10,10 @@ import numpy.typing as npt
 
 MOST_SECTIONS = 8
 LARGEST_SIDE = 1024
+
+_SPECKS = 0.001
+"""Of what is labelled: the smallest profiles that are no more together were left by a brush or a threshold.
+There may be more of them than of what somebody meant."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,42 @@ class ObjectStatistics:
     median_thickness_voxels: float
 
 
-def profile_thicknesses(section: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-    """Return the in-plane thickness of every connected profile of a section, in voxels.
+@dataclass(frozen=True)
+class Profiles:
+    """The connected profiles of a section.
+
+    Attributes
+    ----------
+    thicknesses
+        How thick each of them is in the section, in voxels, float64.
+    voxels
+        How many voxels each of them has, int64.
+    """
+
+    thicknesses: npt.NDArray[np.float64]
+    voxels: npt.NDArray[np.int64]
+
+
+def median_thickness(sections: Sequence[Profiles]) -> float:
+    """Return the median of how thick profiles are, in voxels, without specks; 0 if there are none.
+
+    Examples
+    --------
+    >>> one_bar_two_specks = Profiles(np.array([20.0, 1.0, 1.0]), np.array([4000, 1, 1]))
+    >>> median_thickness([one_bar_two_specks])
+    20.0
+    """
+    thicknesses = np.concatenate([np.empty(0), *(section.thicknesses for section in sections)])
+    voxels = np.concatenate([np.empty(0, np.int64), *(section.voxels for section in sections)])
+    if not thicknesses.size:
+        return 0.0
+    by_size = np.argsort(voxels, kind="stable")
+    counts = np.cumsum(voxels[by_size]) > _SPECKS * voxels.sum()
+    return float(np.median(thicknesses[by_size][counts]))
+
+
+def profiles_of(section: npt.NDArray[np.generic]) -> Profiles:
+    """Return how thick every connected profile of a section is in-plane, and how large.
 
     Parameters
     ----------
@@ -44,23 +83,24 @@ def profile_thicknesses(section: npt.NDArray[np.generic]) -> npt.NDArray[np.floa
     --------
     >>> bar = np.zeros((9, 30), np.uint8)
     >>> bar[3:6, 5:25] = 1
-    >>> profile_thicknesses(bar)
-    array([3.])
+    >>> profiles_of(bar)
+    Profiles(thicknesses=array([3.]), voxels=array([60]))
     """
     profiles = cc3d.connected_components(np.ascontiguousarray(section[None]), connectivity=26)[0]
     count = int(profiles.max(initial=0))
     if count == 0:
-        return np.empty(0)
+        return Profiles(np.empty(0), np.empty(0, np.int64))
     # Distance to the nearest voxel that is not of this profile, or to the frame.
     distance = edt.edt(np.ascontiguousarray(profiles), black_border=True, parallel=1)
     inside = profiles > 0
     ids, depth = profiles[inside], distance[inside].astype(np.float64)
     deepest = np.zeros(count + 1)
     np.maximum.at(deepest, ids, depth)
-    mean = np.bincount(ids, depth, count + 1)[1:] / np.bincount(ids, minlength=count + 1)[1:]
+    voxels = np.bincount(ids, minlength=count + 1)[1:]
+    mean = np.bincount(ids, depth, count + 1)[1:] / voxels
     # The deepest point is right for blobs but too much for nets, whose crossings are thicker than their
     # threads; six times the mean depth is right for a disc and at most half too much for a thread.
-    return np.asarray(np.minimum(2 * deepest[1:] - 1, 6 * (mean - 0.5)))
+    return Profiles(np.asarray(np.minimum(2 * deepest[1:] - 1, 6 * (mean - 0.5))), voxels)
 
 
 def voxels_told(count: float) -> str:

@@ -95,10 +95,13 @@ def read_package(path: Path) -> ModelPackage:
         data = read_file(path / RECORD_FILE)
     except OSError as problem:
         raise NotFound(f"{path.name} is no model: a model is a folder with {RECORD_FILE} in it.") from problem
-    record = decode_record(data)
+    try:
+        record = decode_record(data)
+    except CorruptData as problem:
+        raise CorruptData(f"{path.name}: {problem}") from problem
     if not (path / WEIGHTS_FILE).is_file():
         raise CorruptData(
-            f"The model {record['name']} lacks its weights ({WEIGHTS_FILE}). Copy the package again."
+            f"The model {path.name} lacks its weights ({WEIGHTS_FILE}). Copy the package again."
         )
     return ModelPackage(path, record)
 

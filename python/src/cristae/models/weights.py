@@ -56,25 +56,28 @@ def read_weights(path: Path, sha256: str) -> Weights:
     NotFound
         If the file is not there.
     """
+    whose = f" of the model {path.parent.name}"
     try:
         if path.lstat().st_size > MAX_WEIGHTS_BYTES:
-            raise CorruptData(f"The weights are larger than {MAX_WEIGHTS_BYTES} bytes, so they are not read.")
+            raise CorruptData(
+                f"The weights{whose} are larger than {MAX_WEIGHTS_BYTES} bytes, so they are not read."
+            )
         data = read_file(path)
     except OSError as problem:
         raise NotFound(
-            "The weights of the model are not there: it was deleted or replaced meanwhile, or the package "
+            f"The weights{whose} are not there: it was deleted or replaced meanwhile, or the package "
             "is incomplete."
         ) from problem
     if hashlib.sha256(data).hexdigest() != sha256:
         raise CorruptData(
-            "The weights of the model are not those that its record names (the digests differ): it was "
+            f"The weights{whose} are not those that its record names (the digests differ): it was "
             "replaced just now, or it is damaged. Try again, else copy the package again."
         )
     _check_header(data)
     try:
         return dict(load(data))
     except (SafetensorError, ValueError, TypeError, KeyError) as problem:
-        raise CorruptData(f"The weights of the model are damaged: {problem}.") from problem
+        raise CorruptData(f"The weights{whose} are damaged: {problem}.") from problem
 
 
 def _check_header(data: bytes) -> None:

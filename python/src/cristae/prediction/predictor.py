@@ -16,6 +16,7 @@ from cristae.geometry import Box, Triple
 from cristae.models.answers import may_overlap, offsets_of
 from cristae.networks import (
     AddedNetwork,
+    Forest,
     Frame,
     Network,
     NetworkConfig,
@@ -102,7 +103,10 @@ class Predictor:
         self._memory_format = memory_format(self.config.dims, device)
         network = fold_normalisation(network.eval()) if folded else network.eval()
         self.network = network.to(device).to(memory_format=self._memory_format)
-        self.asked = usable(engine, device)
+        is_forest = isinstance(network, Forest)
+        if is_forest and engine == "openvino":  # it takes minutes to find that out by itself
+            raise Unsupported("OpenVINO does not compute random forests. Leave the engine out.")
+        self.asked = usable("torch" if is_forest and engine == "auto" else engine, device)
         self._torch = TorchEngine(self.network, self._memory_format)
         self.engine: Engine = self._torch
 

@@ -16,6 +16,7 @@ from cristae.networks import Statistics
 from cristae.networks.statistics import gathered_statistics, section_statistics
 from cristae.training.regions import Region
 from cristae.volumes import Image, VoxelSize
+from cristae.volumes.image import Voxels
 
 _INTERIOR = BOUNDARY_CLASSES[0].value
 _CENTRE = 512
@@ -165,31 +166,36 @@ def _objects(regions: Sequence[Region], voxel_size: VoxelSize | None) -> tuple[f
 def _grey_values(regions: Sequence[Region]) -> tuple[Statistics, float, bool]:
     """Return statistics of annotated sections and their jumps, and whether all images are alike."""
     sections, jumps, of_images = [], [], []
-    for region in regions:
+    for number, region in enumerate(regions, 1):
         chosen = spread(region.reading.annotated_sections)
         own = [section_statistics(region.image, z) for z in chosen]
         blocks = [region.image.read(Box((z, 0, 0), (z + 1, *_centre(region.shape_zyx)))) for z in chosen]
         of_images.append(gathered_statistics(blocks))
         if not region.reading.is_labelled:
             continue
+        which = "image" if len(regions) == 1 else f"image {region.image.name or number}"
+        _refuse_without_grey_values(blocks, which)
         sections += blocks
         means = np.array([s.mean for s in own], dtype=np.float64)
         if len(own) >= 3:
             deviations = np.array([s.std for s in own], dtype=np.float64).mean(axis=0)
             jumps.append(float((means.std(axis=0) / deviations).max()))
+    alike = all(one.is_like(other) for one in of_images for other in of_images)
+    return gathered_statistics(sections), max(jumps, default=0.0), alike
+
+
+def _refuse_without_grey_values(sections: Sequence[Voxels], which: str) -> None:
     finite = [section[np.isfinite(section)] for section in sections]
     if not any(values.size for values in finite):
         raise InvalidInput(
-            "The image has no finite grey value where it is annotated: all are infinite or no numbers. Check "
-            "how it was converted or saved."
+            f"The {which} has no finite grey value where it is annotated: all are infinite or no numbers. "
+            "Check how it was converted or saved."
         )
     if not any(values.size and values.min() < values.max() for values in finite):
         raise InvalidInput(
-            "The image is constant where it is annotated: there is nothing to see. Check that it is the "
+            f"The {which} is constant where it is annotated: there is nothing to see. Check that it is the "
             "right image, and that its grey values survived the conversion."
         )
-    alike = all(one.is_like(other) for one in of_images for other in of_images)
-    return gathered_statistics(sections), max(jumps, default=0.0), alike
 
 
 def _centre(shape_zyx: tuple[int, int, int]) -> tuple[int, int]:
