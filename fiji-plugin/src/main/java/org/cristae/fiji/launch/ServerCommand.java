@@ -18,6 +18,7 @@ public final class ServerCommand {
   private ServerCommand() {}
 
   private static final int VERSION_LIMIT_S = 20;
+  private static final String MINE = Matcher.quoteReplacement(System.getProperty("user.home"));
   private static final Pattern VERSION = Pattern.compile("\\d{1,6}(\\.\\d{1,6})*");
   private static final List<String> ON_THE_PATH = Collections.singletonList("cristae");
 
@@ -137,9 +138,12 @@ public final class ServerCommand {
     return !file.isAbsolute() || file.exists();
   }
 
-  /** Splits at spaces; a part in double quotes is one word. A path that exists is one word. */
+  /**
+   * Splits at spaces; a part in double quotes is one word. A path that exists is one word. A "~/"
+   * at the beginning is the person's folder, as in a terminal.
+   */
   static List<String> words(String command) {
-    String trimmed = command.trim();
+    String trimmed = command.trim().replaceFirst("^~(?=[/\\\\])", MINE);
     if (new File(trimmed).isFile()) {
       return Collections.singletonList(trimmed);
     }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.image.ResultProperties;
 import org.cristae.fiji.image.ValueSample;
 import org.cristae.v1.ErrorCode;
 
@@ -116,6 +117,25 @@ final class ImagePairs {
    */
   ImagePlus labelsFor(ImagePlus image) {
     return likelyLabels(image, OpenImages.all());
+  }
+
+  /** The same, where somebody's labels go before what a model made. */
+  ImagePlus drawnLabelsFor(ImagePlus image) {
+    return drawnLabels(image, OpenImages.all());
+  }
+
+  /** The same among some images, in the order in which they were opened. */
+  ImagePlus drawnLabels(ImagePlus image, List<ImagePlus> open) {
+    List<ImagePlus> drawn = new ArrayList<>(open);
+    drawn.removeIf(each -> !modelOf(each).isEmpty());
+    ImagePlus likely = likelyLabels(image, drawn);
+    return likely == null ? likelyLabels(image, open) : likely;
+  }
+
+  /** The model that made an image; empty if none did. */
+  static String modelOf(ImagePlus image) {
+    String model = image.getProp(ResultProperties.MODEL);
+    return model == null ? "" : model;
   }
 
   /** The same among some images, in the order in which they were opened. */

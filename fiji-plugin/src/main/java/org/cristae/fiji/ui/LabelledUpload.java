@@ -133,6 +133,7 @@ final class LabelledUpload {
   }
 
   private static String words(Shape shape) {
-    return shape.getX() + " x " + shape.getY() + " in " + shape.getZ() + " slices";
+    String slices = shape.getZ() == 1 ? "1 slice" : shape.getZ() + " slices";
+    return shape.getX() + " x " + shape.getY() + " in " + slices;
   }
 }

@@ -69,7 +69,7 @@ public final class TrainDialog {
     boolean canVote = !Connection.lacks(client, Training.SEVERAL_ANNOTATORS);
     ServerModels models = ServerModels.ask();
     ImagePairs pairs = new ImagePairs();
-    pairs.labelsFor(pairs.imageFor(active)); // looked at here, not on the event thread
+    pairs.drawnLabelsFor(pairs.imageFor(active)); // looked at here, not on the event thread
     pairs.lookAhead();
     boolean[] accepted = new boolean[1];
     while (true) {
@@ -261,7 +261,16 @@ public final class TrainDialog {
       return;
     }
     String doubt = image == null || chosen == null ? "" : pairs.doubt(image, chosen);
-    form.say(String.join(" ", swap, doubt, models.soFar().getOrDefault(typed, "")).trim());
+    String model = chosen == null ? "" : ImagePairs.modelOf(chosen);
+    String made =
+        model.isEmpty()
+            ? ""
+            : "\""
+                + chosen.getTitle()
+                + "\" was made by the model \""
+                + model
+                + "\": learn from it only if you have corrected it.";
+    form.say(String.join(" ", swap, made, doubt, models.soFar().getOrDefault(typed, "")).trim());
   }
 
   /** Further images, and further annotators of the first one. */
@@ -333,7 +342,7 @@ public final class TrainDialog {
   }
 
   private String labelsFor(ImagePlus image) {
-    ImagePlus likely = pairs.labelsFor(image);
+    ImagePlus likely = pairs.drawnLabelsFor(image);
     return likely == null ? TrainingChoices.ROIS : likely.getTitle();
   }
 }

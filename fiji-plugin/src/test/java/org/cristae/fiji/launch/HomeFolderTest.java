@@ -181,6 +181,10 @@ class HomeFolderTest {
     assertEquals(
         Arrays.asList("C:/Program Files/python", "-m", "cristae"),
         ServerCommand.choose("\"C:/Program Files/python\" -m cristae", "other", home));
+    assertEquals(
+        Collections.singletonList(System.getProperty("user.home") + "/venv/bin/cristae"),
+        ServerCommand.choose("~/venv/bin/cristae", "other", home));
+    assertEquals(Arrays.asList("a~/b", "~c"), ServerCommand.choose("a~/b ~c", "other", home));
     assertEquals(Collections.singletonList("other"), ServerCommand.choose(" ", "other", home));
     assertEquals(Collections.singletonList("cristae"), ServerCommand.choose("", null, home));
   }

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.image.ResultProperties;
 import org.junit.jupiter.api.Test;
 
 /** Which image is taken for the labels, and for which task. */
@@ -60,6 +61,19 @@ class ImagePairsTest {
     ImagePlus mask = mask();
     mask.setTitle(title);
     return mask;
+  }
+
+  @Test
+  void aPersonsLabelsGoBeforeWhatAModelMade() {
+    ImagePlus raw = grey("raw.tif");
+    ImagePlus cells = mask("cells.tif");
+    ImagePlus result = mask("raw-neu.tif");
+    List<ImagePlus> open = Arrays.asList(raw, result, cells);
+    assertSame(result, pairs.drawnLabels(raw, open), "it has the image's name");
+    result.setProp(ResultProperties.MODEL, "neu");
+    assertSame(cells, pairs.drawnLabels(raw, open));
+    assertSame(result, pairs.drawnLabels(raw, Arrays.asList(raw, result)), "it may be corrected");
+    assertEquals("neu", ImagePairs.modelOf(result));
   }
 
   @Test
