@@ -18,7 +18,7 @@ public final class ServerCommand {
   private ServerCommand() {}
 
   private static final int VERSION_LIMIT_S = 20;
-  private static final String MINE = Matcher.quoteReplacement(System.getProperty("user.home"));
+  private static final String USER_HOME = Matcher.quoteReplacement(System.getProperty("user.home"));
   private static final Pattern VERSION = Pattern.compile("\\d{1,6}(\\.\\d{1,6})*");
   private static final List<String> ON_THE_PATH = Collections.singletonList("cristae");
 
@@ -143,7 +143,7 @@ public final class ServerCommand {
    * at the beginning is the person's folder, as in a terminal.
    */
   static List<String> words(String command) {
-    String trimmed = command.trim().replaceFirst("^~(?=[/\\\\])", MINE);
+    String trimmed = command.trim().replaceFirst("^~(?=[/\\\\])", USER_HOME);
     if (new File(trimmed).isFile()) {
       return Collections.singletonList(trimmed);
     }

@@ -119,7 +119,25 @@ final class ImagePairs {
     return likelyLabels(image, OpenImages.all());
   }
 
-  /** The same, where somebody's labels go before what a model made. */
+  /** The same among some images, in the order in which they were opened. */
+  ImagePlus likelyLabels(ImagePlus image, List<ImagePlus> open) {
+    List<ImagePlus> labels = new ArrayList<>(open);
+    int rank = 0;
+    for (ImagePlus other : open) {
+      if (other == image || !isAlike(image, other) || likeness(other) > 0) {
+        continue;
+      }
+      boolean hasOwn = labels.removeIf(each -> isNamedAfter(each, other, open));
+      rank += open.indexOf(other) < open.indexOf(image) && !hasOwn ? 1 : 0;
+    }
+    List<ImagePlus> likely = likeliest(image, labels);
+    return likely.isEmpty() ? null : likely.get(Math.min(rank, likely.size() - 1));
+  }
+
+  /**
+   * The labels to learn {@code image} from: as {@link #labelsFor}, but what somebody drew goes
+   * before what a model made.
+   */
   ImagePlus drawnLabelsFor(ImagePlus image) {
     return drawnLabels(image, OpenImages.all());
   }
@@ -136,21 +154,6 @@ final class ImagePairs {
   static String modelOf(ImagePlus image) {
     String model = image.getProp(ResultProperties.MODEL);
     return model == null ? "" : model;
-  }
-
-  /** The same among some images, in the order in which they were opened. */
-  ImagePlus likelyLabels(ImagePlus image, List<ImagePlus> open) {
-    List<ImagePlus> labels = new ArrayList<>(open);
-    int rank = 0;
-    for (ImagePlus other : open) {
-      if (other == image || !isAlike(image, other) || likeness(other) > 0) {
-        continue;
-      }
-      boolean hasOwn = labels.removeIf(each -> isNamedAfter(each, other, open));
-      rank += open.indexOf(other) < open.indexOf(image) && !hasOwn ? 1 : 0;
-    }
-    List<ImagePlus> likely = likeliest(image, labels);
-    return likely.isEmpty() ? null : likely.get(Math.min(rank, likely.size() - 1));
   }
 
   private ImagePlus labelsFor(ImagePlus image, List<ImagePlus> candidates) {

@@ -110,11 +110,11 @@ final class LabelledUpload {
         "The labels \""
             + labels.getTitle()
             + "\" are "
-            + words(labelShape)
+            + NamedUpload.sizeTold(labelShape)
             + ", the image \""
             + image.getTitle()
             + "\" is "
-            + words(shape)
+            + NamedUpload.sizeTold(shape)
             + ". "
             + likelyReason(shape, labelShape));
   }
@@ -130,10 +130,5 @@ final class LabelledUpload {
     return shape.getX() == labels.getY() && shape.getY() == labels.getX()
         ? "One of them is turned: try Image > Transform > Rotate."
         : "They must be of the same size, voxel by voxel.";
-  }
-
-  private static String words(Shape shape) {
-    String slices = shape.getZ() == 1 ? "1 slice" : shape.getZ() + " slices";
-    return shape.getX() + " x " + shape.getY() + " in " + slices;
   }
 }

@@ -74,17 +74,13 @@ final class NamedUpload {
   }
 
   private String told() {
-    Shape shape = shape();
+    return role + " \"" + source.getTitle() + "\" is " + sizeTold(shape());
+  }
+
+  /** A size in words, such as "640 x 480 in 12 slices". */
+  static String sizeTold(Shape shape) {
     String slices = shape.getZ() == 1 ? "1 slice" : shape.getZ() + " slices";
-    return role
-        + " \""
-        + source.getTitle()
-        + "\" is "
-        + shape.getX()
-        + " x "
-        + shape.getY()
-        + " in "
-        + slices;
+    return shape.getX() + " x " + shape.getY() + " in " + slices;
   }
 
   private static String likelyReason(Shape one, Shape other) {

@@ -208,8 +208,7 @@ public final class Segmentation implements Work {
 
   private static String told(Shape shape) {
     String channels = shape.getC() == 1 ? "" : shape.getC() + " channels of ";
-    String slices = shape.getZ() == 1 ? "1 slice" : shape.getZ() + " slices";
-    return channels + shape.getX() + " x " + shape.getY() + " in " + slices;
+    return channels + NamedUpload.sizeTold(shape);
   }
 
   /** The shape of what the model will make of an image; perhaps with a channel more. */
