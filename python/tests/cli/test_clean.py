@@ -56,6 +56,7 @@ def test_every_step_says_what_it_did_in_json_too(labels, tmp_path, capsys):
         "0 holes (0 voxels) in 0 objects were filled.",
         "0 of 4 objects were smaller than 2 voxels and were removed.",
         "4 of 4 objects touched the border and were removed.",
+        "No object is left: every voxel of the result is 0.",
     ]
 
 
@@ -162,6 +163,13 @@ def test_a_result_that_is_there_stays_and_the_labels_are_never_lost(labels, tmp_
         cristae.clean(labels, tmp_path / "out.tif", fill_holes=True)
     with pytest.raises(InvalidInput, match="would be lost"):
         cristae.clean(labels, labels, fill_holes=True, overwrite=True)
+
+
+def test_a_result_without_an_object_is_a_warning(labels):
+    told = []
+    cristae.clean(labels, minimum_voxels=10**6, on_event=told.append)
+    warnings = [event.sentence for event in told if getattr(event, "is_warning", False)]
+    assert warnings == ["No object is left: every voxel of the result is 0."]
 
 
 def test_nothing_is_left_of_what_was_stopped(labels, tmp_path):

@@ -285,4 +285,7 @@ def test_what_can_hardly_be_meant_is_told(files, capsys):
     assert "grey.tif looks like an image" in warned(files / "grey.tif", files / "ids.tif", *objects)
     assert "31 values of the prediction are nowhere" in warned(files / "ids.tif", files / "classes.tif")
     assert "The truth has no object" in warned(files / "ids.tif", files / "nothing.tif", *objects)
+    for target in ("instances", "classes", "masks"):
+        empty = warned(files / "nothing.tif", files / "classes.tif", "--target", target)
+        assert "The prediction is empty" in empty, target
     assert warned(files / "ids.tif", files / "ids.tif", *objects) == ""

@@ -114,11 +114,20 @@ def test_labels_of_no_calibration_say_so_and_can_be_given_one(tmp_path, capsys):
     assert "volume_nm3" in capsys.readouterr().out
 
 
+def test_a_condition_that_nothing_fulfils_is_a_warning(labels, tmp_path):
+    told = []
+    cristae.measure(labels, tmp_path / "a.csv", where="voxels > 1e9", on_event=told.append)
+    warnings = [event.sentence for event in told if getattr(event, "is_warning", False)]
+    assert warnings == ['No object fulfils the condition "voxels > 1e9": the table is empty.']
+
+
 def test_an_empty_label_image_is_a_result(tmp_path, capsys):
     path = tmp_path / "empty.tif"
     tifffile.imwrite(path, np.zeros((2, 6, 8), np.uint8))
     assert cli.main(["measure", str(path), str(tmp_path / "a.csv"), "--contacts"]) == 0
-    assert "no object" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no object" in told
+    assert "warning: No object was found: the table is empty." in told.replace("Warning", "warning")
     assert (tmp_path / "a.csv").read_text().startswith("id,voxels,")
 
 

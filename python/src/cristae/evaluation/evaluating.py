@@ -1,6 +1,6 @@
 """Label images of any kind against the truth: what the command line and the jobs of a server share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -236,6 +236,8 @@ def _doubts(scores: Scores) -> list[str]:
     if scores.get("objects_truth") == 0:
         return ["The truth has no object: what compares with true objects has no value."]
     classes = scores.get("classes", {}).values()
+    if scores.get("objects_prediction") == 0 or _is_empty(classes):
+        return ["The prediction is empty: nothing was found where it is compared."]
     made_up = [one for one in classes if one.get("voxels_truth") == 0 and one.get("voxels_prediction")]
     if len(made_up) > _MANY_CLASSES:
         return [
@@ -243,6 +245,13 @@ def _doubts(scores: Scores) -> list[str]:
             "single objects, choose the target instances, and a truth that has such numbers, too."
         ]
     return []
+
+
+def _is_empty(classes: Collection[Mapping[str, Any]]) -> bool:
+    """Whether the truth has classes or masks and the prediction none of any."""
+    return any(one.get("voxels_truth") for one in classes) and not any(
+        one.get("voxels_prediction", 1) for one in classes
+    )
 
 
 def _named(

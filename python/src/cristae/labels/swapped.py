@@ -18,8 +18,12 @@ _FEW_VALUES = 16
 """Whole numbers that are so few are labels, however they lie."""
 
 _EQUAL_IN_LABELS = 0.7
+_EQUAL_SURELY = 0.9
 _EQUAL_IN_GREY_VALUES = 0.3
 _ROWS = 128
+
+_SEVERAL = 3
+"""Values: a mask of two may be an image too, of what is drawn by hand."""
 
 
 def check_not_swapped(image: Image, labels: Image) -> None:
@@ -67,6 +71,24 @@ def looks_grey(image: Image) -> bool:
     return equal < _EQUAL_IN_GREY_VALUES * pairs and not _has_few_values(seen)
 
 
+def looks_like_labels(image: Image) -> bool:
+    """Tell whether an image surely has patches of one value, of several values; a few rows tell.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> looks_like_labels(ArrayImage(np.repeat(np.arange(64, dtype=np.uint8), 32).reshape(2, 32, 32)))
+    True
+    >>> looks_like_labels(ArrayImage(np.full((2, 32, 32), 7, np.uint8)))
+    False
+    """
+    seen = _rows_of(image)
+    if not _are_whole(seen) or len({value for rows in seen for value in np.unique(rows).tolist()}) < _SEVERAL:
+        return False
+    equal, pairs = _neighbours(seen)
+    return pairs > 0 and equal >= _EQUAL_SURELY * pairs
+
+
 def _rows_of(image: Image) -> list[npt.NDArray[Any]]:
     """Return rows (n, x) from the middle of some sections."""
     _, depth, height, width = image.shape_czyx
@@ -83,10 +105,14 @@ def _rows_of(image: Image) -> list[npt.NDArray[Any]]:
 
 def _looks_like_labels(seen: list[npt.NDArray[Any]]) -> bool:
     """Tell whether these are whole numbers in patches, or few of them."""
-    if not all((rows == np.rint(rows)).all() for rows in seen):  # NaN is not either
+    if not _are_whole(seen):
         return False
     equal, pairs = _neighbours(seen)
     return equal >= _EQUAL_IN_LABELS * pairs or _has_few_values(seen)
+
+
+def _are_whole(seen: list[npt.NDArray[Any]]) -> bool:
+    return all((rows == np.rint(rows)).all() for rows in seen)  # NaN is not either
 
 
 def _neighbours(seen: list[npt.NDArray[Any]]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What is doubtful: labels that look like a raw image, voxel sizes that differ, a table of an earlier run."""
+"""What is doubtful: an empty table, labels that look like a raw image, voxel sizes that differ, a table of an earlier run."""
 
 import csv
 from collections.abc import Sequence
@@ -24,6 +24,22 @@ _SPECKS = 5.0
 _REACH, _MOST, _MANY_OF_THEM = 0.9, 0.8, 0.4
 """In 8 bits a grey value occurs everywhere, but for the rare ones, dark or bright: those that reach over so
 much of each axis have so much of the voxels, and are so many of the objects."""
+
+
+def empty_told(objects: Table, condition: str | None) -> str | None:
+    """Say that a table has no row; None if it has one.
+
+    Examples
+    --------
+    >>> empty_told(Table({"id": np.arange(0)}), "voxels > 9")
+    'No object fulfils the condition "voxels > 9": the table is empty.'
+    >>> empty_told(Table({"id": np.arange(3)}), None) is None
+    True
+    """
+    if len(objects):
+        return None
+    of = f' fulfils the condition "{condition}"' if condition else " was found"
+    return f"No object{of}: the table is empty."
 
 
 def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:

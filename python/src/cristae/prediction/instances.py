@@ -190,6 +190,7 @@ def predicted_objects(
             spec = VolumeSpec((channels, *shape_zyx), "uint8", image.voxel_size)
             said = kept_answers(folder, spec, compute)
             desk = DeskOnDisk(said.folder.absolute(), (folder / NUMBERS).absolute(), decoder, mark)
+        on_event(Progress("Finding objects", SHARE_OF_THE_NETWORK))  # the first block may take minutes
         with mark.standing(), thrown_away_if_damaged(folder):
             objects = decode(
                 desk,

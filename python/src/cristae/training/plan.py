@@ -49,8 +49,8 @@ SHORT_S = 300.0
 """So many seconds of a slow CPU are too few for a medium network."""
 
 _SHORT_TOLD = (
-    "The time is short for this processor, which has no AVX-512, and a small network learns more in it; set "
-    "size to medium for the usual one."
+    "The time is short for this processor, which has no AVX-512, and a small network learns more in it; the "
+    "setting size=medium takes the usual one."
 )
 
 

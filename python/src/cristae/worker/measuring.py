@@ -7,7 +7,7 @@ from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import MeasurementSpec, NamedVolume
 from cristae.measuring import Beside, measure, summary_csv, write_tables
-from cristae.measuring.doubts import other_sizes_told, raw_image_told
+from cristae.measuring.doubts import empty_told, other_sizes_told, raw_image_told
 from cristae.settings import Home, Limits
 from cristae.volumes import Image, VolumeStore, told_of
 from cristae.volumes.data_root import DataRoot
@@ -80,11 +80,12 @@ def _measure(spec: MeasurementSpec, volumes: JobVolumes, files: JobFiles, line: 
         on_event=tell,
         should_stop=line.should_stop,
     )
-    doubt = None if spec.condition else raw_image_told(found.objects, labels.shape_czyx[1:])
-    if doubt is not None:
-        line.tell(Note(doubt, is_warning=True))
     for sentence in found.sentences:
         line.tell(Note(sentence))
+    raw_doubt = None if spec.condition else raw_image_told(found.objects, labels.shape_czyx[1:])
+    for doubt in (raw_doubt, empty_told(found.objects, spec.condition)):
+        if doubt is not None:
+            line.tell(Note(doubt, is_warning=True))
     line.tell(Progress("Writing", _MEASURED))
     for name, table in (("objects", found.objects), ("contacts", found.contacts)):
         if table is not None:

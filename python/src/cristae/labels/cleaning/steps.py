@@ -113,6 +113,8 @@ def mended(image: Image, steps: Steps, work: "Work", *, is_written: bool) -> Obj
     for stage, step in todo:
         objects, sentence = step(objects, next(parts)(stage))
         work.note(sentence)
+    if not objects.ids.size:
+        work.warn("No object is left: every voxel of the result is 0.")
     return objects
 
 
@@ -160,6 +162,10 @@ class Work:
         """Tell what was done."""
         for sentence in sentences:
             self._on_event(Note(sentence))
+
+    def warn(self, sentence: str) -> None:
+        """Tell what is hardly wanted."""
+        self._on_event(Note(sentence, is_warning=True))
 
     def parts(self, count: int) -> list[Callable[[str], OnProgress]]:
         """Return, for each of the steps, what gives its progress a name; all of them end at `_STEPS`."""

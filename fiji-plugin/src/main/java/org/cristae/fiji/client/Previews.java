@@ -9,10 +9,17 @@ import org.cristae.v1.PreviewedPart;
 /** Asks what a model makes of a part of an image, at once and without a job. */
 public final class Previews {
   private final Client client;
+  private final Contact contact;
 
-  /** The previews of the server that {@code client} is connected to. */
-  public Previews(Client client) {
+  /**
+   * The previews of the server that {@code client} is connected to.
+   *
+   * @param listener told when the server does not answer, and when it is there again
+   */
+  public Previews(Client client, Progress listener) {
     this.client = client;
+    this.contact = new Contact(client, listener);
+    contact.update("Looking", 0, "");
   }
 
   /**
@@ -23,7 +30,7 @@ public final class Previews {
    */
   public PreviewPlan plan(PreviewSubject subject) throws CristaeException {
     PlanPreviewRequest request = PlanPreviewRequest.newBuilder().setSubject(subject).build();
-    return client.call(() -> client.previews().planPreview(request));
+    return client.call(() -> client.previews().planPreview(request), contact);
   }
 
   /**
@@ -32,6 +39,6 @@ public final class Previews {
    * @throws CristaeException as of {@link #plan}, or if the model was replaced since
    */
   public PreviewedPart part(PreviewPartRequest request) throws CristaeException {
-    return client.call(() -> client.previews().previewPart(request));
+    return client.call(() -> client.previews().previewPart(request), contact);
   }
 }

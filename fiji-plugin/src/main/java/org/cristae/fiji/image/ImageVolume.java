@@ -82,7 +82,7 @@ public final class ImageVolume implements BlockSource {
     this.file = file(image);
     this.nanAllowed = nanAllowed;
     this.isSigned = image.getBitDepth() == 16 && image.getCalibration().isSigned16Bit();
-    DataType type = isSigned ? DataType.DATA_TYPE_FLOAT32 : type(image);
+    DataType type = isSigned ? DataType.DATA_TYPE_FLOAT32 : type(image, !nanAllowed);
     this.grid =
         BlockGrid.of(order.channels(), order.sections(), image.getHeight(), image.getWidth(), type);
     this.slab = new Object[(int) grid.blockShape().getZ()];
@@ -180,7 +180,7 @@ public final class ImageVolume implements BlockSource {
     }
   }
 
-  private static DataType type(ImagePlus image) throws CristaeException {
+  private static DataType type(ImagePlus image, boolean isOfLabels) throws CristaeException {
     switch (image.getBitDepth()) {
       case 8:
         return DataType.DATA_TYPE_UINT8;
@@ -193,9 +193,13 @@ public final class ImageVolume implements BlockSource {
             ErrorCode.ERROR_CODE_INVALID_INPUT,
             "\""
                 + image.getTitle()
-                + "\" is an RGB colour image. Cristae takes 8-bit, 16-bit and 32-bit images: convert"
-                + " it with Image > Type > 8-bit, or split its colours with Image > Color > Make"
-                + " Composite.");
+                + "\" is an RGB colour image. "
+                + (isOfLabels
+                    ? "Labels are numbers, one for each class or object, and a conversion would mix the"
+                        + " colours up: take the image of numbers, 8-bit or 16-bit, that the program"
+                        + " which drew them saves besides the coloured picture."
+                    : "Cristae takes 8-bit, 16-bit and 32-bit images: convert it with Image > Type >"
+                        + " 8-bit, or split its colours with Image > Color > Make Composite."));
     }
   }
 

@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.cristae.fiji.client.CristaeException;
+import org.cristae.v1.ErrorCode;
 
 /** Which command starts the local server. */
 public final class ServerCommand {
@@ -57,6 +59,35 @@ public final class ServerCommand {
     return other != null && !isBeside(other, last.get(0)) && isNewer(words(other), last)
         ? words(other)
         : last;
+  }
+
+  /**
+   * Refuses what a person sets if its program is not there; one that the path has to find may be.
+   *
+   * @throws CristaeException if it is missing, a folder, or no program
+   */
+  public static void check(String preferred) throws CristaeException {
+    if (preferred.trim().isEmpty()) {
+      return;
+    }
+    List<String> words = words(preferred);
+    File program = new File(words.isEmpty() ? "" : words.get(0));
+    boolean isOnThePath = !words.isEmpty() && program.getParent() == null;
+    if (isOnThePath || program.isFile() && program.canExecute()) {
+      return;
+    }
+    String found =
+        program.isDirectory()
+            ? "is a folder"
+            : program.isFile() ? "cannot be run (it is no program, or not yours)" : "is not there";
+    throw new CristaeException(
+        ErrorCode.ERROR_CODE_INVALID_INPUT,
+        "The command of the server should be a program, such as /home/me/cristae/.venv/bin/cristae, but"
+            + " "
+            + program.getPath()
+            + " "
+            + found
+            + ". A path with spaces and words behind it stands in double quotes. Nothing was changed.");
   }
 
   private static List<String> words(Path program) {

@@ -72,7 +72,10 @@ public final class ActivationsDialog {
     ActivationMaps.need(client);
     List<Model> models = ServerModels.some(client);
     StatusBar.clear("");
-    Choices choices = LAST.of(active.getTitle(), ActivationMaps.choices().recall(REMEMBERED));
+    Choices choices =
+        LAST.of(
+            active.getTitle(),
+            FittingModel.put(ActivationMaps.choices().recall(REMEMBERED), models, active));
     choices.put("slices", "").put(ImagePart.KEY, ""); // as they are now, not the last time
     boolean[] accepted = new boolean[1];
     Look.onEventThread(

@@ -22,6 +22,9 @@ public final class Choices {
   /** What a dialog calls the keys, for sentences to whoever fills it in. */
   private final Map<String, String> labels = new HashMap<>();
 
+  /** What does the same as keys that are not there. */
+  private final Map<String, String> instead = new HashMap<>();
+
   private boolean isOfMacro;
   private String refused;
   private String[] unkept = {};
@@ -48,6 +51,12 @@ public final class Choices {
     return copy;
   }
 
+  /** A sentence for whoever gives a key that many expect here, and that is not there. */
+  Choices lacks(String key, String advice) {
+    instead.put(key, " " + advice);
+    return this;
+  }
+
   /** The command's name in menus and macros. */
   public String command() {
     return command;
@@ -72,7 +81,10 @@ public final class Choices {
       boolean isFlag = equals < 0 || space < equals;
       String key = options.substring(at, isFlag ? space : equals);
       if (!keys.contains(key)) {
-        String known = " It knows: " + String.join(", ", keys) + ".";
+        String known =
+            keys.isEmpty()
+                ? " It takes no options."
+                : " It knows: " + String.join(", ", keys) + "." + instead.getOrDefault(key, "");
         String rest =
             isFlag && before != null
                 ? " If this is still the value of \""

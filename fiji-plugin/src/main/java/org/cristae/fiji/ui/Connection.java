@@ -61,13 +61,14 @@ public final class Connection {
    * @param address {@code host:port}, or empty for the server on this machine
    * @param token the token of the server at {@code address}; empty leaves the one kept before
    * @param command starts the program on this machine; empty for the usual one
-   * @throws CristaeException if the address is none, or the token cannot be kept
+   * @throws CristaeException if the address or the command is none, or the token cannot be kept
    */
   public static synchronized void choose(String address, String token, String command)
       throws CristaeException {
     if (!address.isEmpty()) {
       ServerAddress.parse(address);
     }
+    ServerCommand.check(command);
     if (!token.isEmpty()) {
       HOME.keepRemoteToken(token);
     }

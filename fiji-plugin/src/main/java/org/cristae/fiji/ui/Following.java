@@ -3,6 +3,7 @@ package org.cristae.fiji.ui;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.Contact;
@@ -17,7 +18,11 @@ import org.cristae.v1.JobState;
 
 /** Follows a job to its end and tells a listener in words. */
 public final class Following {
-  private static final long CANCEL_LIMIT_MS = 20_000;
+  private static final int CANCEL_LIMIT_S = 20;
+
+  /** What is said until the server has confirmed the end of a job. */
+  static final String WAITS_FOR_CANCEL =
+      "the server has " + CANCEL_LIMIT_S + " s to confirm that it ends";
 
   private Following() {}
 
@@ -91,7 +96,7 @@ public final class Following {
     inBackground(
         () -> {
           try {
-            Thread.sleep(CANCEL_LIMIT_MS);
+            TimeUnit.SECONDS.sleep(CANCEL_LIMIT_S);
           } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
           }

@@ -204,7 +204,8 @@ final class ImagePairs {
 
   /**
    * Further images to learn from, each with what most likely holds its labels, or null: no labels
-   * twice, and what is named after an image is that one's.
+   * twice, and what is named after an image is that one's; what somebody drew goes before what a
+   * model made.
    *
    * @param open all but the first image and its labels
    */
@@ -217,15 +218,26 @@ final class ImagePairs {
         free.remove(image);
       }
     }
+    List<ImagePlus> made = new ArrayList<>(free);
+    made.removeIf(each -> modelOf(each).isEmpty());
+    free.removeAll(made);
+    pair(pairs, free);
+    free.addAll(made); // what a model made only where nobody drew anything
+    pair(pairs, free);
+    return pairs;
+  }
+
+  /** Gives labels to those images that have none yet: first those that are named after them. */
+  private void pair(Map<ImagePlus, ImagePlus> pairs, List<ImagePlus> free) {
     for (boolean byName : new boolean[] {true, false}) {
       pairs.replaceAll(
           (image, found) -> {
             ImagePlus likely = found == null ? labelsFor(image, free) : found;
-            boolean isIt = likely != null && (!byName || isNamedAfter(likely, image));
+            boolean isIt =
+                likely != null && (found != null || !byName || isNamedAfter(likely, image));
             return isIt && (found != null || free.remove(likely)) ? likely : null;
           });
     }
-    return pairs;
   }
 
   /** The open images that can hold labels of {@code image}, whoever drew them. */

@@ -223,6 +223,7 @@ public final class JobWindow implements JobListener {
             () -> {
               try {
                 asking.ask();
+                note("The training was asked to end: its best state becomes the model.", false);
               } catch (CristaeException e) {
                 note(e.getMessage(), true);
                 SwingUtilities.invokeLater(() -> setFinishing(asking));
@@ -299,6 +300,7 @@ public final class JobWindow implements JobListener {
     showWhetherItCanBeKept();
     cancel.setEnabled(false);
     stage.setText("Cancelling ...");
+    detail.setText(hasJob ? Following.WAITS_FOR_CANCEL : " ");
     new Thread(cancellation::cancel, "Cristae cancels").start();
   }
 

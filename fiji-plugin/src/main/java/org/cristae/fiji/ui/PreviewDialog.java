@@ -38,7 +38,10 @@ public final class PreviewDialog {
     SlicePreview.need(client);
     List<Model> models = ServerModels.some(client);
     StatusBar.clear("");
-    Choices choices = LAST.of(active.getTitle(), SlicePreview.choices().recall(REMEMBERED));
+    Choices choices =
+        LAST.of(
+            active.getTitle(),
+            FittingModel.put(SlicePreview.choices().recall(REMEMBERED), models, active));
     boolean[] accepted = new boolean[1];
     Look.onEventThread(() -> accepted[0] = show(active.getTitle(), models, choices));
     if (!accepted[0]) {

@@ -43,6 +43,8 @@ public final class PreviewWindow implements ImageListener, RoiListener {
 
   private static final int HALF = 50;
 
+  private static final String LOOKING = "Looking";
+
   /** Whoever waits longer is told that it still goes on. */
   private static final long LATE_MS = 4000;
 
@@ -68,6 +70,12 @@ public final class PreviewWindow implements ImageListener, RoiListener {
 
   /** When the look began that has no answer yet; 0 if there is none. */
   private long begunNs;
+
+  /** What a look does that has no answer yet. */
+  private String stage = LOOKING;
+
+  /** What was told of the server since the last answer; empty if nothing. */
+  private String news = "";
 
   private boolean hasSeen;
   private CristaeException lastFailure;
@@ -112,7 +120,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     Look.onEventThread(
         () -> {
           PreviewWindow window = new PreviewWindow(preview);
-          window.say(waiting(0, true, null));
+          window.say(waiting(LOOKING, 0, true, null));
           Look.show(window.frame);
           ImagePlus.addImageListener(window);
           Roi.addRoiListener(window);
@@ -150,7 +158,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
 
   private void again() {
     lastFailure = null;
-    say(waiting(0, true, null));
+    say(waiting(LOOKING, 0, true, null));
     look(true);
   }
 
@@ -192,6 +200,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     Cancellation cancellation = new Cancellation();
     running = cancellation;
     begunNs = System.nanoTime();
+    stage = LOOKING;
     late.start();
     SlicePreview of = preview;
     Thread thread = new Thread(() -> look(of, now, cancellation), "Cristae preview");
@@ -209,7 +218,9 @@ public final class PreviewWindow implements ImageListener, RoiListener {
       Thread.sleep(PAUSE_MS);
       cancellation.check();
       long start = System.nanoTime();
-      PreviewedPart part = of.look(connected(cancellation), region, cancellation);
+      Progress progress = meanwhile(cancellation);
+      Client server = connected(progress, cancellation);
+      PreviewedPart part = of.look(server, region, progress, cancellation);
       double seconds = (System.nanoTime() - start) * 1e-9;
       java.awt.image.BufferedImage picture = of.picture(part, region);
       SwingUtilities.invokeLater(
@@ -219,7 +230,8 @@ public final class PreviewWindow implements ImageListener, RoiListener {
               hasSeen = true;
               lastFailure = null;
               lay(picture, region);
-              say(told(part, region, seconds));
+              say(told(part, region, seconds, news));
+              news = "";
             }
           });
     } catch (CristaeException e) {
@@ -232,11 +244,33 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     }
   }
 
+  /** Tells what keeps a look from its answer, unless a newer one goes on. */
+  private Progress meanwhile(Cancellation cancellation) {
+    return new Progress() {
+      @Override
+      public void update(String newStage, double fraction, String detail) {
+        SwingUtilities.invokeLater(
+            () -> {
+              boolean isOfNow = !isClosed && !cancellation.isCancelled() && begunNs != 0;
+              if (isOfNow && !newStage.equals(stage)) {
+                stage = newStage;
+                tellWaiting();
+              }
+            });
+      }
+
+      @Override
+      public void note(String sentence, boolean isWarning) {
+        SwingUtilities.invokeLater(() -> news = sentence);
+      }
+    };
+  }
+
   /** The connection of before, as long as it works. */
-  private Client connected(Cancellation cancellation) throws CristaeException {
+  private Client connected(Progress progress, Cancellation cancellation) throws CristaeException {
     Client now = client;
     if (now == null) {
-      now = Connection.open(Progress.NONE, cancellation);
+      now = Connection.open(progress, cancellation);
       client = now;
     }
     return now;
@@ -282,23 +316,24 @@ public final class PreviewWindow implements ImageListener, RoiListener {
   }
 
   private void tellWaiting() {
-    say(waiting(waitedMs(), !hasSeen, lastFailure));
+    say(waiting(stage, waitedMs(), !hasSeen, lastFailure));
   }
 
   /**
    * What is said while a look has no answer yet.
    *
+   * @param stage what it does, or that the server is not there
    * @param failure why the look before, at another slice, had none; null if it had one
    */
-  static Html waiting(long waitedMs, boolean isFirst, CristaeException failure) {
+  static Html waiting(String stage, long waitedMs, boolean isFirst, CristaeException failure) {
     Html text = new Html();
     if (failure != null) {
       text.red(failure.getMessage()).line();
     }
-    text.text("Looking ...");
+    text.text(stage + " ...");
     if (waitedMs >= LATE_MS) {
       text.text(
-          isFirst
+          isFirst && stage.equals(LOOKING)
               ? " (loading the model; the first look takes longest)"
               : " (since " + waitedMs / 1000 + " s)");
     }
@@ -311,7 +346,7 @@ public final class PreviewWindow implements ImageListener, RoiListener {
     say(new Html().red(failure.getMessage()));
   }
 
-  private Html told(PreviewedPart part, Box region, double seconds) {
+  private Html told(PreviewedPart part, Box region, double seconds, String before) {
     Html text = new Html();
     text.bold(preview.model());
     text.text(
@@ -325,6 +360,9 @@ public final class PreviewWindow implements ImageListener, RoiListener {
       text.line().square(PreviewColors.rgb(part, label.getValue())).text(" " + label.getName());
     }
     part.getNotesList().forEach(note -> text.line().text(note));
+    if (!before.isEmpty()) {
+      text.line().text(before);
+    }
     return text;
   }
 

@@ -48,7 +48,13 @@ public final class SegmentDialog {
     List<Model> models = ServerModels.some(client);
     List<String> onServer = onServer(client, status);
     StatusBar.clear("");
-    Choices choices = LAST.of(active, Segmentation.choices().recall(REMEMBERED));
+    Choices choices =
+        LAST.of(
+            active,
+            FittingModel.put(
+                Segmentation.choices().recall(REMEMBERED),
+                models,
+                isOpen ? OpenImages.find(active) : null));
     boolean canFlip = !Connection.lacks(Segmentation.FLIPS);
     boolean canSplit = !Connection.lacks(Segmentation.SPLIT);
     boolean canMask = isOpen && !Connection.lacks(Segmentation.INSIDE);

@@ -66,18 +66,19 @@ public final class Segmentation implements Work {
   /** No choices yet. */
   public static Choices choices() {
     return new Choices(
-        "Cristae Segment",
-        "image",
-        ModelOnServerImage.KEY,
-        "model",
-        "more-models",
-        "combine",
-        "output",
-        "flips",
-        "split",
-        MASK,
-        "voxel-size",
-        "device");
+            "Cristae Segment",
+            "image",
+            ModelOnServerImage.KEY,
+            "model",
+            "more-models",
+            "combine",
+            "output",
+            "flips",
+            "split",
+            MASK,
+            "voxel-size",
+            "device")
+        .lacks("slices", "For some slices, segment what Image > Duplicate makes of them.");
   }
 
   /**

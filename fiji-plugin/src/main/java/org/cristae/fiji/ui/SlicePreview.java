@@ -13,6 +13,7 @@ import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.client.Previews;
+import org.cristae.fiji.client.Progress;
 import org.cristae.fiji.image.GreyMeasures;
 import org.cristae.fiji.image.PartOfImage;
 import org.cristae.fiji.image.ReceivedVolume;
@@ -146,7 +147,7 @@ public final class SlicePreview implements Work {
       throws CristaeException {
     listener.update(title(), 0, "");
     Client client = seen.connect(listener, cancellation);
-    PreviewedPart part = look(client, region, Cancellation.either(cancellation, detach));
+    PreviewedPart part = look(client, region, listener, Cancellation.either(cancellation, detach));
     part.getNotesList().forEach(note -> listener.note(note, true));
     return image(part);
   }
@@ -159,26 +160,28 @@ public final class SlicePreview implements Work {
   /**
    * Looks at a part of the image; a newer look ends this one on the server.
    *
+   * @param listener told when the server does not answer, and when it is there again
    * @throws CristaeException if it cannot be, or was cancelled or overtaken
    */
-  PreviewedPart look(Client client, Box part, Cancellation cancellation) throws CristaeException {
+  PreviewedPart look(Client client, Box part, Progress listener, Cancellation cancellation)
+      throws CristaeException {
     if (classValue == null) {
       need(client);
       classValue = chosenClass(new Jobs(client).model(seen.model));
     }
     try {
-      return asked(client, part, cancellation);
+      return asked(client, part, listener, cancellation);
     } catch (CristaeException e) {
       if (e.code() != ErrorCode.ERROR_CODE_BUSY) {
         throw e;
       }
-      return asked(client, part, cancellation); // the model was replaced behind the plan
+      return asked(client, part, listener, cancellation); // the model was replaced behind the plan
     }
   }
 
-  private PreviewedPart asked(Client client, Box part, Cancellation cancellation)
+  private PreviewedPart asked(Client client, Box part, Progress listener, Cancellation cancellation)
       throws CristaeException {
-    Previews previews = new Previews(client);
+    Previews previews = new Previews(client, listener);
     PreviewSubject subject = subject(part);
     cancellation.check();
     PreviewPlan plan = previews.plan(subject);

@@ -2,6 +2,7 @@ package org.cristae.fiji.command;
 
 import static org.cristae.fiji.command.RealImageJ.macro;
 import static org.cristae.fiji.command.Windows.await;
+import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.says;
@@ -30,7 +31,9 @@ import org.cristae.fiji.launch.HomeFolder;
 import org.cristae.fiji.ui.Connection;
 import org.cristae.fiji.ui.JobListener;
 import org.cristae.fiji.ui.JobWindow;
+import org.cristae.fiji.ui.PreviewWindow;
 import org.cristae.fiji.ui.Segmentation;
+import org.cristae.fiji.ui.SlicePreview;
 import org.cristae.fiji.ui.Training;
 import org.cristae.fiji.ui.TrainingChoices;
 import org.cristae.v1.Job;
@@ -140,6 +143,21 @@ class RestartIT {
     assertFalse(
         Connection.local().find(new Patience(0)).isPresent(), "the window started the server");
     window.dispose();
+  }
+
+  @Test
+  void aPreviewSaysThatTheServerWasKilledAndIsSeenWhenItIsThereAgain() throws Exception {
+    stackWithLabels("looked");
+    macro("run(\"Cristae Train\", \"" + options("looked", "steps=2") + "\");");
+    PreviewWindow.open(
+        SlicePreview.prepare(SlicePreview.choices().parse("image=looked.tif model=looked")));
+    Window window = await("the window", () -> frame("Cristae: preview of looked.tif"));
+    await("the preview", () -> says(window, "on slice 1"));
+    killServer();
+    click(window, "Look Again");
+    await("the word", () -> says(window, NO_ANSWER));
+    await("the preview", () -> says(window, "on slice 1"));
+    assertTrue(says(window, AGAIN) != null);
   }
 
   @Test

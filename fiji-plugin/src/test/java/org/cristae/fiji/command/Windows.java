@@ -125,7 +125,7 @@ public final class Windows {
   }
 
   /** What says something in a window, be it a label or a text. */
-  static Component says(Window window, String words) throws Exception {
+  public static Component says(Window window, String words) throws Exception {
     return child(window, part -> isText(part, words));
   }
 

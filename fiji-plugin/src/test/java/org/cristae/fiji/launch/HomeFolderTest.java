@@ -190,6 +190,27 @@ class HomeFolderTest {
   }
 
   @Test
+  void aCommandThatIsNoProgramIsRefusedWhenItIsSet() throws Exception {
+    Path text = Files.createFile(folder.resolve("notes.txt"));
+    for (String[] each :
+        new String[][] {
+          {folder.toString(), "is a folder"},
+          {folder.resolve("none") + " --fast", "is not there"},
+          {text.toString(), "cannot be run"},
+          {"\"" + text + "\" -m cristae", "cannot be run"},
+        }) {
+      CristaeException refused =
+          assertThrows(CristaeException.class, () -> ServerCommand.check(each[0]));
+      assertTrue(refused.getMessage().contains(each[1]), refused.getMessage());
+    }
+    assertTrue(text.toFile().setExecutable(true));
+    ServerCommand.check(text.toString());
+    ServerCommand.check("\"" + text + "\" -m cristae");
+    ServerCommand.check("cristae");
+    ServerCommand.check(" ");
+  }
+
+  @Test
   void aTokenIsKeptForTheOwnerOnly() throws Exception {
     HomeFolder home = new HomeFolder(folder.resolve("new"));
     home.keepRemoteToken(" abc \n");

@@ -55,6 +55,23 @@ class ChoicesTest {
     assertEquals(title, choices.get("name", ""));
   }
 
+  private static String refused(Choices choices, String options) {
+    return assertThrows(CristaeException.class, () -> choices.parse(options)).getMessage();
+  }
+
+  @Test
+  void aCommandWithoutOptionsSaysThatItTakesNone() {
+    assertEquals(
+        "Cristae Jobs does not know \"job\". It takes no options.",
+        refused(new Choices("Cristae Jobs"), "job=1"));
+  }
+
+  @Test
+  void whoeverGivesAKeyThatIsNotThereIsToldWhatDoesTheSame() {
+    String refused = refused(Segmentation.choices(), "image=a.tif slices=1-3");
+    assertTrue(refused.endsWith("segment what Image > Duplicate makes of them."), refused);
+  }
+
   @Test
   void aTypingErrorBehindBracketsIsNamed() {
     CristaeException failure =

@@ -92,6 +92,17 @@ class ImagePairsTest {
   }
 
   @Test
+  void furtherImagesLearnFromWhatAModelMadeOnlyWhereNobodyDrewAnything() {
+    ImagePlus one = grey("one.tif");
+    ImagePlus two = grey("two.tif");
+    ImagePlus made = mask("one-neu.tif");
+    made.setProp(ResultProperties.MODEL, "neu");
+    ImagePlus drawn = mask("cells.tif");
+    Map<ImagePlus, ImagePlus> found = pairs.furtherPairs(Arrays.asList(one, two, made, drawn));
+    assertEquals(Arrays.asList(drawn, made), new ArrayList<>(found.values()));
+  }
+
+  @Test
   void labelsMayBeNamedAfterTheirImageAnywhere() {
     ImagePlus cell = grey("cell.tif");
     ImagePlus cell2 = grey("cell2.tif");

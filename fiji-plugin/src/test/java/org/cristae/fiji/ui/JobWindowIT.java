@@ -5,6 +5,7 @@ import static org.cristae.fiji.command.Windows.click;
 import static org.cristae.fiji.command.Windows.frame;
 import static org.cristae.fiji.command.Windows.hasEnded;
 import static org.cristae.fiji.command.Windows.image;
+import static org.cristae.fiji.command.Windows.says;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -227,7 +228,43 @@ class JobWindowIT {
     JobWindow.start(work);
     press("Cristae: Training kept", "Stop and Keep");
     assertTrue(work.asked.await(20, TimeUnit.SECONDS));
+    Window window = frame("Cristae: Training kept");
+    await("the word", () -> says(window, "was asked to end: its best state becomes the model"));
     press("Cristae: Training kept", "Close");
+  }
+
+  @Test
+  void whoeverCancelsIsToldHowLongTheServerIsWaitedFor() throws Exception {
+    CountDownLatch end = new CountDownLatch(1);
+    JobWindow.start(
+        new Work() {
+          @Override
+          public String title() {
+            return "Training deaf";
+          }
+
+          @Override
+          public ImagePlus run(
+              JobListener listener, Cancellation cancellation, Cancellation detach) {
+            listener.submitted("deaf");
+            listener.note("Sent.", false);
+            while (end.getCount() > 0) {
+              IJ.wait(20);
+            }
+            return null;
+          }
+
+          @Override
+          public String lastWords() {
+            return "";
+          }
+        });
+    Window window = await("the window", () -> frame("Cristae: Training deaf"));
+    await("its job", () -> says(window, "Sent."));
+    click(window, "Cancel");
+    await("the word", () -> says(window, "the server has 20 s to confirm that it ends"));
+    end.countDown();
+    press("Cristae: Training deaf", "Close");
   }
 
   @Test

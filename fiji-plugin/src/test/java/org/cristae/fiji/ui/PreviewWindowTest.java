@@ -24,12 +24,17 @@ class PreviewWindowTest {
 
   @Test
   void afterSomeSecondsTheFirstLookSaysWhatTakesSoLong() {
-    assertEquals(body("Looking ..."), PreviewWindow.waiting(3999, true, null).wrapped(330));
+    assertEquals(
+        body("Looking ..."), PreviewWindow.waiting("Looking", 3999, true, null).wrapped(330));
     assertEquals(
         body("Looking ... (loading the model; the first look takes longest)"),
-        PreviewWindow.waiting(4000, true, null).wrapped(330));
+        PreviewWindow.waiting("Looking", 4000, true, null).wrapped(330));
     assertEquals(
-        body("Looking ... (since 12 s)"), PreviewWindow.waiting(12_400, false, null).wrapped(330));
+        body("Looking ... (since 12 s)"),
+        PreviewWindow.waiting("Looking", 12_400, false, null).wrapped(330));
+    assertEquals(
+        body("Starting the Cristae server ... (since 12 s)"),
+        PreviewWindow.waiting("Starting the Cristae server", 12_400, true, null).wrapped(330));
   }
 
   @Test
@@ -47,7 +52,7 @@ class PreviewWindowTest {
 
   @Test
   void aFailureStaysInSightWhileTheNextSliceIsLookedAt() {
-    String shown = PreviewWindow.waiting(0, true, LIMIT).wrapped(330);
+    String shown = PreviewWindow.waiting("Looking", 0, true, LIMIT).wrapped(330);
     assertTrue(shown.contains("It took longer than 60 s."), shown);
     assertTrue(shown.contains("<br>Looking ..."), shown);
   }
