@@ -164,6 +164,7 @@ class MacroIT {
     RealImageJ.stack("stack.tif", 2, 1);
     macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny output=instances split=true\");");
     assertTrue(jobs().list(1).get(0).getPrediction().getSplitTouching());
+    assertEquals("stack-tiny-instances.tif", IJ.getImage().getTitle());
     String sentence =
         failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny split=true\");");
     assertTrue(sentence.contains("split in the output instances, not in labels"), sentence);
@@ -180,7 +181,7 @@ class MacroIT {
         "makeRectangle(0, 0, 48, 20); run(\"Set...\", \"value=255 stack\"); run(\"Select None\");",
         String.format(segment, "output=probabilities inside=half.tif"));
     ImagePlus part = IJ.getImage();
-    assertEquals("stack-tiny-probabilities.tif", part.getTitle().replace("-1.tif", ".tif"));
+    assertEquals("stack-tiny-probabilities (2).tif", part.getTitle());
     for (int y : new int[] {5, 19, 20, 35}) {
       int expected = y < 20 ? whole.getProcessor().get(7, y) : 0;
       assertEquals(expected, part.getProcessor().get(7, y), "row " + y);
@@ -201,6 +202,7 @@ class MacroIT {
     PredictionSpec spec = jobs().list(1).get(0).getPrediction();
     assertEquals(Collections.singletonList("tiny-2"), spec.getMoreModelsList());
     assertEquals("vote", spec.getCombine());
+    assertEquals("stack-tiny+tiny-2.tif", IJ.getImage().getTitle());
     String sentence =
         failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny more-models=tiny\");");
     assertTrue(sentence.contains("'tiny' is given twice"), sentence);
