@@ -24,12 +24,14 @@ public final class Training implements Work {
 
   private final List<LabelledUpload> uploads;
   private final TrainingSpec.Builder spec;
-  private final String aboutRois;
 
-  private Training(List<LabelledUpload> uploads, TrainingSpec.Builder spec, String aboutRois) {
+  /** Null if the labels are images. */
+  private final RoiLabels rois;
+
+  private Training(List<LabelledUpload> uploads, TrainingSpec.Builder spec, RoiLabels rois) {
     this.uploads = uploads;
     this.spec = spec;
-    this.aboutRois = aboutRois;
+    this.rois = rois;
   }
 
   /**
@@ -43,11 +45,10 @@ public final class Training implements Work {
     ImagePlus source = OpenImages.image(choices);
     String wanted = choices.get("labels", "");
     List<LabelledImage> images;
-    String aboutRois = "";
+    RoiLabels rois = null;
     if (wanted.equalsIgnoreCase(TrainingChoices.ROIS)) {
-      RoiLabels drawn = drawn(choices, source, spec);
-      images = Collections.singletonList(LabelledImage.of(source, drawn.image()));
-      aboutRois = drawn.leftOut();
+      rois = drawn(choices, source, spec);
+      images = Collections.singletonList(LabelledImage.of(source, rois.image()));
     } else if (wanted.isEmpty()) {
       throw choices.wrong("labels", "the title of the label image, or ROIs");
     } else {
@@ -75,7 +76,7 @@ public final class Training implements Work {
     if (spec.getValidationZ().getStop() > sections) {
       throw choices.wrong("validation", "within the image, which has the slices 1-" + sections);
     }
-    return new Training(uploads, spec, aboutRois);
+    return new Training(uploads, spec, rois);
   }
 
   /** The labels that ROIs are, and in {@code spec} what their values mean. */
@@ -123,8 +124,8 @@ public final class Training implements Work {
         listener.note(upload.image().doubt(), true);
       }
     }
-    if (!aboutRois.isEmpty()) {
-      listener.note(aboutRois, true);
+    if (rois != null) {
+      tellOf(rois, listener);
     }
     Client client = Connection.open(listener, cancellation);
     Connection.need(
@@ -147,6 +148,13 @@ public final class Training implements Work {
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     SegmentDialog.propose(spec.getModelName());
     return null;
+  }
+
+  private static void tellOf(RoiLabels rois, JobListener listener) {
+    listener.note(rois.taken().told(), rois.taken().areUnnamed());
+    if (!rois.leftOut().isEmpty()) {
+      listener.note(rois.leftOut(), true);
+    }
   }
 
   static String isReady(String model) {
