@@ -229,6 +229,11 @@ public final class RoiLabels {
             + ". Were they drawn on another image? Remove those that do not belong here.");
   }
 
+  /** True if there are ROIs that are labels. */
+  public static boolean areAmong(Roi[] rois) {
+    return !Arrays.stream(rois).allMatch(RoiLabels::isDecoration);
+  }
+
   /** True for what people put on an image to explain it, not to label it. */
   private static boolean isDecoration(Roi roi) {
     return roi instanceof TextRoi

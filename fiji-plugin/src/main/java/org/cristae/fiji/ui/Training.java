@@ -101,6 +101,11 @@ public final class Training implements Work {
     return drawn;
   }
 
+  /** True if there are ROIs that an image could be learned from. */
+  static boolean hasRois(ImagePlus source) {
+    return RoiLabels.areAmong(rois(source));
+  }
+
   /** The ROIs of the ROI Manager; those of the image's overlay if it has none. */
   private static Roi[] rois(ImagePlus source) {
     RoiManager manager = RoiManager.getInstance2();
