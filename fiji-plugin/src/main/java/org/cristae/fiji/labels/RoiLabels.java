@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.v1.ErrorCode;
@@ -48,12 +49,15 @@ public final class RoiLabels {
   private static final List<String> MARKS = Arrays.asList("|SB|", "|CB|", ObjectMark.NAME);
 
   private final ImagePlus image;
+  private final RoiDrawing drawing;
   private final List<LabelClass> classes;
   private final RoisTaken taken;
   private final int leftOut;
 
-  private RoiLabels(ImagePlus image, List<LabelClass> classes, RoisTaken taken, int leftOut) {
+  private RoiLabels(
+      ImagePlus image, RoiDrawing drawing, List<LabelClass> classes, RoisTaken taken, int leftOut) {
     this.image = image;
+    this.drawing = drawing;
     this.classes = classes;
     this.taken = taken;
     this.leftOut = leftOut;
@@ -70,6 +74,16 @@ public final class RoiLabels {
   /** The classes or masks that were drawn or named, without background; empty for objects. */
   public List<LabelClass> classes() {
     return classes;
+  }
+
+  /** The sections with ROIs, which count from 0. */
+  public SortedSet<Integer> sections() {
+    return drawing.sectionsWithRois();
+  }
+
+  /** True if the ROIs leave a voxel that is not known. */
+  public boolean haveUnknown() {
+    return drawing.hasUnknown();
   }
 
   /** For which class, mask or object the ROIs were taken. */
@@ -166,7 +180,7 @@ public final class RoiLabels {
     order.withChannels(channels).shape(image);
     image.setCalibration(source.getCalibration().copy());
     List<LabelClass> classes = instances ? new ArrayList<>() : table(values);
-    return new RoiLabels(image, classes, taken, all.length - rois.length);
+    return new RoiLabels(image, drawing, classes, taken, all.length - rois.length);
   }
 
   /** Refuses ROIs from which nothing could be learned, since all are of one kind. */

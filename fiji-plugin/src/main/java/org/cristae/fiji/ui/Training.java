@@ -7,6 +7,7 @@ import ij.plugin.frame.RoiManager;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.SortedSet;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -14,6 +15,7 @@ import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.labels.RoiLabels;
 import org.cristae.v1.Job;
 import org.cristae.v1.LabelClass;
+import org.cristae.v1.SectionRange;
 import org.cristae.v1.TrainingSpec;
 import org.cristae.v1.VoxelSize;
 
@@ -93,12 +95,29 @@ public final class Training implements Work {
     }
     List<LabelClass> named = spec.getClassesList();
     RoiLabels drawn = RoiLabels.draw(source, rois(source), spec.getTarget(), named);
-    spec.setUnknownValue(RoiLabels.unknown(spec.getTarget().equals("instances")));
+    if (spec.getTarget().equals("masks") || drawn.haveUnknown()) {
+      spec.setUnknownValue(RoiLabels.unknown(spec.getTarget().equals("instances")));
+    }
     spec.clearClasses().addAllClasses(drawn.classes());
+    checkSlices(choices, drawn.sections(), spec.getZ());
     if (spec.getTarget().equals("masks")) {
       spec.setEmptySectionsAreBackground(true); // those without ROIs are unknown, not empty
     }
     return drawn;
+  }
+
+  private static void checkSlices(Choices choices, SortedSet<Integer> drawn, SectionRange chosen)
+      throws CristaeException {
+    boolean areInside =
+        drawn.stream().anyMatch(z -> chosen.getStart() <= z && z < chosen.getStop());
+    if (choices.has("slices") && !areInside) {
+      int first = drawn.first() + 1;
+      int last = drawn.last() + 1;
+      throw choices.wrong(
+          "slices",
+          "a range with ROIs, which are on "
+              + (first == last ? "slice " + first : "the slices " + first + " to " + last));
+    }
   }
 
   /** True if there are ROIs that an image could be learned from. */

@@ -277,19 +277,22 @@ class MacroIT {
 
   @Test
   void roisOfTheManagerAreLabels() throws Exception {
-    ImagePlus source = RealImageJ.stack("drawn.tif", 3, 6);
+    ImagePlus source = RealImageJ.stack("drawn.tif", 4, 6);
     draw(source, 3, "mito", new Roi(11, 11, 9, 9));
     draw(source, 3, "background", new Roi(26, 2, 20, 30));
+    String train = "run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2 %s\");";
     IJ.log("\\Clear");
-    macro("run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2\");");
+    macro(String.format(train, ""));
     assertEquals("mito", jobs().model("drawn").getClasses(0).getName());
     assertEquals(6, RoiManager.getRoiManager().getCount());
     assertFalse(String.valueOf(IJ.getLog()).contains("ROIs"), IJ.getLog());
     draw(source, 3, "0001-0032-0045", new Roi(2, 25, 6, 6));
-    macro("run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2\");");
+    macro(String.format(train, ""));
     String told =
         "3 ROIs without a group or a name with letters count as foreground (0001-0032-0045";
     assertTrue(String.valueOf(IJ.getLog()).contains(told), IJ.getLog());
+    String elsewhere = failingMacro(String.format(train, "slices=4-4"));
+    assertTrue(elsewhere.contains("a range with ROIs, which are on the slices 1 to 3"), elsewhere);
   }
 
   @Test
