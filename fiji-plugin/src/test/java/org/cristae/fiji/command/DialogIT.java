@@ -105,6 +105,8 @@ class DialogIT {
       assertEquals("clicked", chosen(segment, "model"));
       click(segment, "Segment");
       await("the labels", () -> image(MINE + "-clicked.tif"));
+      String kindToo = "Cristae: Segmenting " + MINE + ".tif with clicked (labels)";
+      await("its window, with the kind that the model has", () -> frame(kindToo));
       String text = recorder.getText();
       assertEquals(
           "run(\"Cristae Train\", \"image=["
