@@ -159,7 +159,7 @@ def test_a_negative_unknown_value_stays_what_it_is() -> None:
         2,
         0,
     ]
-    assert reading.sentences[-1] == "40.0 % of the voxels there are unknown (value -1) and never counted."
+    assert reading.sentences[-1] == "40.0 % of the voxels there are unknown and never counted."
     assert not reading.warnings
 
 

@@ -157,7 +157,7 @@ def test_unknown_voxels_are_never_counted():
     reading = read(voxels, unknown=9)
     assert reading.voxel_counts == {0: 12, 1: 6, 2: 6}
     assert (reading.to_classes(voxels, 0)[:, 0] == UNKNOWN).all()
-    assert "25.0 % of the voxels there are unknown (value 9)" in reading.sentences[-1]
+    assert "25.0 % of the voxels there are unknown and never counted." in reading.sentences[-1]
 
 
 def test_the_unknown_value_may_be_negative():

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from cristae.labels.majority import UNKNOWN_VOTE
 from cristae.labels.thickness import ObjectStatistics, voxels_told
 
 if TYPE_CHECKING:
@@ -42,11 +41,8 @@ def contents_told(reading: "LabelReading", objects: ObjectStatistics | None, unk
                 "background, name it 'background'."
             )
     if unknowns:
-        is_of_person = reading.masks is None and reading.unknown_value != UNKNOWN_VOTE
-        value = f" (value {reading.unknown_value})" if is_of_person else ""
         sentences.append(
-            f"{_percent(unknowns, known + unknowns)} of the voxels there are unknown{value} and never "
-            "counted."
+            f"{_percent(unknowns, known + unknowns)} of the voxels there are unknown and never counted."
         )
     return sentences
 

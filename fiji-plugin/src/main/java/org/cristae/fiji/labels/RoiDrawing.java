@@ -15,6 +15,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.PlaneOrder;
@@ -112,6 +114,24 @@ final class RoiDrawing extends VirtualStack {
     strokes.computeIfAbsent(plane, n -> new ArrayList<>()).add(stroke);
     valuesOfPlane.computeIfAbsent(plane, n -> new HashSet<>()).add(value);
     sectionsWithRois.add(z);
+  }
+
+  /** The sections with ROIs, which count from 0. */
+  SortedSet<Integer> sectionsWithRois() {
+    return new TreeSet<>(sectionsWithRois);
+  }
+
+  /** True if the ROIs leave a voxel that is not known. */
+  boolean hasUnknown() {
+    for (int number = 1; number <= getSize(); number++) {
+      ImageProcessor section = getProcessor(number);
+      for (int i = 0; i < section.getPixelCount(); i++) {
+        if (section.getf(i) == unknown) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   /** The values that were drawn, and of which what was drawn later left no voxel. */

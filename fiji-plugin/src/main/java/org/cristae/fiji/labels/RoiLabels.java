@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.fiji.image.PlaneOrder;
 import org.cristae.v1.ErrorCode;
@@ -39,7 +40,7 @@ public final class RoiLabels {
   private static final int MAX_CLASSES = 200;
   private static final int MAX_MASKS = 32;
   private static final int MOST_TOLD = 5;
-  private static final String BACKGROUND = "background";
+  static final String BACKGROUND = "background";
 
   /**
    * What ImageJ calls the parts of a scale bar and of a calibration bar in an overlay, and Cristae
@@ -48,12 +49,17 @@ public final class RoiLabels {
   private static final List<String> MARKS = Arrays.asList("|SB|", "|CB|", ObjectMark.NAME);
 
   private final ImagePlus image;
+  private final RoiDrawing drawing;
   private final List<LabelClass> classes;
+  private final RoisTaken taken;
   private final int leftOut;
 
-  private RoiLabels(ImagePlus image, List<LabelClass> classes, int leftOut) {
+  private RoiLabels(
+      ImagePlus image, RoiDrawing drawing, List<LabelClass> classes, RoisTaken taken, int leftOut) {
     this.image = image;
+    this.drawing = drawing;
     this.classes = classes;
+    this.taken = taken;
     this.leftOut = leftOut;
   }
 
@@ -68,6 +74,21 @@ public final class RoiLabels {
   /** The classes or masks that were drawn or named, without background; empty for objects. */
   public List<LabelClass> classes() {
     return classes;
+  }
+
+  /** The sections with ROIs, which count from 0. */
+  public SortedSet<Integer> sections() {
+    return drawing.sectionsWithRois();
+  }
+
+  /** True if the ROIs leave a voxel that is not known. */
+  public boolean haveUnknown() {
+    return drawing.hasUnknown();
+  }
+
+  /** For which class, mask or object the ROIs were taken. */
+  public RoisTaken taken() {
+    return taken;
   }
 
   /** What is to be said of the ROIs that are no labels; empty if all are. */
@@ -110,6 +131,7 @@ public final class RoiLabels {
         value(values, normal(label.getName()));
       }
     }
+    RoisTaken taken = new RoisTaken(target);
     int[] drawn = new int[rois.length];
     for (int i = 0; i < rois.length; i++) {
       String name = instances ? objectName(rois[i], i) : className(rois[i]);
@@ -124,6 +146,7 @@ public final class RoiLabels {
                 + ". Name it too, or name none: then the classes are those of the ROIs.");
       }
       drawn[i] = value(values, name);
+      taken.add(name, rois[i].getName(), isUnnamed(rois[i]));
     }
     if (!instances && values.size() > (masks ? MAX_MASKS : MAX_CLASSES)) {
       throw wrong(
@@ -157,7 +180,7 @@ public final class RoiLabels {
     order.withChannels(channels).shape(image);
     image.setCalibration(source.getCalibration().copy());
     List<LabelClass> classes = instances ? new ArrayList<>() : table(values);
-    return new RoiLabels(image, classes, all.length - rois.length);
+    return new RoiLabels(image, drawing, classes, taken, all.length - rois.length);
   }
 
   /** Refuses ROIs from which nothing could be learned, since all are of one kind. */
@@ -220,6 +243,11 @@ public final class RoiLabels {
             + ". Were they drawn on another image? Remove those that do not belong here.");
   }
 
+  /** True if there are ROIs that are labels. */
+  public static boolean areAmong(Roi[] rois) {
+    return !Arrays.stream(rois).allMatch(RoiLabels::isDecoration);
+  }
+
   /** True for what people put on an image to explain it, not to label it. */
   private static boolean isDecoration(Roi roi) {
     return roi instanceof TextRoi
@@ -247,9 +275,18 @@ public final class RoiLabels {
       String name = Roi.getGroupName(roi.getGroup());
       return name == null || name.trim().isEmpty() ? "group " + roi.getGroup() : normal(name);
     }
+    return isUnnamed(roi) ? "foreground" : normal(stem(roi));
+  }
+
+  /** A ROI's name without a trailing number. */
+  private static String stem(Roi roi) {
     String name = roi.getName() == null ? "" : roi.getName();
-    String stem = name.replaceFirst("[-_ .#0-9]+$", "");
-    return stem.trim().isEmpty() ? "foreground" : normal(stem);
+    return name.replaceFirst("[-_ .#0-9]+$", "").trim();
+  }
+
+  /** True if nobody said what a ROI is: ImageJ itself names it 0001-0123-0456, or not at all. */
+  private static boolean isUnnamed(Roi roi) {
+    return roi.getGroup() == 0 && stem(roi).isEmpty();
   }
 
   private static String objectName(Roi roi, int index) {

@@ -32,7 +32,9 @@ final class Attachment implements Work {
       case JOB_KIND_CLEANING:
         return "Cleaning " + JobTables.name(job.getCleaning().getLabels().getName(), job);
       default:
-        return (ActivationMaps.isOf(job) ? "Showing " : "Segmenting ") + job.getTitle();
+        return ActivationMaps.isOf(job)
+            ? "Showing " + job.getTitle()
+            : PredictedKind.titled("Segmenting " + job.getTitle(), PredictedKind.of(job));
     }
   }
 

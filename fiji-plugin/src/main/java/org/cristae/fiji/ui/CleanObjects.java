@@ -148,7 +148,7 @@ public final class CleanObjects implements Work {
     String named = job.getCleaning().getLabels().getName();
     ImagePlus origin = source == null ? open(named, volume).orElse(null) : source;
     String from = origin != null ? origin.getTitle() : named.isEmpty() ? job.getTitle() : named;
-    String title = OpenImages.resultTitle(from, "clean", "instances");
+    String title = OpenImages.freeTitle(from, "clean");
     long maximum = MOST_LABELS;
     ImagePlus image;
     try {

@@ -150,6 +150,39 @@ final class ImagePairs {
     return likely == null ? likelyLabels(image, open) : likely;
   }
 
+  /**
+   * The image to learn from where {@code image} is proposed: itself if it has labels or ROIs, else
+   * another open one that somebody labelled; itself if there is none.
+   */
+  ImagePlus labelled(ImagePlus image, boolean hasRois, List<ImagePlus> open) {
+    if (hasRois || drawnLabels(image, open) != null) {
+      return image;
+    }
+    for (ImagePlus other : open) {
+      boolean isGrey = other.getBitDepth() != 24 && likeness(other) == 0;
+      ImagePlus labels = isGrey ? drawnLabels(other, open) : null;
+      if (labels != null && modelOf(labels).isEmpty()) {
+        return other;
+      }
+    }
+    return image;
+  }
+
+  /** What is to be said of an image that has no ROIs, and among the open images no labels. */
+  String aboutLack(ImagePlus image, List<ImagePlus> open) {
+    StringBuilder others = new StringBuilder();
+    for (ImagePlus other : open) {
+      if (other != image && likeness(other) > 0 && !isAlike(image, other)) {
+        others.append(others.length() == 0 ? " (not of its size: " : ", ").append(other.getTitle());
+      }
+    }
+    return "No ROIs are drawn on \""
+        + image.getTitle()
+        + "\", and no open image looks like its labels"
+        + (others.length() == 0 ? "" : others + ")")
+        + ". Draw on it and add each ROI to the ROI Manager with T, or open a label image of its size.";
+  }
+
   /** The model that made an image; empty if none did. */
   static String modelOf(ImagePlus image) {
     String model = image.getProp(ResultProperties.MODEL);

@@ -326,6 +326,7 @@ public final class JobWindow implements JobListener {
     SwingUtilities.invokeLater(
         () -> {
           hasJob = true;
+          frame.setTitle("Cristae: " + work.title()); // what was left to the server is known now
           OF_JOBS.put(jobId, this);
         });
   }

@@ -95,7 +95,9 @@ final class JobsTable extends AbstractTableModel {
       case JOB_KIND_CLEANING:
         return isSplit(job.getCleaning()) ? "split" : "cleaning";
       default:
-        return ActivationMaps.isOf(job) ? "activations" : "segmentation";
+        return ActivationMaps.isOf(job)
+            ? "activations"
+            : PredictedKind.titled("segmentation", PredictedKind.of(job));
     }
   }
 

@@ -39,7 +39,7 @@ public final class JobsWindow {
   private static final long AFTER_FAILURE_MS = 10_000; // each time may start a server that fails
   private static final long LATE_MS = 5000;
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss");
-  private static final int[] WIDTHS = {220, 110, 80, 70, 70, 100};
+  private static final int[] WIDTHS = {220, 180, 80, 70, 70, 100};
   private static final int WORDS_WIDTH = 500;
   private static JobsWindow shown;
 
@@ -80,7 +80,7 @@ public final class JobsWindow {
     }
     table.getSelectionModel().addListSelectionListener(event -> selectionChanged());
     JScrollPane scroll = new JScrollPane(table);
-    scroll.setPreferredSize(new Dimension(690, 260));
+    scroll.setPreferredSize(new Dimension(760, 260));
     JPanel south = new JPanel(new BorderLayout(0, Look.GAP));
     south.add(status, BorderLayout.NORTH);
     south.add(
@@ -303,21 +303,21 @@ public final class JobsWindow {
       case JOB_STATE_DONE:
         return job.getKind() == JobKind.JOB_KIND_TRAINING
             ? "The model \"" + job.getResult().getModelName() + "\" is ready."
-            : made(job) + " are ready: Open Result fetches them.";
+            : isReady(job);
       default:
         String text = job.getProgress().getStage() + "  " + job.getProgress().getDetail();
         return text.trim();
     }
   }
 
-  private static String made(Job job) {
+  private static String isReady(Job job) {
     switch (job.getKind()) {
       case JOB_KIND_EVALUATION:
-        return "The scores";
+        return PredictedKind.isReady("scores");
       case JOB_KIND_MEASUREMENT:
-        return "The tables";
+        return PredictedKind.isReady("tables");
       default:
-        return ActivationMaps.isOf(job) ? "The maps" : "The labels";
+        return PredictedKind.isReady(ActivationMaps.isOf(job) ? "maps" : PredictedKind.of(job));
     }
   }
 

@@ -52,7 +52,10 @@ final class ModelName {
     if (labels.equals(TrainingChoices.ROIS)) {
       return "model";
     }
-    String stem = OpenImages.stem(labels).replaceAll("(?i)[-_ ]*(labels?|masks?|truth|gt)$", "");
+    String stem =
+        OpenImages.stem(labels)
+            .replaceAll(" \\(\\d+\\)$", "") // of a result of which there are several
+            .replaceAll("(?i)[-_ ]*(labels?|instances|masks?|truth|gt)$", "");
     String[] words = stem.split("[-_ ]+");
     String last = words.length == 0 ? "" : words[words.length - 1];
     String name = last.replaceAll("[^A-Za-z0-9]+", "-").replaceAll("^-|-$", "");

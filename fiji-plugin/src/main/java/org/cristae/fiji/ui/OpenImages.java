@@ -154,18 +154,26 @@ public final class OpenImages {
   }
 
   /**
-   * The title of a result: {@code stack-mito.tif} for {@code stack.tif} and {@code mito}, {@code
-   * stack-mito-uncertainty.tif} if it is not labels or objects but how sure the model is; with a
-   * number, {@code stack-mito-1.tif}, only if that is open already.
+   * The title of what a model made: {@code stack-mito.tif} for the labels that {@code mito} found
+   * in {@code stack.tif}; whatever else it is, is said: {@code stack-mito-instances.tif}.
+   *
+   * @param model its name; those of several that answered together, with + between
    */
   static String resultTitle(String source, String model, String output) {
+    return freeTitle(source, output.equals("labels") ? model : model + "-" + output);
+  }
+
+  /**
+   * The title of what was made of an image: {@code stack-clean.tif} for {@code stack.tif}. While
+   * that is open, {@code stack-clean (2).tif}: models are called mito-2, but hardly "mito (2)".
+   */
+  static String freeTitle(String source, String made) {
     String stem = stem(source);
     String end = stem.equals(source) ? "" : ".tif";
-    boolean isLabels = output.equals("labels") || output.equals("instances");
-    String name = stem + "-" + model + (isLabels ? "" : "-" + output);
+    String name = stem + "-" + made;
     String title = name + end;
-    for (int number = 1; titled(title) != null; number++) {
-      title = name + "-" + number + end;
+    for (int number = 2; titled(title) != null; number++) {
+      title = name + " (" + number + ")" + end;
     }
     return title;
   }

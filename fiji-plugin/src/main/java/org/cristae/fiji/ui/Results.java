@@ -13,6 +13,8 @@ import java.awt.event.AWTEventListener;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.swing.SwingUtilities;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
@@ -68,7 +70,7 @@ public final class Results {
     ImagePlus origin = source == null ? openSource(client, job, volume) : source;
     String name = source == null ? sourceName(client, job) : source.getTitle();
     String model = job.getPrediction().getModelName();
-    String title = OpenImages.resultTitle(name, model, output.getOutput());
+    String title = OpenImages.resultTitle(name, models(job.getPrediction()), output.getOutput());
     List<LabelClass> classes = volume.getSpec().getClassesList();
     boolean isObjects = output.getOutput().equals("instances");
     boolean isLabels = isObjects || output.getOutput().equals("labels");
@@ -203,6 +205,12 @@ public final class Results {
     image.setProp(ResultProperties.JOB, job.getJobId());
     image.setProp(ResultProperties.LAYER, spec.getLayer());
     return image;
+  }
+
+  /** The names of all models that answered. */
+  private static String models(PredictionSpec spec) {
+    return Stream.concat(Stream.of(spec.getModelName()), spec.getMoreModelsList().stream())
+        .collect(Collectors.joining("+"));
   }
 
   /** The masks that the channels hold, which only the model can name; empty for other results. */

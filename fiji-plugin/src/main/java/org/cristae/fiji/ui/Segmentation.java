@@ -34,10 +34,16 @@ public final class Segmentation implements Work {
   /** The feature of a server that combines the answers of several models. */
   static final String ENSEMBLE = "prediction.ensemble";
 
+  /** The output that is left to the model. */
+  private static final String AUTO = "auto";
+
   private final SeenImage seen;
   private final List<String> moreModels;
   private final String combine;
-  private final String output;
+
+  /** The kind of the result; AUTO until the model is known. Read on the event thread, too. */
+  private volatile String wanted;
+
   private final boolean flips;
   private final boolean split;
   private final NamedUpload mask;
@@ -56,7 +62,7 @@ public final class Segmentation implements Work {
     this.seen = seen;
     this.moreModels = moreModels;
     this.combine = combine;
-    this.output = output;
+    this.wanted = output;
     this.flips = flips;
     this.split = split;
     this.mask = mask;
@@ -92,7 +98,7 @@ public final class Segmentation implements Work {
             ? ModelOnServerImage.of(choices)
             : ModelOnImage.of(choices);
     String output =
-        choices.word("output", "auto", "labels", "instances", "probabilities", "uncertainty");
+        choices.word("output", AUTO, "labels", "instances", "probabilities", "uncertainty");
     List<String> moreModels = names(choices.get("more-models", ""));
     if (moreModels.isEmpty() && choices.has("more-models")) {
       throw choices.wrong("more-models", "the names of further models, with commas between");
@@ -123,7 +129,8 @@ public final class Segmentation implements Work {
   @Override
   public String title() {
     String more = moreModels.isEmpty() ? "" : " + " + String.join(" + ", moreModels);
-    return "Segmenting " + seen.title() + " with " + seen.model() + more;
+    String title = "Segmenting " + seen.title() + " with " + seen.model() + more;
+    return wanted.equals(AUTO) ? title : PredictedKind.titled(title, wanted);
   }
 
   /** The names in a list with commas; no name has one. */
@@ -155,7 +162,9 @@ public final class Segmentation implements Work {
       checkMask(mask.shape(), seen.shape());
     }
     Model found = new Jobs(client).model(seen.model());
-    String wanted = output.equals("auto") ? usualOutput(found) : output;
+    if (wanted.equals(AUTO)) {
+      wanted = usualOutput(found);
+    }
     Shape result = resultShape(seen.shape(), found, wanted);
     String tight = ResultRoom.warning(result, wanted.equals("instances") ? 4 : 1);
     if (!tight.isEmpty()) {

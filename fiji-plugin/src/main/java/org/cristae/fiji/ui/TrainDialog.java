@@ -32,6 +32,9 @@ public final class TrainDialog {
   private JTextField name;
   private String suggestedTask;
 
+  /** Another image is proposed than the active one, since only that has labels. */
+  private boolean isInsteadOfActive;
+
   /** On the event thread. */
   private TrainDialog(
       ImagePlus active,
@@ -69,7 +72,7 @@ public final class TrainDialog {
     boolean canVote = !Connection.lacks(client, Training.SEVERAL_ANNOTATORS);
     ServerModels models = ServerModels.ask();
     ImagePairs pairs = new ImagePairs();
-    pairs.drawnLabelsFor(pairs.imageFor(active)); // looked at here, not on the event thread
+    proposed(pairs, active); // looked at here, not on the event thread
     pairs.lookAhead();
     boolean[] accepted = new boolean[1];
     while (true) {
@@ -143,12 +146,19 @@ public final class TrainDialog {
     return may[0];
   }
 
+  /** The image that is proposed to learn from. */
+  private static ImagePlus proposed(ImagePairs pairs, ImagePlus active) {
+    ImagePlus image = pairs.imageFor(active);
+    return pairs.labelled(image, Training.hasRois(image), OpenImages.all());
+  }
+
   private boolean show(boolean canVote) {
     List<String> titles = new ArrayList<>();
     OpenImages.all().forEach(image -> titles.add(image.getTitle()));
     ImagePlus before = choices.has("image") ? OpenImages.titled(choices.get("image", "")) : null;
     boolean isAgain = before != null; // not if it was closed while another name was asked for
-    ImagePlus image = isAgain ? before : pairs.imageFor(active);
+    ImagePlus image = isAgain ? before : proposed(pairs, active);
+    isInsteadOfActive = !isAgain && image != pairs.imageFor(active);
     images = form.choice(false, "image", "Image", titles, false, image.getTitle());
     List<String> sources = new ArrayList<>(titles);
     sources.add(TrainingChoices.ROIS);
@@ -202,6 +212,7 @@ public final class TrainDialog {
           suggestTask();
           tell();
         });
+    tell();
     if (!form.ask("Train")) {
       return false;
     }
@@ -253,6 +264,7 @@ public final class TrainDialog {
   private void tell() {
     ImagePlus image = OpenImages.titled(form.value("image"));
     ImagePlus chosen = OpenImages.titled(form.value("labels"));
+    String lack = image == null ? "" : aboutLabels(image);
     String swap = image == null || chosen == null ? "" : pairs.aboutSwap(image, chosen);
     String typed = form.value("name");
     String refused = typed.isEmpty() ? "" : ModelName.whyNot(typed);
@@ -270,7 +282,24 @@ public final class TrainDialog {
                 + "\" was made by the model \""
                 + model
                 + "\": learn from it only if you have corrected it.";
-    form.say(String.join(" ", swap, made, doubt, models.soFar().getOrDefault(typed, "")).trim());
+    form.say(
+        String.join(" ", lack, swap, made, doubt, models.soFar().getOrDefault(typed, "")).trim());
+  }
+
+  /** Why this image and these labels are proposed, where it is not what a person may expect. */
+  private String aboutLabels(ImagePlus image) {
+    boolean isLacking =
+        form.value("labels").equals(TrainingChoices.ROIS) && !Training.hasRois(image);
+    if (isLacking) {
+      return pairs.aboutLack(image, OpenImages.all());
+    }
+    return isInsteadOfActive && image != active
+        ? "The active image \""
+            + active.getTitle()
+            + "\" has no ROIs and no labels that are open: \""
+            + image.getTitle()
+            + "\" is proposed, which has."
+        : "";
   }
 
   /** Further images, and further annotators of the first one. */

@@ -7,6 +7,7 @@ import ij.plugin.frame.RoiManager;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.SortedSet;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.Client;
 import org.cristae.fiji.client.CristaeException;
@@ -14,6 +15,7 @@ import org.cristae.fiji.client.Jobs;
 import org.cristae.fiji.labels.RoiLabels;
 import org.cristae.v1.Job;
 import org.cristae.v1.LabelClass;
+import org.cristae.v1.SectionRange;
 import org.cristae.v1.TrainingSpec;
 import org.cristae.v1.VoxelSize;
 
@@ -24,12 +26,14 @@ public final class Training implements Work {
 
   private final List<LabelledUpload> uploads;
   private final TrainingSpec.Builder spec;
-  private final String aboutRois;
 
-  private Training(List<LabelledUpload> uploads, TrainingSpec.Builder spec, String aboutRois) {
+  /** Null if the labels are images. */
+  private final RoiLabels rois;
+
+  private Training(List<LabelledUpload> uploads, TrainingSpec.Builder spec, RoiLabels rois) {
     this.uploads = uploads;
     this.spec = spec;
-    this.aboutRois = aboutRois;
+    this.rois = rois;
   }
 
   /**
@@ -43,11 +47,10 @@ public final class Training implements Work {
     ImagePlus source = OpenImages.image(choices);
     String wanted = choices.get("labels", "");
     List<LabelledImage> images;
-    String aboutRois = "";
+    RoiLabels rois = null;
     if (wanted.equalsIgnoreCase(TrainingChoices.ROIS)) {
-      RoiLabels drawn = drawn(choices, source, spec);
-      images = Collections.singletonList(LabelledImage.of(source, drawn.image()));
-      aboutRois = drawn.leftOut();
+      rois = drawn(choices, source, spec);
+      images = Collections.singletonList(LabelledImage.of(source, rois.image()));
     } else if (wanted.isEmpty()) {
       throw choices.wrong("labels", "the title of the label image, or ROIs");
     } else {
@@ -75,7 +78,7 @@ public final class Training implements Work {
     if (spec.getValidationZ().getStop() > sections) {
       throw choices.wrong("validation", "within the image, which has the slices 1-" + sections);
     }
-    return new Training(uploads, spec, aboutRois);
+    return new Training(uploads, spec, rois);
   }
 
   /** The labels that ROIs are, and in {@code spec} what their values mean. */
@@ -92,12 +95,34 @@ public final class Training implements Work {
     }
     List<LabelClass> named = spec.getClassesList();
     RoiLabels drawn = RoiLabels.draw(source, rois(source), spec.getTarget(), named);
-    spec.setUnknownValue(RoiLabels.unknown(spec.getTarget().equals("instances")));
+    if (spec.getTarget().equals("masks") || drawn.haveUnknown()) {
+      spec.setUnknownValue(RoiLabels.unknown(spec.getTarget().equals("instances")));
+    }
     spec.clearClasses().addAllClasses(drawn.classes());
+    checkSlices(choices, drawn.sections(), spec.getZ());
     if (spec.getTarget().equals("masks")) {
       spec.setEmptySectionsAreBackground(true); // those without ROIs are unknown, not empty
     }
     return drawn;
+  }
+
+  private static void checkSlices(Choices choices, SortedSet<Integer> drawn, SectionRange chosen)
+      throws CristaeException {
+    boolean areInside =
+        drawn.stream().anyMatch(z -> chosen.getStart() <= z && z < chosen.getStop());
+    if (choices.has("slices") && !areInside) {
+      int first = drawn.first() + 1;
+      int last = drawn.last() + 1;
+      throw choices.wrong(
+          "slices",
+          "a range with ROIs, which are on "
+              + (first == last ? "slice " + first : "the slices " + first + " to " + last));
+    }
+  }
+
+  /** True if there are ROIs that an image could be learned from. */
+  static boolean hasRois(ImagePlus source) {
+    return RoiLabels.areAmong(rois(source));
   }
 
   /** The ROIs of the ROI Manager; those of the image's overlay if it has none. */
@@ -123,8 +148,8 @@ public final class Training implements Work {
         listener.note(upload.image().doubt(), true);
       }
     }
-    if (!aboutRois.isEmpty()) {
-      listener.note(aboutRois, true);
+    if (rois != null) {
+      tellOf(rois, listener);
     }
     Client client = Connection.open(listener, cancellation);
     Connection.need(
@@ -147,6 +172,13 @@ public final class Training implements Work {
     Following.toEnd(client, job.getJobId(), listener, cancellation, detach);
     SegmentDialog.propose(spec.getModelName());
     return null;
+  }
+
+  private static void tellOf(RoiLabels rois, JobListener listener) {
+    listener.note(rois.taken().told(), rois.taken().areUnnamed());
+    if (!rois.leftOut().isEmpty()) {
+      listener.note(rois.leftOut(), true);
+    }
   }
 
   static String isReady(String model) {

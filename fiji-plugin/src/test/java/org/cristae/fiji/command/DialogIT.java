@@ -105,6 +105,8 @@ class DialogIT {
       assertEquals("clicked", chosen(segment, "model"));
       click(segment, "Segment");
       await("the labels", () -> image(MINE + "-clicked.tif"));
+      String kindToo = "Cristae: Segmenting " + MINE + ".tif with clicked (labels)";
+      await("its window, with the kind that the model has", () -> frame(kindToo));
       String text = recorder.getText();
       assertEquals(
           "run(\"Cristae Train\", \"image=["
@@ -131,7 +133,7 @@ class DialogIT {
     RealImageJ.closeAll();
     menu("Cristae Jobs");
     Window jobs = await("the jobs", () -> frame("Cristae: jobs"));
-    selectNewest(jobs, "segmentation");
+    selectNewest(jobs, "segmentation (labels)");
     click(jobs, "Open Result");
     ImagePlus again = await("the result", () -> image(MINE + "-clicked.tif"));
     assertEquals("micron", again.getCalibration().getUnit());
@@ -282,7 +284,7 @@ class DialogIT {
     click(segment, "Segment");
     macro.join(120_000);
     assertEquals("mine", title[0], "the macro that waits for its dialog");
-    assertNull(frame("Cristae: Segmenting asked.tif with asked"));
+    assertNull(frame("Cristae: Segmenting asked.tif with asked (labels)"));
     assertNotNull(IJ.getImage().getProp("cristae.model"));
   }
 

@@ -164,6 +164,7 @@ class MacroIT {
     RealImageJ.stack("stack.tif", 2, 1);
     macro("run(\"Cristae Segment\", \"image=stack.tif model=tiny output=instances split=true\");");
     assertTrue(jobs().list(1).get(0).getPrediction().getSplitTouching());
+    assertEquals("stack-tiny-instances.tif", IJ.getImage().getTitle());
     String sentence =
         failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny split=true\");");
     assertTrue(sentence.contains("split in the output instances, not in labels"), sentence);
@@ -180,7 +181,7 @@ class MacroIT {
         "makeRectangle(0, 0, 48, 20); run(\"Set...\", \"value=255 stack\"); run(\"Select None\");",
         String.format(segment, "output=probabilities inside=half.tif"));
     ImagePlus part = IJ.getImage();
-    assertEquals("stack-tiny-probabilities.tif", part.getTitle().replace("-1.tif", ".tif"));
+    assertEquals("stack-tiny-probabilities (2).tif", part.getTitle());
     for (int y : new int[] {5, 19, 20, 35}) {
       int expected = y < 20 ? whole.getProcessor().get(7, y) : 0;
       assertEquals(expected, part.getProcessor().get(7, y), "row " + y);
@@ -201,6 +202,7 @@ class MacroIT {
     PredictionSpec spec = jobs().list(1).get(0).getPrediction();
     assertEquals(Collections.singletonList("tiny-2"), spec.getMoreModelsList());
     assertEquals("vote", spec.getCombine());
+    assertEquals("stack-tiny+tiny-2.tif", IJ.getImage().getTitle());
     String sentence =
         failingMacro("run(\"Cristae Segment\", \"image=stack.tif model=tiny more-models=tiny\");");
     assertTrue(sentence.contains("'tiny' is given twice"), sentence);
@@ -275,12 +277,21 @@ class MacroIT {
 
   @Test
   void roisOfTheManagerAreLabels() throws Exception {
-    ImagePlus source = RealImageJ.stack("drawn.tif", 3, 6);
+    ImagePlus source = RealImageJ.stack("drawn.tif", 4, 6);
     draw(source, 3, "mito", new Roi(11, 11, 9, 9));
     draw(source, 3, "background", new Roi(26, 2, 20, 30));
-    macro("run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2\");");
+    String train = "run(\"Cristae Train\", \"image=drawn.tif labels=ROIs name=drawn steps=2 %s\");";
+    IJ.log("\\Clear");
+    macro(String.format(train, ""));
     assertEquals("mito", jobs().model("drawn").getClasses(0).getName());
     assertEquals(6, RoiManager.getRoiManager().getCount());
+    assertFalse(String.valueOf(IJ.getLog()).contains("ROIs"), IJ.getLog());
+    draw(source, 3, "0001-0032-0045", new Roi(2, 25, 6, 6));
+    macro(String.format(train, ""));
+    String told = "3 ROIs without a group or a name with letters count as foreground (0001-";
+    assertTrue(String.valueOf(IJ.getLog()).contains(told), IJ.getLog());
+    String elsewhere = failingMacro(String.format(train, "slices=4-4"));
+    assertTrue(elsewhere.contains("a range with ROIs, which are on the slices 1 to 3"), elsewhere);
   }
 
   @Test

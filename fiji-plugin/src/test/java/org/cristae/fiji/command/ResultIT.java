@@ -104,7 +104,7 @@ class ResultIT {
 
     macro(String.format(SHOW, "model=little layer=encoder.1 slices=1-3 part=whole"));
     ImagePlus whole = IJ.getImage();
-    assertEquals("little-little-encoder.1-1.tif", whole.getTitle());
+    assertEquals("little-little-encoder.1 (2).tif", whole.getTitle());
     assertArrayEquals(new int[] {maps, 3}, Arrays.copyOfRange(whole.getDimensions(), 2, 4));
     for (int map = 0; map < maps; map++) {
       double expected = whole.getStack().getVoxel(13 / step + 2, 9 / step + 1, maps + map);
@@ -159,7 +159,7 @@ class ResultIT {
     ImagePlus other = RealImageJ.stack("little.tif", 3, 2);
     other.getCalibration().setUnit("nm");
     other.getCalibration().pixelWidth = 50;
-    ImagePlus labels = openedFromJobs("segmentation", "little-little.tif");
+    ImagePlus labels = openedFromJobs("segmentation (labels)", "little-little.tif");
     assertEquals("micron", labels.getCalibration().getUnit());
     assertEquals(0.008, labels.getCalibration().pixelWidth, 1e-9);
     assertEquals(0.04, labels.getCalibration().pixelDepth, 1e-9);

@@ -69,7 +69,7 @@ class ServerImageIT {
     IJ.open(folder.resolve("data/monday/raw.tif").toString());
     macro("run(\"Cristae Segment\", \"image=raw.tif model=first\");");
     ImagePlus here = IJ.getImage();
-    assertEquals("raw-first-1.tif", here.getTitle());
+    assertEquals("raw-first (2).tif", here.getTitle());
     assertEquals(4, there.getStackSize());
     assertTrue(Arrays.equals(here.getDimensions(), there.getDimensions()));
     for (int z = 1; z <= 4; z++) {

@@ -82,6 +82,23 @@ class TrainIT {
   }
 
   @Test
+  void anActiveImageWithoutLabelsGivesWayToOneWithAndTheDialogSaysSo() throws Exception {
+    RealImageJ.stack("learned.tif", 3, 1);
+    RealImageJ.labels("learned-labels.tif", 3);
+    RealImageJ.stack("other.tif", 3, 2); // active, and opened last
+    menu("Cristae Train");
+    Window train = await("the dialog", () -> dialog("Cristae: train a model"));
+    assertEquals("learned.tif", chosen(train, "image"));
+    assertEquals("learned-labels.tif", chosen(train, "labels"));
+    await("the reason", () -> says(train, "The active image \"other.tif\" has no ROIs"));
+    choose(train, "image", "other.tif");
+    assertEquals("ROIs", chosen(train, "labels"));
+    await("the lack", () -> says(train, "No ROIs are drawn on \"other.tif\""));
+    click(train, "Cancel");
+    await("the end of the dialog", () -> train.isShowing() ? null : this);
+  }
+
+  @Test
   void anImageAndItsLabelsTheWrongWayRoundAreRefused() {
     RealImageJ.stack("stack.tif", 6, 1);
     RealImageJ.labels("six.tif", 6);

@@ -1,6 +1,7 @@
 package org.cristae.fiji.labels;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -61,6 +62,48 @@ class RoiDecorationsTest {
     Roi[] bar = {named(new Roi(150, 150, 40, 4), "|SB|"), new TextRoi(150, 160, "1 um")};
     CristaeException failure = assertThrows(CristaeException.class, () -> draw(bar));
     assertTrue(failure.getMessage().startsWith("All ROIs are texts, arrows"), failure.getMessage());
+  }
+
+  @Test
+  void itIsToldForWhichClassTheRoisWereTakenAlsoThoseWithoutANameOfTheirOwn() throws Exception {
+    Roi background = named(new Roi(0, 0, 9, 9), "background");
+    Roi mito = named(new Roi(50, 50, 10, 10), "mito-1");
+    Roi[] forgotten = {
+      named(new Roi(80, 50, 5, 5), "0001-0032-0045"), named(new Roi(90, 50, 5, 5), null)
+    };
+    RoisTaken taken = draw(background, mito, forgotten[0], forgotten[1]).taken();
+    assertTrue(taken.areUnnamed());
+    assertEquals(
+        "The ROIs are these classes: background (1 ROI), mito (1 ROI), foreground (2 ROIs). 2 ROIs"
+            + " without a group or a name with letters count as foreground (0001-0032-0045, no name):"
+            + " name what is something else. What no ROI covers is unknown.",
+        taken.told());
+    forgotten[1].setGroup(3);
+    assertTrue(
+        draw(background, mito, forgotten[0], forgotten[1])
+            .taken()
+            .told()
+            .contains(" 1 ROI without a group or a name with letters counts as foreground"));
+    RoisTaken named = draw(background, mito).taken();
+    assertFalse(named.areUnnamed());
+    assertEquals(
+        "The ROIs are these classes: background (1 ROI), mito (1 ROI). What no ROI covers is unknown.",
+        named.told());
+  }
+
+  @Test
+  void ofObjectsItIsToldHowManyTheRoisAreAndNamesOfImageJAreFine() throws Exception {
+    Roi[] rois = {
+      named(new Roi(0, 0, 9, 9), "background"),
+      named(new Roi(50, 50, 9, 9), "0001-0032-0045"),
+      named(new Roi(70, 50, 9, 9), "cell-7"),
+      named(new Roi(90, 50, 9, 9), "cell-7")
+    };
+    RoisTaken taken = RoiLabels.draw(source, rois, "instances", Collections.emptyList()).taken();
+    assertFalse(taken.areUnnamed());
+    assertEquals(
+        "The ROIs are 2 objects (3 ROIs) and background (1 ROI). What no ROI covers is unknown.",
+        taken.told());
   }
 
   @Test

@@ -2,6 +2,7 @@ package org.cristae.fiji.labels;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,7 +14,9 @@ import ij.gui.Line;
 import ij.gui.PointRoi;
 import ij.gui.Roi;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.LabelClass;
@@ -86,6 +89,21 @@ class RoiLabelsTest {
     Roi point = named(new PointRoi(3, 3), "first", 1);
     Roi covering = named(new Roi(2, 2, 4, 4), "second", 1);
     assertThrows(CristaeException.class, () -> draw(source, new Roi[] {point, covering}, true));
+  }
+
+  @Test
+  void itIsKnownWhereThereAreRoisAndWhetherTheyLeaveAnythingUnknown() throws Exception {
+    Roi background = named(new Roi(0, 0, 20, 20), "background", 1);
+    RoiLabels labels =
+        draw(source, new Roi[] {background, named(new Roi(2, 2, 4, 4), "mito", 4)}, false);
+    assertEquals(new TreeSet<>(Arrays.asList(0, 3)), labels.sections());
+    assertTrue(labels.haveUnknown());
+    ImagePlus single = IJ.createImage("single.tif", "8-bit black", 20, 20, 1);
+    Roi mito = named(new Roi(2, 2, 4, 4), "mito", 1);
+    assertFalse(draw(single, new Roi[] {background, mito}, false).haveUnknown());
+    assertFalse(draw(single, new Roi[] {background, mito}, true).haveUnknown());
+    Roi partly = named(new Roi(0, 0, 20, 19), "background", 1);
+    assertTrue(draw(single, new Roi[] {partly, mito}, true).haveUnknown());
   }
 
   @Test

@@ -10,6 +10,7 @@ import java.util.List;
 import org.cristae.fiji.client.Cancellation;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.Job;
+import org.cristae.v1.JobKind;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -20,6 +21,14 @@ class AttachmentTest {
   @AfterEach
   void forget() {
     Prefs.set("cristae.address", "");
+  }
+
+  @Test
+  void theWindowOfAPredictionSaysWhatItMakes() {
+    Job.Builder job = Job.newBuilder().setTitle("other.tif with mito");
+    job.setKind(JobKind.JOB_KIND_PREDICTION).getPredictionBuilder().setOutput("probabilities");
+    assertEquals(
+        "Segmenting other.tif with mito (probabilities)", new Attachment(job.build()).title());
   }
 
   @Test

@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ij.ImagePlus;
+import ij.WindowManager;
+import ij.process.ByteProcessor;
 import org.cristae.fiji.client.CristaeException;
 import org.cristae.v1.TrainingSpec;
 import org.junit.jupiter.api.Test;
@@ -306,7 +309,7 @@ class ChoicesTest {
   @ParameterizedTest
   @CsvSource({
     "stack.tif, labels, stack-mito.tif",
-    "stack.ome.tif, instances, stack-mito.tif",
+    "stack.ome.tif, instances, stack-mito-instances.tif",
     "stack, labels, stack-mito",
     "raw.png, labels, raw-mito.tif",
     "stack.tif, uncertainty, stack-mito-uncertainty.tif",
@@ -315,6 +318,20 @@ class ChoicesTest {
   void theResultIsCalledAfterBothAndAfterWhatItIsIfNotLabels(
       String source, String output, String title) {
     assertEquals(title, OpenImages.resultTitle(source, "mito", output));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"other.tif, other-mito.tif, other-mito (2).tif", "raw, raw-mito, raw-mito (2)"})
+  void aRepetitionIsNotCalledAsTheResultOfAnotherModel(
+      String source, String open, String repeated) {
+    WindowManager.setTempCurrentImage(new ImagePlus(open, new ByteProcessor(2, 2)));
+    try {
+      assertEquals(repeated, OpenImages.resultTitle(source, "mito", "labels"));
+      String ofAnother = repeated.replace(" (2)", "-2");
+      assertEquals(ofAnother, OpenImages.resultTitle(source, "mito-2", "labels"));
+    } finally {
+      WindowManager.setTempCurrentImage(null);
+    }
   }
 
   @Test

@@ -77,6 +77,34 @@ class ImagePairsTest {
   }
 
   @Test
+  void anImageWithoutLabelsAndRoisGivesWayToOneThatSomebodyLabelled() {
+    ImagePlus raw = grey("raw.tif");
+    ImagePlus labels = mask("raw-labels.tif");
+    ImagePlus other = grey("other.tif");
+    List<ImagePlus> open = Arrays.asList(raw, labels, other);
+    assertSame(raw, pairs.labelled(other, false, open));
+    assertSame(other, pairs.labelled(other, true, open), "it has ROIs");
+    labels.setProp(ResultProperties.MODEL, "neu");
+    assertSame(other, pairs.labelled(other, false, open), "a model made the labels");
+  }
+
+  @Test
+  void itIsToldThatAnImageHasNoLabelsAndWhichOnesAreNotOfItsSize() {
+    ImagePlus raw = grey("raw.tif");
+    String advice =
+        ". Draw on it and add each ROI to the ROI Manager with T, or open a label image of its size.";
+    assertEquals(
+        "No ROIs are drawn on \"raw.tif\", and no open image looks like its labels" + advice,
+        pairs.aboutLack(raw, Arrays.asList(raw, grey("other.tif"))));
+    ImagePlus small = IJ.createImage("small-labels.tif", "8-bit black", 8, 4, 1);
+    assertEquals(
+        "No ROIs are drawn on \"raw.tif\", and no open image looks like its labels (not of its size:"
+            + " small-labels.tif)"
+            + advice,
+        pairs.aboutLack(raw, Arrays.asList(raw, small)));
+  }
+
+  @Test
   void ofSeveralImagesOfOneSizeEachHasItsOwnLabels() {
     ImagePlus nameless = grey("other.tif");
     ImagePlus one = grey("cell1.tif");

@@ -8,8 +8,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.cristae.v1.Job;
+import org.cristae.v1.JobKind;
 import org.cristae.v1.JobState;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the window Jobs says below its list, and what it offers to do. */
 class JobsWindowTest {
@@ -50,6 +53,20 @@ class JobsWindowTest {
     assertEquals(
         Arrays.asList("later", "next", "running"),
         JobsWindow.cancellable(jobs).stream().map(Job::getTitle).collect(Collectors.toList()));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "labels, The labels are ready: Open Result fetches them.",
+    "instances, The instances are ready: Open Result fetches them.",
+    "probabilities, The probabilities are ready: Open Result fetches them.",
+    "uncertainty, The uncertainty is ready: Open Result fetches it.",
+    "activations, The maps are ready: Open Result fetches them."
+  })
+  void whatIsReadyIsCalledWhatItIs(String output, String words) {
+    Job.Builder job = job("other.tif with mito", JobState.JOB_STATE_DONE).toBuilder();
+    job.setKind(JobKind.JOB_KIND_PREDICTION).getPredictionBuilder().setOutput(output);
+    assertEquals(words, JobsWindow.words(job.build()));
   }
 
   private static Job job(String title, JobState state) {

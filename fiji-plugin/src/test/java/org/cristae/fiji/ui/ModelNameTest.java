@@ -64,6 +64,8 @@ class ModelNameTest {
   @CsvSource({
     "stack-mito-labels.tif, mito",
     "labels.tif, model",
+    "stack-mito (2).tif, mito",
+    "stack-cells-instances.tif, cells",
     "neurons.tif, neurons",
     "a\\b.tif, a-b",
     "\u00e4\u00f6.tif, model",

@@ -34,6 +34,17 @@ class SegmentationTest {
 
   @ParameterizedTest
   @CsvSource({
+    "auto, Segmenting raw.tif with mito + er", // the model tells it
+    "uncertainty, Segmenting raw.tif with mito + er (uncertainty)"
+  })
+  void itsTitleSaysWhatItMakes(String output, String title) throws CristaeException {
+    Choices choices = Segmentation.choices().put(ModelOnServerImage.KEY, "raw.tif");
+    choices.put("model", "mito").put("more-models", "er").put("output", output);
+    assertEquals(title, Segmentation.prepare(choices).title());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
     "1024, 1024, true",
     "512, 1024, true",
     "64, 257, true", // the last voxel stands for one more
