@@ -1,4 +1,4 @@
-"""What is doubtful: an empty table, a raw image as labels, voxel sizes that differ, a table of an earlier run."""
+"""What is doubtful: an empty table, a raw image as labels, other voxel sizes, a table of an earlier run."""
 
 import csv
 from collections.abc import Sequence
