@@ -97,7 +97,12 @@ public final class Client implements AutoCloseable {
    * @throws CristaeException if nobody answers, the token is wrong, or one side is too old
    */
   public GetServerResponse server() throws CristaeException {
-    return server(new Contact(this, Progress.NONE), new Cancellation());
+    return server(Progress.NONE);
+  }
+
+  /** The same, and tells {@code listener} while the server does not answer. */
+  public GetServerResponse server(Progress listener) throws CristaeException {
+    return server(new Contact(this, listener), new Cancellation());
   }
 
   private GetServerResponse server(Contact contact, Cancellation cancellation)

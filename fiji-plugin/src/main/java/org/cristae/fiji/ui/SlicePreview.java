@@ -166,6 +166,7 @@ public final class SlicePreview implements Work {
   PreviewedPart look(Client client, Box part, Progress listener, Cancellation cancellation)
       throws CristaeException {
     if (classValue == null) {
+      client.server(listener); // told if it does not answer
       need(client);
       classValue = chosenClass(new Jobs(client).model(seen.model));
     }
