@@ -366,6 +366,7 @@ def test_what_is_not_there_is_named(client):
         ({"budget": jobs_pb2.Budget(steps=2**64 - 1)}, "18446744073709551615"),
         ({"z": jobs_pb2.SectionRange(start=3, stop=3)}, "sections"),
         ({"validation_z": jobs_pb2.SectionRange(start=4, stop=7)}, "4:7 .* 0:6"),
+        ({"validation_z": jobs_pb2.SectionRange(start=0, stop=6)}, "Validate on fewer sections"),
         ({"settings": {"patches": "1"}}, "no setting 'patches'"),
         ({"settings": {"batch": "many"}}, "batch is a whole number from 1 to 256, not 'many'"),
         ({"settings": {"precision": "float8"}}, "precision is one of auto, float32, bfloat16, not 'float8'"),
