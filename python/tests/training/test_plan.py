@@ -123,6 +123,17 @@ def test_an_early_end_is_promised_only_where_a_part_is_held_out(is_held_out: boo
     assert made.sentences[-1].endswith(told)
 
 
+def test_a_deep_patch_of_a_network_that_sees_sections_is_explained() -> None:
+    told = (
+        "The network sees sections, so the 8 sections of a patch are seen one by one: a step sees 32. To see "
+        "them together, set dimensions=3."
+    )
+    deep = {"patch_zyx": "8,64,64", "batch": "4"}
+    assert told in plan(SERIAL, deep).sentences
+    for other in ({**deep, "patch_zyx": "1,64,64"}, {**deep, "dimensions": "3"}):
+        assert not any("one by one" in sentence for sentence in plan(SERIAL, other).sentences)
+
+
 def test_a_step_that_ends_in_a_single_voxel_is_refused() -> None:
     with pytest.raises(InvalidInput, match="single voxel on the coarsest of 4 levels"):
         plan(SERIAL, {"batch": "1", "patch_zyx": "1,16,16"})

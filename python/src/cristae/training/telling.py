@@ -79,6 +79,14 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint, *, is_validate
     """Say what a step sees and what it makes small, and how long the training takes."""
     size = " x ".join(str(n) for n in ours.patch_zyx)
     seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
+    deep_patches = (
+        (
+            f"The network sees sections, so the {ours.patch_zyx[0]} sections of a patch are seen one by one: a "
+            f"step sees {ours.batch * ours.patch_zyx[0]}. To see them together, set dimensions=3.",
+        )
+        if ours.dimensions == 2 and ours.patch_zyx[0] > 1
+        else ()
+    )
     rare = f", {ours.rare_share:.0%} of them around labelled objects" if ours.rare_share else ""
     left = min(ours.error_share, 1 - ours.rare_share)
     fewer = f" (not {ours.error_share:.0%}: the others go first)" if left < ours.error_share else ""
@@ -124,7 +132,18 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint, *, is_validate
         else ()
     )
     varied = variants_told(ours)
-    return (*jumps, f"{seen}{rare}{hard}.", *varied, *loss, *deep, *pseudo, *added, length, *first)
+    return (
+        *jumps,
+        f"{seen}{rare}{hard}.",
+        *deep_patches,
+        *varied,
+        *loss,
+        *deep,
+        *pseudo,
+        *added,
+        length,
+        *first,
+    )
 
 
 def variants_told(ours: Choices) -> tuple[str, ...]:
