@@ -364,6 +364,7 @@ def test_what_is_not_there_is_named(client):
         ({"budget": jobs_pb2.Budget(steps=0)}, "steps"),
         ({"budget": jobs_pb2.Budget(steps=2**64 - 1)}, "steps"),
         ({"budget": jobs_pb2.Budget(steps=2**64 - 1)}, "18446744073709551615"),
+        ({"seed": 2**63}, "The seed is 9223372036854775808; give a whole number from 0"),
         ({"z": jobs_pb2.SectionRange(start=3, stop=3)}, "sections"),
         ({"validation_z": jobs_pb2.SectionRange(start=4, stop=7)}, "4:7 .* 0:6"),
         ({"validation_z": jobs_pb2.SectionRange(start=0, stop=6)}, "Validate on fewer sections"),

@@ -632,8 +632,15 @@ def test_the_plan_says_which_sections_are_trained_on(chosen: dict[str, Any], sai
     assert not any("alidated on" in s for s in inspect_and_plan(request_for(image, mask), "cpu").sentences)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**64 - 1])
-def test_any_whole_number_is_a_seed(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_cannot_be_is_refused(seed: int) -> None:
+    image, mask = blobs(2, 40)
+    with pytest.raises(InvalidInput, match=rf"The seed is {seed}; give a whole number from 0 to 92233"):
+        request_for(image, mask, seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_any_other_whole_number_is_a_seed(tmp_path: Path, seed: int) -> None:
     image, mask = blobs(2, 40)
     assert trained(request_for(image, mask, seed=seed, budget=Budget(steps=1)), tmp_path).weights
 

@@ -106,6 +106,7 @@ def _request_of(spec: TrainingSpec, pairs: list[tuple[Image, Image]]) -> "Traini
         z=spec.z,
         validation_z=spec.validation_z,
         settings=spec.settings,
+        seed=spec.seed or 0,
     )
 
 
