@@ -88,7 +88,13 @@ def add_training_data(command: argparse.ArgumentParser) -> None:
         default=[],
         help="change a choice of the plan; repeatable",
     )
-    add("--seed", metavar="N", type=seed, default=0, help="for another random start (default: 0)")
+    add(
+        "--seed",
+        metavar="N",
+        type=seed,
+        default=0,
+        help="for another random start: a whole number from 0 (default: 0)",
+    )
 
 
 def training_data(arguments: argparse.Namespace) -> dict[str, Any]:

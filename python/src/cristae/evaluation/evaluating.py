@@ -222,8 +222,8 @@ def evaluate_images(
     for image in predictions if choices.probabilities else ():
         if looks_numbered(image):
             told = (
-                f"{image.name or 'The prediction'} looks like labels, not like probabilities from 0 to 255: all "
-                "values are small. Evaluate labels without --probabilities (probabilities=False)."
+                f"{image.name or 'The prediction'} looks like labels, not like probabilities from 0 to 255: "
+                "all values are small. Evaluate labels without --probabilities (probabilities=False)."
             )
             on_event(Note(told, is_warning=True))
     if choices.pairs:

@@ -13,7 +13,6 @@ from cristae.training.budget import Budget
 from cristae.training.choices import read_settings
 from cristae.volumes import Image, LabelClass, VoxelSize
 
-
 SEEDS = 2**63
 """Seeds are whole numbers below this."""
 

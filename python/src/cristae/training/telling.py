@@ -81,8 +81,8 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint, *, is_validate
     seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
     deep_patches = (
         (
-            f"The network sees sections, so the {ours.patch_zyx[0]} sections of a patch are seen one by one: a "
-            f"step sees {ours.batch * ours.patch_zyx[0]}. To see them together, set dimensions=3.",
+            f"The network sees sections, so the {ours.patch_zyx[0]} sections of a patch are seen one by one: "
+            f"a step sees {ours.batch * ours.patch_zyx[0]}. To see them together, set dimensions=3.",
         )
         if ours.dimensions == 2 and ours.patch_zyx[0] > 1
         else ()
