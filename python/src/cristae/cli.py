@@ -9,9 +9,10 @@ This module only finds the command and turns the way it ends into an exit code; 
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, override
+from typing import Any, NoReturn, override
 
 from cristae.commands import COMMANDS
 from cristae.commands.endings import FAILED, ending
@@ -36,6 +37,11 @@ class _Parser(argparse.ArgumentParser):
     """Of several processes that were given the same wrong words, one says so."""
 
     _mixes = False
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        # A range or a size such as -3:5 is a value too, which the command then refuses in its own words.
+        self._negative_number_matcher = re.compile(r"-[.\d][-.,:\d]*$")
 
     @override
     def parse_known_args(  # type: ignore[override]

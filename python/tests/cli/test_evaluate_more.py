@@ -50,6 +50,18 @@ def test_distances_are_told_where_they_are_asked_for(files, capsys):
     assert "Hausdorff nm" in capsys.readouterr().out
 
 
+def test_labels_given_as_probabilities_are_warned_of(files, capsys):
+    tifffile.imwrite(files / "mask.tif", np.minimum(TRUTH, 1))
+    words = ["evaluate", str(files / "mask.tif"), str(files / "mask.tif"), "--probabilities"]
+    assert cli.main(words) == 0
+    said = "mask.tif looks like labels, not like probabilities from 0 to 255: all values are small."
+    assert said in capsys.readouterr().err
+    tifffile.imwrite(files / "likely.tif", np.minimum(TRUTH, 1) * np.uint8(200))
+    words[1] = str(files / "likely.tif")
+    assert cli.main(words) == 0
+    assert "looks like labels" not in capsys.readouterr().err
+
+
 def test_probabilities_have_curves(files, capsys):
     likely = np.stack([TRUTH == 0, TRUTH == 1, TRUTH == 2]).astype(np.uint8) * 200
     tifffile.imwrite(files / "likely.ome.tif", likely, metadata={"axes": "CZYX"})

@@ -37,6 +37,14 @@ def test_models_are_listed_shown_and_deleted(home: Path, capsys: pytest.CaptureF
     assert cli.main(["models"]) == 0
     assert "The model 'broken' cannot be used." in capsys.readouterr().err
     shutil.rmtree(home / "models" / "broken")
+    weights = home / "models" / "neurons" / "weights.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100])
+    assert cli.main(["models"]) == 0
+    listed = capsys.readouterr()
+    assert "neurons" not in listed.out
+    assert "The model 'neurons' cannot be used. The weights of the model neurons are incomplete" in listed.err
+    weights.write_bytes(whole)
     only_broken = home / "another"
     (only_broken / "models" / "broken").mkdir(parents=True)
     assert said(capsys, "models", "list", "--home", str(only_broken)) == ""

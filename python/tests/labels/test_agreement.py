@@ -44,6 +44,15 @@ def test_a_number_that_all_images_skip_stays_unused_and_told() -> None:
     assert second.warnings == (f"The labels skip the value 3: kept as a class {kept}",)
 
 
+def test_the_unknown_value_between_classes_is_no_skipped_number() -> None:
+    first, second = share_classes([reading(0, 1, 2, 4, unknown=2), reading(0, 2, 4, 4, unknown=2)])
+    names = ["class 1", "unknown 2", "unused 3", "class 4"]
+    assert [entry.name for entry in first.classes] == [entry.name for entry in second.classes] == names
+    kept = "kept as a class without voxels, so that every class keeps its number."
+    assert first.warnings == second.warnings == (f"The labels skip the value 3: {kept}",)
+    assert first.to_classes(np.array([[[0, 1, 2, 4]]], np.uint8), 0).tolist() == [[[0, 1, UNKNOWN, 4]]]
+
+
 def test_a_name_and_a_colour_are_kept_for_a_class_without_voxels_in_all_images() -> None:
     table = [LabelClass(1, "er", 0xFF0000), LabelClass(2, "mito", 0x00FF00), LabelClass(4, "golgi")]
     first, second = share_classes([reading(0, 1, 4, classes=table), reading(0, 1, classes=table)])

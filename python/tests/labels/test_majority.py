@@ -175,14 +175,14 @@ def test_masks_may_have_a_negative_unknown_value() -> None:
 
 
 def test_labels_that_cannot_be_compared_are_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"annotator 2 have the shape \(1, 1, 1, 3\)"):
+    with pytest.raises(InvalidInput, match=r"annotator 2 are 1 x 1 x 3 voxels \(z, y, x\), .* 1 x 1 x 2\."):
         vote([0, 1], [0, 1, 1])
     with pytest.raises(InvalidInput, match="annotator 3 are empty"):
         vote([0, 1], [0, 1], [0, 0])
     images = [ArrayImage(np.array([row], np.uint8)) for row in ([0, 1], [0, 0], [0, 1, 1])]
     with pytest.raises(InvalidInput, match=r"annotator 2 \(b\.tif\) are empty"):
         MajorityVote(images[:2], names=["a.tif", "b.tif"])
-    with pytest.raises(InvalidInput, match=r"annotator 2 \(c\.tif\) have .* of annotator 1 \(a\.tif\) "):
+    with pytest.raises(InvalidInput, match=r"annotator 2 \(c\.tif\) are .* of annotator 1 \(a\.tif\) "):
         MajorityVote(images[::2], names=["a.tif", "c.tif"])
     for labels in ([], [[0, 1]], [[0, 1]] * 17):
         with pytest.raises(InvalidInput, match=f"of 2 to 16 annotators, not of {len(labels)}"):

@@ -26,6 +26,8 @@ LEGAL = [
     ([2],          {},                                              {0: 0, 2: 2},                 ["unused 1", "class 2"]),
     ([1, 2, 3],    {},                                              {0: 0, 1: 1, 2: 2, 3: 3},     ["class 1", "class 2", "class 3"]),
     ([1, 3],       {},                                              {0: 0, 1: 1, 3: 3},           ["class 1", "unused 2", "class 3"]),
+    ([1, 3],       {"unknown": 2},                                  {0: 0, 1: 1, 3: 3},           ["class 1", "unknown 2", "class 3"]),
+    ([1, 5],       {"unknown": 4},                                  {0: 0, 1: 1, 5: 5},           ["class 1", "unused 2", "unused 3", "unknown 4", "class 5"]),
     ([255],        {"table": [MITO]},                               {0: 0, 255: 1},               ["mitochondria"]),
     ([1, 255],     {"table": table(er=1, mito=255)},                {0: 0, 1: 1, 255: 2},         ["er", "mito"]),
     ([7, 1000],    {"table": table(er=1000, mito=7)},               {0: 0, 7: 1, 1000: 2},        ["mito", "er"]),
@@ -94,6 +96,13 @@ def test_the_person_is_told_about_listed_classes_that_nobody_drew():
 
 def test_the_person_is_told_about_skipped_numbers():
     assert "the value 2" in number_classes([1, 3]).warnings[0]
+
+
+def test_the_unknown_value_is_not_told_as_skipped():
+    assert number_classes([1, 3], unknown=2).warnings == ()
+    assert number_classes([1, 5], unknown=4).warnings == (
+        "The labels skip the values 2 and 3: kept as classes without voxels, so that every class keeps its number.",
+    )
 
 
 def test_many_classes_look_like_objects():

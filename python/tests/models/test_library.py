@@ -75,6 +75,16 @@ def test_what_cannot_be_read_is_told_by_name(library):
     assert library.unreadable()["broken"] == failure.value.sentence
 
 
+@pytest.mark.parametrize("kept", [0, 5, 100, -1])
+def test_a_model_whose_weights_are_cut_cannot_be_used(library, kept):
+    library.add(record(), WEIGHTS)
+    file = library.add(record(name="cut"), WEIGHTS).path / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:kept])
+    assert [model.name for model in library.list()] == ["mito"]
+    there = len(file.read_bytes())
+    assert f"The weights of the model cut are incomplete: {there} of" in library.unreadable()["cut"]
+
+
 def test_a_model_comes_back_as_it_was_added(library):
     added = library.add(record(), WEIGHTS)
     model = library.get("mito")

@@ -84,7 +84,7 @@ def test_a_stack_without_labels_is_taken_for_pseudo_labels_and_refused_without(c
 @pytest.mark.parametrize(
     ("other", "more", "words"),
     [
-        (drawn(slice(9), 1, (5, 40, 50)), {}, r"annotator 2 have the shape \(1, 5, 40, 50\)"),
+        (drawn(slice(9), 1, (5, 40, 50)), {}, r"annotator 2 are 5 x 40 x 50 voxels \(z, y, x\)"),
         (drawn(slice(0)), {}, "The labels of annotator 2 are empty"),
         (drawn(slice(10, 20), 255), {}, "not 1 here and 255 there"),
         (drawn(slice(9)), {"target": "instances"}, "no majority of instances"),
@@ -108,7 +108,7 @@ def test_masks_are_voted_on_each_by_itself_before_the_job_is_queued(client):
     add_annotators(client, spec, ArrayImage(other))
     assert client.wait(client.submit_training(spec).job_id).state == DONE
     spec.volumes[0].further_labels_volume_ids[:] = [client.upload(ArrayImage(cell))]
-    with pytest.raises(InvalidInput, match=r"annotator 2 have the shape \(1, 6, 40, 50\)"):
+    with pytest.raises(InvalidInput, match=r"annotator 2 are 1 x 6 x 40 x 50 voxels \(c, z, y, x\)"):
         client.submit_training(spec)
 
 

@@ -6,12 +6,14 @@ from dataclasses import fields, replace
 import pytest
 
 from cristae.errors import InvalidInput
+from cristae.geometry import Box
 from cristae.networks import Preprocessing, Statistics, UNetConfig, total_stride
 from cristae.training import choices
 from cristae.training.budget import Budget
 from cristae.training.choices import _EXTENSIBLE, _LIMITS, _WORDS, Choices
 from cristae.training.fingerprint import Fingerprint
-from cristae.training.plan import Plan, make_plan
+from cristae.training.held_out import HeldOut
+from cristae.training.plan import FindHeldOut, Plan, make_plan
 from cristae.training.unlabelled import weight_of
 from cristae.volumes import VoxelSize
 
@@ -42,6 +44,11 @@ BLOCK = replace(
 def plan(found: Fingerprint, settings: dict[str, str] | None = None, **choices: object) -> Plan:
     given: dict[str, object] = {"target": "classes", "outputs": len(found.class_shares), "budget": Budget()}
     return make_plan(found, settings=settings or {}, on_gpu=False, **{**given, **choices})  # type: ignore[arg-type]
+
+
+def kept(is_held_out: bool) -> FindHeldOut:
+    found = HeldOut(Box.of_shape((2, 64, 64)) if is_held_out else None)
+    return lambda choices, offsets_zyx: (found,)
 
 
 @pytest.mark.parametrize(
@@ -100,21 +107,31 @@ def test_thick_objects_are_seen_at_half_resolution_and_answered_at_full() -> Non
     ],
 )
 def test_the_plan_says_whether_the_training_may_end_early(patience: str, told: str) -> None:
-    made = plan(SERIAL, {"patience": patience}, budget=Budget(steps=600), chosen_sections=True)
+    made = plan(SERIAL, {"patience": patience}, budget=Budget(steps=600), held_out=kept(True))
     assert made.sentences[-1] == told
 
 
 @pytest.mark.parametrize(
-    ("share", "chosen", "told"),
+    ("is_held_out", "told"),
     [
-        ("0", False, "takes 600 steps."),
-        ("0", True, "at most, and ends when nothing improves any more."),
-        ("0.12", False, "at most: if a part can be held out, it ends when nothing improves there any more."),
+        (False, "takes 600 steps."),
+        (True, "takes 600 steps at most, and ends when nothing improves any more."),
     ],
 )
-def test_an_early_end_is_promised_only_where_a_part_is_held_out(share: str, chosen: bool, told: str) -> None:
-    made = plan(SERIAL, {"validation": share}, budget=Budget(steps=600), chosen_sections=chosen)
+def test_an_early_end_is_promised_only_where_a_part_is_held_out(is_held_out: bool, told: str) -> None:
+    made = plan(SERIAL, budget=Budget(steps=600), held_out=kept(is_held_out))
     assert made.sentences[-1].endswith(told)
+
+
+def test_a_deep_patch_of_a_network_that_sees_sections_is_explained() -> None:
+    told = (
+        "The network sees sections, so the 8 sections of a patch are seen one by one: a step sees 32. To see "
+        "them together, set dimensions=3."
+    )
+    deep = {"patch_zyx": "8,64,64", "batch": "4"}
+    assert told in plan(SERIAL, deep).sentences
+    for other in ({**deep, "patch_zyx": "1,64,64"}, {**deep, "dimensions": "3"}):
+        assert not any("one by one" in sentence for sentence in plan(SERIAL, other).sentences)
 
 
 def test_a_step_that_ends_in_a_single_voxel_is_refused() -> None:
@@ -307,7 +324,7 @@ def test_a_forest_takes_its_own_settings_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "told"), [(1, "takes 1 minute at"), (0.5, "0.5 minutes at"), (2, "2 minutes")]
+    ("minutes", "told"), [(1, "takes 1 minute."), (0.5, "0.5 minutes."), (2, "2 minutes.")]
 )
 def test_the_time_is_told_in_minutes(minutes: float, told: str) -> None:
     assert any(told in sentence for sentence in plan(SERIAL, budget=Budget(minutes=minutes)).sentences)

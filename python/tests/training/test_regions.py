@@ -1,4 +1,4 @@
-"""The annotated part of an image: targets box by box, and what is held out."""
+"""The annotated part of an image: targets box by box, and voxels of classes."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from cristae.geometry import Box
 from cristae.labels import UNKNOWN, read_labels
-from cristae.training.regions import Region, choose_held_out, class_profiles
+from cristae.training.regions import Region, class_profiles
 from cristae.volumes import ArrayImage
 
 
@@ -87,63 +87,3 @@ def test_profiles_count_every_voxel_of_every_class_along_each_axis() -> None:
     for axis, profile in enumerate(profiles):
         others = tuple(a for a in range(3) if a != axis)
         assert np.array_equal(profile, [(labels == c).sum(axis=others) for c in range(3)])
-
-
-def test_a_stack_of_many_sections_holds_sections_out() -> None:
-    region = region_of(striped(40, 32))
-    held = choose_held_out(class_profiles(region), region.annotated_box, 0.1, (1, 8, 8))
-    assert held is not None
-    assert held.shape == (4, 32, 32)
-    assert held.start[0] in (0, 36)
-
-
-def test_few_sections_hold_a_strip_out_with_every_class_on_both_sides() -> None:
-    labels = np.zeros((2, 64, 400), np.uint8)
-    labels[:, :, ::7] = 1
-    region = region_of(labels)
-    held = choose_held_out(class_profiles(region), region.annotated_box, 0.12, (1, 8, 8))
-    assert held is not None
-    assert held.shape == (2, 64, 48)
-
-
-def test_a_class_in_one_corner_is_not_taken_from_the_training() -> None:
-    labels = np.zeros((40, 40, 40), np.uint8)
-    labels[:, :8, :8] = 1
-    labels[0, 4, 4] = 2  # the only voxel of this class
-    region = region_of(labels, empty_sections="background")
-    held = choose_held_out(class_profiles(region), region.annotated_box, 0.1, (1, 8, 8))
-    assert held is None
-
-
-@pytest.mark.parametrize(("known", "is_held_out"), [(1023, False), (1024, True)])
-def test_what_is_held_out_has_4096_known_voxels(known: int, is_held_out: bool) -> None:
-    labels = np.zeros((40, 64, 64), np.uint8)  # strokes: 0 is unknown
-    labels.reshape(40, -1)[:, :known] = 1
-    labels.reshape(40, -1)[:, :100] = 2
-    region = region_of(labels, unknown=0)
-    profiles = class_profiles(region)
-    assert (choose_held_out(profiles, region.annotated_box, 0.1, (1, 8, 8)) is not None) == is_held_out
-
-
-@pytest.mark.parametrize(("voxels", "is_held_out"), [(12, False), (13, True)])
-def test_what_is_held_out_has_50_voxels_of_each_class(voxels: int, is_held_out: bool) -> None:
-    labels = np.zeros((40, 40, 40), np.uint8)
-    labels[:, 20, :voxels] = 1  # in 4 sections 48 or 52
-    region = region_of(labels)
-    profiles = class_profiles(region)
-    assert (choose_held_out(profiles, region.annotated_box, 0.1, (1, 20, 20)) is not None) == is_held_out
-
-
-def test_objects_that_touch_everywhere_need_no_background_on_both_sides() -> None:
-    labels = np.arange(1, 17, dtype=np.uint8).reshape(4, 4).repeat(12, axis=0).repeat(12, axis=1)
-    volume = np.broadcast_to(labels, (40, 48, 48)).copy()
-    volume[20:23, 4:7, 4:7] = 0  # one voxel of it is not at a boundary
-    region = region_of(volume, target="instances")
-    profiles = class_profiles(region)
-    assert profiles[0][0].sum() == 1
-    assert choose_held_out(profiles, region.annotated_box, 0.12, (4, 8, 8)) is not None
-
-
-def test_an_image_too_small_holds_nothing_out() -> None:
-    region = region_of(striped(1, 16))
-    assert choose_held_out(class_profiles(region), region.annotated_box, 0.12, (1, 8, 8)) is None

@@ -257,10 +257,17 @@ def test_a_tiny_image_can_be_trained_on(tmp_path: Path, shape: tuple[int, int, i
         request_for(image, labels, settings={"features": "4", "batch": "2"}), tmp_path, events.append
     )
     assert predicted(model, image).shape == shape
-    assert any(isinstance(e, Note) and e.is_warning and "not validated" in e.sentence for e in events)
+    (told,) = [e.sentence for e in events if isinstance(e, Note) and "not validated" in e.sentence]
+    assert ("--validation-z" in told) == (shape[0] > 1)
 
 
-@pytest.mark.parametrize(("share", "said"), [("0", "as was asked"), ("0.12", "Too little is annotated")])
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        ("0", "as was asked"),
+        ("0.12", "The annotated part, 4 sections of 40 x 40 pixels, is too small to hold a part of it out."),
+    ],
+)
 def test_a_training_without_a_part_held_out_says_why_and_what_follows(
     tmp_path: Path, share: str, said: str
 ) -> None:
@@ -271,8 +278,9 @@ def test_a_training_without_a_part_held_out_says_why_and_what_follows(
     (told,) = [warning for warning in warnings if "not validated" in warning]
     assert said in told
     assert "does not end early, and its last weights are the model" in told
+    assert ("choose sections to validate on (--validation-z, in Fiji" in told) == (share != "0")
     (plan,) = [e for e in events if isinstance(e, PlanMade)]
-    assert not any("and ends when nothing improves" in sentence for sentence in plan.sentences)
+    assert "The training takes 4 steps." in plan.sentences
 
 
 def test_one_annotated_section_of_a_stack_is_enough(tmp_path: Path) -> None:
@@ -453,8 +461,25 @@ def test_sections_to_train_on_and_to_validate_on_can_be_chosen(tmp_path: Path) -
 
 def test_a_training_of_which_everything_is_held_out_is_refused(tmp_path: Path) -> None:
     image, mask = blobs(8, 40)
+    events: list[Event] = []
     with pytest.raises(InvalidInput, match="Validate on fewer sections"):
-        trained(request_for(image, mask, z=(0, 4), validation_z=(0, 4)), tmp_path)
+        trained(request_for(image, mask, z=(0, 4), validation_z=(0, 4)), tmp_path, events.append)
+    mask[4:] = 0  # not annotated
+    with pytest.raises(InvalidInput, match="Validate on fewer sections"):
+        trained(request_for(image, mask, validation_z=(0, 5)), tmp_path, events.append)
+    assert not any(isinstance(event, PlanMade) for event in events)
+
+
+def test_sections_chosen_to_train_and_to_validate_on_are_warned_of(tmp_path: Path) -> None:
+    image, mask = blobs(8, 40)
+    events: list[Event] = []
+    request = request_for(image, mask, z=(0, 7), validation_z=(3, 5), budget=Budget(steps=1))
+    trained(request, tmp_path, events.append)
+    told = [event.sentence for event in events if isinstance(event, Note) and event.is_warning]
+    assert [one for one in told if "chosen to train on and to validate on" in one] == [
+        "Sections 4-5 were chosen to train on and to validate on: they only count for the validation, so "
+        "that its figures are honest. Trained on are sections 1-3 and sections 6-7."
+    ]
 
 
 def test_masks_that_overlap_are_learned_side_by_side(tmp_path: Path) -> None:
@@ -607,8 +632,15 @@ def test_the_plan_says_which_sections_are_trained_on(chosen: dict[str, Any], sai
     assert not any("alidated on" in s for s in inspect_and_plan(request_for(image, mask), "cpu").sentences)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**64 - 1])
-def test_any_whole_number_is_a_seed(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_cannot_be_is_refused(seed: int) -> None:
+    image, mask = blobs(2, 40)
+    with pytest.raises(InvalidInput, match=rf"The seed is {seed}; give a whole number from 0 to 92233"):
+        request_for(image, mask, seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_any_other_whole_number_is_a_seed(tmp_path: Path, seed: int) -> None:
     image, mask = blobs(2, 40)
     assert trained(request_for(image, mask, seed=seed, budget=Budget(steps=1)), tmp_path).weights
 

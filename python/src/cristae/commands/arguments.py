@@ -115,7 +115,12 @@ def section_range(text: str) -> tuple[int, int]:
         start, stop = (int(part) for part in parts)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a range such as 0:8") from None
-    if not 0 <= start < stop:
+    if start < 0 or stop < 0:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' begins or ends before the first, which is 0; a range A:B counts from there, and B is "
+            "behind the last"
+        )
+    if start >= stop:
         raise argparse.ArgumentTypeError(
             f"'{text}' has nothing in it; a range A:B counts from 0, and B is behind the last"
         )
@@ -159,6 +164,23 @@ def setting(text: str) -> tuple[str, str]:
     if not equals or not key.strip():
         raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
     return key.strip(), value.strip()
+
+
+def seed(text: str) -> int:
+    """Read a seed.
+
+    Examples
+    --------
+    >>> seed("7")
+    7
+    """
+    from cristae.errors import InvalidInput
+    from cristae.training.request import check_seed
+
+    try:
+        return check_seed(int(text))
+    except InvalidInput as refused:
+        raise argparse.ArgumentTypeError(refused.sentence) from refused
 
 
 def label_classes(text: str) -> "tuple[LabelClass, ...]":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cristae.commands.arguments import label_classes, section_range, setting, voxel_size
+from cristae.commands.arguments import label_classes, section_range, seed, setting, voxel_size
 from cristae.errors import InvalidInput
 
 
@@ -88,7 +88,13 @@ def add_training_data(command: argparse.ArgumentParser) -> None:
         default=[],
         help="change a choice of the plan; repeatable",
     )
-    add("--seed", metavar="N", type=int, default=0, help="for another random start (default: 0)")
+    add(
+        "--seed",
+        metavar="N",
+        type=seed,
+        default=0,
+        help="for another random start: a whole number from 0 (default: 0)",
+    )
 
 
 def training_data(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def train(
     settings
         Choices of the plan, by name.
     seed
-        For another random start.
+        For another random start: a whole number from 0.
     device
         "auto", "cpu" or "cuda:0".
     home
@@ -121,7 +121,6 @@ def train(
     from cristae.computing import launched
     from cristae.door import arguments as kinds
     from cristae.door.sources import class_table, opened_pairs, voxel_size
-    from cristae.door.training import trained_model
     from cristae.extensions import use_extensions
     from cristae.labels import unknown_of
     from cristae.models import ModelLibrary
@@ -164,6 +163,8 @@ def train(
     if launch is not None and launch.number > 0:
         on_event = _silent
     opened, named = opened_pairs(pairs, target, unknown, empty_sections, on_event)
+    from cristae.door.training import trained_model  # loads torch: a file that cannot be read was told before
+
     table = table or named
     request = TrainingRequest(
         pairs=opened,
@@ -295,16 +296,12 @@ def predict(
     >>> labels = cristae.predict(stack, model="mito")  # doctest: +SKIP
     """
     from cristae.door import arguments as kinds
-    from cristae.door.results import Prediction
     from cristae.door.resume import fingerprint
     from cristae.door.sources import as_image, as_mask_of
     from cristae.door.targets import check_target
-    from cristae.door.unit_work import order_of
     from cristae.extensions import use_extensions
     from cristae.models import ModelLibrary
     from cristae.models.alike import combination_of
-    from cristae.networks.preprocessing import check_channels
-    from cristae.prediction import form_of, load_models, output_kinds, refuse_to_split
     from cristae.settings import Home
     from cristae.volumes import told_of
     from cristae.volumes.mask import check_box, check_mask
@@ -346,13 +343,19 @@ def predict(
     use_extensions(place.extensions)
     library = ModelLibrary(place.models)
     packages = [library.find(str(one)) if isinstance(one, str | Path) else one for one in named]
+    image = as_image(raw, voxel_size_nm)
+    mask = None if inside is None else as_mask_of(inside, voxel_size_nm)
+    # These load torch: a file that cannot be read was told before.
+    from cristae.door.results import Prediction
+    from cristae.door.unit_work import order_of
+    from cristae.networks.preprocessing import check_channels
+    from cristae.prediction import form_of, load_models, output_kinds, refuse_to_split
+
     record = packages[0].record
     wanted = kind or output_kinds(record)[0]
     form_of(record, wanted)
     if split_touching:
         refuse_to_split(record, wanted)
-    image = as_image(raw, voxel_size_nm)
-    mask = None if inside is None else as_mask_of(inside, voxel_size_nm)
     for note in told_of([image, mask]):
         on_event(note)
     check_channels(image.shape_czyx[0], record["channels"])

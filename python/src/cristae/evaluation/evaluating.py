@@ -21,7 +21,7 @@ from cristae.evaluation.several import Compare, distinct, evaluate_pairs, evalua
 from cristae.events import Event, Note
 from cristae.labels import about_image, check_same_shape
 from cristae.labels.reading import EmptySections
-from cristae.labels.swapped import looks_grey
+from cristae.labels.swapped import looks_grey, looks_numbered
 from cristae.volumes import Image, LabelClass, VoxelSize, told_of
 
 _MANY_CLASSES = 10
@@ -218,6 +218,13 @@ def evaluate_images(
     for name, image in named.items():
         if not choices.probabilities and looks_grey(image):
             told = f"{name} looks like an image, not like labels: neighbouring voxels are seldom equal."
+            on_event(Note(told, is_warning=True))
+    for image in predictions if choices.probabilities else ():
+        if looks_numbered(image):
+            told = (
+                f"{image.name or 'The prediction'} looks like labels, not like probabilities from 0 to 255: "
+                "all values are small. Evaluate labels without --probabilities (probabilities=False)."
+            )
             on_event(Note(told, is_warning=True))
     if choices.pairs:
         scores = evaluate_pairs(named, compare, unknown=choices.unknown)

@@ -66,7 +66,7 @@ def _numbers(reading: LabelReading) -> set[int]:
 
 def _warnings(reading: LabelReading, drawn: Mapping[int, LabelClass]) -> tuple[str, ...]:
     """Return the warnings of a reading, without the skipped numbers that were drawn in another image."""
-    skipped = sorted({entry.value for entry in reading.classes} - _numbers(reading))
+    skipped = sorted({entry.value for entry in reading.classes} - _numbers(reading) - {reading.unknown_value})
     if not skipped:
         return reading.warnings
     left = [number for number in skipped if number not in drawn]

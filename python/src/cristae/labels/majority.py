@@ -85,9 +85,13 @@ class MajorityVote:
         ]
         for who, labels in zip(told, annotators, strict=True):
             if labels.shape_czyx != first.shape_czyx:
+                both = (labels.shape_czyx, first.shape_czyx)
+                left_out = 1 if all(channels == 1 for channels, *_ in both) else 0
+                theirs, ours = (" x ".join(map(str, shape[left_out:])) for shape in both)
+                axes = ", ".join("czyx"[left_out:])
                 raise InvalidInput(
-                    f"The labels of {who} have the shape {labels.shape_czyx} (c, z, y, x), those of "
-                    f"{told[0]} {first.shape_czyx}. All must show the same image."
+                    f"The labels of {who} are {theirs} voxels ({axes}), those of {told[0]} {ours}. All must "
+                    "show the same image."
                 )
         self.annotators, self._unknown = annotators, unknown
         self.shape_czyx = first.shape_czyx

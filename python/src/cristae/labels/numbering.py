@@ -48,10 +48,10 @@ def number_classes(
     """Give every label value its class number, or refuse.
 
     0 is background, and a value keeps its number: a class that the person calls 3 is 3 in the result too, and
-    numbers that are skipped become classes without voxels. There are two exceptions, which the sentences
-    tell. A mask with one value beyond 20 (0 and 255) has one class, 1. And where the person listed the
-    classes in a table with gaps of more than 20, or drew the background as a class, the classes are numbered
-    in rising order.
+    numbers that are skipped become classes without voxels: with a warning, unless it is the unknown value.
+    There are two exceptions, which the sentences tell. A mask with one value beyond 20 (0 and 255) has one
+    class, 1. And where the person listed the classes in a table with gaps of more than 20, or drew the
+    background as a class, the classes are numbered in rising order.
 
     Parameters
     ----------
@@ -81,6 +81,8 @@ def number_classes(
     {0: 0, 255: 1}
     >>> [c.name for c in number_classes([1, 3]).classes]
     ['class 1', 'unused 2', 'class 3']
+    >>> [c.name for c in number_classes([1, 3], unknown=2).classes]
+    ['class 1', 'unknown 2', 'class 3']
     """
     present = sorted(set(values) - {0})
     listed, background = _checked_table(table, unknown, background)
@@ -133,12 +135,13 @@ def number_classes(
 
     value_of = {number: value for value, number in number_of.items()}
     classes = tuple(
-        _class(number, value_of.get(number), listed) for number in range(1, max(value_of, default=0) + 1)
+        _class(number, value_of.get(number), listed, unknown)
+        for number in range(1, max(value_of, default=0) + 1)
     )
     changed = [_number_told(classes[n - 1], value) for value, n in number_of.items() if value != n]
     if changed:
         sentences.append(f"Class numbers in results: {', '.join(changed)}.")
-    holes = [number for number in range(1, len(classes) + 1) if number not in value_of]
+    holes = [n for n in range(1, len(classes) + 1) if n not in value_of and n != unknown]
     if holes:
         warnings.append(skipped_told(holes, what))
     if not listed and len(numbered) > LARGEST_GAP:
@@ -230,9 +233,11 @@ def _refuse_too_many(number_of: dict[int, int], what: str) -> None:
         )
 
 
-def _class(number: int, value: int | None, listed: Mapping[int, LabelClass]) -> LabelClass:
-    if value is None:
-        return LabelClass(number, f"unused {number}", 0)
+def _class(
+    number: int, value: int | None, listed: Mapping[int, LabelClass], unknown: int | None
+) -> LabelClass:
+    if value is None:  # outputs are counted by their numbers
+        return LabelClass(number, f"{'unknown' if number == unknown else 'unused'} {number}", 0)
     entry = listed.get(value)
     return LabelClass(
         number, (entry.name.strip() if entry else "") or f"class {number}", entry.rgb if entry else 0

@@ -17,6 +17,9 @@ from cristae.volumes import Image
 _FEW_VALUES = 16
 """Whole numbers that are so few are labels, however they lie."""
 
+_LARGEST_NUMBER = 12
+"""Of a class that is taken for one where probabilities were expected: less than 5 % of 255."""
+
 _EQUAL_IN_LABELS = 0.7
 _EQUAL_SURELY = 0.9
 _EQUAL_IN_GREY_VALUES = 0.3
@@ -87,6 +90,23 @@ def looks_like_labels(image: Image) -> bool:
         return False
     equal, pairs = _neighbours(seen)
     return pairs > 0 and equal >= _EQUAL_SURELY * pairs
+
+
+def looks_numbered(image: Image) -> bool:
+    """Tell whether an image of 8 bit holds numbers of classes rather than probabilities, 0 to 255.
+
+    A few rows tell: of probabilities some are large, at least those of the background.
+
+    Examples
+    --------
+    >>> from cristae.volumes import ArrayImage
+    >>> looks_numbered(ArrayImage(np.repeat(np.arange(3, dtype=np.uint8), 96).reshape(1, 12, 24)))
+    True
+    >>> looks_numbered(ArrayImage(np.repeat(np.arange(3, dtype=np.uint8) * 100, 96).reshape(1, 12, 24)))
+    False
+    """
+    largest = max(int(rows.max(initial=0)) for rows in _rows_of(image))
+    return 0 < largest <= _LARGEST_NUMBER
 
 
 def _rows_of(image: Image) -> list[npt.NDArray[Any]]:

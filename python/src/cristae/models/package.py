@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cristae.errors import CorruptData, NotFound
 from cristae.models.previews import PREVIEW_FILE, read_preview
 from cristae.models.record import MAX_RECORD_BYTES, SCHEMA, decode_record, encode_record
-from cristae.models.weights import Weights, encode_weights, read_weights
+from cristae.models.weights import Weights, encode_weights, read_weights, refuse_cut
 from cristae.volumes.durable import fsync_folder, read_file, write_file_durably
 
 RECORD_FILE = "model.json"
@@ -87,7 +87,7 @@ def read_package(path: Path) -> ModelPackage:
     NotFound
         If there is no package.
     CorruptData, Unsupported
-        If its record is damaged or of a newer Cristae.
+        If its record is damaged or of a newer Cristae, or its weights are cut.
     """
     try:
         if (path / RECORD_FILE).lstat().st_size > MAX_RECORD_BYTES:
@@ -99,10 +99,14 @@ def read_package(path: Path) -> ModelPackage:
         record = decode_record(data)
     except CorruptData as problem:
         raise CorruptData(f"{path.name}: {problem}") from problem
-    if not (path / WEIGHTS_FILE).is_file():
+    weights = path / WEIGHTS_FILE
+    try:
+        if not weights.is_symlink():  # which is refused when it is read
+            refuse_cut(weights)
+    except OSError as problem:
         raise CorruptData(
             f"The model {path.name} lacks its weights ({WEIGHTS_FILE}). Copy the package again."
-        )
+        ) from problem
     return ModelPackage(path, record)
 
 

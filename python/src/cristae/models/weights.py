@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,38 @@ def encode_weights(weights: Mapping[str, npt.NDArray[Any]]) -> bytes:
                 f"The weights {name!r} are not finite: training diverged. Train again with another seed."
             )
     return bytes(save({name: np.array(weights[name], order="C") for name in sorted(weights)}))
+
+
+def refuse_cut(path: Path) -> None:
+    """Refuse weights of which the end is missing; nothing but their header is read.
+
+    Raises
+    ------
+    CorruptData
+        The file is shorter than its header says.
+    OSError
+        It is not there.
+    """
+    whose = f"The weights of the model {path.parent.name}"
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > MAX_HEADER_BYTES:
+            raise CorruptData(f"{whose} are no safetensors file, the only kind that is read.")
+        wanted = 8 + length + _data_bytes(file.read(length))
+        there = file.seek(0, os.SEEK_END)
+    if there < wanted:
+        raise CorruptData(
+            f"{whose} are incomplete: {there} of {wanted} bytes are there. Copy the package again."
+        )
+
+
+def _data_bytes(header: bytes) -> int:
+    """Return how many bytes a header describes; 0 if it makes no sense, which is told when it is read."""
+    try:
+        tensors = [entry for name, entry in json.loads(header).items() if name != "__metadata__"]
+        return max((int(entry["data_offsets"][1]) for entry in tensors), default=0)
+    except (ValueError, RecursionError, TypeError, LookupError, AttributeError, OverflowError):
+        return 0
 
 
 def read_weights(path: Path, sha256: str) -> Weights:

@@ -34,6 +34,7 @@ async def _check_volumes(house: House, spec: TrainingSpec, volumes: JobVolumes) 
     from cristae.training.readings import (
         masks_of,
         reading_of,
+        refuse_all_held_out,
         refuse_other_channels,
         refuse_swapped,
         refuse_twice,
@@ -53,6 +54,7 @@ async def _check_volumes(house: House, spec: TrainingSpec, volumes: JobVolumes) 
     await house.long(refuse_swapped, request)
     masks = await house.long(masks_of, request)
     readings = [await house.long(reading_of, request, number, masks) for number in range(count)]
+    refuse_all_held_out(request, readings)
     share_classes(readings)  # refuses labels that mean different things in different volumes
 
 
@@ -104,6 +106,7 @@ def _request_of(spec: TrainingSpec, pairs: list[tuple[Image, Image]]) -> "Traini
         z=spec.z,
         validation_z=spec.validation_z,
         settings=spec.settings,
+        seed=spec.seed or 0,
     )
 
 

@@ -17,12 +17,14 @@ from cristae.training.added_augmentation import Variants, added_variants
 from cristae.training.affinities import Pairs
 from cristae.training.augmentation import Augmentation
 from cristae.training.data import PatchReader
-from cristae.training.pairs import estimated_size, hold_out, read_pairs
+from cristae.training.held_out import hold_out
+from cristae.training.pairs import estimated_size, read_pairs
 from cristae.training.plan import Plan
 from cristae.training.regions import Region
 from cristae.training.request import TrainingRequest
 from cristae.training.sampling import PatchSampler
 from cristae.training.share import WHOLE, Share
+from cristae.training.telling import both_told
 from cristae.training.voxel_sizes import doubtful_sizes_told, voxel_size_of
 
 _SHARE_OF_MEMORY = 0.25
@@ -104,7 +106,7 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         for warning in region.reading.warnings
         if region.reading.is_labelled
     ]
-    for warning in dict.fromkeys([*doubts, *doubtful_sizes_told(request)]):
+    for warning in dict.fromkeys([*both_told(request), *doubts, *doubtful_sizes_told(request)]):
         on_event(Note(warning, is_warning=True))
     free = available_bytes() * _SHARE_OF_MEMORY
     labelled = [region for region in regions if region.reading.is_labelled]
@@ -114,7 +116,7 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
     broken = sum(region.broken_voxels() for region in labelled)
     if broken:
         on_event(Note(broken_told(broken), is_warning=True))
-    for note in hold_out(regions, request, plan):
+    for note in hold_out(regions, plan.held_out):
         on_event(note)
     choices, first = plan.choices, regions[0].reading
     sampler = PatchSampler(

@@ -1,7 +1,7 @@
 """The plan of a training: every choice, why it was made, and how to make another one."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from cristae.training.choices import Choices, apply_settings, read_settings, wri
 from cristae.training.effects import refuse_for_a_forest, refuse_for_an_added_network, refuse_together
 from cristae.training.fingerprint import Fingerprint
 from cristae.training.first_weights import network_of
+from cristae.training.held_out import HeldOut
 from cristae.training.object_choice import boundaries_told, objects_told, offsets_of
 from cristae.training.object_choice import proposed as proposed_objects
 from cristae.training.proposals import (
@@ -54,6 +55,9 @@ _SHORT_TOLD = (
 )
 
 
+type FindHeldOut = Callable[[Choices, tuple[Triple, ...]], tuple[HeldOut, ...]]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a training will do.
@@ -74,6 +78,8 @@ class Plan:
         Of the pairs of voxels that are learned of objects; none for boundaries, classes and masks.
     fewest_steps
         With fewer it makes no model that may replace another one, however much fits into a step here.
+    held_out
+        Of each image, what is validated on.
     """
 
     choices: Choices
@@ -84,6 +90,7 @@ class Plan:
     sentences: tuple[str, ...]
     offsets_zyx: tuple[Triple, ...] = ()
     fewest_steps: int = 0
+    held_out: tuple[HeldOut, ...] = ()
 
     @property
     def labelled_steps(self) -> int | None:
@@ -123,7 +130,7 @@ def make_plan(
     label_sentences: tuple[str, ...] = (),
     start_from: StartingModel | None = None,
     voxel_size: VoxelSize | None = None,
-    chosen_sections: bool = False,
+    held_out: FindHeldOut = lambda choices, offsets_zyx: (),
 ) -> Plan:
     """Make the plan that follows from the fingerprint.
 
@@ -149,8 +156,8 @@ def make_plan(
         A model whose weights are the start; network, normalisation and working voxel size are its own.
     voxel_size
         Of the images, if known.
-    chosen_sections
-        Whether a person chose the sections to validate on: these are held out whatever the share is.
+    held_out
+        Finds what is validated on, for the choices and the pairs of voxels that are learned of objects.
     """
     if target != "instances" and read_settings(settings).get("merge_below"):
         raise InvalidInput(
@@ -158,7 +165,7 @@ def make_plan(
             f"as {target}. Leave it out, or choose the target instances."
         )
     if settings.get("learner") == "forest":
-        return _forest_plan(found, target, outputs, settings, label_sentences, start_from)
+        return _forest_plan(found, target, outputs, settings, label_sentences, start_from, held_out)
     if start_from is not None:
         settings = choices_of(start_from, settings, voxel_size) | dict(settings)
     elif read_settings(settings).get("freeze", "none") != "none":
@@ -238,10 +245,13 @@ def make_plan(
     built = (network_told(ours, preset, network), working_told(ours, voxel_size, network))
     own = (*seen_told(ours, proposed), *scaled_told(ours, downsample, scaled)) if start_from is None else ()
     own = (*own, *objects_told(ours, found, target, preset, is_new=start_from is None))
-    timed = steps_told(ours, budget, found, chosen_sections)
+    parts = held_out(ours, offsets)
+    timed = steps_told(ours, budget, found, is_validated=any(part.box for part in parts))
     why_small = (_SHORT_TOLD,) if is_short else ()
     sentences = (*label_sentences, *own, *built, *why_small, *enlarged, *timed)
-    return Plan(ours, network, preprocessing, budget.seconds, budget.steps, sentences, offsets)
+    return Plan(
+        ours, network, preprocessing, budget.seconds, budget.steps, sentences, offsets, held_out=parts
+    )
 
 
 def _forest_plan(
@@ -251,6 +261,7 @@ def _forest_plan(
     settings: Mapping[str, str],
     label_sentences: tuple[str, ...],
     start_from: StartingModel | None,
+    held_out: FindHeldOut,
 ) -> Plan:
     """Make the plan of a random forest: pixels of sections at full resolution, with their neighbours."""
     if start_from is not None:
@@ -292,7 +303,7 @@ def _forest_plan(
         *((boundaries_told("forest", found),) if target == "instances" else ()),
         "It takes seconds, whatever the budget; a network that has some minutes is better.",
     )
-    return Plan(ours, forest, preprocessing, None, 1, (*label_sentences, *told))
+    return Plan(ours, forest, preprocessing, None, 1, (*label_sentences, *told), held_out=held_out(ours, ()))
 
 
 def _network(ours: Choices, anisotropy: float, inputs: int, outputs: int) -> UNetConfig | AddedConfig:

@@ -112,6 +112,32 @@ def refuse_other_channels(request: TrainingRequest) -> None:
         )
 
 
+def refuse_all_held_out(request: TrainingRequest, readings: Sequence[LabelReading]) -> None:
+    """Refuse sections to validate on that leave none to train on.
+
+    Parameters
+    ----------
+    request
+        Which sections a person chose.
+    readings
+        Of the labels of all images.
+
+    Raises
+    ------
+    InvalidInput
+        Every annotated section is validated on, or lies outside of those to train on.
+    """
+    if request.validation_z is None or any(reading.is_labelled for reading in readings[1:]):
+        return
+    chosen = range(*(request.z or (0, readings[0].section_count)))
+    held = range(*request.validation_z)
+    if not any(z in chosen and z not in held for z in readings[0].annotated_sections):
+        raise InvalidInput(
+            "Every annotated section that may be trained on is held out for validation. Validate on fewer "
+            "sections, or train on more."
+        )
+
+
 def refuse_twice(digests: Sequence[tuple[str, ...]], names: Sequence[str]) -> None:
     """Refuse an image that is given twice: what is held out of the one would be trained on in the other.
 

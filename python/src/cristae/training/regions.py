@@ -1,4 +1,4 @@
-"""The annotated part of an image: where it is, what is held out of it, its training targets box by box."""
+"""The annotated part of an image: where it is, its training targets box by box, how its classes lie in it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,11 +15,6 @@ from cristae.volumes.image import Voxels
 
 _SLAB_VOXELS = 2**24
 """Labels are scanned in slabs of about so many voxels."""
-_LEAST_HELD_OUT = 4096
-_LEAST_OF_A_CLASS = 50
-"""Figures on fewer known voxels, in all or of one class, are chance."""
-_SCARCE = 0.01
-"""Objects that touch everywhere leave less background than this share; the figures do without it."""
 
 
 class HeldImage:
@@ -209,59 +204,3 @@ def class_profiles(region: Region) -> list[NDArray[np.int64]]:
             profiles[1][number] += per_row.sum(axis=0)
             profiles[2][number] += there.sum(axis=(0, 1))
     return profiles
-
-
-def choose_held_out(
-    profiles: list[NDArray[np.int64]], box: Box, share: float, gap_zyx: tuple[int, int, int]
-) -> Box | None:
-    """Choose a block at one end of the annotated box for validation.
-
-    It should look like the rest: every class on both sides, in about the same shares. Stacks of many sections
-    give sections, others a strip of rows or columns.
-
-    Parameters
-    ----------
-    profiles
-        As :func:`class_profiles` gives them.
-    box
-        The annotated box.
-    share
-        How much to hold out, 0 to 0.5.
-    gap_zyx
-        Voxels between the block and the rest.
-
-    Returns
-    -------
-    Box or None
-        None if no block has enough known voxels of every class on both sides, where scarce background beside
-        several classes does not count.
-    """
-    best: tuple[float, Box] | None = None
-    total = profiles[0].sum(axis=1)
-    there = np.flatnonzero(total)
-    if there.size > 2 and total[0] < _SCARCE * total.sum():
-        there = there[there > 0]
-    for axis in (0, 1, 2):
-        length = box.shape[axis]
-        size = max(1, round(share * length))
-        if size < (3 if axis == 0 else 24) or length - size - gap_zyx[axis] < length // 2:
-            continue
-        for at_end in (True, False):
-            held = profiles[axis][:, length - size :] if at_end else profiles[axis][:, :size]
-            cut = size + gap_zyx[axis]
-            rest = profiles[axis][:, : length - cut] if at_end else profiles[axis][:, cut:]
-            inside, outside = held.sum(axis=1), rest.sum(axis=1)
-            rarest = min(inside[there].min(initial=total.sum()), outside[there].min(initial=total.sum()))
-            if inside.sum() < _LEAST_HELD_OUT or rarest < _LEAST_OF_A_CLASS:
-                continue
-            unlike = float(np.abs(inside / inside.sum() - total / total.sum()).sum())
-            start, stop = list(box.start), list(box.stop)
-            if at_end:
-                start[axis] = stop[axis] - size
-            else:
-                stop[axis] = start[axis] + size
-            if best is None or unlike < best[0]:
-                best = (unlike, Box(tuple(start), tuple(stop)))
-        if axis == 0 and best is not None:
-            break  # sections apart from the rest are the most honest test of other sections
-    return None if best is None else best[1]

@@ -7,10 +7,32 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cristae.errors import InvalidInput
 from cristae.labels.reading import EmptySections, Target
 from cristae.training.budget import Budget
 from cristae.training.choices import read_settings
 from cristae.volumes import Image, LabelClass, VoxelSize
+
+SEEDS = 2**63
+"""Seeds are whole numbers below this."""
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed, or refuse it.
+
+    Raises
+    ------
+    InvalidInput
+        It is negative or too large.
+
+    Examples
+    --------
+    >>> check_seed(7)
+    7
+    """
+    if not 0 <= seed < SEEDS:
+        raise InvalidInput(f"The seed is {seed}; give a whole number from 0 to {SEEDS - 1}, such as 1.")
+    return seed
 
 
 class StartingModel(Protocol):
@@ -81,6 +103,9 @@ class TrainingRequest:
     seed: int = 0
     digests: Sequence[tuple[str, ...]] = ()
     job_id: str = ""
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
 
     @property
     def looks_at_unlabelled(self) -> bool:

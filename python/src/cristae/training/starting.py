@@ -20,7 +20,7 @@ LEARNING_RATE = 5e-4
 """Weights that know something already are changed in smaller steps than fresh ones."""
 
 _OF_THE_NETWORK = ("learner", "context", "size", "levels", "features", "blocks", "kernel")
-_PLACEHOLDER = re.compile(r"(class|mask|unused) \d+")
+_PLACEHOLDER = re.compile(r"(class|mask|unused|unknown) \d+")
 _LARGEST_REDUCTION = 8
 _LIKE_SIZES = 1.1
 

@@ -75,13 +75,18 @@ def _about(count: int) -> str:
     return f"{count / 1000:.0f} thousand" if count < 999_500 else f"{count / 1e6:.1f} million"
 
 
-def steps_told(ours: Choices, budget: Budget, found: Fingerprint, chosen_sections: bool) -> tuple[str, ...]:
-    """Say what a step sees and what it makes small, and how long the training takes.
-
-    Whether a part can be held out is not known yet, unless a person chose sections for that.
-    """
+def steps_told(ours: Choices, budget: Budget, found: Fingerprint, *, is_validated: bool) -> tuple[str, ...]:
+    """Say what a step sees and what it makes small, and how long the training takes."""
     size = " x ".join(str(n) for n in ours.patch_zyx)
     seen = f"A step sees {ours.batch} patch{'es' if ours.batch > 1 else ''} of {size} voxels (z, y, x)"
+    deep_patches = (
+        (
+            f"The network sees sections, so the {ours.patch_zyx[0]} sections of a patch are seen one by one: "
+            f"a step sees {ours.batch * ours.patch_zyx[0]}. To see them together, set dimensions=3.",
+        )
+        if ours.dimensions == 2 and ours.patch_zyx[0] > 1
+        else ()
+    )
     rare = f", {ours.rare_share:.0%} of them around labelled objects" if ours.rare_share else ""
     left = min(ours.error_share, 1 - ours.rare_share)
     fewer = f" (not {ours.error_share:.0%}: the others go first)" if left < ours.error_share else ""
@@ -92,13 +97,8 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint, chosen_section
         if budget.steps is not None
         else f"{minutes:g} minute{'' if minutes == 1 else 's'}"
     )
-    early = (
-        ""
-        if ours.patience == 1 or (ours.validation == 0 and not chosen_sections)
-        else " at most, and ends when nothing improves any more"
-        if chosen_sections
-        else " at most: if a part can be held out, it ends when nothing improves there any more"
-    )
+    ends_early = is_validated and ours.patience < 1
+    early = " at most, and ends when nothing improves any more" if ends_early else ""
     length = f"The training takes {limit}{early}."
     jumps = (
         ("Brightness jumps between sections: each is normalised by itself.",)
@@ -132,7 +132,18 @@ def steps_told(ours: Choices, budget: Budget, found: Fingerprint, chosen_section
         else ()
     )
     varied = variants_told(ours)
-    return (*jumps, f"{seen}{rare}{hard}.", *varied, *loss, *deep, *pseudo, *added, length, *first)
+    return (
+        *jumps,
+        f"{seen}{rare}{hard}.",
+        *deep_patches,
+        *varied,
+        *loss,
+        *deep,
+        *pseudo,
+        *added,
+        length,
+        *first,
+    )
 
 
 def variants_told(ours: Choices) -> tuple[str, ...]:
@@ -205,6 +216,31 @@ def ranges_told(request: TrainingRequest) -> list[str]:
         said = f"Validated on {told[0]} of {depth}{first}, which {are} not trained on"
     from_0 = " and ".join(f"{start}:{stop}" for start, stop in chosen)
     return [f"{said} ({from_0}, where the first is 0)."]
+
+
+def both_told(request: TrainingRequest) -> list[str]:
+    """Warn of sections that a person chose to train on and to validate on: they count for one of them.
+
+    Examples
+    --------
+    >>> both_told(TrainingRequest([], "m", z=(0, 8), validation_z=(6, 8)))  # doctest: +NORMALIZE_WHITESPACE
+    ['Sections 7-8 were chosen to train on and to validate on: they only count for the validation, so that
+    its figures are honest. Trained on are sections 1-6.']
+    """
+    if request.z is None or request.validation_z is None:
+        return []
+    start, stop = max(request.z[0], request.validation_z[0]), min(request.z[1], request.validation_z[1])
+    if start >= stop:
+        return []
+    both = sections_told((start, stop))
+    are, they = ("were", "they only count") if stop - start > 1 else ("was", "it only counts")
+    left = [(a, b) for a, b in ((request.z[0], start), (stop, request.z[1])) if a < b]
+    verb = "are" if sum(b - a for a, b in left) > 1 else "is"
+    trained = f" Trained on {verb} {' and '.join(sections_told(z) for z in left)}." if left else ""
+    return [
+        f"{both[0].upper()}{both[1:]} {are} chosen to train on and to validate on: {they} for the "
+        f"validation, so that its figures are honest.{trained}"
+    ]
 
 
 def sections_told(z: tuple[int, int]) -> str:
@@ -296,17 +332,32 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-def unvalidated_told(plan: "Plan") -> str:
-    """Say why the model is not validated, and what that means for it."""
-    reason = (
-        "No part of the labels is held out, as was asked"
-        if plan.choices.validation == 0
-        else "Too little is annotated, or of one class too little or in one place only, to hold a part out"
-    )
-    told = f"{reason}: the model is not validated. There are no figures that say how good it is"
+def unvalidated_told(plan: "Plan", annotated_sections: int) -> str:
+    """Say why the model is not validated, what that means for it, and what can be done.
+
+    Parameters
+    ----------
+    plan
+        With what was looked for to hold out.
+    annotated_sections
+        Of the first image.
+    """
+    lacks = [(number, one.lack) for number, one in enumerate(plan.held_out, 1) if one.lack]
+    if not lacks:
+        reason, advice = "No part of the labels is held out, as was asked", ""
+    else:
+        number, lack = lacks[0]
+        reason = lack if len(plan.held_out) == 1 else f"Image {number} of {len(plan.held_out)}: {lack}"
+        choose = (
+            ", or choose sections to validate on (--validation-z, in Fiji the slices to check with)"
+            if annotated_sections > 1
+            else ", best in other sections too"
+        )
+        advice = f" Label more{choose}."
+    told = f"{reason}. So the model is not validated: there are no figures that say how good it is"
     if isinstance(plan.network, ForestConfig):
-        return f"{told}."
-    return f"{told}, the training does not end early, and its last weights are the model."
+        return f"{told}.{advice}"
+    return f"{told}, the training does not end early, and its last weights are the model.{advice}"
 
 
 def without_figures_told(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,17 @@ import torch
 
 from cristae.errors import InvalidInput
 from cristae.events import Event, Metrics, Note, PlanMade, Progress
+from cristae.geometry import Triple
 from cristae.labels import UNKNOWN, LabelReading
 from cristae.labels.merging import MergeLimit, limit_by_hand
 from cristae.networks import ForestConfig, total_stride
 from cristae.networks.devices import choose_device, describe, is_slow
+from cristae.training.choices import Choices
 from cristae.training.data import validation_batches
 from cristae.training.effects import settings_that_fit
 from cristae.training.fingerprint import take_fingerprint
 from cristae.training.first_weights import first_network
+from cristae.training.held_out import HeldOut, find_held_out
 from cristae.training.merging import searched_limit
 from cristae.training.pairs import read_pairs, refuse_unlabelled_validation
 from cristae.training.patches import Patches, prepare_patches
@@ -93,12 +97,12 @@ def inspect_and_plan(
         label_sentences=(*labels_told(request, regions), *ranges_told(request)),
         start_from=start,
         voxel_size=size,
-        chosen_sections=request.validation_z is not None,
+        held_out=partial(_held_out, regions, request),
     )
     goes_on: tuple[str, ...] = ()
     if start is not None:
         ours = plan.choices
-        names = [entry.name for entry in _as_planned(regions[0].reading, plan).answers]
+        names = [entry.name for entry in _as_planned(regions[0].reading, plan.offsets_zyx).answers]
         goes_on = start_told(start, names, ours.downsample_zyx, size, ours.freeze)
     where = f"It runs on {describe(chosen)}."
     if processes > 1:
@@ -172,7 +176,7 @@ def train(
         patches.reader, plan.choices.patch_zyx, step, 3 * patch_voxels, len(first.classes) + 1
     )
     if not validation:
-        on_event(Note(unvalidated_told(plan), is_warning=True))
+        on_event(Note(unvalidated_told(plan, len(regions[0].reading.annotated_sections)), is_warning=True))
     elif missing := _without_figures(first, validation):
         on_event(Note(without_figures_told(missing), is_warning=True))
     preview = preview_of(plan, patches, validation, folder) if team.leads else None
@@ -281,8 +285,15 @@ def behind(share: float, on_event: Callable[[Event], None]) -> Callable[[Event],
     return tell if share > 0 else on_event
 
 
-def _as_planned(reading: LabelReading, plan: Plan) -> LabelReading:
-    return reading.by_affinities(plan.offsets_zyx) if plan.offsets_zyx else reading
+def _as_planned(reading: LabelReading, offsets_zyx: tuple[Triple, ...]) -> LabelReading:
+    return reading.by_affinities(offsets_zyx) if offsets_zyx else reading
+
+
+def _held_out(
+    regions: Sequence[Region], request: TrainingRequest, choices: Choices, offsets_zyx: tuple[Triple, ...]
+) -> tuple[HeldOut, ...]:
+    planned = [replace(region, reading=_as_planned(region.reading, offsets_zyx)) for region in regions]
+    return find_held_out(planned, request, choices)
 
 
 def _output_count(reading: LabelReading) -> int:

@@ -232,3 +232,10 @@ def test_slabs_are_written_that_end_with_blocks_where_memory_allows(slab_voxels,
 def test_several_channels_are_no_label_image():
     with pytest.raises(InvalidInput, match="3 channels"):
         Objects.of(ArrayImage(np.ones((3, 1, 2, 2), np.uint8)))
+
+
+def test_what_befell_none_of_a_single_object_is_told_in_the_singular():
+    one = Objects.of(ArrayImage(np.pad(np.ones((1, 3, 3), np.uint8), ((0, 0), (1, 1), (1, 1)))))
+    assert remove_small(one, None, minimum_voxels=2)[1] == (
+        "0 of 1 object was smaller than 2 voxels and was removed."
+    )

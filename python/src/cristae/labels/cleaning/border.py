@@ -41,5 +41,7 @@ def remove_at_border(objects: Objects, on_progress: OnProgress = unheard) -> tup
         found = np.union1d(found, np.concatenate([face.reshape(-1) for face in faces]).astype(np.int64))
     reach = np.isin(objects.ids, found)
     count = int(np.count_nonzero(reach))
-    sentence = f"{told(count, objects.ids.size)} touched the border and {were(count)} removed."
+    sentence = (
+        f"{told(count, objects.ids.size)} touched the border and {were(count, objects.ids.size)} removed."
+    )
     return objects.renamed(np.where(reach, 0, objects.ids)), sentence

@@ -199,6 +199,12 @@ def told(count: int, of: int | None = None, what: str = "object") -> str:
     return f"{amount} {what}{'' if total == 1 else 's'}"
 
 
-def were(count: int) -> str:
-    """Return the verb that goes with a number."""
-    return "was" if count == 1 else "were"
+def were(count: int, of: int | None = None) -> str:
+    """Return the verb that goes with a number.
+
+    Examples
+    --------
+    >>> were(1), were(0), were(0, 1), were(1, 2)
+    ('was', 'were', 'was', 'was')
+    """
+    return "was" if 1 in (count, of) else "were"

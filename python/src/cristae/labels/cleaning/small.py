@@ -52,10 +52,9 @@ def remove_small(
     # Sides such as 4.6 nm are not exact: what is as large as the minimum must not be lost by rounding.
     small = objects.voxels * size < least * (1 - 1e-12)
     count = int(np.count_nonzero(small))
-    sentence = (
-        f"{told(count, objects.ids.size)} {were(count)} smaller than {least:,.15g} {unit} and {were(count)} "
-        "removed."
-    )
+    verb = were(count, objects.ids.size)
+    counted = told(count, objects.ids.size)
+    sentence = f"{counted} {verb} smaller than {least:,.15g} {unit} and {verb} removed."
     return objects.renamed(np.where(small, 0, objects.ids)), sentence
 
 

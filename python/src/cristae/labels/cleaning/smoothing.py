@@ -105,7 +105,7 @@ def smooth(
     lost = objects.ids.size - result.ids.size
     return result, (
         f"{told(changed, what='voxel')} changed {'its' if changed == 1 else 'their'} object within "
-        f"{radius_nm:g} nm; {told(lost, objects.ids.size)} {were(lost)} lost."
+        f"{radius_nm:g} nm; {told(lost, objects.ids.size)} {were(lost, objects.ids.size)} lost."
     )
 
 
