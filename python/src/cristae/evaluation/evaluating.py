@@ -223,7 +223,7 @@ def evaluate_images(
         if looks_numbered(image):
             told = (
                 f"{image.name or 'The prediction'} looks like labels, not like probabilities from 0 to 255: "
-                "all values are small. Evaluate labels without --probabilities (probabilities=False)."
+                "all values are small. If they are, leave out the choice probabilities."
             )
             on_event(Note(told, is_warning=True))
     if choices.pairs:

@@ -349,7 +349,7 @@ def unvalidated_told(plan: "Plan", annotated_sections: int) -> str:
         number, lack = lacks[0]
         reason = lack if len(plan.held_out) == 1 else f"Image {number} of {len(plan.held_out)}: {lack}"
         choose = (
-            ", or choose sections to validate on (--validation-z, in Fiji the slices to check with)"
+            ", or choose sections to validate on (validation-z, in Fiji the slices to check with)"
             if annotated_sections > 1
             else ", best in other sections too"
         )
