@@ -137,7 +137,7 @@ def main() -> None:
         desk.picture(also, "train-also")
         desk.press(also, "Cancel")
         truth = desk.ij.WindowManager.getImage("right-neurons.tif")
-        desk.on_event_thread(partial(truth.setTitle, "right-truth.tif"))  # the result has this name
+        desk.on_event_thread(partial(truth.setTitle, "right-truth.tif"))  # Evaluate goes by it
         desk.on_event_thread(truth.hide)
         for box in desk.parts(train, desk.swing.JComboBox):
             for item in (box.getItemAt(index) for index in range(box.getItemCount())):
@@ -163,7 +163,9 @@ def main() -> None:
         desk.picture(segment, "segment-more")
         desk.press(segment, "Segment")
         labels = wait(
-            lambda: desk.ij.WindowManager.getImage("right-neurons.tif"), "the labels", patience_s=240
+            lambda: desk.ij.WindowManager.getImage("right-neurons-instances.tif"),
+            "the labels",
+            patience_s=240,
         )
         labels.setSlice(25)
         desk.ij.IJ.run(labels, "Set... ", "zoom=400")
@@ -210,7 +212,7 @@ def score(desk: Desk, truth: Any) -> None:
     evaluate = desk.window("Cristae: evaluate")
     desk.picture(evaluate, "evaluate")
     desk.press(evaluate, "Evaluate")
-    scores = desk.window("right-neurons-scores")
+    scores = desk.window("right-neurons-instances-scores")
     desk.on_event_thread(lambda: scores.setSize(760, 130))
     desk.picture(scores, "scores")
     desk.on_event_thread(lambda: scores.close(False))
@@ -227,7 +229,7 @@ def measure(desk: Desk, labels: Any) -> None:
     dialog = desk.window("Cristae: measure objects")
     desk.picture(dialog, "measure")
     desk.press(dialog, "Measure")
-    table = desk.window("right-neurons-objects")
+    table = desk.window("right-neurons-instances-objects")
     desk.on_event_thread(lambda: table.setSize(640, labels.getWindow().getHeight()))
     desk.picture(labels.getWindow(), "objects", beside=table)
     desk.on_event_thread(lambda: table.close(False))
