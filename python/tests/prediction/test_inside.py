@@ -130,6 +130,15 @@ def test_a_mask_that_is_0_everywhere_is_told(random_model, tissue):
     assert sentence not in predicted(predictor, tissue, inside=ArrayImage(mask))[1]
 
 
+def test_labels_in_the_place_of_the_image_are_doubted(random_model, tissue):
+    predictor = load_predictor(random_model("sections"), "cpu", engine="torch")
+    doubt = "The image has patches of one value, as labels have"
+    mask = np.zeros(tissue.shape, np.uint8)
+    mask[:, :9] = 255
+    assert any(told.startswith(doubt) for told in predicted(predictor, mask)[1])
+    assert not any(told.startswith(doubt) for told in predicted(predictor, tissue)[1])
+
+
 @pytest.mark.parametrize(
     ("shape", "sentence"),
     [

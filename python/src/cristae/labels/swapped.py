@@ -25,9 +25,6 @@ _EQUAL_SURELY = 0.9
 _EQUAL_IN_GREY_VALUES = 0.3
 _ROWS = 128
 
-_SEVERAL = 3
-"""Values: a mask of two may be an image too, of what is drawn by hand."""
-
 
 def check_not_swapped(image: Image, labels: Image) -> None:
     """Refuse an image that looks like labels with labels that are grey values; a few rows tell.
@@ -75,7 +72,7 @@ def looks_grey(image: Image) -> bool:
 
 
 def looks_like_labels(image: Image) -> bool:
-    """Tell whether an image surely has patches of one value, of several values; a few rows tell.
+    """Tell whether an image surely has patches of one value each, and not one value only; a few rows tell.
 
     Examples
     --------
@@ -86,10 +83,9 @@ def looks_like_labels(image: Image) -> bool:
     False
     """
     seen = _rows_of(image)
-    if not _are_whole(seen) or len({value for rows in seen for value in np.unique(rows).tolist()}) < _SEVERAL:
-        return False
+    values = {value for rows in seen for value in np.unique(rows).tolist()}
     equal, pairs = _neighbours(seen)
-    return pairs > 0 and equal >= _EQUAL_SURELY * pairs
+    return len(values) > 1 and _are_whole(seen) and pairs > 0 and equal >= _EQUAL_SURELY * pairs
 
 
 def looks_numbered(image: Image) -> bool:
