@@ -258,7 +258,7 @@ def test_a_tiny_image_can_be_trained_on(tmp_path: Path, shape: tuple[int, int, i
     )
     assert predicted(model, image).shape == shape
     (told,) = [e.sentence for e in events if isinstance(e, Note) and "not validated" in e.sentence]
-    assert ("--validation-z" in told) == (shape[0] > 1)
+    assert ("validation-z" in told) == (shape[0] > 1)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_training_without_a_part_held_out_says_why_and_what_follows(
     (told,) = [warning for warning in warnings if "not validated" in warning]
     assert said in told
     assert "does not end early, and its last weights are the model" in told
-    assert ("choose sections to validate on (--validation-z, in Fiji" in told) == (share != "0")
+    assert ("choose sections to validate on (validation-z, in Fiji" in told) == (share != "0")
     (plan,) = [e for e in events if isinstance(e, PlanMade)]
     assert "The training takes 4 steps." in plan.sentences
 
