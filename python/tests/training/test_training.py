@@ -436,14 +436,24 @@ def test_a_voxel_size_that_only_a_later_image_tells_is_used() -> None:
 
 def test_a_class_that_the_part_held_out_lacks_is_told(tmp_path: Path) -> None:
     image, mask = blobs(8, 40)
-    mask[0, :10, :10] = 2
+    mask[0, :10, :10] = 3  # 2 is nowhere, and not missed
     events: list[Event] = []
     model = trained(request_for(image, mask, validation_z=(6, 8)), tmp_path, events.append)
     warned = [event.sentence for event in events if isinstance(event, Note) and event.is_warning]
-    assert any(one.startswith("The part held out shows nothing of 'class 2': there are no") for one in warned)
+    assert any(one.startswith("The part held out shows nothing of 'class 3': there are no") for one in warned)
     figures = model.record["metrics"]
-    assert "dice.class 2" not in figures
+    assert "dice.class 3" not in figures
     assert figures["dice"] == figures["dice.class 1"]
+
+
+def test_labels_in_the_place_of_the_image_are_doubted(tmp_path: Path) -> None:
+    image, mask = blobs(3, 40)
+    for learned, is_doubted in ((mask * 7, True), (image, False)):
+        events: list[Event] = []
+        request = request_for(learned, mask, settings={"features": "4"})
+        trained(request, tmp_path / str(is_doubted), events.append)
+        warned = [event.sentence for event in events if isinstance(event, Note) and event.is_warning]
+        assert any(one.startswith("The image has patches of one value") for one in warned) == is_doubted
 
 
 def test_sections_to_train_on_and_to_validate_on_can_be_chosen(tmp_path: Path) -> None:

@@ -25,6 +25,10 @@ _EQUAL_SURELY = 0.9
 _EQUAL_IN_GREY_VALUES = 0.3
 _ROWS = 128
 
+_LABELS = (
+    "The image has patches of one value, as labels have and micrographs have not: is it the image itself?"
+)
+
 
 def check_not_swapped(image: Image, labels: Image) -> None:
     """Refuse an image that looks like labels with labels that are grey values; a few rows tell.
@@ -71,21 +75,24 @@ def looks_grey(image: Image) -> bool:
     return equal < _EQUAL_IN_GREY_VALUES * pairs and not _has_few_values(seen)
 
 
-def looks_like_labels(image: Image) -> bool:
-    """Tell whether an image surely has patches of one value each, and not one value only; a few rows tell.
+def labels_told(image: Image) -> str | None:
+    """Say that an image surely has patches of one value each, and not one value only; None if it has not.
+
+    A few rows tell.
 
     Examples
     --------
     >>> from cristae.volumes import ArrayImage
-    >>> looks_like_labels(ArrayImage(np.repeat(np.arange(64, dtype=np.uint8), 32).reshape(2, 32, 32)))
-    True
-    >>> looks_like_labels(ArrayImage(np.full((2, 32, 32), 7, np.uint8)))
-    False
+    >>> labels_told(ArrayImage(np.repeat(np.arange(64, dtype=np.uint8), 32).reshape(2, 32, 32)))[:52]
+    'The image has patches of one value, as labels have a'
+    >>> labels_told(ArrayImage(np.full((2, 32, 32), 7, np.uint8)))
     """
     seen = _rows_of(image)
     values = {value for rows in seen for value in np.unique(rows).tolist()}
     equal, pairs = _neighbours(seen)
-    return len(values) > 1 and _are_whole(seen) and pairs > 0 and equal >= _EQUAL_SURELY * pairs
+    if len(values) > 1 and _are_whole(seen) and pairs > 0 and equal >= _EQUAL_SURELY * pairs:
+        return _LABELS
+    return None
 
 
 def looks_numbered(image: Image) -> bool:

@@ -6,16 +6,12 @@ from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import slabs
 from cristae.labels.scan import SLAB_VOXELS
-from cristae.labels.swapped import looks_like_labels
+from cristae.labels.swapped import labels_told
 from cristae.networks import broken_in
 from cristae.prediction.ensemble import Answering, Seen
 from cristae.prediction.inside import Inside, InsideBox, Wanted, inside_of
 from cristae.prediction.voxel_sizes import on_model_grid
 from cristae.volumes import Image
-
-_LABELS = (
-    "The image has patches of one value, as labels have and micrographs have not: is it the image itself?"
-)
 
 type LookedAt = tuple[Inside | InsideBox | None, Seen]
 """A mask over an image, and the image as the network sees it, with the grey values that were measured."""
@@ -35,8 +31,9 @@ def tell_doubts(
     """
     if not is_part:
         _refuse_without_numbers(image)
-        if looks_like_labels(image):
-            on_event(Note(_LABELS, is_warning=True))
+        swapped = labels_told(image)
+        if swapped is not None:
+            on_event(Note(swapped, is_warning=True))
     within = None if inside is None else inside_of(inside, image.shape_czyx[1:], image.voxel_size)
     if within is not None and within.note is not None:
         on_event(Note(within.note))

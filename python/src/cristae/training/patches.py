@@ -11,6 +11,7 @@ from cristae.errors import InvalidInput
 from cristae.events import Event, Note
 from cristae.labels import LabelReading, image_told
 from cristae.labels.affinities import OBJECT
+from cristae.labels.swapped import labels_told
 from cristae.memory import available_bytes
 from cristae.networks import broken_told
 from cristae.training.added_augmentation import Variants, added_variants
@@ -105,6 +106,11 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         for number, region in enumerate(regions, 1)
         for warning in region.reading.warnings
         if region.reading.is_labelled
+    ]
+    doubts += [
+        image_told(number, len(regions), region.image.name) + told
+        for number, region in enumerate(regions, 1)
+        if (told := labels_told(region.image)) is not None
     ]
     for warning in dict.fromkeys([*both_told(request), *doubts, *doubtful_sizes_told(request)]):
         on_event(Note(warning, is_warning=True))

@@ -177,7 +177,7 @@ def train(
     )
     if not validation:
         on_event(Note(unvalidated_told(plan, len(regions[0].reading.annotated_sections)), is_warning=True))
-    elif missing := _without_figures(first, validation):
+    elif missing := _without_figures(patches, validation):
         on_event(Note(without_figures_told(missing), is_warning=True))
     preview = preview_of(plan, patches, validation, folder) if team.leads else None
     if isinstance(plan.network, ForestConfig):
@@ -236,16 +236,18 @@ def train(
     return _model(request, plan, regions, learned, preview)
 
 
-def _without_figures(
-    reading: LabelReading, validation: Sequence[tuple[torch.Tensor, torch.Tensor]]
-) -> list[str]:
-    """Return the names of the classes or masks of which nothing is in the part held out."""
+def _without_figures(patches: Patches, validation: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[str]:
+    """Return the names of the classes or masks that are trained on and lack in the part held out."""
     counts = torch.zeros(UNKNOWN + 1, dtype=torch.int64)
     for _, targets in validation:
         # Numbers of objects may be larger; the first one is in every patch that has any.
         counts += torch.bincount(targets.ravel().clamp(max=UNKNOWN), minlength=UNKNOWN + 1)
-    answers = zip(reading.answers, reading.groups, strict=True)
-    return [entry.name for entry, group in answers if not any(counts[number] for number in group)]
+    answers = zip(patches.reading.answers, patches.reading.groups, strict=True)
+    return [
+        entry.name
+        for entry, group in answers
+        if not any(counts[number] for number in group) and patches.sampler.counts[list(group)].any()
+    ]
 
 
 def _silent(event: Event) -> None:
