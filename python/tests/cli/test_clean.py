@@ -170,6 +170,10 @@ def test_a_result_without_an_object_is_a_warning(labels):
     cristae.clean(labels, minimum_voxels=10**6, on_event=told.append)
     warnings = [event.sentence for event in told if getattr(event, "is_warning", False)]
     assert warnings == ["No object is left: every voxel of the result is 0."]
+    told.clear()
+    cristae.clean(np.zeros((2, 3, 4), np.uint8), fill_holes=True, on_event=told.append)
+    warnings = [event.sentence for event in told if getattr(event, "is_warning", False)]
+    assert warnings == ["The labels hold no object: every voxel of the result is 0."]
 
 
 def test_nothing_is_left_of_what_was_stopped(labels, tmp_path):

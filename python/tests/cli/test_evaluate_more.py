@@ -283,6 +283,15 @@ def test_other_voxel_sizes_than_those_of_the_truth_are_told_and_the_page_says_wh
     assert "15 nm" in page.read_text()
 
 
+def test_probabilities_that_are_taken_for_labels_are_explained(files, capsys):
+    tifffile.imwrite(files / "three.tif", np.zeros((2, 3, 8, 8), np.uint8), imagej=True, metadata={"axes": "ZCYX"})
+    tifffile.imwrite(files / "one.tif", np.ones((2, 8, 8), np.uint8))
+    assert cli.main(["evaluate", str(files / "three.tif"), str(files / "one.tif")]) == 1
+    said = capsys.readouterr().err
+    assert "have 3 channels" in said
+    assert "choose probabilities" in said
+
+
 def test_what_can_hardly_be_meant_is_told(files, capsys):
     grey = np.random.default_rng(0).integers(0, 256, (2, 64, 64), np.uint8)
     ids = np.kron(np.arange(1, 33, dtype=np.uint8).reshape(2, 4, 4), np.ones((1, 16, 16), np.uint8))
@@ -297,6 +306,9 @@ def test_what_can_hardly_be_meant_is_told(files, capsys):
     assert "grey.tif looks like an image" in warned(files / "grey.tif", files / "ids.tif", *objects)
     assert "31 values of the prediction are nowhere" in warned(files / "ids.tif", files / "classes.tif")
     assert "The truth has no object" in warned(files / "ids.tif", files / "nothing.tif", *objects)
+    for target in ("classes", "masks"):
+        swapped = warned(files / "classes.tif", files / "nothing.tif", "--target", target)
+        assert "The truth is empty where it is compared" in swapped, target
     for target in ("instances", "classes", "masks"):
         empty = warned(files / "nothing.tif", files / "classes.tif", "--target", target)
         assert "The prediction is empty" in empty, target

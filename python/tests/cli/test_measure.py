@@ -121,6 +121,16 @@ def test_a_condition_that_nothing_fulfils_is_a_warning(labels, tmp_path):
     assert warnings == ['No object fulfils the condition "voxels > 1e9": the table is empty.']
 
 
+def test_other_labels_without_an_object_are_a_warning(labels, tmp_path):
+    for name, voxels in (("none", 0), ("some", 1)):
+        other, told = np.zeros_like(tifffile.imread(labels)), []
+        other[0, 0, 0] = voxels
+        tifffile.imwrite(tmp_path / f"{name}.tif", other)
+        cristae.measure(labels, other=tmp_path / f"{name}.tif", on_event=told.append)
+        warned = [event.sentence for event in told if getattr(event, "is_warning", False)]
+        assert any(one.startswith("The other labels hold no object") for one in warned) == (not voxels)
+
+
 def test_an_empty_label_image_is_a_result(tmp_path, capsys):
     path = tmp_path / "empty.tif"
     tifffile.imwrite(path, np.zeros((2, 6, 8), np.uint8))

@@ -114,6 +114,7 @@ def test_prediction_and_evaluation_take_the_words_that_are_promised() -> None:
         ("train raw.tif labels.tif --model m --voxel-size -50,4,4", "'-50,4,4' has a side"),
         ("train raw.tif labels.tif --model m --minutes -3", "'-3' is not a number above 0"),
         ("train raw.tif labels.tif --model m --seed -1", "The seed is -1; give a whole number from 0 to"),
+        ("train raw.tif labels.tif --model m --seed 1.5", "'1.5' is not a whole number such as 1"),
         ("augment raw.tif labels.tif out.tif --seed -1", "The seed is -1; give a whole number from 0 to"),
         ("train raw.tif labels.tif --model m --minutes 0", "not a number above 0"),
         ("train raw.tif labels.tif --model m --minutes 3 --steps 5", "not allowed with"),

@@ -446,6 +446,14 @@ def test_a_class_that_the_part_held_out_lacks_is_told(tmp_path: Path) -> None:
     assert figures["dice"] == figures["dice.class 1"]
 
 
+def test_objects_without_background_are_told_to_have_some(tmp_path: Path) -> None:
+    image, _ = blobs(3, 40)
+    labels = np.full(image.shape, 255, np.uint8)
+    labels[1, 5:15, 5:15], labels[1, 25:35, 25:35] = 1, 2
+    with pytest.raises(InvalidInput, match="lies inside of an object.* Leave some background"):
+        trained(request_for(image, labels, target="instances", unknown=255), tmp_path)
+
+
 def test_labels_in_the_place_of_the_image_are_doubted(tmp_path: Path) -> None:
     image, mask = blobs(3, 40)
     for learned, is_doubted in ((mask * 7, True), (image, False)):

@@ -178,7 +178,11 @@ def seed(text: str) -> int:
     from cristae.training.request import check_seed
 
     try:
-        return check_seed(int(text))
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number such as 1") from None
+    try:
+        return check_seed(number)
     except InvalidInput as refused:
         raise argparse.ArgumentTypeError(refused.sentence) from refused
 

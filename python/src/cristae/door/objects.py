@@ -89,7 +89,7 @@ def measure(
     from cristae.errors import AlreadyExists, Cancelled
     from cristae.measuring import Beside, check_form, files_of, write_tables
     from cristae.measuring import measure as measured
-    from cristae.measuring.doubts import earlier_contacts, empty_told, other_sizes_told, raw_image_told
+    from cristae.measuring.doubts import earlier_contacts, empty_told, no_others_told, other_sizes_told, raw_image_told
     from cristae.volumes import told_of
 
     kinds.check_arguments(
@@ -150,7 +150,7 @@ def measure(
     raw_doubt = raw_image_told(found.objects, image.shape_czyx[1:]) if where is None else None
     for sentence in found.sentences:
         on_event(Note(sentence))
-    for doubt in (raw_doubt, empty_told(found.objects, where)):
+    for doubt in (raw_doubt, empty_told(found.objects, where), no_others_told(found.objects)):
         if doubt is not None:
             on_event(Note(doubt, is_warning=True))
     return found

@@ -243,6 +243,8 @@ def _doubts(scores: Scores) -> list[str]:
     if scores.get("objects_truth") == 0:
         return ["The truth has no object: what compares with true objects has no value."]
     classes = scores.get("classes", {}).values()
+    if "classes" in scores and not any(one.get("voxels_truth", 1) for one in classes):
+        return ["The truth is empty where it is compared: no voxel has a label. Were the images exchanged?"]
     if scores.get("objects_prediction") == 0 or _is_empty(classes):
         return ["The prediction is empty: nothing was found where it is compared."]
     made_up = [one for one in classes if one.get("voxels_truth") == 0 and one.get("voxels_prediction")]

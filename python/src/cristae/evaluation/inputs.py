@@ -52,6 +52,12 @@ def as_image(labels: Image | npt.NDArray[Any]) -> Image:
 def check_pair(prediction: Image, truth: Image, z: Sequence[int] | None) -> tuple[int, int]:
     """Return the sections to compare, refusing images that do not fit each other voxel for voxel."""
     _, depth, height, width = truth.shape_czyx
+    channels, *shape_zyx = prediction.shape_czyx
+    if channels > 1 and shape_zyx == [depth, height, width]:
+        raise InvalidInput(
+            f"The {PREDICTION} have {channels} channels, but a label image has one. If they are probabilities, "
+            "one channel for each class, choose probabilities; if they are masks that may overlap, choose masks."
+        )
     check_same_shape(truth.shape_czyx, (1, depth, height, width), labels=TRUTH, image="truth")
     check_same_shape(prediction.shape_czyx, (1, depth, height, width), labels=PREDICTION, image="truth")
     return check_range((int(z[0]), int(z[1])) if z is not None else None, depth, "truth")

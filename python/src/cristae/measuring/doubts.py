@@ -42,6 +42,22 @@ def empty_told(objects: Table, condition: str | None) -> str | None:
     return f"No object{of}: the table is empty."
 
 
+def no_others_told(objects: Table) -> str | None:
+    """Say that there was no other object to be near to; None if there was, or nothing was asked.
+
+    Examples
+    --------
+    >>> no_others_told(Table({"id": np.arange(2), "nearest_other_id": np.ma.masked_all(2, np.int64)}))
+    'The other labels hold no object: there are no distances to one.'
+    >>> no_others_told(Table({"id": np.arange(2)})) is None
+    True
+    """
+    if not len(objects) or "nearest_other_id" not in objects.names:
+        return None
+    found = np.ma.count(objects["nearest_other_id"])
+    return None if found else "The other labels hold no object: there are no distances to one."
+
+
 def raw_image_told(objects: Table, shape_zyx: Sequence[int]) -> str | None:
     """Say that labels look like the grey values of a raw image; None if they do not.
 

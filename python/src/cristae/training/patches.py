@@ -133,7 +133,7 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
         request.seed % 2**63,
         error_share=choices.error_share,
     )
-    _refuse_uniform(sampler, first)
+    _refuse_uniform(sampler, first, of_objects=request.target == "instances")
     return Patches(
         regions,
         PatchReader(regions, plan.preprocessing, plan.network),
@@ -145,7 +145,7 @@ def prepare_patches(request: TrainingRequest, plan: Plan, on_event: Callable[[Ev
     )
 
 
-def _refuse_uniform(sampler: PatchSampler, reading: LabelReading) -> None:
+def _refuse_uniform(sampler: PatchSampler, reading: LabelReading, *, of_objects: bool) -> None:
     """Refuse labels of a single class, or none, where it is trained."""
     there = np.flatnonzero(sampler.counts)
     if there.size == 0:
@@ -154,6 +154,11 @@ def _refuse_uniform(sampler: PatchSampler, reading: LabelReading) -> None:
             "Validate on fewer sections, or train on more."
         )
     if there.size == 1 and not (reading.offsets and there[0] == OBJECT.value):  # objects that fill all
+        if of_objects and there[0]:
+            raise InvalidInput(
+                "Every known voxel that may be trained on lies inside of an object: there is nothing to tell apart. "
+                "Leave some background, in Fiji as a ROI called background, or label objects that touch."
+            )
         only = reading.classes[there[0] - 1].name if there[0] else "background"
         raise InvalidInput(
             f"In the sections that may be trained on every known voxel is {only!r}: there is nothing to tell "

@@ -7,7 +7,7 @@ from cristae.jobs.protocol import Order
 from cristae.jobs.records import JobResult
 from cristae.jobs.specs import MeasurementSpec, NamedVolume
 from cristae.measuring import Beside, measure, summary_csv, write_tables
-from cristae.measuring.doubts import empty_told, other_sizes_told, raw_image_told
+from cristae.measuring.doubts import empty_told, no_others_told, other_sizes_told, raw_image_told
 from cristae.settings import Home, Limits
 from cristae.volumes import Image, VolumeStore, told_of
 from cristae.volumes.data_root import DataRoot
@@ -83,7 +83,7 @@ def _measure(spec: MeasurementSpec, volumes: JobVolumes, files: JobFiles, line: 
     for sentence in found.sentences:
         line.tell(Note(sentence))
     raw_doubt = None if spec.condition else raw_image_told(found.objects, labels.shape_czyx[1:])
-    for doubt in (raw_doubt, empty_told(found.objects, spec.condition)):
+    for doubt in (raw_doubt, empty_told(found.objects, spec.condition), no_others_told(found.objects)):
         if doubt is not None:
             line.tell(Note(doubt, is_warning=True))
     line.tell(Progress("Writing", _MEASURED))

@@ -100,6 +100,7 @@ def mended(image: Image, steps: Steps, work: "Work", *, is_written: bool) -> Obj
     todo = _by_rule(steps, size)
     parts = iter(work.parts(1 + bool(steps.split) + len(todo)))
     objects = Objects.of(image, on_progress=next(parts)("Counting objects"))
+    had_none = not objects.ids.size
     if is_written:
         stored_type(objects)
     if steps.merge:
@@ -114,7 +115,8 @@ def mended(image: Image, steps: Steps, work: "Work", *, is_written: bool) -> Obj
         objects, sentence = step(objects, next(parts)(stage))
         work.note(sentence)
     if not objects.ids.size:
-        work.warn("No object is left: every voxel of the result is 0.")
+        what = "The labels hold no object" if had_none else "No object is left"
+        work.warn(f"{what}: every voxel of the result is 0.")
     return objects
 
 
