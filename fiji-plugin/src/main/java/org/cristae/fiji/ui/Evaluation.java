@@ -21,6 +21,10 @@ public final class Evaluation implements Work {
   /** The choice of further predictions. */
   static final String ALSO = "also";
 
+  /** What takes a prediction with channels. */
+  private static final String IF_CHANNELS =
+      "the target masks; if they are probabilities, the choice probabilities";
+
   private static final String FEATURE = "evaluation";
 
   /** The contract takes no more. */
@@ -142,7 +146,7 @@ public final class Evaluation implements Work {
     } else if (spec.getTarget().equals("masks")) {
       volume = ImageVolume.masks(image, null, spec.getUnknownValue() & 0xffff_ffffL);
     } else {
-      volume = ImageVolume.labels(image, null, ClassNames.of(image), "the target masks");
+      volume = ImageVolume.labels(image, null, ClassNames.of(image), IF_CHANNELS);
     }
     return new NamedUpload(image, volume, role);
   }

@@ -1,12 +1,12 @@
 package org.cristae.fiji.ui;
 
-import ij.IJ;
 import ij.ImagePlus;
 import ij.WindowManager;
 import java.io.File;
 import java.util.ArrayList;
 import java.util.List;
 import org.cristae.fiji.client.CristaeException;
+import org.cristae.fiji.image.ImageFile;
 import org.cristae.v1.ErrorCode;
 
 /** Finds the images that ImageJ has open, also those without a window in batch mode. */
@@ -57,8 +57,9 @@ public final class OpenImages {
    * The image named by its title, else by the path of a file, which is opened; the active image if
    * the name is empty.
    *
-   * @throws CristaeException if there is none; the sentence lists what is open. Or if there are
-   *     several of this title, and the active image is none of them
+   * @throws CristaeException if there is none; the sentence lists what is open. Or if its file
+   *     cannot be opened whole, or there are several of this title, and the active image is none of
+   *     them
    */
   public static ImagePlus find(String name) throws CristaeException {
     List<ImagePlus> named = allTitled(name);
@@ -68,7 +69,7 @@ public final class OpenImages {
     }
     ImagePlus image = name.isEmpty() ? current : named.isEmpty() ? null : named.get(0);
     if (image == null && !name.isEmpty() && new File(name).isFile()) {
-      image = IJ.openImage(name);
+      image = ImageFile.open(new File(name));
     }
     if (image != null) {
       return image;
@@ -79,7 +80,11 @@ public final class OpenImages {
     }
     throw new CristaeException(
         ErrorCode.ERROR_CODE_NOT_FOUND,
-        (name.isEmpty() ? "No image is open." : "No image named \"" + name + "\" is open.")
+        (name.isEmpty()
+                ? "No image is open."
+                : new File(name).isAbsolute()
+                    ? "There is no file " + name + ", and no open image of this name."
+                    : "No image named \"" + name + "\" is open.")
             + (open.length() == 0 ? " Open one first." : " Open are: " + open + "."));
   }
 

@@ -22,6 +22,8 @@ import java.awt.event.KeyEvent;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.IntBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashSet;
@@ -476,6 +478,16 @@ class MacroIT {
     IJ.createImage("empty.tif", "8-bit black", 48, 40, 6).show();
     String empty = failingMacro(String.format(TRAIN, "stack.tif", "empty.tif", "x", 1));
     assertTrue(empty.contains("label"), empty);
+  }
+
+  @Test
+  void aPathOfWhatIsNoImageEndsTheMacroWithASentence(@TempDir Path folder) throws Exception {
+    Path text = Files.write(folder.resolve("text.tif"), "hello".getBytes(StandardCharsets.UTF_8));
+    String measure = "run(\"Cristae Measure Objects\", \"labels=[%s]\");";
+    String told = failingMacro(String.format(measure, text));
+    assertTrue(told.contains("it is not a TIFF file"), told);
+    told = failingMacro(String.format(measure, text + "f"));
+    assertTrue(told.contains("There is no file " + text + "f, and no open image"), told);
   }
 
   @Test
