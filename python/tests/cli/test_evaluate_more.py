@@ -284,7 +284,9 @@ def test_other_voxel_sizes_than_those_of_the_truth_are_told_and_the_page_says_wh
 
 
 def test_probabilities_that_are_taken_for_labels_are_explained(files, capsys):
-    tifffile.imwrite(files / "three.tif", np.zeros((2, 3, 8, 8), np.uint8), imagej=True, metadata={"axes": "ZCYX"})
+    tifffile.imwrite(
+        files / "three.tif", np.zeros((2, 3, 8, 8), np.uint8), imagej=True, metadata={"axes": "ZCYX"}
+    )
     tifffile.imwrite(files / "one.tif", np.ones((2, 8, 8), np.uint8))
     assert cli.main(["evaluate", str(files / "three.tif"), str(files / "one.tif")]) == 1
     said = capsys.readouterr().err

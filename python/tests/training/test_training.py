@@ -450,7 +450,7 @@ def test_objects_without_background_are_told_to_have_some(tmp_path: Path) -> Non
     image, _ = blobs(3, 40)
     labels = np.full(image.shape, 255, np.uint8)
     labels[1, 5:15, 5:15], labels[1, 25:35, 25:35] = 1, 2
-    with pytest.raises(InvalidInput, match="lies inside of an object.* Leave some background"):
+    with pytest.raises(InvalidInput, match=r"lies inside of an object.* Leave some background"):
         trained(request_for(image, labels, target="instances", unknown=255), tmp_path)
 
 

@@ -89,7 +89,13 @@ def measure(
     from cristae.errors import AlreadyExists, Cancelled
     from cristae.measuring import Beside, check_form, files_of, write_tables
     from cristae.measuring import measure as measured
-    from cristae.measuring.doubts import earlier_contacts, empty_told, no_others_told, other_sizes_told, raw_image_told
+    from cristae.measuring.doubts import (
+        earlier_contacts,
+        empty_told,
+        no_others_told,
+        other_sizes_told,
+        raw_image_told,
+    )
     from cristae.volumes import told_of
 
     kinds.check_arguments(

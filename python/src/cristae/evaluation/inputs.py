@@ -55,8 +55,9 @@ def check_pair(prediction: Image, truth: Image, z: Sequence[int] | None) -> tupl
     channels, *shape_zyx = prediction.shape_czyx
     if channels > 1 and shape_zyx == [depth, height, width]:
         raise InvalidInput(
-            f"The {PREDICTION} have {channels} channels, but a label image has one. If they are probabilities, "
-            "one channel for each class, choose probabilities; if they are masks that may overlap, choose masks."
+            f"The {PREDICTION} have {channels} channels, but a label image has one. If they are "
+            "probabilities, one channel for each class, choose probabilities; if they are masks that may "
+            "overlap, choose masks."
         )
     check_same_shape(truth.shape_czyx, (1, depth, height, width), labels=TRUTH, image="truth")
     check_same_shape(prediction.shape_czyx, (1, depth, height, width), labels=PREDICTION, image="truth")
