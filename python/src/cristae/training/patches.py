@@ -157,7 +157,7 @@ def _refuse_uniform(sampler: PatchSampler, reading: LabelReading, *, of_objects:
         if of_objects and there[0]:
             raise InvalidInput(
                 "Every known voxel that may be trained on lies inside of an object: there is nothing to tell "
-                "apart. Leave some background, in Fiji as a ROI called background, or label objects that touch."
+                "apart. Leave some background, in Fiji a ROI of that name, or label objects that touch."
             )
         only = reading.classes[there[0] - 1].name if there[0] else "background"
         raise InvalidInput(
