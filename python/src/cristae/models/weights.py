@@ -59,8 +59,8 @@ def refuse_cut(path: Path) -> None:
         there = file.seek(0, os.SEEK_END)
     if there < wanted:
         raise CorruptData(
-            f"{whose} are incomplete: {there} of {wanted} bytes are there. Copy the package again, or train the "
-            "model anew."
+            f"{whose} are incomplete: {there} of {wanted} bytes are there. Copy the package again, or train "
+            "the model anew."
         )
 
 
