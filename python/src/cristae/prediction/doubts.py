@@ -31,9 +31,9 @@ def tell_doubts(
     """
     if not is_part:
         _refuse_without_numbers(image)
-        swapped = labels_told(image)
-        if swapped is not None:
-            on_event(Note(swapped, is_warning=True))
+        told = labels_told(image)
+        if told is not None:
+            on_event(Note(told, is_warning=True))
     within = None if inside is None else inside_of(inside, image.shape_czyx[1:], image.voxel_size)
     if within is not None and within.note is not None:
         on_event(Note(within.note))

@@ -31,7 +31,8 @@ public final class ImageFile {
    *
    * @throws CristaeException if it is no image that ImageJ reads, or was cut off
    */
-  public static ImagePlus open(File file) throws CristaeException {
+  public static ImagePlus open(File chosen) throws CristaeException {
+    File file = chosen.getAbsoluteFile(); // a name alone has no folder
     try {
       if (isTiff(file)) {
         checkWhole(file);

@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.Arrays;
 import org.cristae.fiji.client.CristaeException;
 import org.junit.jupiter.api.Test;
@@ -43,6 +44,17 @@ class ImageFileTest {
     for (int kept : new int[] {bytes.length - 1, bytes.length / 2, 300, 9}) {
       String told = refused(file("cut.tif", bytes, kept));
       assertTrue(told.endsWith("Copy or save it again."), told);
+    }
+  }
+
+  @Test
+  void aFileOfTheWorkingFolderIsOpenedByItsNameAlone() throws Exception {
+    byte[] bytes = pages(ByteOrder.BIG_ENDIAN);
+    Path alone = Files.write(Paths.get("image-file-test.tif"), bytes);
+    try {
+      assertEquals(2, ImageFile.open(alone.toFile()).getStackSize());
+    } finally {
+      Files.delete(alone);
     }
   }
 
